@@ -1,0 +1,174 @@
+//! Small error enums, one for each thing that can be refused.
+//!
+//! No variant carries a byte of a key, a token, an address or a plaintext: every one may be logged.
+
+use core::fmt;
+
+/// The operating system (or the source given to [`NoncePool`](crate::NoncePool)) had no randomness.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RandomError;
+
+impl fmt::Display for RandomError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the random generator failed")
+    }
+}
+
+impl core::error::Error for RandomError {}
+
+/// A key was not what a key must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// Not 32 bytes; holds the length given.
+    Length(usize),
+    /// Not 64 hexadecimal digits.
+    NotHex,
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Length(given) => write!(f, "a key is 32 bytes, not {given}"),
+            Self::NotHex => f.write_str("a key is written as 64 hexadecimal digits"),
+        }
+    }
+}
+
+impl core::error::Error for KeyError {}
+
+/// A plaintext could not be sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SealError {
+    /// Longer than AES-GCM allows: 2^36 - 32 bytes of plaintext, 2^61 - 1 of AAD (SP 800-38D, 5.2.1.1).
+    TooLong,
+    /// The output buffer is not exactly [`OVERHEAD`](crate::OVERHEAD) bytes longer than the plaintext.
+    BufferLength,
+    /// No nonce could be drawn.
+    Random(RandomError),
+}
+
+impl fmt::Display for SealError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong => f.write_str("the plaintext is longer than AES-GCM allows"),
+            Self::BufferLength => f.write_str("the output buffer has the wrong length"),
+            Self::Random(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for SealError {}
+
+impl From<RandomError> for SealError {
+    fn from(error: RandomError) -> Self {
+        Self::Random(error)
+    }
+}
+
+/// A sealed value could not be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// Shorter than [`OVERHEAD`](crate::OVERHEAD) bytes; holds the length given.
+    TooShort(usize),
+    /// The tag does not verify: wrong key, wrong user, wrong AAD, or altered. Which of these cannot
+    /// be known.
+    Refused,
+    /// It opened, but the bytes are not UTF-8 where text was asked for.
+    NotUtf8,
+    /// The output buffer is not exactly [`OVERHEAD`](crate::OVERHEAD) bytes shorter than the sealed value.
+    BufferLength,
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooShort(given) => {
+                write!(f, "a sealed value is at least 28 bytes, this one is {given}")
+            }
+            Self::Refused => f.write_str("the sealed value does not open"),
+            Self::NotUtf8 => f.write_str("the opened bytes are not UTF-8 text"),
+            Self::BufferLength => f.write_str("the output buffer has the wrong length"),
+        }
+    }
+}
+
+impl core::error::Error for OpenError {}
+
+/// A text is not the address of one host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AddressError;
+
+impl fmt::Display for AddressError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not the IPv4 or IPv6 address of one host")
+    }
+}
+
+impl core::error::Error for AddressError {}
+
+/// A text is not an IP hash: 64 lower-case hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct IpHashError;
+
+impl fmt::Display for IpHashError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an IP hash is 64 lower-case hexadecimal digits")
+    }
+}
+
+impl core::error::Error for IpHashError {}
+
+/// Why a key ring was refused. Line numbers begin with 1; content is never quoted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RingError {
+    /// No key at all.
+    Empty,
+    /// More than [`MAX_KEYS`](crate::MAX_KEYS).
+    TooManyKeys,
+    /// The key at this position (from 1), or on this line, stands in the ring already.
+    Repeated {
+        /// The position in the ring, or the line of the text.
+        at: usize,
+        /// Where the same key stood first.
+        first: usize,
+    },
+    /// The line holds something else than 64 digits.
+    DigitCount {
+        /// The line, from 1.
+        line: usize,
+        /// How many characters it holds instead.
+        found: usize,
+    },
+    /// A character of the line is not a hexadecimal digit.
+    NotHex {
+        /// The line, from 1.
+        line: usize,
+        /// The character's place in the line, from 1.
+        column: usize,
+    },
+}
+
+impl fmt::Display for RingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("it holds no key"),
+            Self::TooManyKeys => f.write_str("it holds more than 16 keys"),
+            Self::Repeated { at, first } => write!(f, "line {at} repeats the key of line {first}"),
+            Self::DigitCount { line, found } => {
+                write!(f, "line {line} has {found} characters where a key has 64 hexadecimal digits")
+            }
+            Self::NotHex { line, column } => {
+                write!(f, "line {line} has something else than a hexadecimal digit in column {column}")
+            }
+        }
+    }
+}
+
+impl core::error::Error for RingError {}

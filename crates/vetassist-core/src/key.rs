@@ -1,0 +1,205 @@
+//! A data key: seals and opens.
+
+use alloc::{boxed::Box, string::String, vec, vec::Vec};
+use core::fmt;
+
+use aes_gcm::{
+    aead::{inout::InOutBuf, AeadInOut},
+    Aes256Gcm, KeyInit,
+};
+use subtle::{Choice, ConstantTimeEq};
+use zeroize::Zeroizing;
+
+use crate::{
+    error::{KeyError, OpenError, SealError},
+    nonce::{Nonce, NONCE_LEN},
+};
+
+/// Length of a key in bytes.
+pub const KEY_LEN: usize = 32;
+/// Length of the authentication tag in bytes.
+pub const TAG_LEN: usize = 16;
+/// How many bytes a sealed value is longer than its plaintext: nonce and tag.
+pub const OVERHEAD: usize = NONCE_LEN + TAG_LEN;
+
+/// An AES-256-GCM key.
+///
+/// It lives in one place on the heap, is wiped when dropped, compares in constant time and never
+/// prints itself.
+pub struct Key(Box<Inner>);
+
+// Boxed, so that moving a `Key` leaves no copy of it on the stack. The cipher (round keys and GHASH
+// key) wipes itself.
+struct Inner {
+    bytes: Zeroizing<[u8; KEY_LEN]>,
+    cipher: Aes256Gcm,
+}
+
+impl Key {
+    /// Draws a new key from the operating system's generator.
+    ///
+    /// # Errors
+    /// [`RandomError`](crate::RandomError) if the generator fails.
+    #[cfg(feature = "getrandom")]
+    pub fn generate() -> Result<Self, crate::RandomError> {
+        let mut bytes = Zeroizing::new([0; KEY_LEN]);
+        crate::nonce::os_random(&mut *bytes)?;
+        Ok(Self::from_bytes(&bytes))
+    }
+
+    /// The key with these bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8; KEY_LEN]) -> Self {
+        Self(Box::new(Inner {
+            bytes: Zeroizing::new(*bytes),
+            cipher: Aes256Gcm::new(bytes.into()),
+        }))
+    }
+
+    /// The key's bytes. Handle them as what they are.
+    #[must_use]
+    pub fn expose_bytes(&self) -> &[u8; KEY_LEN] {
+        &self.0.bytes
+    }
+
+    /// Seals under a nonce from the operating system's generator.
+    ///
+    /// # Errors
+    /// [`SealError::Random`] if the generator fails, [`SealError::TooLong`] past AES-GCM's limit.
+    #[cfg(feature = "getrandom")]
+    pub fn seal(&self, plaintext: &[u8], aad: &[u8]) -> Result<Vec<u8>, SealError> {
+        self.seal_with(Nonce::random()?, plaintext, aad)
+    }
+
+    /// Seals under a nonce that the caller drew, say from a [`NoncePool`](crate::NoncePool).
+    ///
+    /// # Errors
+    /// [`SealError::TooLong`] past AES-GCM's limit.
+    pub fn seal_with(
+        &self,
+        nonce: Nonce,
+        plaintext: &[u8],
+        aad: &[u8],
+    ) -> Result<Vec<u8>, SealError> {
+        let mut sealed = vec![0; plaintext.len() + OVERHEAD];
+        self.seal_into(nonce, plaintext, aad, &mut sealed)?;
+        Ok(sealed)
+    }
+
+    /// Seals into a buffer of exactly [`OVERHEAD`] bytes more than the plaintext.
+    ///
+    /// # Errors
+    /// [`SealError::BufferLength`], [`SealError::TooLong`]; what the buffer then holds is no secret.
+    // Taken by value: a nonce is used once.
+    #[allow(clippy::needless_pass_by_value)]
+    pub fn seal_into(
+        &self,
+        nonce: Nonce,
+        plaintext: &[u8],
+        aad: &[u8],
+        sealed: &mut [u8],
+    ) -> Result<(), SealError> {
+        if sealed.len().checked_sub(OVERHEAD) != Some(plaintext.len()) {
+            return Err(SealError::BufferLength);
+        }
+        let (head, rest) = sealed.split_at_mut(NONCE_LEN);
+        let (body, tail) = rest.split_at_mut(plaintext.len());
+        head.copy_from_slice(nonce.as_bytes());
+        let buffer = InOutBuf::new(plaintext, body).map_err(|_| SealError::BufferLength)?;
+        let tag = self
+            .0
+            .cipher
+            .encrypt_inout_detached(nonce.as_bytes().into(), aad, buffer)
+            .map_err(|_| SealError::TooLong)?;
+        tail.copy_from_slice(&tag);
+        Ok(())
+    }
+
+    /// Opens a sealed value.
+    ///
+    /// # Errors
+    /// [`OpenError::TooShort`] below [`OVERHEAD`] bytes, [`OpenError::Refused`] if the tag does not
+    /// verify; no byte of the plaintext is computed before it does.
+    pub fn open(&self, sealed: &[u8], aad: &[u8]) -> Result<Vec<u8>, OpenError> {
+        let mut plaintext = vec![0; opened_len(sealed)?];
+        self.open_into(sealed, aad, &mut plaintext)?;
+        Ok(plaintext)
+    }
+
+    /// Opens a sealed value that holds text.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and [`OpenError::NotUtf8`].
+    pub fn open_text(&self, sealed: &[u8], aad: &[u8]) -> Result<String, OpenError> {
+        into_text(self.open(sealed, aad)?)
+    }
+
+    /// Opens into a buffer of exactly [`OVERHEAD`] bytes less than the sealed value, see
+    /// [`opened_len`].
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and [`OpenError::BufferLength`]; the buffer is then as it was.
+    pub fn open_into(
+        &self,
+        sealed: &[u8],
+        aad: &[u8],
+        plaintext: &mut [u8],
+    ) -> Result<(), OpenError> {
+        if plaintext.len() != opened_len(sealed)? {
+            return Err(OpenError::BufferLength);
+        }
+        let too_short = OpenError::TooShort(sealed.len());
+        let (nonce, rest) = sealed.split_first_chunk::<NONCE_LEN>().ok_or(too_short)?;
+        let (body, tag) = rest.split_last_chunk::<TAG_LEN>().ok_or(too_short)?;
+        let buffer = InOutBuf::new(body, plaintext).map_err(|_| OpenError::BufferLength)?;
+        self.0
+            .cipher
+            .decrypt_inout_detached(nonce.into(), aad, buffer, tag.into())
+            .map_err(|_| OpenError::Refused)
+    }
+}
+
+/// How many bytes a sealed value opens to.
+///
+/// # Errors
+/// [`OpenError::TooShort`] below [`OVERHEAD`] bytes.
+pub fn opened_len(sealed: &[u8]) -> Result<usize, OpenError> {
+    sealed.len().checked_sub(OVERHEAD).ok_or(OpenError::TooShort(sealed.len()))
+}
+
+pub(crate) fn into_text(bytes: Vec<u8>) -> Result<String, OpenError> {
+    String::from_utf8(bytes).map_err(|error| {
+        // The error owns the opened bytes.
+        drop(Zeroizing::new(error.into_bytes()));
+        OpenError::NotUtf8
+    })
+}
+
+impl TryFrom<&[u8]> for Key {
+    type Error = KeyError;
+
+    fn try_from(bytes: &[u8]) -> Result<Self, KeyError> {
+        let bytes = bytes.try_into().map_err(|_| KeyError::Length(bytes.len()))?;
+        Ok(Self::from_bytes(bytes))
+    }
+}
+
+impl ConstantTimeEq for Key {
+    fn ct_eq(&self, other: &Self) -> Choice {
+        self.0.bytes.ct_eq(&*other.0.bytes)
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.ct_eq(other).into()
+    }
+}
+
+impl Eq for Key {}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key").finish_non_exhaustive()
+    }
+}

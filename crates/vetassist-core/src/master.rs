@@ -1,0 +1,189 @@
+//! A master key: what the operator keeps, and everything derived from it.
+
+use alloc::boxed::Box;
+use core::{fmt, str};
+
+use hkdf::Hkdf;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use subtle::{Choice, ConstantTimeEq};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use crate::{
+    error::KeyError,
+    ip::IpHash,
+    key::{Key, KEY_LEN},
+};
+
+const TOKEN_SALT: &[u8] = b"vetassist_token_v1";
+const IP_SALT: &[u8] = b"vetassist_ip_v1";
+const KEY_ID_SALT: &[u8] = b"vetassist_key_id_v1";
+
+/// A 32-byte master key.
+///
+/// It never seals anything itself: user keys, the key of keyed IP hashes and the fingerprint are
+/// derived from it by HKDF-SHA-256, each under a salt of its own. The extract step of each is done
+/// once, when the key is made. It is wiped when dropped, compares in constant time and never prints
+/// itself.
+pub struct MasterKey(Box<Inner>);
+
+struct Inner {
+    bytes: Zeroizing<[u8; KEY_LEN]>,
+    user_keys: Hkdf<Sha256>,
+    ip_mac: Hmac<Sha256>,
+    fingerprint: Fingerprint,
+}
+
+impl MasterKey {
+    /// Draws a new master key from the operating system's generator.
+    ///
+    /// # Errors
+    /// [`RandomError`](crate::RandomError) if the generator fails.
+    #[cfg(feature = "getrandom")]
+    pub fn generate() -> Result<Self, crate::RandomError> {
+        let mut bytes = Zeroizing::new([0; KEY_LEN]);
+        crate::nonce::os_random(&mut *bytes)?;
+        Ok(Self::from_bytes(&bytes))
+    }
+
+    /// The master key with these bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8; KEY_LEN]) -> Self {
+        let mut ip_key = Zeroizing::new([0; KEY_LEN]);
+        expand(&extract(IP_SALT, bytes), b"", &mut *ip_key);
+        let mut fingerprint = [0; FINGERPRINT_LEN];
+        expand(&extract(KEY_ID_SALT, bytes), b"", &mut fingerprint);
+        Self(Box::new(Inner {
+            bytes: Zeroizing::new(*bytes),
+            user_keys: extract(TOKEN_SALT, bytes),
+            ip_mac: mac(&ip_key),
+            fingerprint: Fingerprint::encode(fingerprint),
+        }))
+    }
+
+    /// Reads a key written as 64 hexadecimal digits, of either case.
+    ///
+    /// # Errors
+    /// [`KeyError::NotHex`] for anything else.
+    pub fn from_hex(text: &str) -> Result<Self, KeyError> {
+        let mut bytes = Zeroizing::new([0; KEY_LEN]);
+        match base16ct::mixed::decode(text, &mut *bytes) {
+            Ok(decoded) if decoded.len() == KEY_LEN => Ok(Self::from_bytes(&bytes)),
+            _ => Err(KeyError::NotHex),
+        }
+    }
+
+    /// The master key's bytes. Handle them as what they are.
+    #[must_use]
+    pub fn expose_bytes(&self) -> &[u8; KEY_LEN] {
+        &self.0.bytes
+    }
+
+    /// The key that seals this user's tokens.
+    #[must_use]
+    pub fn derive_user_key(&self, user_id: &Uuid) -> Key {
+        let mut text = Uuid::encode_buffer();
+        let info = user_id.hyphenated().encode_lower(&mut text);
+        let mut okm = Zeroizing::new([0; KEY_LEN]);
+        expand(&self.0.user_keys, info.as_bytes(), &mut *okm);
+        Key::from_bytes(&okm)
+    }
+
+    /// Turns a plain IP hash into a keyed one.
+    ///
+    /// Plain SHA-256 of an IPv4 address is reversed by trying all 2^32; a keyed hash is not, without
+    /// the key. It composes: hashes stored plain are upgraded without knowing the addresses.
+    #[must_use]
+    pub fn upgrade_ip_hash(&self, plain: &IpHash) -> IpHash {
+        let mut mac = self.0.ip_mac.clone();
+        mac.update(plain.as_str().as_bytes());
+        IpHash::encode(&mac.finalize().into_bytes().into())
+    }
+
+    /// A short name for the key that is safe to print.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.0.fingerprint
+    }
+}
+
+fn extract(salt: &[u8], ikm: &[u8]) -> Hkdf<Sha256> {
+    let (prk, hkdf) = Hkdf::extract(Some(salt), ikm);
+    // The state inside `hkdf` wipes itself, the PRK handed out beside it does not.
+    drop(Zeroizing::new(<[u8; 32]>::from(prk)));
+    hkdf
+}
+
+fn expand(hkdf: &Hkdf<Sha256>, info: &[u8], okm: &mut [u8]) {
+    if hkdf.expand(info, okm).is_err() {
+        unreachable!("HKDF-SHA-256 expands to up to 8160 bytes");
+    }
+}
+
+fn mac(key: &[u8; KEY_LEN]) -> Hmac<Sha256> {
+    let Ok(mac) = Hmac::new_from_slice(key) else { unreachable!("HMAC takes keys of any length") };
+    mac
+}
+
+impl TryFrom<&[u8]> for MasterKey {
+    type Error = KeyError;
+
+    fn try_from(bytes: &[u8]) -> Result<Self, KeyError> {
+        let bytes = bytes.try_into().map_err(|_| KeyError::Length(bytes.len()))?;
+        Ok(Self::from_bytes(bytes))
+    }
+}
+
+impl ConstantTimeEq for MasterKey {
+    fn ct_eq(&self, other: &Self) -> Choice {
+        self.0.bytes.ct_eq(&*other.0.bytes)
+    }
+}
+
+impl PartialEq for MasterKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.ct_eq(other).into()
+    }
+}
+
+impl Eq for MasterKey {}
+
+impl fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MasterKey").finish_non_exhaustive()
+    }
+}
+
+const FINGERPRINT_LEN: usize = 8;
+
+/// The name of a master key: 16 lower-case hexadecimal digits, safe to print, useless for opening.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Fingerprint([u8; 2 * FINGERPRINT_LEN]);
+
+impl Fingerprint {
+    fn encode(bytes: [u8; FINGERPRINT_LEN]) -> Self {
+        let mut hex = [0; 2 * FINGERPRINT_LEN];
+        let encoded = base16ct::lower::encode(&bytes, &mut hex).map(<[u8]>::len);
+        debug_assert_eq!(encoded, Ok(2 * FINGERPRINT_LEN));
+        Self(hex)
+    }
+
+    /// The digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fingerprint({self})")
+    }
+}

@@ -1,0 +1,114 @@
+//! Nonces: 96 random bits, each used once.
+
+use core::fmt;
+
+use crate::error::RandomError;
+
+/// Length of a nonce in bytes.
+pub const NONCE_LEN: usize = 12;
+
+/// How many nonces a [`NoncePool`] draws at a time.
+const BLOCK: usize = 64;
+
+/// A nonce for one seal. It cannot be cloned, and sealing consumes it.
+pub struct Nonce([u8; NONCE_LEN]);
+
+impl Nonce {
+    /// Draws a nonce from the operating system's generator.
+    ///
+    /// # Errors
+    /// [`RandomError`] if the generator fails.
+    #[cfg(feature = "getrandom")]
+    pub fn random() -> Result<Self, RandomError> {
+        let mut bytes = [0; NONCE_LEN];
+        os_random(&mut bytes)?;
+        Ok(Self(bytes))
+    }
+
+    /// A nonce with these bytes.
+    ///
+    /// Caution: a nonce that seals twice under one key gives away both plaintexts' difference and
+    /// lets anyone forge. This is for reproducing published test vectors.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; NONCE_LEN]) -> Self {
+        Self(bytes)
+    }
+
+    /// The nonce's bytes. They are no secret: they are the head of the sealed value.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; NONCE_LEN] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Nonce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Nonce").finish_non_exhaustive()
+    }
+}
+
+/// Fills a buffer with random bytes, or fails.
+pub type RandomSource = fn(&mut [u8]) -> Result<(), RandomError>;
+
+#[cfg(feature = "getrandom")]
+pub(crate) fn os_random(bytes: &mut [u8]) -> Result<(), RandomError> {
+    getrandom::fill(bytes).map_err(|_| RandomError)
+}
+
+/// Nonces drawn from the random source a block at a time, so that a seal does not cost a system call.
+///
+/// A forked process inherits the block of its parent, and must not use it: that would seal two
+/// values under one nonce. So each draw names an *epoch*, a number that differs between a process
+/// and its children (a counter raised by `pthread_atfork`, say; the process id serves where a pool
+/// does not outlive its process's parent). When the epoch is not the one the block was drawn in, the
+/// block is thrown away.
+pub struct NoncePool {
+    source: RandomSource,
+    block: [[u8; NONCE_LEN]; BLOCK],
+    used: usize,
+    epoch: u64,
+}
+
+impl NoncePool {
+    /// An empty pool that will draw from the operating system's generator.
+    #[cfg(feature = "getrandom")]
+    #[must_use]
+    pub const fn new() -> Self {
+        Self::with_source(os_random)
+    }
+
+    /// An empty pool that will draw from `source`, which must be cryptographically secure.
+    #[must_use]
+    pub const fn with_source(source: RandomSource) -> Self {
+        Self { source, block: [[0; NONCE_LEN]; BLOCK], used: BLOCK, epoch: 0 }
+    }
+
+    /// The next nonce, never given before and never to be given again.
+    ///
+    /// # Errors
+    /// [`RandomError`] if the source fails; nothing of a failed draw is ever used.
+    pub fn draw(&mut self, epoch: u64) -> Result<Nonce, RandomError> {
+        if self.used >= BLOCK || self.epoch != epoch {
+            self.used = BLOCK;
+            (self.source)(self.block.as_flattened_mut())?;
+            self.epoch = epoch;
+            self.used = 0;
+        }
+        let nonce = Nonce(self.block[self.used]);
+        self.used += 1;
+        Ok(nonce)
+    }
+}
+
+#[cfg(feature = "getrandom")]
+impl Default for NoncePool {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for NoncePool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NoncePool").finish_non_exhaustive()
+    }
+}
