@@ -6,7 +6,6 @@ use core::fmt;
 
 /// The operating system (or the source given to [`NoncePool`](crate::NoncePool)) had no randomness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct RandomError;
 
 impl fmt::Display for RandomError {
@@ -100,7 +99,6 @@ impl core::error::Error for OpenError {}
 
 /// A text is not the address of one host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct AddressError;
 
 impl fmt::Display for AddressError {
@@ -113,7 +111,6 @@ impl core::error::Error for AddressError {}
 
 /// A text is not an IP hash: 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct IpHashError;
 
 impl fmt::Display for IpHashError {
@@ -162,10 +159,16 @@ impl fmt::Display for RingError {
             Self::TooManyKeys => f.write_str("it holds more than 16 keys"),
             Self::Repeated { at, first } => write!(f, "line {at} repeats the key of line {first}"),
             Self::DigitCount { line, found } => {
-                write!(f, "line {line} has {found} characters where a key has 64 hexadecimal digits")
+                write!(
+                    f,
+                    "line {line} has {found} characters where a key has 64 hexadecimal digits"
+                )
             }
             Self::NotHex { line, column } => {
-                write!(f, "line {line} has something else than a hexadecimal digit in column {column}")
+                write!(
+                    f,
+                    "line {line} has something else than a hexadecimal digit in column {column}"
+                )
             }
         }
     }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![no_std]
 #![forbid(unsafe_code)]
+#![warn(clippy::std_instead_of_core, clippy::std_instead_of_alloc, clippy::alloc_instead_of_core)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate alloc;
@@ -11,6 +12,7 @@ mod key;
 mod master;
 mod nonce;
 mod ring;
+pub mod schema;
 
 pub use error::{
     AddressError, IpHashError, KeyError, OpenError, RandomError, RingError, SealError,

@@ -184,11 +184,7 @@ impl UserRing {
     ///
     /// # Errors
     /// As [`Key::open_into`].
-    pub fn open_token_into(
-        &mut self,
-        sealed: &[u8],
-        token: &mut [u8],
-    ) -> Result<usize, OpenError> {
+    pub fn open_token_into(&mut self, sealed: &[u8], token: &mut [u8]) -> Result<usize, OpenError> {
         for position in 0..self.ring.0.len() {
             match self.key(position).open_into(sealed, b"", token) {
                 Err(OpenError::Refused) => {}

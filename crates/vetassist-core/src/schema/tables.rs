@@ -1,0 +1,184 @@
+//! What the four tables are.
+
+/// A table.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Table {
+    /// Its name.
+    pub name: &'static str,
+    /// Its comment.
+    pub comment: &'static str,
+    /// Its columns, in order. The first is the primary key.
+    pub columns: &'static [Column],
+    /// The columns that are unique, each for itself.
+    pub unique: &'static [&'static str],
+    /// Its references to other tables.
+    pub foreign_keys: &'static [ForeignKey],
+    /// Its indexes besides those of the keys.
+    pub indexes: &'static [Index],
+}
+
+/// A column.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Column {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type, as `format_type` writes it.
+    pub sql_type: &'static str,
+    /// Whether it is NOT NULL.
+    pub not_null: bool,
+    /// Its default, as `pg_get_expr` writes it.
+    pub default: Option<&'static str>,
+    /// Its comment.
+    pub comment: Option<&'static str>,
+}
+
+/// A foreign key of one column.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct ForeignKey {
+    /// The column that refers.
+    pub column: &'static str,
+    /// What it refers to, as `table (column)`.
+    pub references: &'static str,
+    /// What happens when the row referred to is deleted.
+    pub on_delete: &'static str,
+}
+
+/// An index.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Index {
+    /// Its name.
+    pub name: &'static str,
+    /// From `USING` on, as `pg_get_indexdef` writes it.
+    pub definition: &'static str,
+}
+
+/// The sequence that numbers the audit trail.
+pub const AUDIT_SEQUENCE: &str = "vetassist_auth_audit_id_seq";
+
+const fn column(name: &'static str, sql_type: &'static str) -> Column {
+    Column { name, sql_type, not_null: false, default: None, comment: None }
+}
+
+impl Column {
+    const fn not_null(self) -> Self {
+        Self { not_null: true, ..self }
+    }
+
+    const fn default(self, default: &'static str) -> Self {
+        Self { default: Some(default), ..self }
+    }
+
+    const fn comment(self, comment: &'static str) -> Self {
+        Self { comment: Some(comment), ..self }
+    }
+}
+
+const UUID: &str = "uuid";
+const TIME: &str = "timestamp with time zone";
+
+const ID: Column = column("id", UUID).not_null().default("gen_random_uuid()");
+const CREATED_AT: Column = column("created_at", TIME).default("now()");
+
+const fn of_user(on_delete: &'static str) -> ForeignKey {
+    ForeignKey { column: "user_id", references: "vetassist_users (id)", on_delete }
+}
+
+const fn index(name: &'static str, definition: &'static str) -> Index {
+    Index { name, definition }
+}
+
+const TABLES: [Table; 4] = [
+    Table {
+        name: "vetassist_users",
+        comment: "VetAssist user accounts linked to VA identity",
+        columns: &[
+            ID,
+            column("va_icn", "character varying(50)"),
+            column("va_veteran_status", "character varying(20)"),
+            column("email", "character varying(255)"),
+            column("first_name", "character varying(100)"),
+            column("last_name", "character varying(100)"),
+            column("is_active", "boolean").default("true"),
+            CREATED_AT,
+            column("updated_at", TIME).default("now()"),
+            column("last_login_at", TIME),
+        ],
+        unique: &["va_icn"],
+        foreign_keys: &[],
+        indexes: &[],
+    },
+    Table {
+        name: "vetassist_va_tokens",
+        comment: "Encrypted VA OAuth tokens - access and refresh",
+        columns: &[
+            ID,
+            column("user_id", UUID).not_null(),
+            column("access_token_encrypted", "bytea")
+                .not_null()
+                .comment("AES-256-GCM encrypted, nonce prepended"),
+            column("refresh_token_encrypted", "bytea"),
+            column("token_type", "character varying(20)").default("'Bearer'::character varying"),
+            column("scope", "character varying(500)"),
+            column("expires_at", TIME).not_null(),
+            CREATED_AT,
+            column("refreshed_at", TIME),
+        ],
+        unique: &["user_id"],
+        foreign_keys: &[of_user("CASCADE")],
+        indexes: &[],
+    },
+    Table {
+        name: "vetassist_sessions",
+        comment: "Active VetAssist sessions for JWT management",
+        columns: &[
+            ID,
+            column("user_id", UUID).not_null(),
+            column("jwt_id", "character varying(64)")
+                .not_null()
+                .comment("Maps to JWT jti claim for revocation"),
+            column("device_info", "jsonb"),
+            CREATED_AT,
+            column("expires_at", TIME).not_null(),
+            column("revoked_at", TIME),
+        ],
+        unique: &["jwt_id"],
+        foreign_keys: &[of_user("CASCADE")],
+        indexes: &[
+            index("idx_vetassist_sessions_user", "USING btree (user_id)"),
+            index("idx_vetassist_sessions_jwt", "USING btree (jwt_id)"),
+            index(
+                "idx_vetassist_sessions_expires",
+                "USING btree (expires_at) WHERE (revoked_at IS NULL)",
+            ),
+        ],
+    },
+    Table {
+        name: "vetassist_auth_audit",
+        comment: "Security audit log for authentication events",
+        columns: &[
+            column("id", "bigint").not_null().default("nextval(vetassist_auth_audit_id_seq)"),
+            column("user_id", UUID),
+            column("event_type", "character varying(50)").not_null(),
+            column("event_data", "jsonb"),
+            column("ip_hash", "character varying(64)"),
+            CREATED_AT,
+        ],
+        unique: &[],
+        foreign_keys: &[of_user("NO ACTION")],
+        indexes: &[
+            index("idx_vetassist_audit_user", "USING btree (user_id)"),
+            index("idx_vetassist_audit_type", "USING btree (event_type)"),
+            index("idx_vetassist_audit_created", "USING btree (created_at)"),
+        ],
+    },
+];
+
+/// The four tables, each after those it refers to.
+#[must_use]
+pub const fn tables() -> &'static [Table] {
+    &TABLES
+}

@@ -1,0 +1,216 @@
+//! Arguments and results as PostgreSQL passes them, without a copy where one can be spared.
+
+use core::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    ptr::NonNull,
+    slice, str,
+};
+use std::borrow::Cow;
+
+use pgrx::{
+    callconv::{Arg, ArgAbi, BoxRet, FcInfo},
+    datum::Datum,
+    impl_sql_translatable, pg_sys,
+    varlena::set_varsize_4b,
+    PgSqlErrorCode, PgTryBuilder,
+};
+use vetassist_core::{AddressError, OpenError};
+use zeroize::Zeroize;
+
+use crate::errors::{too_large, untranslatable, Explain, Outcome};
+
+/// The longest content of a varlena: `MaxAllocSize` less its header.
+const MAX_CONTENT: usize = 0x3fff_ffff - pg_sys::VARHDRSZ;
+
+/// A varlena being filled, in the memory context of the call. It becomes a `bytea`.
+pub(crate) struct Bytea(NonNull<pg_sys::varlena>);
+
+impl_sql_translatable!(Bytea, "bytea");
+
+impl Bytea {
+    /// Zeros, to be written over.
+    pub(crate) fn zeroed(len: usize) -> Outcome<Self> {
+        if len > MAX_CONTENT {
+            return Err(too_large());
+        }
+        let size = len + pg_sys::VARHDRSZ;
+        let Ok(header) = i32::try_from(size) else { return Err(too_large()) };
+        // SAFETY: palloc0 returns memory of the size asked for, or raises an error.
+        let varlena = unsafe { pg_sys::palloc0(size) }.cast::<pg_sys::varlena>();
+        let Some(pointer) = NonNull::new(varlena) else { return Err(too_large()) };
+        // SAFETY: just allocated, aligned as palloc aligns, and large enough for its header.
+        unsafe { set_varsize_4b(varlena, header) };
+        Ok(Self(pointer))
+    }
+
+    pub(crate) fn copied(bytes: &[u8]) -> Outcome<Self> {
+        let mut copy = Self::zeroed(bytes.len())?;
+        copy.as_mut_slice().copy_from_slice(bytes);
+        Ok(copy)
+    }
+
+    pub(crate) fn as_mut_slice(&mut self) -> &mut [u8] {
+        // SAFETY: `zeroed` allocated it with a 4-byte header.
+        let size = unsafe { pgrx::varlena::varsize_4b(self.0.as_ptr()) };
+        // SAFETY: the content follows the header within the same allocation.
+        let content = unsafe { self.0.as_ptr().cast::<u8>().add(pg_sys::VARHDRSZ) };
+        // SAFETY: initialised by palloc0, and borrowed for as long as `self` is.
+        unsafe { slice::from_raw_parts_mut(content, size - pg_sys::VARHDRSZ) }
+    }
+}
+
+// SAFETY: the pointer is a valid varlena, allocated in the context that the call returns from.
+unsafe impl BoxRet for Bytea {
+    unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
+        // SAFETY: as above.
+        unsafe { fcinfo.return_raw_datum(pg_sys::Datum::from(self.0.as_ptr())) }
+    }
+}
+
+/// UTF-8 bytes on their way out as `text` in the database's encoding.
+pub(crate) struct Text(Bytea);
+
+impl_sql_translatable!(Text, "text");
+
+// SAFETY: as for `Bytea`; `from_utf8` has made it valid in the database's encoding.
+unsafe impl BoxRet for Text {
+    unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
+        // SAFETY: the caller's promise, handed on.
+        unsafe { self.0.box_into(fcinfo) }
+    }
+}
+
+impl Text {
+    /// Takes opened bytes as text.
+    ///
+    /// PostgreSQL's own check is not asked: its error would quote the bytes.
+    pub(crate) fn from_utf8(mut bytes: Bytea) -> Outcome<Self> {
+        let valid = match str::from_utf8(bytes.as_mut_slice()) {
+            // Valid UTF-8, but no text of PostgreSQL's can hold it.
+            Ok(text) if text.contains('\0') => false,
+            Ok(_) => true,
+            Err(_) => false,
+        };
+        if !valid {
+            bytes.as_mut_slice().zeroize();
+            return Err(OpenError::NotUtf8).explain();
+        }
+        if database_is_utf8() {
+            return Ok(Self(bytes));
+        }
+        let converted = convert(bytes.as_mut_slice(), Direction::FromUtf8)?;
+        let text = Bytea::copied(&converted)?;
+        bytes.as_mut_slice().zeroize();
+        Ok(Self(text))
+    }
+}
+
+/// A `text` argument as UTF-8, whatever the database's encoding.
+pub(crate) struct Utf8<'a>(Cow<'a, [u8]>);
+
+impl_sql_translatable!(Utf8<'_>, arg_only = "text");
+
+// SAFETY: a text is a varlena, whose content is borrowed for the call.
+unsafe impl<'fcx> ArgAbi<'fcx> for Utf8<'fcx> {
+    unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
+        // SAFETY: a text is laid out as a bytea is, and the function is strict.
+        let content: Option<&'fcx [u8]> = unsafe { arg.unbox_arg_using_from_datum() };
+        Self(Cow::Borrowed(content.unwrap_or_default()))
+    }
+}
+
+impl<'a> Utf8<'a> {
+    pub(crate) fn into_utf8(self) -> Outcome<Cow<'a, str>> {
+        let bytes = if database_is_utf8() {
+            self.0
+        } else {
+            Cow::Owned(convert(&self.0, Direction::ToUtf8)?)
+        };
+        let text = match bytes {
+            Cow::Borrowed(bytes) => str::from_utf8(bytes).ok().map(Cow::Borrowed),
+            Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
+        };
+        text.ok_or_else(untranslatable)
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Direction {
+    ToUtf8,
+    FromUtf8,
+}
+
+fn database_is_utf8() -> bool {
+    // SAFETY: reads a setting of the database we are connected to.
+    let encoding = unsafe { pg_sys::GetDatabaseEncoding() };
+    encoding == pg_sys::pg_enc::PG_UTF8 as i32
+}
+
+/// Converts between the database's encoding and UTF-8. PostgreSQL's errors quote the bytes they
+/// could not convert, so they are replaced.
+fn convert(bytes: &[u8], direction: Direction) -> Outcome<Vec<u8>> {
+    let Ok(len) = i32::try_from(bytes.len()) else { return Err(too_large()) };
+    let source = bytes.as_ptr().cast::<core::ffi::c_char>();
+    let utf8 = pg_sys::pg_enc::PG_UTF8 as i32;
+    let fail = |_| None;
+    let converted = PgTryBuilder::new(|| {
+        Some(match direction {
+            // SAFETY: reads `len` bytes at `source`; returns them or a NUL-terminated palloc'd string.
+            Direction::ToUtf8 => unsafe { pg_sys::pg_server_to_any(source, len, utf8) },
+            // SAFETY: as above.
+            Direction::FromUtf8 => unsafe { pg_sys::pg_any_to_server(source, len, utf8) },
+        })
+    })
+    .catch_when(PgSqlErrorCode::ERRCODE_CHARACTER_NOT_IN_REPERTOIRE, fail)
+    .catch_when(PgSqlErrorCode::ERRCODE_UNTRANSLATABLE_CHARACTER, fail)
+    .execute();
+    match converted {
+        None => Err(untranslatable()),
+        Some(pointer) if pointer.cast_const() == source => Ok(bytes.to_vec()),
+        Some(pointer) => {
+            // SAFETY: a conversion returns a NUL-terminated string.
+            let converted = unsafe { core::ffi::CStr::from_ptr(pointer) }.to_bytes().to_vec();
+            // SAFETY: it was palloc'd for us.
+            unsafe { pg_sys::pfree(pointer.cast()) };
+            Ok(converted)
+        }
+    }
+}
+
+/// An `inet` argument: the address of one host, or of something else.
+pub(crate) struct InetArg(Option<IpAddr>);
+
+impl_sql_translatable!(InetArg, arg_only = "inet");
+
+// PostgreSQL's own numbers for the families, whatever the system's are.
+const PGSQL_AF_INET: u8 = 2;
+const PGSQL_AF_INET6: u8 = 3;
+
+// SAFETY: an inet is a varlena: family, prefix length, then 4 or 16 bytes of address.
+unsafe impl<'fcx> ArgAbi<'fcx> for InetArg {
+    unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
+        // SAFETY: as above, and the function is strict.
+        let content: Option<&'fcx [u8]> = unsafe { arg.unbox_arg_using_from_datum() };
+        Self(match content.unwrap_or_default() {
+            [PGSQL_AF_INET, 32, address @ ..] => {
+                address.first_chunk::<4>().map(|octets| Ipv4Addr::from(*octets).into())
+            }
+            [PGSQL_AF_INET6, 128, address @ ..] => {
+                address.first_chunk::<16>().map(|octets| Ipv6Addr::from(*octets).into())
+            }
+            _ => None,
+        })
+    }
+}
+
+impl InetArg {
+    /// The address, if it is one host's.
+    pub(crate) fn host(self) -> Outcome<IpAddr> {
+        self.0.ok_or(AddressError).explain()
+    }
+}
+
+/// A `uuid` argument as the core knows it.
+pub(crate) fn core_uuid(uuid: pgrx::Uuid) -> vetassist_core::Uuid {
+    vetassist_core::Uuid::from_bytes(*uuid.as_bytes())
+}

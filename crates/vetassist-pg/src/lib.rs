@@ -1,0 +1,27 @@
+//! The PostgreSQL extension: translation between SQL and `vetassist-core`, which holds the logic.
+
+// The error is PostgreSQL's, which aborts the statement: its size is paid once.
+#![allow(clippy::result_large_err)]
+
+use pgrx::{pg_guard, pg_module_magic};
+
+mod datum;
+mod errors;
+mod key_command;
+mod key_file;
+mod keyring;
+mod primitives;
+mod schema;
+mod settings;
+mod tokens;
+
+pg_module_magic!(name, version);
+
+/// PostgreSQL calls this once in each process that loads the library.
+///
+/// It must not need a key: a server whose key is missing starts all the same.
+#[pg_guard]
+pub extern "C-unwind" fn _PG_init() {
+    settings::define();
+    keyring::init();
+}

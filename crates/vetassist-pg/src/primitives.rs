@@ -1,0 +1,77 @@
+//! The primitives whose key the caller gives, and the hash that needs none.
+
+use pgrx::{default, pg_extern};
+use vetassist_core::{opened_len, IpHash, Key, MasterKey, OVERHEAD};
+
+use crate::{
+    datum::{core_uuid, Bytea, InetArg, Text, Utf8},
+    errors::{Explain, Outcome},
+    keyring,
+};
+
+/// Seals bytes: a fresh nonce, the ciphertext and the tag, 28 bytes more than the plaintext.
+#[pg_extern(volatile, strict, parallel_safe)]
+fn vetassist_encrypt(plaintext: &[u8], key: &[u8], aad: default!(&[u8], "''")) -> Outcome<Bytea> {
+    seal(plaintext, key, aad)
+}
+
+/// Seals text, as UTF-8 whatever the database's encoding.
+#[pg_extern(name = "vetassist_encrypt", volatile, strict, parallel_safe)]
+fn vetassist_encrypt_text(
+    plaintext: Utf8<'_>,
+    key: &[u8],
+    aad: default!(&[u8], "''"),
+) -> Outcome<Bytea> {
+    seal(plaintext.into_utf8()?.as_bytes(), key, aad)
+}
+
+/// Opens a sealed value.
+#[pg_extern(stable, strict, parallel_safe)]
+fn vetassist_decrypt(sealed: &[u8], key: &[u8], aad: default!(&[u8], "''")) -> Outcome<Bytea> {
+    open(sealed, key, aad)
+}
+
+/// Opens a sealed value that holds text.
+#[pg_extern(stable, strict, parallel_safe)]
+fn vetassist_decrypt_text(sealed: &[u8], key: &[u8], aad: default!(&[u8], "''")) -> Outcome<Text> {
+    Text::from_utf8(open(sealed, key, aad)?)
+}
+
+/// Draws a key of 32 bytes.
+#[pg_extern(volatile, strict, parallel_safe)]
+fn vetassist_generate_key() -> Outcome<Bytea> {
+    Bytea::copied(Key::generate().explain()?.expose_bytes())
+}
+
+/// Derives the key that seals a user's tokens from a master key.
+#[pg_extern(stable, strict, parallel_safe)]
+fn vetassist_derive_user_key(master: &[u8], user_id: pgrx::Uuid) -> Outcome<Bytea> {
+    let master = MasterKey::try_from(master).explain()?;
+    Bytea::copied(master.derive_user_key(&core_uuid(user_id)).expose_bytes())
+}
+
+/// SHA-256 over the canonical text of an address, as 64 lower-case hexadecimal digits.
+#[pg_extern(immutable, strict, parallel_safe)]
+fn vetassist_hash_ip(ip: InetArg) -> Outcome<String> {
+    Ok(IpHash::of(ip.host()?).as_str().to_owned())
+}
+
+/// The version of the installed library.
+#[pg_extern(stable, strict, parallel_safe)]
+fn vetassist_version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
+
+fn seal(plaintext: &[u8], key: &[u8], aad: &[u8]) -> Outcome<Bytea> {
+    let key = Key::try_from(key).explain()?;
+    let mut sealed = Bytea::zeroed(plaintext.len() + OVERHEAD)?;
+    key.seal_into(keyring::nonce()?, plaintext, aad, sealed.as_mut_slice()).explain()?;
+    Ok(sealed)
+}
+
+fn open(sealed: &[u8], key: &[u8], aad: &[u8]) -> Outcome<Bytea> {
+    let key = Key::try_from(key).explain()?;
+    let mut plaintext = Bytea::zeroed(opened_len(sealed).explain()?)?;
+    key.open_into(sealed, aad, plaintext.as_mut_slice()).explain()?;
+    Ok(plaintext)
+}

@@ -1,0 +1,53 @@
+//! `vetassist_check_schema()`, and the tables in the order they depend on one another.
+
+use pgrx::{
+    datum::DatumWithOid, extension_sql_file, iter::TableIterator, name, pg_extern, search_path,
+    spi, Spi,
+};
+use vetassist_core::schema::{compare, CatalogRow, CATALOG_QUERY};
+
+/// How the live tables differ from what they must be; no row where they do not.
+#[pg_extern(stable, strict, parallel_restricted)]
+#[search_path(pg_catalog, pg_temp)]
+#[allow(clippy::type_complexity)] // the columns
+fn vetassist_check_schema() -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(object, String),
+            name!(problem, String),
+            name!(expected, Option<String>),
+            name!(found, Option<String>),
+        ),
+    >,
+    spi::Error,
+> {
+    let rows = Spi::connect(|client| {
+        let schema = client
+            .select(
+                "SELECT n.nspname::text FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'vetassist'",
+                Some(1),
+                &[],
+            )?
+            .first()
+            .get_one::<String>()?;
+        let mut rows = Vec::new();
+        for row in client.select(CATALOG_QUERY, None, &[DatumWithOid::from(schema)])? {
+            let text = |column| row.get::<String>(column).map(Option::unwrap_or_default);
+            rows.push(CatalogRow { object: text(1)?, attribute: text(2)?, value: text(3)? });
+        }
+        Ok::<_, spi::Error>(rows)
+    })?;
+    let differences =
+        compare(&rows).into_iter().map(|d| (d.object, d.problem, d.expected, d.found));
+    Ok(TableIterator::new(differences))
+}
+
+// One after another, so that the script is the same at every build; each also needs those before it.
+extension_sql_file!("../../../sql/adopt.sql", name = "adopt", requires = [vetassist_check_schema]);
+extension_sql_file!("../../../sql/users.sql", name = "users", requires = ["adopt"]);
+extension_sql_file!("../../../sql/va_tokens.sql", name = "va_tokens", requires = ["users"]);
+extension_sql_file!("../../../sql/sessions.sql", name = "sessions", requires = ["va_tokens"]);
+extension_sql_file!("../../../sql/auth_audit.sql", name = "auth_audit", requires = ["sessions"]);
+extension_sql_file!("../../../sql/dump.sql", name = "dump", requires = ["auth_audit"]);
+extension_sql_file!("../../../sql/privileges.sql", name = "privileges", finalize);

@@ -1,0 +1,83 @@
+//! The functions that use the server's key ring. No key is ever a SQL value here.
+
+use pgrx::{iter::TableIterator, name, pg_extern, pg_sys::panic::ErrorReport};
+use vetassist_core::{opened_len, IpHash, OVERHEAD};
+
+use crate::{
+    datum::{core_uuid, Bytea, InetArg, Text, Utf8},
+    errors::{Explain, Outcome},
+    keyring::{self, with_ring},
+};
+
+/// Seals a token for a user, under the current key of the ring.
+#[pg_extern(volatile, strict, parallel_safe)]
+fn vetassist_encrypt_token(token: Utf8<'_>, user_id: pgrx::Uuid) -> Outcome<Bytea> {
+    let token = token.into_utf8()?;
+    with_ring(|loaded| {
+        let mut sealed = Bytea::zeroed(token.len() + OVERHEAD)?;
+        let nonce = keyring::nonce()?;
+        loaded
+            .user(core_uuid(user_id))
+            .seal_token_into(nonce, &token, sealed.as_mut_slice())
+            .explain()?;
+        Ok(sealed)
+    })
+}
+
+/// Opens a user's token with whichever key of the ring sealed it.
+#[pg_extern(stable, strict, parallel_safe)]
+fn vetassist_decrypt_token(sealed: &[u8], user_id: pgrx::Uuid) -> Outcome<Text> {
+    with_ring(|loaded| {
+        let mut token = Bytea::zeroed(opened_len(sealed).explain()?)?;
+        loaded.user(core_uuid(user_id)).open_token_into(sealed, token.as_mut_slice()).explain()?;
+        Text::from_utf8(token)
+    })
+}
+
+/// The hash of an address under a key derived from the current master key.
+#[pg_extern(stable, strict, parallel_safe)]
+fn vetassist_hash_ip_keyed(ip: InetArg) -> Outcome<String> {
+    let plain = IpHash::of(ip.host()?);
+    with_ring(|loaded| Ok(loaded.ring.upgrade_ip_hash(&plain).as_str().to_owned()))
+}
+
+/// Makes a keyed hash of a plain one.
+#[pg_extern(stable, strict, parallel_safe)]
+fn vetassist_upgrade_ip_hash(plain_hash: &str) -> Outcome<String> {
+    let plain: IpHash = plain_hash.parse().explain()?;
+    with_ring(|loaded| Ok(loaded.ring.upgrade_ip_hash(&plain).as_str().to_owned()))
+}
+
+/// The keys of the ring, by fingerprint.
+#[pg_extern(stable, strict, parallel_safe)]
+#[allow(clippy::type_complexity)] // the columns, which pgrx reads here and through no alias
+fn vetassist_keys() -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(position, i32),
+            name!(fingerprint, String),
+            name!(is_current, bool),
+            name!(source, String),
+        ),
+    >,
+    ErrorReport,
+> {
+    with_ring(|loaded| {
+        let rows: Vec<_> = (1..)
+            .zip(loaded.ring.keys())
+            .map(|(position, key)| {
+                let fingerprint = key.fingerprint().to_string();
+                (position, fingerprint, position == 1, loaded.source.name().to_owned())
+            })
+            .collect();
+        Ok(TableIterator::new(rows))
+    })
+}
+
+/// Reads the ring again, in this backend, and says how many keys it holds.
+#[pg_extern(volatile, strict, parallel_restricted)]
+fn vetassist_reload_keys() -> Outcome<i32> {
+    keyring::forget();
+    with_ring(|loaded| Ok(i32::try_from(loaded.ring.keys().len()).unwrap_or(i32::MAX)))
+}
