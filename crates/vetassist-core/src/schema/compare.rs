@@ -272,7 +272,7 @@ mod tests {
 
             let mut without = rows.clone();
             without.remove(index);
-            assert_eq!(compare(&without).is_empty(), false, "{:?}", rows[index]);
+            assert!(!compare(&without).is_empty(), "{:?}", rows[index]);
         }
     }
 
