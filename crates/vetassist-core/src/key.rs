@@ -104,12 +104,41 @@ impl Key {
         }
         let (head, rest) = sealed.split_at_mut(NONCE_LEN);
         let (body, tail) = rest.split_at_mut(plaintext.len());
-        head.copy_from_slice(nonce.as_bytes());
         let buffer = InOutBuf::new(plaintext, body).map_err(|_| SealError::BufferLength)?;
+        self.seal_parts(&nonce, aad, head, buffer, tail)
+    }
+
+    /// Seals in place: `buffer` has room for the nonce, then the plaintext, then room for the tag, and
+    /// holds the sealed value afterwards.
+    ///
+    /// # Errors
+    /// As [`seal_into`](Self::seal_into).
+    #[allow(clippy::needless_pass_by_value)]
+    pub fn seal_in_place(
+        &self,
+        nonce: Nonce,
+        aad: &[u8],
+        buffer: &mut [u8],
+    ) -> Result<(), SealError> {
+        let (head, rest) = buffer.split_at_mut_checked(NONCE_LEN).ok_or(SealError::BufferLength)?;
+        let body_len = rest.len().checked_sub(TAG_LEN).ok_or(SealError::BufferLength)?;
+        let (body, tail) = rest.split_at_mut(body_len);
+        self.seal_parts(&nonce, aad, head, body.into(), tail)
+    }
+
+    fn seal_parts(
+        &self,
+        nonce: &Nonce,
+        aad: &[u8],
+        head: &mut [u8],
+        body: InOutBuf<'_, '_, u8>,
+        tail: &mut [u8],
+    ) -> Result<(), SealError> {
+        head.copy_from_slice(nonce.as_bytes());
         let tag = self
             .0
             .cipher
-            .encrypt_inout_detached(nonce.as_bytes().into(), aad, buffer)
+            .encrypt_inout_detached(nonce.as_bytes().into(), aad, body)
             .map_err(|_| SealError::TooLong)?;
         tail.copy_from_slice(&tag);
         Ok(())
@@ -152,9 +181,36 @@ impl Key {
         let (nonce, rest) = sealed.split_first_chunk::<NONCE_LEN>().ok_or(too_short)?;
         let (body, tag) = rest.split_last_chunk::<TAG_LEN>().ok_or(too_short)?;
         let buffer = InOutBuf::new(body, plaintext).map_err(|_| OpenError::BufferLength)?;
+        self.open_parts(nonce, aad, buffer, tag)
+    }
+
+    /// Opens in place: `buffer` holds a sealed value, and afterwards the plaintext where its
+    /// ciphertext stood, which is the slice returned.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); the buffer is then as it was.
+    pub fn open_in_place<'a>(
+        &self,
+        aad: &[u8],
+        buffer: &'a mut [u8],
+    ) -> Result<&'a mut [u8], OpenError> {
+        let too_short = OpenError::TooShort(buffer.len());
+        let (nonce, rest) = buffer.split_first_chunk_mut::<NONCE_LEN>().ok_or(too_short)?;
+        let (body, tag) = rest.split_last_chunk_mut::<TAG_LEN>().ok_or(too_short)?;
+        self.open_parts(nonce, aad, InOutBuf::from(&mut *body), tag)?;
+        Ok(body)
+    }
+
+    fn open_parts(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        body: InOutBuf<'_, '_, u8>,
+        tag: &[u8; TAG_LEN],
+    ) -> Result<(), OpenError> {
         self.0
             .cipher
-            .decrypt_inout_detached(nonce.into(), aad, buffer, tag.into())
+            .decrypt_inout_detached(nonce.into(), aad, body, tag.into())
             .map_err(|_| OpenError::Refused)
     }
 }

@@ -169,6 +169,19 @@ impl UserRing {
         self.key(0).seal_into(nonce, token.as_bytes(), b"", sealed)
     }
 
+    /// Seals a token in place, see [`Key::seal_in_place`]. That the bytes between the room for the
+    /// nonce and the room for the tag are UTF-8 is the caller's part.
+    ///
+    /// # Errors
+    /// As [`Key::seal_in_place`].
+    pub fn seal_token_in_place(
+        &mut self,
+        nonce: Nonce,
+        buffer: &mut [u8],
+    ) -> Result<(), SealError> {
+        self.key(0).seal_in_place(nonce, b"", buffer)
+    }
+
     /// Opens a token with whichever key of the ring sealed it, trying the newest first.
     ///
     /// # Errors
@@ -189,6 +202,21 @@ impl UserRing {
             match self.key(position).open_into(sealed, b"", token) {
                 Err(OpenError::Refused) => {}
                 other => return other.map(|()| position),
+            }
+        }
+        Err(OpenError::Refused)
+    }
+
+    /// Opens a token's bytes in place, see [`Key::open_in_place`], and says at which position of the
+    /// ring, from 0, the key stands that sealed it.
+    ///
+    /// # Errors
+    /// As [`Key::open_in_place`].
+    pub fn open_token_in_place(&mut self, buffer: &mut [u8]) -> Result<usize, OpenError> {
+        for position in 0..self.ring.0.len() {
+            match self.key(position).open_in_place(b"", buffer) {
+                Err(OpenError::Refused) => {}
+                other => return other.map(|_| position),
             }
         }
         Err(OpenError::Refused)

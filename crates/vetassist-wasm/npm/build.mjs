@@ -1,0 +1,120 @@
+// Makes the package of the module and its glue: node build.mjs <folder with glue/> --version <x.y.z>
+//
+// `cargo xtask npm` runs this after it has built the module.
+
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { brotliCompressSync } from 'node:zlib';
+
+import { build } from 'esbuild';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const out = resolve(process.argv[2]);
+const version = process.argv[process.argv.indexOf('--version') + 1];
+
+// Both kB are of 1000 bytes.
+const MAX_WASM_BROTLI = 20_000;
+const MAX_TARBALL = 110_000;
+
+// What the supported runtimes understand, and no more.
+const FEATURES = [
+  'bulk-memory',
+  'bulk-memory-opt',
+  'multivalue',
+  'mutable-globals',
+  'nontrapping-float-to-int',
+  'reference-types',
+  'sign-ext',
+  'simd',
+];
+
+const manifest = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8'));
+if (manifest.version !== version) {
+  throw new Error(`package.json has version ${manifest.version}, the workspace has ${version}`);
+}
+
+const stage = join(out, 'package');
+const dist = join(stage, 'dist');
+rmSync(stage, { recursive: true, force: true });
+mkdirSync(dist, { recursive: true });
+
+const wasm = join(dist, 'vetassist.wasm');
+execFileSync(process.execPath, [
+  join(here, 'node_modules/binaryen/bin/wasm-opt'),
+  '-O3',
+  '--converge',
+  '--mvp-features',
+  ...FEATURES.map((feature) => `--enable-${feature}`),
+  '--strip-debug',
+  '--strip-dwarf',
+  '--strip-producers',
+  '--strip-target-features',
+  join(out, 'glue/glue_bg.wasm'),
+  '-o',
+  wasm,
+]);
+const module = readFileSync(wasm);
+if (!WebAssembly.validate(module)) throw new Error('the optimised module is not valid');
+
+for (const format of ['esm', 'cjs']) {
+  await build({
+    entryPoints: [join(here, 'src/core.js')],
+    outfile: join(dist, format === 'esm' ? 'core.js' : 'core.cjs'),
+    alias: { '#glue': join(out, 'glue/glue.js') },
+    bundle: true,
+    format,
+    target: 'es2022',
+    // Readable enough for a stack trace; comments stay in the sources.
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: 'none',
+    logOverride: { 'empty-import-meta': 'silent' },
+  });
+}
+
+const base64 = module.toString('base64');
+const inline = `const base64 = '${base64}';
+
+const bytes = () =>
+  Uint8Array.fromBase64?.(base64) ?? Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
+`;
+writeFileSync(join(dist, 'inline.js'), `${inline}\nexport { bytes };\n`);
+writeFileSync(join(dist, 'inline.cjs'), `'use strict';\n${inline}\nmodule.exports = { bytes };\n`);
+
+for (const folder of ['src/entries', 'types']) {
+  for (const name of readdirSync(join(here, folder))) {
+    copyFileSync(join(here, folder, name), join(dist, name));
+  }
+}
+// The same declarations for those who `require`: TypeScript tells the two apart by the file's name.
+for (const name of ['index', 'slim']) {
+  const types = readFileSync(join(here, 'types', `${name}.d.ts`), 'utf8');
+  writeFileSync(join(dist, `${name}.d.cts`), types.replaceAll("'./index.js'", "'./index.cjs'"));
+}
+
+const { devDependencies, private: _, scripts, ...published } = manifest;
+writeFileSync(join(stage, 'package.json'), `${JSON.stringify(published, undefined, 2)}\n`);
+copyFileSync(join(here, 'README.md'), join(stage, 'README.md'));
+
+const [packed] = JSON.parse(
+  execFileSync('npm', ['pack', '--json', '--pack-destination', out], {
+    cwd: stage,
+    encoding: 'utf8',
+    shell: process.platform === 'win32',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  }),
+);
+const tarball = join(out, 'vetassist.tgz');
+copyFileSync(join(out, packed.filename), tarball);
+
+const sizes = [
+  ['vetassist.wasm', module.length, undefined],
+  ['vetassist.wasm under brotli', brotliCompressSync(module).length, MAX_WASM_BROTLI],
+  ['tarball', statSync(tarball).size, MAX_TARBALL],
+];
+for (const [what, size, most] of sizes) {
+  console.log(`${what}: ${size} bytes${most === undefined ? '' : ` of at most ${most}`}`);
+  if (size > most) throw new Error(`${what} has grown too large`);
+}

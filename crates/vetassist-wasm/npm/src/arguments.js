@@ -1,0 +1,130 @@
+// Checks of what callers hand in. They rest on the internal slots of objects and not on `instanceof` or
+// on properties, so that arrays of another realm (a frame, a `vm` context, a Jest environment) pass and
+// look-alikes do not.
+
+import { error, tooLarge } from './errors.js';
+
+const TypedArray = Object.getPrototypeOf(Uint8Array.prototype);
+const getter = (owner, name) => Object.getOwnPropertyDescriptor(owner, name).get;
+const nameOf = getter(TypedArray, Symbol.toStringTag);
+const lengthOf = getter(TypedArray, 'length');
+export const bufferOf = getter(TypedArray, 'buffer');
+export const offsetOf = getter(TypedArray, 'byteOffset');
+const bufferLengthOf = getter(ArrayBuffer.prototype, 'byteLength');
+const { keys } = TypedArray;
+
+/** The most that one call takes: nonce, tag, AAD and text included. */
+export const MAX_BYTES = 2 ** 30;
+// Strings up to this length are staged as they are, with three bytes of room for each unit.
+const MAX_STAGED_TEXT = 2 ** 16;
+
+const encoder = new TextEncoder();
+const loneSurrogate = /\p{Surrogate}/u;
+
+export function typeError(what, expected, value) {
+  let found = value === null ? 'null' : typeof value;
+  if (found === 'object') {
+    found = Array.isArray(value) ? 'an array' : 'another object';
+  } else if (found !== 'undefined' && found !== 'null') {
+    found = `a ${found}`;
+  }
+  return error('ERR_INVALID_ARG_TYPE', `${what} must be ${expected}, not ${found}`);
+}
+
+/** How many bytes a genuine Uint8Array holds, whatever a subclass says. */
+export const sizeOf = (bytes) => lengthOf.call(bytes);
+
+/** Whether the bytes lie in memory that other threads can write to. */
+export function isShared(bytes) {
+  try {
+    bufferLengthOf.call(bufferOf.call(bytes));
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+/** A genuine Uint8Array (Node's Buffer is one), or what an ArrayBuffer holds; undefined for all else. */
+function bytesOf(value, what) {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const detached = () =>
+    error('ERR_DETACHED_BUFFER', `${what} lies in a buffer that was detached or has shrunk`);
+  if (nameOf.call(value) === 'Uint8Array') {
+    if (lengthOf.call(value) === 0) {
+      // An empty array is fine. One whose buffer is gone says that it is empty too, but has no keys.
+      try {
+        keys.call(value);
+      } catch {
+        throw detached();
+      }
+    }
+    return value;
+  }
+  try {
+    bufferLengthOf.call(value);
+  } catch {
+    return undefined;
+  }
+  try {
+    return new Uint8Array(value);
+  } catch {
+    throw detached();
+  }
+}
+
+/** Bytes. */
+export function asBytes(value, what) {
+  const bytes = bytesOf(value, what);
+  if (bytes === undefined) throw typeError(what, 'a Uint8Array or an ArrayBuffer', value);
+  if (lengthOf.call(bytes) > MAX_BYTES) throw tooLarge();
+  return bytes;
+}
+
+/** Well-formed text: a string without lone surrogates, which have no UTF-8. */
+function checkText(text, what) {
+  const wellFormed =
+    text.isWellFormed === undefined ? !loneSurrogate.test(text) : text.isWellFormed();
+  if (!wellFormed) {
+    throw error('ERR_INVALID_TEXT', `${what} has a lone surrogate, which no UTF-8 stands for`);
+  }
+}
+
+/** The UTF-8 of well-formed text. */
+function encode(text) {
+  // Every unit is at least a byte: that much is known before a second copy is made.
+  if (text.length > MAX_BYTES) throw tooLarge();
+  try {
+    return encoder.encode(text);
+  } catch (cause) {
+    throw tooLarge({ cause });
+  }
+}
+
+/** Text as a string if it is short, as its UTF-8 if not; bytes as they are. */
+export function asData(value, what) {
+  if (typeof value === 'string') {
+    checkText(value, what);
+    return value.length > MAX_STAGED_TEXT ? encode(value) : value;
+  }
+  const bytes = bytesOf(value, what);
+  if (bytes === undefined) {
+    throw typeError(what, 'a string, a Uint8Array or an ArrayBuffer', value);
+  }
+  if (lengthOf.call(bytes) > MAX_BYTES) throw tooLarge();
+  return bytes;
+}
+
+/** As `asData`, for text alone. */
+export function asTextData(value, what) {
+  if (typeof value !== 'string') throw typeError(what, 'a string', value);
+  return asData(value, what);
+}
+
+/** The same as bytes. */
+export const toBytes = (data) => (typeof data === 'string' ? encoder.encode(data) : data);
+
+/** A string, of whatever content. */
+export function asString(value, what) {
+  if (typeof value !== 'string') throw typeError(what, 'a string', value);
+  return value;
+}

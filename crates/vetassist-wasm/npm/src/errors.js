@@ -1,0 +1,60 @@
+// What goes wrong, each with its code. The README's table has the same codes: a test compares.
+
+/** The one class of errors this package throws. `code` says which kind; the message never holds a byte
+ * of a key, a token or a plaintext. */
+export class VetassistError extends Error {
+  constructor(code, message, options) {
+    super(message, options);
+    this.code = code;
+  }
+}
+Object.defineProperty(VetassistError.prototype, 'name', {
+  value: 'VetassistError',
+  writable: true,
+  configurable: true,
+});
+
+export const error = (code, message, options) => new VetassistError(code, message, options);
+
+export const freed = (what) => error('ERR_FREED', `this ${what} has been freed`);
+
+export const tooLarge = (options) =>
+  error(
+    'ERR_TOO_LARGE',
+    'the input is larger than the module takes (1 GiB) or than there is memory for',
+    options,
+  );
+
+// Negative results of the module, by the numbers of `status.rs`.
+const FAILURES = {
+  [-2]: ['ERR_INVALID_KEY', 'a master key is 32 bytes, or text of 64 hexadecimal digits'],
+  [-3]: ['ERR_INVALID_USER_ID', 'a user id is a UUID in its hyphenated form of 36 characters'],
+  [-4]: ['ERR_INVALID_ADDRESS', 'not the IPv4 or IPv6 address of one host'],
+  [-5]: ['ERR_INVALID_IP_HASH', 'a plain IP hash is 64 lower-case hexadecimal digits'],
+  [-6]: ['ERR_INVALID_KEY_RING', 'the key ring was refused'],
+  [-7]: ['ERR_SEALED_TOO_SHORT', 'a sealed value is at least 28 bytes long'],
+  [-8]: [
+    'ERR_OPEN_FAILED',
+    'the sealed value does not open: wrong key, wrong user, wrong AAD, or altered',
+  ],
+  [-10]: [
+    'ERR_NO_RANDOMNESS',
+    "the runtime gave no randomness (at Cloudflare Workers' module scope it never does)",
+  ],
+};
+export const KEY = -2;
+export const USER_ID = -3;
+export const ADDRESS = -4;
+export const IP_HASH = -5;
+export const RING = -6;
+export const TOO_SHORT = -7;
+export const REFUSED = -8;
+const TOO_LARGE = -9;
+
+/** The error for a negative result of the module. */
+export function failure(status, detail) {
+  if (status === TOO_LARGE) return tooLarge();
+  const known = FAILURES[status];
+  if (known === undefined) return error('ERR_INTERNAL', `the module answered ${status}`);
+  return error(known[0], detail ? `${known[1]}: ${detail}` : known[1]);
+}

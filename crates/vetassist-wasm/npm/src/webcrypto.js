@@ -1,0 +1,53 @@
+// The runtime's own AES-GCM, for large values.
+
+import { bufferOf, isShared, offsetOf, sizeOf } from './arguments.js';
+
+// From how many bytes on the runtime's AES-GCM is faster than the module, with a key that is used more
+// than once. Measured by `bench/thresholds.mjs`; below, a call costs more than it saves.
+const FASTER_FROM = {
+  node: 8192,
+  deno: 8192,
+  bun: 8192,
+  workerd: 8192,
+  firefox: 8192,
+  other: 8192,
+};
+
+function runtime() {
+  const agent = globalThis.navigator?.userAgent ?? '';
+  if (agent === 'Cloudflare-Workers') return 'workerd';
+  if (typeof globalThis.Deno === 'object') return 'deno';
+  if (typeof globalThis.Bun === 'object') return 'bun';
+  if (agent.includes('Firefox/')) return 'firefox';
+  if (typeof globalThis.process?.versions?.node === 'string') return 'node';
+  return 'other';
+}
+
+const threshold = FASTER_FROM[runtime()];
+
+/** The runtime's WebCrypto if it is the faster way for so many bytes. Pages that were not loaded
+ * securely have none. */
+export function fasterSubtle(size) {
+  return size >= threshold ? globalThis.crypto?.subtle : undefined;
+}
+
+/** A copy. */
+export const snapshot = (bytes) => new Uint8Array(bytes);
+
+/** WebCrypto refuses views of shared memory. */
+export const unshared = (bytes) => (isShared(bytes) ? snapshot(bytes) : bytes);
+
+/** The same bytes as a plain Uint8Array. */
+export const view = (bytes) =>
+  new Uint8Array(bufferOf.call(bytes), offsetOf.call(bytes), sizeOf(bytes));
+
+export function importKey(subtle, bytes) {
+  return subtle.importKey('raw', bytes, 'AES-GCM', false, ['encrypt', 'decrypt']);
+}
+
+export function parameters(iv, additionalData) {
+  const algorithm = { name: 'AES-GCM', iv };
+  // Some implementations do not take an empty one.
+  if (sizeOf(additionalData) > 0) algorithm.additionalData = additionalData;
+  return algorithm;
+}

@@ -1,0 +1,184 @@
+/// <reference lib="esnext.disposable" />
+
+/** Bytes that this package returns: a Uint8Array with an ArrayBuffer of its own. */
+export type Bytes = ReturnType<Uint8Array['slice']>;
+
+/**
+ * Bytes that this package takes: a Uint8Array (Node's Buffer is one) or an ArrayBuffer. They are copied
+ * when the call is made. Anything else is refused, other typed arrays and DataView too: which of their
+ * bytes are meant depends on the machine.
+ */
+export type BytesLike = Uint8Array | ArrayBuffer;
+
+/** A master key: an object, 32 bytes, or text of 64 hexadecimal digits. */
+export type MasterKeyLike = MasterKey | BytesLike | string;
+
+/** Every value that {@link VetassistError.code} can have. */
+export type ErrorCode =
+  | 'ERR_DETACHED_BUFFER'
+  | 'ERR_FREED'
+  | 'ERR_INTERNAL'
+  | 'ERR_INVALID_ADDRESS'
+  | 'ERR_INVALID_ARG_TYPE'
+  | 'ERR_INVALID_IP_HASH'
+  | 'ERR_INVALID_KEY'
+  | 'ERR_INVALID_KEY_RING'
+  | 'ERR_INVALID_TEXT'
+  | 'ERR_INVALID_USER_ID'
+  | 'ERR_NOT_INITIALIZED'
+  | 'ERR_NOT_UTF8'
+  | 'ERR_NO_RANDOMNESS'
+  | 'ERR_OPEN_FAILED'
+  | 'ERR_SEALED_TOO_SHORT'
+  | 'ERR_TOO_LARGE'
+  | 'ERR_WASM_UNAVAILABLE';
+
+/**
+ * The one class of errors that this package throws. The message never holds a byte of a key, a token or
+ * a plaintext.
+ */
+export class VetassistError extends Error {
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown });
+  readonly name: 'VetassistError';
+  /** Which kind of error. */
+  readonly code: ErrorCode;
+}
+
+/** Draws a new key of 32 bytes, for a {@link Key} or a {@link MasterKey}. */
+export function generateKey(): Bytes;
+
+/**
+ * A data key: AES-256-GCM. A sealed value is nonce (12 bytes, random), ciphertext and tag (16 bytes).
+ *
+ * The key lives in the memory of the WebAssembly module until it is freed.
+ */
+export class Key {
+  /**
+   * @param bytes 32 bytes, which are copied.
+   */
+  constructor(bytes: BytesLike);
+
+  /**
+   * Seals bytes, or text as its UTF-8, under a fresh nonce.
+   *
+   * @param aad additional data, which is not in the sealed value and must be the same to open it.
+   */
+  seal(plaintext: BytesLike | string, aad?: BytesLike | string): Bytes;
+
+  /** Opens what {@link seal} or any other AES-256-GCM with the nonce in front has sealed. */
+  open(sealed: BytesLike, aad?: BytesLike | string): Bytes;
+
+  /** As {@link open}, for text. A byte order mark is part of the text. */
+  openText(sealed: BytesLike, aad?: BytesLike | string): string;
+
+  /**
+   * As {@link seal}, by whichever is faster for this size in this runtime: the module, or WebCrypto off
+   * the main thread. Arguments are copied before it returns.
+   */
+  sealAsync(plaintext: BytesLike | string, aad?: BytesLike | string): Promise<Bytes>;
+
+  /** As {@link open}, in the way of {@link sealAsync}. Rejects with the errors that `open` throws. */
+  openAsync(sealed: BytesLike, aad?: BytesLike | string): Promise<Bytes>;
+
+  /** Wipes the key. It cannot be used any more; freeing it again does nothing. */
+  free(): void;
+
+  /** The same as {@link free}, for `using`. */
+  [Symbol.dispose](): void;
+}
+
+/** A master key: never seals anything itself, all other keys are derived from it. */
+export class MasterKey {
+  /**
+   * @param key 32 bytes, or text of 64 hexadecimal digits of either case. It is copied.
+   */
+  constructor(key: BytesLike | string);
+
+  /**
+   * The key that seals this user's tokens.
+   *
+   * @param userId a UUID in its hyphenated form of 36 characters, of either case.
+   */
+  deriveUserKey(userId: string): Key;
+
+  /** A short name of the key, 16 hexadecimal digits, that is safe to print. */
+  fingerprint(): string;
+
+  /** Wipes the key. It cannot be used any more; freeing it again does nothing. */
+  free(): void;
+
+  /** The same as {@link free}, for `using`. */
+  [Symbol.dispose](): void;
+}
+
+/** Up to 16 master keys, newest first: the first seals, all of them open. */
+export class KeyRing {
+  /**
+   * @param keys 1 to 16 different master keys, newest first. They are copied: those given as objects
+   * may be freed.
+   */
+  constructor(keys: readonly MasterKeyLike[]);
+
+  /**
+   * Reads a key file: a key of 64 hexadecimal digits a line, newest first, with `#` before comments.
+   *
+   * @throws {VetassistError} `ERR_INVALID_KEY_RING`, with the number of the line and never its content.
+   */
+  static parse(text: BytesLike | string): KeyRing;
+
+  /** Seals a token for a user under the current key: what SQL's `vetassist_encrypt_token` does. */
+  encryptToken(token: string, userId: string): Bytes;
+
+  /**
+   * Opens a user's token with whichever key of the ring sealed it: what SQL's
+   * `vetassist_decrypt_token` does.
+   */
+  decryptToken(sealed: BytesLike, userId: string): string;
+
+  /** The fingerprint of each key, the current one first. */
+  fingerprints(): string[];
+
+  /** Wipes the keys. The ring cannot be used any more; freeing it again does nothing. */
+  free(): void;
+
+  /** The same as {@link free}, for `using`. */
+  [Symbol.dispose](): void;
+}
+
+/** Seals with a key that is needed once. Whoever has several values to seal makes a {@link Key}. */
+export function encrypt(
+  plaintext: BytesLike | string,
+  key: Key | BytesLike,
+  aad?: BytesLike | string,
+): Bytes;
+
+/** Opens with a key that is needed once. */
+export function decrypt(
+  sealed: BytesLike,
+  key: Key | BytesLike,
+  aad?: BytesLike | string,
+): Bytes;
+
+/** As {@link decrypt}, for text. */
+export function decryptText(
+  sealed: BytesLike,
+  key: Key | BytesLike,
+  aad?: BytesLike | string,
+): string;
+
+/**
+ * The plain hash of an IP address: 64 hexadecimal digits. All spellings of one address have one hash,
+ * and an IPv4-mapped IPv6 address has that of its IPv4 address.
+ *
+ * @param address the address of one host: no port, no zone, no prefix, no blanks.
+ */
+export function hashIp(address: string): string;
+
+/** The hash of an IP address under a master key, or under the current key of a ring. */
+export function hashIpKeyed(address: string, masterKey: MasterKeyLike | KeyRing): string;
+
+/** The keyed hash for a plain hash that is already stored. */
+export function upgradeIpHash(plainHash: string, masterKey: MasterKeyLike | KeyRing): string;
+
+/** The fingerprint of a master key, or of the current key of a ring. */
+export function fingerprint(masterKey: MasterKeyLike | KeyRing): string;

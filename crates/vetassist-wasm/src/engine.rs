@@ -1,0 +1,170 @@
+//! The one state of an instance of the module: the staging buffer, the nonces and the keys.
+
+use alloc::{boxed::Box, vec::Vec};
+use core::{fmt, hint, mem, ptr, slice};
+
+use spin::Mutex;
+use vetassist_core::{
+    Key, KeyRing, MasterKey, Nonce, NoncePool, UserRing, KEY_LEN, NONCE_LEN, OVERHEAD,
+};
+use wasm_bindgen::prelude::wasm_bindgen;
+use zeroize::Zeroize;
+
+use crate::status::{code, Status};
+
+pub(crate) struct Engine {
+    pub(crate) stage: Vec<u8>,
+    // Draws when first used, and not before: Cloudflare's workerd refuses randomness at module scope.
+    nonces: NoncePool,
+    entries: Vec<Option<Entry>>,
+}
+
+/// What a handle names.
+pub(crate) enum Entry {
+    Key(Key),
+    Master(MasterKey),
+    /// And the user served last: access and refresh token of one user come together.
+    Ring(KeyRing, Option<Box<UserRing>>),
+}
+
+// JavaScript runs one call at a time, so nobody ever waits for the lock.
+static ENGINE: Mutex<Engine> =
+    Mutex::new(Engine { stage: Vec::new(), nonces: NoncePool::new(), entries: Vec::new() });
+
+/// Runs `work` on the engine; what it returns becomes one number.
+pub(crate) fn run(work: impl FnOnce(&mut Engine) -> Result<usize, Status>) -> i32 {
+    code(work(&mut ENGINE.lock()))
+}
+
+/// Makes the staging buffer `len` bytes long or longer, and says where it stands.
+///
+/// Null if there is no memory for it: the buffer is then as it was.
+#[wasm_bindgen]
+pub fn stage(len: usize) -> *mut u8 {
+    let mut engine = ENGINE.lock();
+    if engine.stage.len() < len {
+        let mut larger = Vec::new();
+        if larger.try_reserve_exact(len).is_err() {
+            return ptr::null_mut();
+        }
+        larger.resize(len, 0);
+        engine.stage.zeroize();
+        engine.stage = larger;
+    }
+    engine.stage.as_mut_ptr()
+}
+
+/// Gives the staging buffer back to the module's allocator, after something large.
+#[wasm_bindgen]
+pub fn unstage() {
+    ENGINE.lock().stage = Vec::new();
+}
+
+/// Stages a nonce, for a seal that the runtime's own AES-GCM is to do.
+#[wasm_bindgen]
+pub fn draw_nonce() -> i32 {
+    run(|engine| {
+        let nonce = engine.nonce()?;
+        engine.put(nonce.as_bytes())
+    })
+}
+
+/// Stages the 32 bytes of a new key.
+#[wasm_bindgen]
+pub fn generate_key() -> i32 {
+    run(|engine| {
+        let key = Key::generate().map_err(|_| Status::Random)?;
+        engine.put(key.expose_bytes())
+    })
+}
+
+/// Wipes and forgets what the handle names. The handle will name something else.
+#[wasm_bindgen]
+pub fn release(handle: usize) {
+    let mut engine = ENGINE.lock();
+    if let Some(entry) = engine.entries.get_mut(handle.wrapping_sub(1)) {
+        *entry = None;
+    }
+}
+
+/// Overwrites the part of the stack that the calls before this one used. Ciphers and derivations leave
+/// copies of keys there that no `Drop` reaches.
+#[wasm_bindgen]
+#[inline(never)]
+pub fn scrub() {
+    let mut below = [0_u8; 16 << 10];
+    below.zeroize();
+    hint::black_box(&below);
+}
+
+impl Engine {
+    /// The next nonce. An instance of a module is never forked, so the epoch never changes.
+    pub(crate) fn nonce(&mut self) -> Result<Nonce, Status> {
+        self.nonces.draw(0).map_err(|_| Status::Random)
+    }
+
+    /// The first `len` bytes staged.
+    pub(crate) fn staged(&mut self, len: usize) -> Result<&mut [u8], Status> {
+        self.stage.get_mut(..len).ok_or(Status::Bounds)
+    }
+
+    /// Stages a result.
+    pub(crate) fn put(&mut self, result: &[u8]) -> Result<usize, Status> {
+        self.staged(result.len())?.copy_from_slice(result);
+        Ok(result.len())
+    }
+
+    /// Keeps what was made and gives a handle to it: its place, counted from 1.
+    pub(crate) fn keep(&mut self, entry: Entry) -> usize {
+        let free = self.entries.iter().position(Option::is_none).unwrap_or_else(|| {
+            self.entries.push(None);
+            self.entries.len() - 1
+        });
+        self.entries[free] = Some(entry);
+        free + 1
+    }
+
+    /// What the handle names, beside what is staged: `head_len` bytes and then `len` bytes.
+    pub(crate) fn entry(
+        &mut self,
+        handle: usize,
+        head_len: usize,
+        len: Option<usize>,
+    ) -> Result<(&mut Entry, &[u8], &mut [u8]), Status> {
+        let (head, rest) = self.stage.split_at_mut_checked(head_len).ok_or(Status::Bounds)?;
+        let body = len.and_then(|len| rest.get_mut(..len)).ok_or(Status::Bounds)?;
+        let entry = self.entries.get_mut(handle.wrapping_sub(1)).and_then(Option::as_mut);
+        Ok((entry.ok_or(Status::Bounds)?, head, body))
+    }
+
+    /// The master keys that the handle names: of a ring, or one.
+    pub(crate) fn masters(&self, handle: usize) -> Result<&[MasterKey], Status> {
+        match self.entries.get(handle.wrapping_sub(1)) {
+            Some(Some(Entry::Master(key))) => Ok(slice::from_ref(key)),
+            Some(Some(Entry::Ring(ring, _))) => Ok(ring.keys()),
+            _ => Err(Status::Bounds),
+        }
+    }
+
+    /// Stages a message and a zero byte after it; a message too long for the buffer is cut off.
+    pub(crate) fn explain(&mut self, message: &dyn fmt::Display) {
+        struct Tail<'a>(&'a mut [u8]);
+
+        impl fmt::Write for Tail<'_> {
+            fn write_str(&mut self, part: &str) -> fmt::Result {
+                let (head, tail) = mem::take(&mut self.0)
+                    .split_at_mut_checked(part.len())
+                    .ok_or(fmt::Error)?;
+                head.copy_from_slice(part.as_bytes());
+                self.0 = tail;
+                Ok(())
+            }
+        }
+
+        self.stage.fill(0);
+        let _ = fmt::write(&mut Tail(&mut self.stage), format_args!("{message}"));
+    }
+}
+
+// The facade lays out the staging buffer by these numbers.
+const _: () = assert!(KEY_LEN == 32 && NONCE_LEN == 12 && OVERHEAD == 28);

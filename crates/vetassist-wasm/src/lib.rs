@@ -1,0 +1,25 @@
+//! The WebAssembly module inside the npm package `vetassist`: `vetassist-core` behind calls that take
+//! and return numbers only.
+//!
+//! Bytes and text cross through one staging buffer, see [`engine`]: the JavaScript facade writes the
+//! arguments there, calls, and reads the result from there. So no argument is ever copied to a place
+//! that nobody wipes, which is what `wasm-bindgen` does with slices and strings. Keys stay here, and
+//! the facade names them by handles.
+//!
+//! The facade has checked types and sizes before it calls; everything else is checked here, by the
+//! core. A call that fails returns a negative number, see [`Status`](status::Status).
+//!
+//! Without `std`, and with an allocator smaller than its own: the module travels with every page.
+#![cfg_attr(target_arch = "wasm32", no_std)]
+// What is exported is exported to JavaScript, and no Rust crate sees it.
+#![allow(unreachable_pub)]
+
+extern crate alloc;
+
+mod address;
+mod data_key;
+mod engine;
+mod master;
+#[cfg(target_arch = "wasm32")]
+mod runtime;
+mod status;

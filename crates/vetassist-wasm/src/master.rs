@@ -1,0 +1,156 @@
+//! Master keys and key rings.
+
+use alloc::boxed::Box;
+use core::str;
+
+use vetassist_core::{KeyRing, MasterKey, RingError, UserRing, Uuid, KEY_LEN, OVERHEAD};
+use wasm_bindgen::prelude::wasm_bindgen;
+use zeroize::Zeroize;
+
+use crate::{
+    engine::{run, Engine, Entry},
+    status::Status,
+};
+
+/// A user id is given as the 36 characters of its hyphenated text and in no other spelling.
+const UUID_LEN: usize = 36;
+
+/// A handle to the master key whose 32 bytes are staged. They are wiped from there.
+#[wasm_bindgen]
+pub fn master_new() -> i32 {
+    run(|engine| {
+        let bytes = engine.stage.first_chunk_mut::<KEY_LEN>().ok_or(Status::Bounds)?;
+        let key = MasterKey::from_bytes(bytes);
+        bytes.zeroize();
+        Ok(engine.keep(Entry::Master(key)))
+    })
+}
+
+/// A handle to the master key whose 64 hexadecimal digits are staged. They are wiped from there.
+#[wasm_bindgen]
+pub fn master_new_hex() -> i32 {
+    run(|engine| {
+        let digits = engine.staged(2 * KEY_LEN)?;
+        let key = str::from_utf8(digits).ok().and_then(|hex| MasterKey::from_hex(hex).ok());
+        digits.zeroize();
+        Ok(engine.keep(Entry::Master(key.ok_or(Status::Key)?)))
+    })
+}
+
+/// Stages the master key's bytes as entry `index` of a ring to be made.
+#[wasm_bindgen]
+pub fn master_expose(handle: usize, index: usize) -> i32 {
+    run(|engine| match engine.entry(handle, index * KEY_LEN, Some(KEY_LEN))? {
+        (Entry::Master(key), _, place) => {
+            place.copy_from_slice(key.expose_bytes());
+            Ok(KEY_LEN)
+        }
+        _ => Err(Status::Bounds),
+    })
+}
+
+/// A handle to the key of the user whose id is staged.
+#[wasm_bindgen]
+pub fn derive_user_key(handle: usize) -> i32 {
+    run(|engine| {
+        let user_id = read_uuid(engine.staged(UUID_LEN)?)?;
+        let key = engine.masters(handle)?[0].derive_user_key(&user_id);
+        Ok(engine.keep(Entry::Key(key)))
+    })
+}
+
+/// How many master keys the handle names.
+#[wasm_bindgen]
+pub fn master_count(handle: usize) -> i32 {
+    run(|engine| Ok(engine.masters(handle)?.len()))
+}
+
+/// Stages the fingerprint of a master key, or of the key at this position of a ring, from 0.
+#[wasm_bindgen]
+pub fn fingerprint(handle: usize, position: usize) -> i32 {
+    run(|engine| {
+        let key = engine.masters(handle)?.get(position).ok_or(Status::Bounds)?;
+        let fingerprint = key.fingerprint();
+        engine.put(fingerprint.as_str().as_bytes())
+    })
+}
+
+/// A handle to the ring of the `count` keys that are staged, newest first. They are wiped from there.
+#[wasm_bindgen]
+pub fn ring_new(count: usize) -> i32 {
+    run(|engine| {
+        let bytes = engine.staged(count * KEY_LEN)?;
+        let keys = bytes.as_chunks().0.iter().map(MasterKey::from_bytes).collect();
+        bytes.zeroize();
+        match KeyRing::new(keys) {
+            Err(RingError::Repeated { at, first }) => {
+                engine.explain(&format_args!("key {at} of the array repeats key {first}"));
+                Err(Status::Ring)
+            }
+            ring => keep_ring(engine, ring),
+        }
+    })
+}
+
+/// A handle to the ring of the key file whose `len` bytes are staged. They are wiped from there.
+#[wasm_bindgen]
+pub fn ring_parse(len: usize) -> i32 {
+    run(|engine| {
+        let text = engine.staged(len)?;
+        let ring = KeyRing::parse(text);
+        text.zeroize();
+        keep_ring(engine, ring)
+    })
+}
+
+/// Seals a token in place. Staged are the user's id, room for a nonce, `len` bytes of the token and room
+/// for a tag; the sealed value stands behind the id afterwards.
+#[wasm_bindgen]
+pub fn encrypt_token(handle: usize, len: usize) -> i32 {
+    run(|engine| {
+        let nonce = engine.nonce()?;
+        let (user, body) = user(engine, handle, len.checked_add(OVERHEAD))?;
+        user.seal_token_in_place(nonce, body)?;
+        Ok(body.len())
+    })
+}
+
+/// Opens a token in place. Staged are the user's id and `len` bytes of a sealed value; the token stands
+/// where its ciphertext stood afterwards.
+#[wasm_bindgen]
+pub fn decrypt_token(handle: usize, len: usize) -> i32 {
+    run(|engine| {
+        let (user, body) = user(engine, handle, Some(len))?;
+        user.open_token_in_place(body)?;
+        Ok(body.len() - OVERHEAD)
+    })
+}
+
+fn keep_ring(engine: &mut Engine, ring: Result<KeyRing, RingError>) -> Result<usize, Status> {
+    match ring {
+        Ok(ring) => Ok(engine.keep(Entry::Ring(ring, None))),
+        Err(error) => {
+            engine.explain(&error);
+            Err(Status::Ring)
+        }
+    }
+}
+
+fn user(
+    engine: &mut Engine,
+    handle: usize,
+    len: Option<usize>,
+) -> Result<(&mut UserRing, &mut [u8]), Status> {
+    match engine.entry(handle, UUID_LEN, len)? {
+        (Entry::Ring(ring, served), user_id, body) => {
+            let user_id = read_uuid(user_id)?;
+            let same = served.take().filter(|user| user.user_id() == user_id);
+            Ok((served.insert(same.unwrap_or_else(|| Box::new(ring.user(user_id)))), body))
+        }
+        _ => Err(Status::Bounds),
+    }
+}
+
+fn read_uuid(text: &[u8]) -> Result<Uuid, Status> {
+    Uuid::try_parse_ascii(text).map_err(|_| Status::Uuid)
+}
