@@ -1,0 +1,14 @@
+//! The extension in real servers. One binary, so that the tests share one server where they can.
+#![allow(clippy::unwrap_used)]
+
+mod adoption;
+mod encoding;
+mod errors;
+mod goldens;
+mod inventory;
+mod key_sources;
+mod privileges;
+mod readme;
+mod secrets;
+mod tables;
+mod vectors;

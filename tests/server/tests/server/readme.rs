@@ -1,0 +1,62 @@
+//! Every SQL block of the README runs, in order, in one database.
+
+use postgres::SimpleQueryMessage;
+use vetassist_server_tests::{repository, KeyedServer};
+
+#[test]
+fn every_sql_block_runs() {
+    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
+    let blocks: Vec<&str> = readme
+        .split("\n```sql\n")
+        .skip(1)
+        .map(|rest| rest.split("\n```").next().unwrap())
+        .collect();
+    assert!(blocks.len() >= 10, "only {} SQL blocks found", blocks.len());
+    let mut server = KeyedServer::start();
+    server.db.batch_execute("DROP EXTENSION vetassist CASCADE").unwrap();
+    for block in blocks {
+        // The place of the key file differs here.
+        let block = block.replace("/etc/vetassist/keys", &server.key_file().display().to_string());
+        for statement in statements(&block) {
+            let result = server.db.simple_query(&statement);
+            match (result, statement.contains("-- ERROR")) {
+                (Ok(messages), false) => check_expected(&statement, &messages),
+                (Err(_), true) => {}
+                (Ok(_), true) => panic!("should fail: {statement}"),
+                (Err(error), false) => panic!("{statement}\n{error:?}"),
+            }
+        }
+    }
+}
+
+/// A comment `-- => text` after a statement says what its first value begins with.
+fn check_expected(statement: &str, messages: &[SimpleQueryMessage]) {
+    let Some((_, expected)) = statement.split_once("-- => ") else { return };
+    let expected = expected.lines().next().unwrap().trim();
+    let value = messages.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(row.get(0).unwrap_or("NULL").to_owned()),
+        _ => None,
+    });
+    assert_eq!(value.as_deref(), Some(expected), "{statement}");
+}
+
+/// Splits at semicolons that end a line, or stand before a comment that ends it; dollar quotes are kept
+/// whole.
+fn statements(block: &str) -> Vec<String> {
+    let mut statements = Vec::new();
+    let mut current = String::new();
+    for line in block.lines() {
+        current += line;
+        current.push('\n');
+        let code = line.split("--").next().unwrap_or_default().trim_end();
+        let in_dollar_quote = current.matches("$$").count() % 2 == 1;
+        if code.ends_with(';') && !in_dollar_quote {
+            statements.push(std::mem::take(&mut current));
+        }
+    }
+    assert!(
+        current.trim().is_empty() || current.trim_start().starts_with("--"),
+        "unfinished: {current}"
+    );
+    statements
+}
