@@ -73,6 +73,24 @@ impl Cluster {
         Ok(cluster)
     }
 
+    /// Stops the server in a folder, if it runs, and removes the folder.
+    ///
+    /// # Errors
+    /// If the folder cannot be removed.
+    pub fn remove(postgres: &Postgres, folder: &Path) -> Result<()> {
+        let data = folder.join("data");
+        let stop =
+            format!("{} -D {} -m immediate -w stop", q(&postgres.program("pg_ctl")), q(&data));
+        // It may have been stopped, or never started.
+        let _ = capture(&mut as_server_user(&stop));
+        fs::remove_dir_all(folder)
+            .or_else(|_| {
+                capture(&mut as_server_user(&format!("rm -rf {}/*", q(folder)))).ok();
+                fs::remove_dir_all(folder)
+            })
+            .context(format!("cannot remove {}", folder.display()))
+    }
+
     fn make(postgres: &Postgres, folder: &Path, environment: &[(&str, &str)]) -> Result<Self> {
         fs::create_dir(folder).context(format!("cannot create {}", folder.display()))?;
         let cluster = Self {

@@ -136,8 +136,6 @@ fn a_file_inside_the_data_directory_draws_a_warning() {
         let warnings = server.warnings_of(SEAL);
         assert_eq!(warnings.len(), 1, "{warnings:?}");
         assert!(warnings[0].contains("inside the data directory"));
-        // Once for each reading.
-        assert_eq!(server.warnings_of(SEAL), [""; 0]);
     }
 }
 
@@ -342,7 +340,7 @@ fn parallel_workers_read_the_ring_for_themselves() {
         .db
         .batch_execute(
             "CREATE TABLE t AS SELECT u, vetassist_encrypt_token('token ' || n, u) AS s
-                 FROM generate_series(1, 20000) AS n, LATERAL (SELECT gen_random_uuid() AS u, n) AS x;
+                 FROM (SELECT n, gen_random_uuid() AS u FROM generate_series(1, 20000) AS n) AS x;
              ALTER TABLE t SET (parallel_workers = 2);
              ANALYZE t;
              SET max_parallel_workers_per_gather = 2; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0;

@@ -97,15 +97,19 @@ fn nobody_points_the_settings_elsewhere_or_reads_them() {
             "42501"
         );
     }
-    // What the tried values would have broken still works where it is allowed.
     server.db.batch_execute("GRANT EXECUTE ON FUNCTION vetassist_encrypt_token TO nobody").unwrap();
+    let seal = "SELECT vetassist_encrypt_token('x', gen_random_uuid())";
     for setting in RING_SETTINGS {
-        let mut db = server.connect_with_options("nobody", &format!("-c {setting}=/tmp/elsewhere"));
-        db.batch_execute("SELECT vetassist_encrypt_token('x', gen_random_uuid())").unwrap();
+        // A value that was refused leaves the server's in place.
         let mut db = server.connect_as("nobody");
         db.batch_execute(&format!("SET {setting} = '/tmp/elsewhere'")).unwrap();
-        db.batch_execute("SELECT vetassist_encrypt_token('x', gen_random_uuid())").unwrap();
+        db.batch_execute(seal).unwrap();
     }
+    // One from the connection's options takes the place of the server's before anybody can refuse it:
+    // that session has no ring, rather than another.
+    let mut db =
+        server.connect_with_options("nobody", "-c vetassist.master_key_file=/tmp/elsewhere");
+    assert_eq!(sqlstate(&db.simple_query(seal).unwrap_err()), "F0000");
     let error =
         server.connect_as("nobody").simple_query("SET vetassist.ip_hash = 'keyed'; SELECT vetassist_version(); SET vetassist.ip_hash = 'sha256'").unwrap_err();
     assert_eq!(sqlstate(&error), "42501");
