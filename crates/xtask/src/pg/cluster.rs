@@ -132,13 +132,17 @@ impl Cluster {
     fn configure(&self, settings: &[(&str, &str)]) -> Result<()> {
         let mut text = String::new();
         let socket = self.folder.to_string_lossy();
-        let base =
-            [("listen_addresses", ""), ("unix_socket_directories", &*socket), ("fsync", "off")];
+        let base = [
+            ("listen_addresses", ""),
+            ("unix_socket_directories", &*socket),
+            // Whoever gets to the socket is let in, so nobody else gets to it.
+            ("unix_socket_permissions", "0700"),
+            ("fsync", "off"),
+        ];
         for (name, value) in base.iter().chain(settings) {
             text += &format!("{name} = '{}'\n", value.replace('\'', "''"));
         }
         let path = self.data().join("postgresql.conf");
-        // As root we could not read a folder that is closed on some file systems; the server's user can.
         let script = format!("printf %s {} >> {}", quote(&text), q(&path));
         self.run_as_server_user(&script).map(|_| ())
     }

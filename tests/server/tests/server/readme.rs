@@ -1,7 +1,7 @@
 //! Every SQL block of the README runs, in order, in one database.
 
 use postgres::SimpleQueryMessage;
-use vetassist_server_tests::{repository, KeyedServer};
+use vetassist_server_tests::{database, repository, KeyedServer};
 
 #[test]
 fn every_sql_block_runs() {
@@ -11,7 +11,7 @@ fn every_sql_block_runs() {
         .skip(1)
         .map(|rest| rest.split("\n```").next().unwrap())
         .collect();
-    assert!(blocks.len() >= 10, "only {} SQL blocks found", blocks.len());
+    assert!(blocks.len() >= 9, "only {} SQL blocks found", blocks.len());
     let mut server = KeyedServer::start();
     server.db.batch_execute("DROP EXTENSION vetassist CASCADE").unwrap();
     for block in blocks {
@@ -27,6 +27,30 @@ fn every_sql_block_runs() {
             }
         }
     }
+}
+
+/// Each function has its signature as a heading, and each heading is a function.
+#[test]
+fn the_headings_are_the_functions() {
+    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
+    let mut headings: Vec<String> = readme
+        .lines()
+        .filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`'))
+        .map(ToOwned::to_owned)
+        .collect();
+    headings.sort();
+    let mut functions: Vec<String> = database()
+        .query(
+            "SELECT format('%s(%s) \u{2192} %s', proname, pg_get_function_arguments(oid), pg_get_function_result(oid))
+             FROM pg_proc WHERE proname LIKE 'vetassist%'",
+            &[],
+        )
+        .unwrap()
+        .iter()
+        .map(|row| row.get::<_, String>(0).replace("'\\x'::bytea", "''"))
+        .collect();
+    functions.sort();
+    assert_eq!(headings, functions);
 }
 
 /// A comment `-- => text` after a statement says what its first value begins with.
