@@ -30,7 +30,13 @@ pub fn repository() -> PathBuf {
 /// A group of the reference vectors.
 #[must_use]
 pub fn vectors(group: &str) -> Vec<Value> {
-    let text = fs::read_to_string(repository().join("tests/vectors/reference.json")).unwrap();
+    vectors_of("reference.json", group)
+}
+
+/// A group of a file of vectors.
+#[must_use]
+pub fn vectors_of(file: &str, group: &str) -> Vec<Value> {
+    let text = fs::read_to_string(repository().join("tests/vectors").join(file)).unwrap();
     let all: Value = serde_json::from_str(&text).unwrap();
     let cases = all[group].as_array().unwrap().clone();
     assert!(!cases.is_empty());

@@ -3,7 +3,8 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, thread, time::Duration};
 
 use postgres::Client;
-use vetassist_server_tests::{hex_key, sqlstate, KeyedServer, Server};
+use serde_json::Value;
+use vetassist_server_tests::{hex_key, sqlstate, vectors_of, KeyedServer, Server};
 
 const SEAL: &str = "SELECT vetassist_encrypt_token('a token', gen_random_uuid())";
 
@@ -32,35 +33,20 @@ fn source(db: &mut Client) -> String {
 }
 
 #[test]
-fn bad_key_files() {
+fn key_files() {
     let mut server = KeyedServer::start();
-    let (a, b) = (hex_key(0xaa), hex_key(0xbb));
-    let seventeen: String = (0..17).map(|n| hex_key(n) + "\n").collect();
-    let cases = [
-        (String::new(), "it holds no key"),
-        ("\n# nothing\n   \n".into(), "it holds no key"),
-        (a[1..].into(), "line 1 has 63 characters where a key has 64 hexadecimal digits"),
-        (format!("{a}\n{b}0"), "line 2 has 65 characters where a key has 64 hexadecimal digits"),
-        (
-            format!("{a}\n\n#\n{}", b.replace('b', "z")),
-            "line 4 has something else than a hexadecimal digit in column 1",
-        ),
-        (format!("{a} {b}"), "line 1 has something else than a hexadecimal digit in column 65"),
-        (format!("\u{feff}{a}"), "line 1 has something else than a hexadecimal digit in column 1"),
-        (format!("{a}\n{b}\n{a}"), "line 3 repeats the key of line 1"),
-        (seventeen, "it holds more than 16 keys"),
-    ];
-    for (content, problem) in cases {
-        server.write_key_file(&content, 0o600);
+    let text = |case: &Value, field: &str| case[field].as_str().unwrap().to_owned();
+    for case in vectors_of("key-files.json", "refused") {
+        server.write_key_file(&text(&case, "text"), 0o600);
         server.db.simple_query("SELECT vetassist_reload_keys()").unwrap_err();
-        refused(&mut server.db, &format!("the key file is malformed: {problem}"));
+        refused(&mut server.db, &format!("the key file is malformed: {}", text(&case, "error")));
     }
-    server.write_key_file(&format!("{a}\n{}", "#".repeat(70_000)), 0o600);
+    server.write_key_file(&format!("{}\n{}", hex_key(1), "#".repeat(70_000)), 0o600);
     refused(&mut server.db, "the key file is longer than 65536 bytes");
-
-    server.write_key_file(&format!("{a} # current\r\n\r\n  {}\n", b.to_uppercase()), 0o600);
-    server.db.simple_query(SEAL).unwrap();
-    assert_eq!(fingerprints(&mut server.db).len(), 2);
+    for case in vectors_of("key-files.json", "read") {
+        server.set_ring(&text(&case, "text"));
+        assert_eq!(fingerprints(&mut server.db).len() as u64, case["keys"].as_u64().unwrap());
+    }
 }
 
 #[test]
@@ -95,8 +81,14 @@ fn the_key_file_must_be_closed_to_others() {
 
 #[test]
 fn a_file_that_is_none() {
-    let server =
-        Server::start(&[("vetassist.master_key_file", "/nonexistent/vetassist.keys")], &[]);
+    // The server starts all the same, also where it loads the library itself.
+    let server = Server::start(
+        &[
+            ("shared_preload_libraries", "vetassist"),
+            ("vetassist.master_key_file", "/nonexistent/vetassist.keys"),
+        ],
+        &[],
+    );
     let mut db = server.database();
     refused(&mut db, "the key file cannot be opened: No such file or directory");
     let log = server.log();
