@@ -2,7 +2,7 @@
 
 mod va;
 
-use std::{env, fs, path::PathBuf, process::Stdio};
+use std::{env, fs, os::unix::process::CommandExt, path::PathBuf, process::Stdio};
 
 use xtask::{
     command::{capture, command, quote},
@@ -151,14 +151,17 @@ impl Demo {
             [self.cluster.connection_arguments(), vec!["-d".into(), DATABASE.into()]].concat();
         if shell {
             println!("psql follows; the server is stopped when you leave it.\n");
-            let status = command(&psql)
+            let ourselves = env::current_exe().context("cannot find this program")?;
+            self.cluster.leave_running();
+            // A shell takes our place, because it can let psql have an interrupt and stay.
+            let script = "trap : INT; \"$@\"; status=$?; \"$0\" demo --stop; exit $status";
+            let error = command("sh")
+                .args(["-c", script])
+                .args([&ourselves, &psql])
                 .args(&arguments)
                 .stdin(Stdio::inherit())
-                .status()
-                .context("cannot start psql")?;
-            drop(self);
-            stop()?;
-            return if status.success() { Ok(()) } else { Err(Error::new("psql failed")) };
+                .exec();
+            return Err(Error::new(format!("cannot start a shell: {error}")));
         }
         let words: Vec<String> = arguments.iter().map(|word| shell_word(word)).collect();
         self.cluster.leave_running();
