@@ -14,10 +14,11 @@ use crate::{
 };
 
 /// Debian's packages that building and running the extension takes.
-const PACKAGES: [&str; 8] = [
+const PACKAGES: [&str; 9] = [
     "build-essential",
     "clang",
     "libclang-dev",
+    "libssl-dev",
     "openssl",
     "pkg-config",
     "postgresql-15",
