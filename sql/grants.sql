@@ -1,14 +1,23 @@
--- Users as somebody may see them who is to know that they are there and no more.
-CREATE VIEW vetassist_users_masked WITH (security_barrier = true) AS
-SELECT id,
-       CASE WHEN length(va_icn) > 8 THEN '***' || right(va_icn, 4) WHEN va_icn IS NOT NULL THEN '***' END AS va_icn,
-       va_veteran_status,
-       left(email, 1) || '***' || coalesce('@' || nullif(split_part(email, '@', 2), ''), '') AS email,
-       left(first_name, 1) || '***' AS first_name,
-       left(last_name, 1) || '***' AS last_name,
-       is_active, created_at, updated_at, last_login_at
-FROM vetassist_users;
-COMMENT ON VIEW vetassist_users_masked IS 'Users with ICN, e-mail and names masked';
+-- Users as somebody may see them who is to know that they are there and no more. No view: a view would
+-- hold the columns of the table fast.
+CREATE FUNCTION vetassist_users_masked() RETURNS TABLE (
+    id uuid, va_icn text, va_veteran_status text, email text, first_name text, last_name text,
+    is_active boolean, created_at timestamptz, updated_at timestamptz, last_login_at timestamptz)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        SELECT u.id,
+               CASE WHEN length(u.va_icn) > 8 THEN '***' || right(u.va_icn, 4) WHEN u.va_icn IS NOT NULL THEN '***' END,
+               u.va_veteran_status::text,
+               left(u.email, 1) || '***' || coalesce('@' || nullif(split_part(u.email, '@', 2), ''), ''),
+               left(u.first_name, 1) || '***',
+               left(u.last_name, 1) || '***',
+               u.is_active, u.created_at, u.updated_at, u.last_login_at
+        FROM @extschema@.vetassist_users AS u;
+END
+$$;
 
 -- What each tier may do.
 CREATE FUNCTION vetassist_tier_privileges() RETURNS TABLE (tier text, privilege text, object text)
@@ -22,7 +31,9 @@ AS $$
         'vetassist_log_event', 'vetassist_purge_sessions']) AS f
     UNION ALL
     SELECT 'auditor', 'SELECT', 'TABLE @extschema@.' || t
-    FROM unnest(ARRAY['vetassist_auth_audit', 'vetassist_keyed_ip_hashes', 'vetassist_users_masked']) AS t
+    FROM unnest(ARRAY['vetassist_auth_audit', 'vetassist_keyed_ip_hashes']) AS t
+    UNION ALL
+    SELECT 'auditor', 'EXECUTE', 'FUNCTION @extschema@.vetassist_users_masked'
     UNION ALL
     SELECT 'admin', 'EXECUTE', 'ROUTINE @extschema@.' || f
     FROM unnest(ARRAY[

@@ -102,6 +102,30 @@ fn is_installed(package: &str) -> bool {
         .is_ok_and(|status| status == "install ok installed")
 }
 
+/// A Python with the packages that the tests name, in `target/`, so that the system's stays as it is.
+///
+/// # Errors
+/// If Python or a package cannot be had.
+pub fn python() -> Result<PathBuf> {
+    packages(&["python3-venv"])?;
+    let requirements = repository().join("tests/python/requirements.txt");
+    let wanted = fs::read(&requirements).context("cannot read tests/python/requirements.txt")?;
+    let folder = repository().join("target/python");
+    let (python, stamp) = (folder.join("bin/python"), folder.join("requirements.txt"));
+    // The stamp is written last.
+    if fs::read(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(python);
+    }
+    step("installing the Python packages of the tests", || {
+        run(command("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
+        let mut pip = command(&python);
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]);
+        run(pip.arg(&requirements))?;
+        fs::write(&stamp, &wanted).context("cannot write to target/python")
+    })?;
+    Ok(python)
+}
+
 /// Where tools that take minutes to build are kept for all clones.
 fn cache() -> Result<PathBuf> {
     let base = match (env::var_os("XDG_CACHE_HOME"), env::var_os("HOME")) {

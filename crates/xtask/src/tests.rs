@@ -57,6 +57,7 @@ const STEPS: &[(&str, &str, Run)] = &[
         let extension = Extension::build(&bench.tools, &bench.postgres)?;
         let scratch = Scratch::create(&bench.postgres, &extension)?;
         let mut cargo = bench.tools.cargo(&bench.postgres.pg_config);
+        cargo.env("VETASSIST_TEST_PYTHON", setup::python()?);
         cargo.env(VARIABLE, scratch.root()).args(["test", "-p", "vetassist-server-tests"]);
         bench.count(&mut cargo)
     }),

@@ -194,6 +194,45 @@ impl KeyedServer {
         Self { server, key_file, db }
     }
 
+    /// Connects again, after a crash of the server.
+    pub fn reconnect(&mut self) {
+        for _ in 0..600 {
+            if let Ok(db) = self.server.config("postgres", "postgres").connect(NoTls) {
+                self.db = Connection(db);
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        panic!("the server did not come back within a minute");
+    }
+
+    /// Kills the server and all its processes.
+    pub fn kill(&self) {
+        let pid_file = self.data_dir().join("postmaster.pid");
+        self.run_as_server_user(&format!(
+            "pid=$(head -n 1 {}); kill -9 $pid $(ps -o pid= --ppid $pid)",
+            pid_file.display()
+        ));
+    }
+
+    /// Starts the server again.
+    pub fn start_again(&mut self) {
+        for _ in 0..50 {
+            // What it shared with its processes is taken only when all of them are gone.
+            if self.server.cluster.start_server().is_ok() {
+                return self.reconnect();
+            }
+            std::thread::sleep(std::time::Duration::from_millis(200));
+        }
+        panic!("the server does not start again");
+    }
+
+    /// The folder of the server's socket.
+    #[must_use]
+    pub fn socket_dir(&self) -> &Path {
+        self.server.cluster.socket_dir()
+    }
+
     /// Replaces the ring and makes the connection read it.
     pub fn set_ring(&mut self, ring: &str) {
         self.write_key_file(ring, 0o600);

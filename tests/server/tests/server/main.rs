@@ -2,12 +2,15 @@
 #![allow(clippy::unwrap_used)]
 
 mod adoption;
+mod concurrency;
 mod encoding;
 mod errors;
 mod goldens;
+mod hostile;
 mod inventory;
 mod key_sources;
 mod privileges;
+mod python;
 mod readme;
 mod secrets;
 mod tables;
