@@ -2,7 +2,7 @@
 
 mod va;
 
-use std::{env, fs, os::unix::process::CommandExt, path::PathBuf, process::Stdio};
+use std::{env, fs, io::Read, os::unix::process::CommandExt, path::PathBuf, process::Stdio};
 
 use xtask::{
     command::{capture, command, quote},
@@ -56,12 +56,16 @@ fn start(postgres: &Postgres) -> Result<Cluster> {
     let key = folder.join("keys/ring");
     let setting = key.to_string_lossy().into_owned();
     let cluster = Cluster::start_at(postgres, &folder, &[("vetassist.master_key_file", &setting)])?;
+    cluster.write_key_file("ring", &format!("{} # made for the demo\n", random_key()?), 0o600)?;
+    Ok(cluster)
+}
+
+/// A master key as a ring holds it.
+fn random_key() -> Result<String> {
     let mut random = [0; 32];
     let mut source = fs::File::open("/dev/urandom").context("cannot open /dev/urandom")?;
-    std::io::Read::read_exact(&mut source, &mut random).context("cannot read /dev/urandom")?;
-    let hex: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-    cluster.write_key_file("ring", &format!("{hex} # made for the demo\n"), 0o600)?;
-    Ok(cluster)
+    source.read_exact(&mut random).context("cannot read /dev/urandom")?;
+    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 struct Demo {
@@ -88,13 +92,15 @@ impl Demo {
             "INSERT INTO vetassist_users (va_icn, email, first_name, last_name)\n\
              VALUES ('1012667145V762142', 'tamara.ellis@example.com', 'Tamara', 'Ellis');",
         )?;
-        let store = format!(
-            "INSERT INTO vetassist_va_tokens (user_id, access_token_encrypted, refresh_token_encrypted, scope, expires_at)\n\
-             SELECT id, vetassist_encrypt_token('{access}', id), vetassist_encrypt_token('{refresh}', id), '{scope}', now() + interval '1 hour'\n\
-             FROM vetassist_users WHERE va_icn = '1012667145V762142';"
-        );
-        println!("{}", store.replace(access, &abridge(access)));
-        println!("{}\n", self.sql(DATABASE, &store)?.trim());
+        self.show_abridged(
+            &format!(
+                "INSERT INTO vetassist_va_tokens (user_id, access_token_encrypted, refresh_token_encrypted, scope, expires_at)\n\
+                 SELECT id, vetassist_encrypt_token('{access}', id), vetassist_encrypt_token('{refresh}', id),\n       \
+                 '{scope}', now() + interval '1 hour'\n\
+                 FROM vetassist_users WHERE va_icn = '1012667145V762142';"
+            ),
+            access,
+        )?;
 
         say("The row as a thief of the disk or of a backup sees it");
         self.show(
@@ -142,6 +148,60 @@ impl Demo {
         self.expect(
             "SELECT count(*) FROM vetassist_keys() WHERE is_current AND source = 'file'",
             "1",
+        )?;
+        self.sign_in(access, refresh)?;
+        self.turn_key()
+    }
+
+    /// What a backend calls: everything that a sign-in takes, in one statement.
+    fn sign_in(&self, access: &str, refresh: &str) -> Result<()> {
+        say("A sign-in as a backend does it: user, tokens, session and audit row in one statement");
+        self.show_abridged(
+            &format!(
+                "SELECT * FROM vetassist_login('1012667145V762142', '{access}', now() + interval '1 hour',\n    \
+                 'a1d0c6e8-jti', now() + interval '8 hours', refresh_token => '{refresh}',\n    \
+                 device_info => '{{\"os\": \"iOS\", \"ip\": \"203.0.113.7\"}}', ip => '203.0.113.7');"
+            ),
+            access,
+        )?;
+        self.show("SELECT jwt_id, device_info FROM vetassist_sessions;")?;
+        self.show(
+            "SELECT event_type, event_data, left(ip_hash, 16) || '...' AS ip_hash FROM vetassist_auth_audit;",
+        )?;
+        self.expect("SELECT vetassist_session_active('a1d0c6e8-jti')", "t")?;
+        self.expect(
+            "SELECT count(*) FROM vetassist_sessions WHERE device_info::text LIKE '%203.0.113.7%'",
+            "0",
+        )
+    }
+
+    /// A new key in front of the ring, and every token sealed anew under it.
+    fn turn_key(&self) -> Result<()> {
+        say("Turning the key: 20,000 more veterans, then a new key in front of the old one");
+        self.show(
+            "SELECT count(vetassist_login('ICN' || n, 'access token ' || n, now() + interval '1 hour',\n    \
+             'jti ' || n, now() + interval '8 hours', refresh_token => 'refresh token ' || n))\n\
+             FROM generate_series(1, 20000) AS n;",
+        )?;
+        let ring = self.cluster.key_dir().join("ring");
+        let old = fs::read_to_string(ring).context("cannot read the demo's ring")?;
+        let turned = format!("{} # the new one\n{old}", random_key()?);
+        self.cluster.write_key_file("ring", &turned, 0o600)?;
+        self.show("SELECT pg_reload_conf();")?;
+        self.show("SELECT * FROM vetassist_rotation_status();")?;
+        println!("CALL vetassist_rotate_tokens();");
+        let call = ["-v", "ON_ERROR_STOP=1", "-c", "CALL vetassist_rotate_tokens()"];
+        let output = self.cluster.psql(DATABASE, &call)?;
+        let said = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        println!("{}{}", said(&output.stderr), said(&output.stdout));
+        self.show("SELECT * FROM vetassist_rotation_status();")?;
+        self.expect(
+            "SELECT sum(sealed_values) FROM vetassist_rotation_status() WHERE \"position\" IS DISTINCT FROM 1",
+            "0",
+        )?;
+        self.expect(
+            "SELECT count(*) FROM vetassist_users WHERE vetassist_access_token(id) = replace(va_icn, 'ICN', 'access token ')",
+            "20000",
         )
     }
 
@@ -189,6 +249,13 @@ impl Demo {
 
     fn show(&self, statement: &str) -> Result<()> {
         println!("{statement}");
+        println!("{}\n", self.sql(DATABASE, statement)?);
+        Ok(())
+    }
+
+    /// Shows a statement with its long token cut.
+    fn show_abridged(&self, statement: &str, token: &str) -> Result<()> {
+        println!("{}", statement.replace(token, &abridge(token)));
         println!("{}\n", self.sql(DATABASE, statement)?);
         Ok(())
     }
