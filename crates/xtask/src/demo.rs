@@ -179,9 +179,9 @@ impl Demo {
     fn turn_key(&self) -> Result<()> {
         say("Turning the key: 20,000 more veterans, then a new key in front of the old one");
         self.show(
-            "SELECT count(vetassist_login('ICN' || n, 'access token ' || n, now() + interval '1 hour',\n    \
-             'jti ' || n, now() + interval '8 hours', refresh_token => 'refresh token ' || n))\n\
-             FROM generate_series(1, 20000) AS n;",
+            "SELECT count(*) FROM generate_series(1, 20000) AS n,\n    \
+             vetassist_login('ICN' || n, 'access token ' || n, now() + interval '1 hour',\n                    \
+             'jti ' || n, now() + interval '8 hours', refresh_token => 'refresh token ' || n);",
         )?;
         let ring = self.cluster.key_dir().join("ring");
         let old = fs::read_to_string(ring).context("cannot read the demo's ring")?;
