@@ -84,20 +84,9 @@ BEGIN
             HINT = 'The refusal was rolled back with everything else. After the rollback, log it: SELECT vetassist_log_event(''login_refused'', <user_id>, NULL, <ip>).';
     END IF;
 
-    INSERT INTO @extschema@.vetassist_va_tokens AS t
-        (user_id, access_token_encrypted, refresh_token_encrypted, token_type, scope, expires_at)
-    VALUES (login_user,
-            @extschema@.vetassist_encrypt_token(vetassist_login.access_token, login_user),
-            @extschema@.vetassist_encrypt_token(nullif(vetassist_login.refresh_token, ''), login_user),
-            coalesce(vetassist_login.token_type, 'Bearer'), vetassist_login.scope,
-            vetassist_login.token_expires_at)
-    ON CONFLICT (user_id) DO UPDATE SET
-        access_token_encrypted = excluded.access_token_encrypted,
-        refresh_token_encrypted = coalesce(excluded.refresh_token_encrypted, t.refresh_token_encrypted),
-        token_type = coalesce(vetassist_login.token_type, t.token_type),
-        scope = coalesce(vetassist_login.scope, t.scope),
-        expires_at = excluded.expires_at,
-        refreshed_at = now();
+    PERFORM @extschema@.vetassist_put_tokens(
+        login_user, vetassist_login.access_token, vetassist_login.token_expires_at,
+        vetassist_login.refresh_token, vetassist_login.token_type, vetassist_login.scope);
 
     INSERT INTO @extschema@.vetassist_sessions (user_id, jwt_id, device_info, expires_at)
     VALUES (login_user, vetassist_login.jwt_id,

@@ -1,3 +1,26 @@
+-- Seals both tokens into the user's row. What is NULL, or an empty refresh token, leaves what is stored.
+CREATE FUNCTION vetassist_put_tokens(
+    owner_id uuid, access_token text, expiry timestamptz, refresh_token text, kind text, scopes text
+) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    INSERT INTO @extschema@.vetassist_va_tokens AS t
+        (user_id, access_token_encrypted, refresh_token_encrypted, token_type, scope, expires_at)
+    VALUES (owner_id,
+            @extschema@.vetassist_encrypt_token(access_token, owner_id),
+            @extschema@.vetassist_encrypt_token(nullif(refresh_token, ''), owner_id),
+            coalesce(kind, 'Bearer'), scopes, expiry)
+    ON CONFLICT (user_id) DO UPDATE SET
+        access_token_encrypted = excluded.access_token_encrypted,
+        refresh_token_encrypted = coalesce(excluded.refresh_token_encrypted, t.refresh_token_encrypted),
+        token_type = coalesce(kind, t.token_type),
+        scope = coalesce(scopes, t.scope),
+        expires_at = excluded.expires_at,
+        refreshed_at = now();
+END
+$$;
+
 -- Raises what is wrong with a user that must be there and active. The row is kept from being erased until
 -- the transaction ends.
 CREATE FUNCTION vetassist_require_active_user(wanted uuid) RETURNS void
@@ -53,20 +76,9 @@ BEGIN
             MESSAGE = format('%s is longer than its column', wrong), HINT = 'The columns'' lengths are fixed.';
     END IF;
     PERFORM @extschema@.vetassist_require_active_user(given_user);
-    INSERT INTO @extschema@.vetassist_va_tokens AS t
-        (user_id, access_token_encrypted, refresh_token_encrypted, token_type, scope, expires_at)
-    VALUES (given_user,
-            @extschema@.vetassist_encrypt_token(vetassist_store_tokens.access_token, given_user),
-            @extschema@.vetassist_encrypt_token(nullif(vetassist_store_tokens.refresh_token, ''), given_user),
-            coalesce(vetassist_store_tokens.token_type, 'Bearer'), vetassist_store_tokens.scope,
-            vetassist_store_tokens.expires_at)
-    ON CONFLICT (user_id) DO UPDATE SET
-        access_token_encrypted = excluded.access_token_encrypted,
-        refresh_token_encrypted = coalesce(excluded.refresh_token_encrypted, t.refresh_token_encrypted),
-        token_type = coalesce(vetassist_store_tokens.token_type, t.token_type),
-        scope = coalesce(vetassist_store_tokens.scope, t.scope),
-        expires_at = excluded.expires_at,
-        refreshed_at = now();
+    PERFORM @extschema@.vetassist_put_tokens(
+        given_user, vetassist_store_tokens.access_token, vetassist_store_tokens.expires_at,
+        vetassist_store_tokens.refresh_token, vetassist_store_tokens.token_type, vetassist_store_tokens.scope);
 END
 $$;
 
@@ -114,6 +126,8 @@ BEGIN
           AND u.is_active
         ORDER BY t.expires_at
         LIMIT max_rows
+        -- The user too, so that an erasure waits here and not, crosswise, for the tokens.
+        FOR KEY SHARE OF u SKIP LOCKED
         FOR UPDATE OF t SKIP LOCKED;
 END
 $$;

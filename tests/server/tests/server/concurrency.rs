@@ -297,6 +297,32 @@ fn two_upgrades_at_once_upgrade_each_hash_once() {
 }
 
 #[test]
+fn an_erasure_waits_for_a_refresh_and_does_not_cross_it() {
+    let mut server = KeyedServer::start();
+    sign_in_many(&mut server.db, 1);
+    let user: Uuid = server.db.query_one("SELECT id FROM vetassist_users", &[]).unwrap().get(0);
+    let (mut worker, mut eraser) = (server.connect(), server.connect());
+    let mut transaction = worker.transaction().unwrap();
+    assert_eq!(
+        transaction.query("SELECT * FROM vetassist_tokens_expiring('2 hours')", &[]).unwrap().len(),
+        1
+    );
+    thread::scope(|scope| {
+        let erasing = scope
+            .spawn(move || eraser.execute("SELECT vetassist_erase_user($1)", &[&user]).unwrap());
+        thread::sleep(Duration::from_millis(300));
+        transaction
+            .execute("SELECT vetassist_store_tokens($1, 'new', now() + interval '1 day')", &[&user])
+            .unwrap();
+        transaction.commit().unwrap();
+        erasing.join().unwrap();
+    });
+    let left: i64 =
+        server.db.query_one("SELECT count(*) FROM vetassist_va_tokens", &[]).unwrap().get(0);
+    assert_eq!(left, 0);
+}
+
+#[test]
 fn erasing_and_signing_in_at_once_leaves_no_half() {
     let mut server = KeyedServer::start();
     for round in 0..40 {
