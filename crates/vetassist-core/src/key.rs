@@ -8,7 +8,7 @@ use aes_gcm::{
     Aes256Gcm, KeyInit,
 };
 use subtle::{Choice, ConstantTimeEq};
-use zeroize::Zeroizing;
+use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use crate::{
     error::{KeyError, OpenError, SealError},
@@ -230,6 +230,14 @@ pub(crate) fn into_text(bytes: Vec<u8>) -> Result<String, OpenError> {
         OpenError::NotUtf8
     })
 }
+
+// Both parts wipe themselves when dropped; the compiler sees to it that they go on doing so.
+impl ZeroizeOnDrop for Key {}
+const _: () = {
+    const fn wiped<T: ZeroizeOnDrop>() {}
+    wiped::<Zeroizing<[u8; KEY_LEN]>>();
+    wiped::<Aes256Gcm>();
+};
 
 impl TryFrom<&[u8]> for Key {
     type Error = KeyError;

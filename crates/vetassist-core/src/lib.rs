@@ -10,6 +10,7 @@ mod error;
 mod ip;
 mod key;
 mod master;
+pub mod metadata;
 mod nonce;
 mod ring;
 pub mod schema;
@@ -20,6 +21,7 @@ pub use error::{
 pub use ip::{parse_address, CanonicalAddress, IpHash};
 pub use key::{opened_len, Key, KEY_LEN, OVERHEAD, TAG_LEN};
 pub use master::{Fingerprint, MasterKey};
+pub use metadata::Suspicion;
 pub use nonce::{Nonce, NoncePool, RandomSource, NONCE_LEN};
 pub use ring::{KeyRing, UserRing, MAX_KEYS};
 pub use uuid::Uuid;

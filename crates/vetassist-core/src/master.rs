@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq};
 use uuid::Uuid;
-use zeroize::Zeroizing;
+use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use crate::{
     error::KeyError,
@@ -125,6 +125,16 @@ fn mac(key: &[u8; KEY_LEN]) -> Hmac<Sha256> {
     let Ok(mac) = Hmac::new_from_slice(key) else { unreachable!("HMAC takes keys of any length") };
     mac
 }
+
+// The bytes wipe themselves when dropped, and so do the SHA-256 states that HKDF and HMAC consist of,
+// though those two do not say so; the compiler sees to it that they go on doing so. The fingerprint is
+// no secret.
+impl ZeroizeOnDrop for MasterKey {}
+const _: () = {
+    const fn wiped<T: ZeroizeOnDrop>() {}
+    wiped::<Zeroizing<[u8; KEY_LEN]>>();
+    wiped::<Sha256>();
+};
 
 impl TryFrom<&[u8]> for MasterKey {
     type Error = KeyError;

@@ -166,7 +166,20 @@ impl UserRing {
         token: &str,
         sealed: &mut [u8],
     ) -> Result<(), SealError> {
-        self.key(0).seal_into(nonce, token.as_bytes(), b"", sealed)
+        self.seal_into(nonce, token.as_bytes(), sealed)
+    }
+
+    /// Seals a token's bytes, as they came out of [`open_token_into`](Self::open_token_into).
+    ///
+    /// # Errors
+    /// As [`Key::seal_into`].
+    pub fn seal_into(
+        &mut self,
+        nonce: Nonce,
+        token: &[u8],
+        sealed: &mut [u8],
+    ) -> Result<(), SealError> {
+        self.key(0).seal_into(nonce, token, b"", sealed)
     }
 
     /// Seals a token in place, see [`Key::seal_in_place`]. That the bytes between the room for the

@@ -197,25 +197,16 @@ fn rings_are_read_as_written() {
 }
 
 #[test]
-fn malformed_rings_are_refused_with_their_line() {
-    let a = hex_key(0xaa);
-    let many: String = (0..17).map(|n| hex_key(n) + "\n").collect();
-    let cases = [
-        (String::new(), RingError::Empty),
-        ("# only a comment\n\n".into(), RingError::Empty),
-        (format!("{a}\n{}", &a[1..]), RingError::DigitCount { line: 2, found: 63 }),
-        (format!("\n{a}0\n"), RingError::DigitCount { line: 2, found: 65 }),
-        (format!("#\n#\n  {}g", &a[1..]), RingError::NotHex { line: 3, column: 66 }),
-        (format!("{a} {a}"), RingError::NotHex { line: 1, column: 65 }),
-        (format!("\u{feff}{a}"), RingError::NotHex { line: 1, column: 1 }),
-        (format!("0x{a}"), RingError::NotHex { line: 1, column: 2 }),
-        (format!("{a}\n#\n{}", a.to_uppercase()), RingError::Repeated { at: 3, first: 1 }),
-        (many, RingError::TooManyKeys),
-    ];
-    for (text, expected) in cases {
-        assert_eq!(KeyRing::parse(text.as_bytes()).unwrap_err(), expected, "{text:?}");
-    }
+fn rings_of_no_keys_or_of_a_key_twice_are_refused() {
     assert_eq!(KeyRing::new(vec![]).unwrap_err(), RingError::Empty);
+    let key = || MasterKey::from_bytes(&[1; KEY_LEN]);
+    let other = MasterKey::from_bytes(&[2; KEY_LEN]);
+    assert_eq!(
+        KeyRing::new(vec![key(), other, key()]).unwrap_err(),
+        RingError::Repeated { at: 3, first: 1 }
+    );
+    let many = (0..17).map(|n| MasterKey::from_bytes(&[n; KEY_LEN])).collect();
+    assert_eq!(KeyRing::new(many).unwrap_err(), RingError::TooManyKeys);
 }
 
 #[test]

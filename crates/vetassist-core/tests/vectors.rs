@@ -169,3 +169,38 @@ fn fingerprints() {
         assert_eq!(master.fingerprint().as_str(), case.fingerprint);
     }
 }
+
+#[derive(Deserialize)]
+struct KeyFiles {
+    refused: Vec<RefusedFile>,
+    read: Vec<ReadFile>,
+}
+
+#[derive(Deserialize)]
+struct RefusedFile {
+    why: String,
+    text: String,
+    error: String,
+}
+
+#[derive(Deserialize)]
+struct ReadFile {
+    why: String,
+    text: String,
+    keys: usize,
+}
+
+#[test]
+fn key_files() {
+    let files: KeyFiles =
+        serde_json::from_str(include_str!("../../../tests/vectors/key-files.json")).unwrap();
+    assert!(!files.refused.is_empty() && !files.read.is_empty());
+    for file in files.refused {
+        let error = KeyRing::parse(file.text.as_bytes()).unwrap_err();
+        assert_eq!(error.to_string(), file.error, "{}", file.why);
+    }
+    for file in files.read {
+        let ring = KeyRing::parse(file.text.as_bytes()).unwrap();
+        assert_eq!(ring.keys().len(), file.keys, "{}", file.why);
+    }
+}

@@ -5,12 +5,14 @@
 
 use pgrx::{pg_guard, pg_module_magic};
 
+mod audit;
 mod datum;
 mod errors;
 mod key_command;
 mod key_file;
 mod keyring;
 mod primitives;
+mod rotation;
 mod schema;
 mod settings;
 mod tokens;

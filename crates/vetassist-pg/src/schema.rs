@@ -1,10 +1,10 @@
 //! `vetassist_check_schema()`, and the tables in the order they depend on one another.
 
 use pgrx::{
-    datum::DatumWithOid, extension_sql_file, iter::TableIterator, name, pg_extern, search_path,
-    spi, Spi,
+    datum::DatumWithOid, extension_sql_file, iter::TableIterator, name, pg_extern, pg_sys,
+    search_path, spi, Spi,
 };
-use vetassist_core::schema::{compare, CatalogRow, CATALOG_QUERY};
+use vetassist_core::schema::{compare, CatalogRow, Guards, CATALOG_QUERY};
 
 /// How the live tables differ from what they must be; no row where they do not.
 #[pg_extern(stable, strict, parallel_restricted)]
@@ -38,8 +38,11 @@ fn vetassist_check_schema() -> Result<
         }
         Ok::<_, spi::Error>(rows)
     })?;
+    // SAFETY: a variable of this process, set while a CREATE EXTENSION runs its script.
+    let installing = unsafe { pg_sys::creating_extension };
+    let guards = if installing { Guards::Allowed } else { Guards::Required };
     let differences =
-        compare(&rows).into_iter().map(|d| (d.object, d.problem, d.expected, d.found));
+        compare(&rows, guards).into_iter().map(|d| (d.object, d.problem, d.expected, d.found));
     Ok(TableIterator::new(differences))
 }
 
@@ -50,4 +53,27 @@ extension_sql_file!("../../../sql/va_tokens.sql", name = "va_tokens", requires =
 extension_sql_file!("../../../sql/sessions.sql", name = "sessions", requires = ["va_tokens"]);
 extension_sql_file!("../../../sql/auth_audit.sql", name = "auth_audit", requires = ["sessions"]);
 extension_sql_file!("../../../sql/dump.sql", name = "dump", requires = ["auth_audit"]);
+extension_sql_file!(
+    "../../../sql/audit.sql",
+    name = "audit",
+    requires = [
+        "dump",
+        vetassist_audit_guard,
+        vetassist_purge_audit_batch,
+        vetassist_check_event_data,
+        vetassist_hashes_are_keyed
+    ]
+);
+extension_sql_file!("../../../sql/device_info.sql", name = "device_info", requires = ["audit"]);
+extension_sql_file!("../../../sql/login.sql", name = "login", requires = ["device_info"]);
+extension_sql_file!("../../../sql/tokens.sql", name = "tokens", requires = ["login"]);
+extension_sql_file!(
+    "../../../sql/session_functions.sql",
+    name = "session_functions",
+    requires = ["tokens"]
+);
+extension_sql_file!("../../../sql/erase.sql", name = "erase", requires = ["session_functions"]);
+extension_sql_file!("../../../sql/rotation.sql", name = "rotation", requires = ["erase"]);
+extension_sql_file!("../../../sql/ip_upgrade.sql", name = "ip_upgrade", requires = ["rotation"]);
+extension_sql_file!("../../../sql/grants.sql", name = "grants", requires = ["ip_upgrade"]);
 extension_sql_file!("../../../sql/privileges.sql", name = "privileges", finalize);

@@ -89,3 +89,8 @@ pub(crate) fn master_key_file() -> Option<CString> {
 pub(crate) fn master_key_command() -> Option<CString> {
     MASTER_KEY_COMMAND.get().filter(|value| !value.is_empty())
 }
+
+/// `vetassist.ip_hash`.
+pub(crate) fn ip_hash() -> IpHashKind {
+    IP_HASH.get()
+}

@@ -34,6 +34,11 @@ WITH tables AS (
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     JOIN pg_catalog.pg_sequence s ON s.seqrelid = c.oid
     WHERE n.nspname = $1::name AND c.relname = 'vetassist_auth_audit_id_seq'
+), triggers AS (
+    SELECT t.name || ' trigger ' || g.tgname AS object, g.*
+    FROM tables t
+    JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid
+    WHERE NOT g.tgisinternal
 ), facts (object, attribute, value) AS (
     SELECT name, 'kind', CASE relkind
         WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table' WHEN 'v' THEN 'view'
@@ -140,10 +145,24 @@ WITH tables AS (
     UNION ALL
     SELECT name, 'cycle', 'true' FROM sequences WHERE seqcycle
     UNION ALL
-    SELECT t.name || ' trigger ' || g.tgname, 'kind', 'trigger'
-    FROM tables t
-    JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid
-    WHERE NOT g.tgisinternal
+    SELECT g.object, 'kind', 'trigger' FROM triggers g
+    UNION ALL
+    -- From BEFORE or AFTER up to the table's name, which has a schema.
+    SELECT g.object, 'fires', pg_catalog.substring(pg_catalog.pg_get_triggerdef(g.oid), '((BEFORE|AFTER|INSTEAD OF) .*) ON ')
+    FROM triggers g
+    UNION ALL
+    SELECT g.object, 'for each', CASE WHEN g.tgtype & 1 = 1 THEN 'row' ELSE 'statement' END FROM triggers g
+    UNION ALL
+    SELECT g.object, 'calls', CASE WHEN n.nspname = $1::name THEN '' ELSE n.nspname || '.' END || p.proname
+    FROM triggers g
+    JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid
+    JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+    UNION ALL
+    SELECT g.object, 'enabled', CASE g.tgenabled
+        WHEN 'D' THEN 'never' WHEN 'R' THEN 'on a replica' WHEN 'A' THEN 'always' END
+    FROM triggers g WHERE g.tgenabled <> 'O'
+    UNION ALL
+    SELECT g.object, 'condition', 'some' FROM triggers g WHERE g.tgqual IS NOT NULL
     UNION ALL
     SELECT t.name || ' rule ' || r.rulename, 'kind', 'rule'
     FROM tables t

@@ -40,9 +40,18 @@ const POSITION: &str = "position";
 /// Attribute and value, in the order they are reported.
 type Facts = Vec<(String, String)>;
 
+/// Whether the triggers that guard the tables must be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guards {
+    /// They must: vetassist is installed.
+    Required,
+    /// They may, as they are after vetassist was installed before: its installation makes them.
+    Allowed,
+}
+
 /// Compares what was found with what should be. Empty means that they agree.
 #[must_use]
-pub fn compare(rows: &[CatalogRow]) -> Vec<Difference> {
+pub fn compare(rows: &[CatalogRow], guards: Guards) -> Vec<Difference> {
     let mut found: BTreeMap<&str, Facts> = BTreeMap::new();
     let mut differences = Vec::new();
     for row in rows {
@@ -54,8 +63,11 @@ pub fn compare(rows: &[CatalogRow]) -> Vec<Difference> {
         }
     }
     let mut known = BTreeSet::new();
-    for table in expected() {
+    for mut table in expected() {
         known.extend(table.iter().map(|(object, _)| object.clone()));
+        if guards == Guards::Allowed {
+            table.retain(|(object, _)| !is_trigger(object) || found.contains_key(object.as_str()));
+        }
         compare_table(&table, &found, &mut differences);
     }
     for (object, facts) in &found {
@@ -65,6 +77,10 @@ pub fn compare(rows: &[CatalogRow]) -> Vec<Difference> {
         }
     }
     differences
+}
+
+fn is_trigger(object: &str) -> bool {
+    object.contains(" trigger ")
 }
 
 /// The first object of a group is its table. Where that is missing, its parts are not mentioned.
@@ -211,6 +227,17 @@ fn expected_of(table: &super::Table) -> Vec<(String, Facts)> {
             &[("definition", Some(&format!("ON {name} {}", index.definition)))],
         );
     }
+    for guard in table.guards {
+        object(
+            format!("{name} trigger {}", guard.name),
+            &[
+                ("kind", Some("trigger")),
+                ("fires", Some(guard.fires)),
+                ("for each", Some("statement")),
+                ("calls", Some(guard.calls)),
+            ],
+        );
+    }
     objects
 }
 
@@ -231,12 +258,15 @@ mod tests {
     use super::*;
 
     fn problems(rows: &[CatalogRow]) -> Vec<String> {
-        compare(rows).into_iter().map(|d| format!("{}: {}", d.object, d.problem)).collect()
+        compare(rows, Guards::Required)
+            .into_iter()
+            .map(|d| format!("{}: {}", d.object, d.problem))
+            .collect()
     }
 
     #[test]
     fn agreement_is_empty() {
-        assert_eq!(compare(&agreeing_rows()), []);
+        assert_eq!(compare(&agreeing_rows(), Guards::Required), []);
     }
 
     #[test]
@@ -272,7 +302,7 @@ mod tests {
 
             let mut without = rows.clone();
             without.remove(index);
-            assert!(!compare(&without).is_empty(), "{:?}", rows[index]);
+            assert!(!compare(&without, Guards::Required).is_empty(), "{:?}", rows[index]);
         }
     }
 
@@ -302,6 +332,23 @@ mod tests {
             problems(&rows),
             ["vetassist_users.email: position", "vetassist_users.first_name: position"]
         );
+    }
+
+    #[test]
+    fn guards_may_be_absent_before_the_installation_and_not_after() {
+        let mut rows = agreeing_rows();
+        rows.retain(|row| !is_trigger(&row.object));
+        assert_eq!(compare(&rows, Guards::Allowed), []);
+        assert_eq!(
+            problems(&rows),
+            ["vetassist_auth_audit trigger vetassist_auth_audit_append_only: missing"]
+        );
+        let mut rows = agreeing_rows();
+        assert_eq!(compare(&rows, Guards::Allowed), []);
+        for row in rows.iter_mut().filter(|row| row.attribute == "calls") {
+            row.value = "public.something_else".to_owned();
+        }
+        assert_eq!(compare(&rows, Guards::Allowed).len(), 1);
     }
 
     #[test]
@@ -336,7 +383,7 @@ mod tests {
                 value: "app".to_owned(),
             }])
             .collect();
-        let differences = compare(&rows);
+        let differences = compare(&rows, Guards::Required);
         assert_eq!(differences.len(), 1);
         assert_eq!(differences[0].problem, "missing");
         assert_eq!(differences[0].found.as_deref(), Some("in schema app"));

@@ -16,6 +16,8 @@ pub struct Table {
     pub foreign_keys: &'static [ForeignKey],
     /// Its indexes besides those of the keys.
     pub indexes: &'static [Index],
+    /// The triggers that guard it once vetassist is installed.
+    pub guards: &'static [Guard],
 }
 
 /// A column.
@@ -54,6 +56,18 @@ pub struct Index {
     pub name: &'static str,
     /// From `USING` on, as `pg_get_indexdef` writes it.
     pub definition: &'static str,
+}
+
+/// A trigger that guards a table: no part of the table, but of what makes it safe.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Guard {
+    /// Its name.
+    pub name: &'static str,
+    /// When it fires, as `pg_get_triggerdef` writes it.
+    pub fires: &'static str,
+    /// The function that it calls for each statement.
+    pub calls: &'static str,
 }
 
 /// The sequence that numbers the audit trail.
@@ -110,6 +124,7 @@ const TABLES: [Table; 4] = [
         unique: &["va_icn"],
         foreign_keys: &[],
         indexes: &[],
+        guards: &[],
     },
     Table {
         name: "vetassist_va_tokens",
@@ -130,6 +145,7 @@ const TABLES: [Table; 4] = [
         unique: &["user_id"],
         foreign_keys: &[of_user("CASCADE")],
         indexes: &[],
+        guards: &[],
     },
     Table {
         name: "vetassist_sessions",
@@ -155,6 +171,7 @@ const TABLES: [Table; 4] = [
                 "USING btree (expires_at) WHERE (revoked_at IS NULL)",
             ),
         ],
+        guards: &[],
     },
     Table {
         name: "vetassist_auth_audit",
@@ -174,6 +191,11 @@ const TABLES: [Table; 4] = [
             index("idx_vetassist_audit_type", "USING btree (event_type)"),
             index("idx_vetassist_audit_created", "USING btree (created_at)"),
         ],
+        guards: &[Guard {
+            name: "vetassist_auth_audit_append_only",
+            fires: "BEFORE DELETE OR UPDATE OR TRUNCATE",
+            calls: "vetassist_audit_guard",
+        }],
     },
 ];
 

@@ -1,0 +1,148 @@
+//! PostgreSQL: finding it, building and installing the extension for it, and servers to try it in.
+
+mod cluster;
+mod scratch;
+
+pub use cluster::{owner_of, Cluster, PORT};
+pub use scratch::{Scratch, VARIABLE};
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::{
+    command::{as_root, capture, run},
+    repository,
+    setup::Tools,
+    Context, Error, Result,
+};
+
+/// An installed PostgreSQL.
+#[derive(Clone, Debug)]
+pub struct Postgres {
+    /// Its major version.
+    pub major: u32,
+    /// Its `pg_config`.
+    pub pg_config: PathBuf,
+    /// Its programs.
+    pub bin: PathBuf,
+    /// Its loadable libraries.
+    pub lib: PathBuf,
+    /// Its shared files.
+    pub share: PathBuf,
+}
+
+impl Postgres {
+    /// The installation that a `pg_config` belongs to.
+    ///
+    /// # Errors
+    /// If it cannot be run or says nothing sensible.
+    pub fn from_pg_config(pg_config: &Path) -> Result<Self> {
+        let ask = |option: &str| {
+            capture(Command::new(pg_config).arg(option)).map(|answer| answer.trim().to_owned())
+        };
+        let version = ask("--version")?;
+        let major = version
+            .split(|c: char| !c.is_ascii_digit())
+            .find(|part| !part.is_empty())
+            .and_then(|major| major.parse().ok())
+            .ok_or_else(|| Error::new(format!("{} names no version", pg_config.display())))?;
+        Ok(Self {
+            major,
+            pg_config: pg_config.to_owned(),
+            bin: ask("--bindir")?.into(),
+            lib: ask("--pkglibdir")?.into(),
+            share: ask("--sharedir")?.into(),
+        })
+    }
+
+    /// Debian's installation of a major version.
+    ///
+    /// # Errors
+    /// If it is not installed.
+    pub fn debian(major: u32) -> Result<Self> {
+        let pg_config = PathBuf::from(format!("/usr/lib/postgresql/{major}/bin/pg_config"));
+        if !pg_config.exists() {
+            return Err(Error::new(format!(
+                "PostgreSQL {major} is missing: apt-get install postgresql-{major} postgresql-server-dev-{major}"
+            )));
+        }
+        Self::from_pg_config(&pg_config)
+    }
+
+    /// One of its programs.
+    #[must_use]
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.bin.join(name)
+    }
+}
+
+/// The built extension, laid out as it is installed.
+#[derive(Clone, Debug)]
+pub struct Extension {
+    folder: PathBuf,
+    built_for: Postgres,
+}
+
+impl Extension {
+    /// Builds it; nothing is done where nothing changed.
+    ///
+    /// # Errors
+    /// If it does not build.
+    pub fn build(tools: &Tools, postgres: &Postgres) -> Result<Self> {
+        let folder = repository().join(format!("target/vetassist-pg{}", postgres.major));
+        let mut cargo = tools.cargo_pgrx(&postgres.pg_config);
+        cargo.args(["package", "-p", "vetassist-pg", "--no-default-features", "-F"]);
+        cargo.arg(format!("pg{}", postgres.major)).arg("-c").arg(&postgres.pg_config);
+        cargo.arg("--out-dir").arg(&folder);
+        run(&mut cargo)?;
+        Ok(Self { folder, built_for: postgres.clone() })
+    }
+
+    /// The files, each with the folder that it is installed into.
+    fn files(&self) -> Result<Vec<(PathBuf, Destination)>> {
+        let mut files = Vec::new();
+        let below = |path: &Path| self.folder.join(path.strip_prefix("/").unwrap_or(path));
+        for (folder, destination) in [
+            (below(&self.built_for.lib), Destination::Library),
+            (below(&self.built_for.share).join("extension"), Destination::Script),
+        ] {
+            let entries =
+                fs::read_dir(&folder).context(format!("cannot read {}", folder.display()))?;
+            for entry in entries {
+                files.push((entry.context("cannot read the built files")?.path(), destination));
+            }
+        }
+        Ok(files)
+    }
+
+    /// Copies it into an installation of the same major version, as root where that takes root.
+    ///
+    /// # Errors
+    /// If the files cannot be written.
+    pub fn install(&self, postgres: &Postgres) -> Result<()> {
+        for (file, destination) in self.files()? {
+            let folder = match destination {
+                Destination::Library => postgres.lib.clone(),
+                Destination::Script => postgres.share.join("extension"),
+            };
+            let mut install =
+                if is_writable(&folder) { Command::new("install") } else { as_root("install")? };
+            // A new file rather than new content: a running server goes on with the library it loaded.
+            run(install.args(["-m", "0644"]).arg(&file).arg(&folder))?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Destination {
+    Library,
+    Script,
+}
+
+fn is_writable(folder: &Path) -> bool {
+    capture(Command::new("test").arg("-w").arg(folder)).is_ok()
+}

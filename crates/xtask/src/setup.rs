@@ -1,0 +1,158 @@
+//! Sets up what is missing on a fresh machine, and asks nothing.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::{
+    command::{as_root, capture, command, run, succeeds},
+    repository, step,
+    toolchain::{quoted_value, Toolchain},
+    Context, Error, Result,
+};
+
+/// Debian's packages that building and running the extension takes.
+const PACKAGES: [&str; 9] = [
+    "build-essential",
+    "clang",
+    "libclang-dev",
+    "libssl-dev",
+    "openssl",
+    "pkg-config",
+    "postgresql-15",
+    "postgresql-contrib",
+    "postgresql-server-dev-15",
+];
+
+/// The PostgreSQL that [`PACKAGES`] bring.
+pub const DEFAULT_MAJOR: u32 = 15;
+
+/// What builds the extension.
+#[derive(Clone, Debug)]
+pub struct Tools {
+    /// The Rust toolchain.
+    pub toolchain: Toolchain,
+    /// The folder of the cargo-pgrx of our version.
+    cargo_pgrx: PathBuf,
+}
+
+impl Tools {
+    /// `cargo pgrx`, for a PostgreSQL known by its `pg_config`.
+    #[must_use]
+    pub fn cargo_pgrx(&self, pg_config: &Path) -> Command {
+        let mut cargo = self.cargo(pg_config);
+        let path = env::var_os("PATH").unwrap_or_default();
+        let paths = [self.cargo_pgrx.clone()].into_iter().chain(env::split_paths(&path));
+        if let Ok(path) = env::join_paths(paths) {
+            cargo.env("PATH", path);
+        }
+        cargo.arg("pgrx");
+        cargo
+    }
+
+    /// `cargo`, building against a PostgreSQL known by its `pg_config`.
+    #[must_use]
+    pub fn cargo(&self, pg_config: &Path) -> Command {
+        let mut cargo = self.toolchain.cargo();
+        // Instead of a configuration under the user's home, which is theirs.
+        cargo.env("PGRX_PG_CONFIG_PATH", pg_config);
+        cargo
+    }
+}
+
+/// Debian's packages, the Rust toolchain and cargo-pgrx.
+///
+/// # Errors
+/// One line that says what is missing and how to get it.
+pub fn tools() -> Result<Tools> {
+    packages(&PACKAGES)?;
+    let toolchain = Toolchain::ensure()?;
+    let cargo_pgrx = cargo_pgrx(&toolchain)?;
+    Ok(Tools { toolchain, cargo_pgrx })
+}
+
+/// Installs those of Debian's packages that are missing.
+///
+/// # Errors
+/// If there is no apt, no root, or a package cannot be had.
+pub fn packages(names: &[&str]) -> Result<()> {
+    let missing: Vec<&str> = names.iter().copied().filter(|name| !is_installed(name)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let list = missing.join(" ");
+    if !succeeds(command("apt-get").arg("--version")) {
+        return Err(Error::new(format!(
+            "missing: {list} (Debian's names), and there is no apt-get here: install them by hand"
+        )));
+    }
+    step("updating the package lists", || run(as_root("apt-get")?.args(["update", "-q"])))?;
+    step(&format!("installing {list}"), || {
+        let mut apt = as_root("env")?;
+        apt.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-y", "-q"])
+            .args(&missing);
+        run(&mut apt)
+    })
+}
+
+fn is_installed(package: &str) -> bool {
+    capture(command("dpkg-query").args(["-W", "-f", "${Status}", package]))
+        .is_ok_and(|status| status == "install ok installed")
+}
+
+/// A Python with the packages that the tests name, in `target/`, so that the system's stays as it is.
+///
+/// # Errors
+/// If Python or a package cannot be had.
+pub fn python() -> Result<PathBuf> {
+    packages(&["python3-venv"])?;
+    let requirements = repository().join("tests/python/requirements.txt");
+    let wanted = fs::read(&requirements).context("cannot read tests/python/requirements.txt")?;
+    let folder = repository().join("target/python");
+    let (python, stamp) = (folder.join("bin/python"), folder.join("requirements.txt"));
+    // The stamp is written last.
+    if fs::read(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(python);
+    }
+    step("installing the Python packages of the tests", || {
+        run(command("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
+        let mut pip = command(&python);
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]);
+        run(pip.arg(&requirements))?;
+        fs::write(&stamp, &wanted).context("cannot write to target/python")
+    })?;
+    Ok(python)
+}
+
+/// Where tools that take minutes to build are kept for all clones.
+fn cache() -> Result<PathBuf> {
+    let base = match (env::var_os("XDG_CACHE_HOME"), env::var_os("HOME")) {
+        (Some(cache), _) if !cache.is_empty() => PathBuf::from(cache),
+        (_, Some(home)) => Path::new(&home).join(".cache"),
+        _ => return Err(Error::new("HOME is not set: set it to a folder that can be written to")),
+    };
+    Ok(base.join("vetassist").join("tools"))
+}
+
+/// Builds cargo-pgrx of the version that the extension is written for, unless it is there. A
+/// cargo-pgrx that the user installed is left alone.
+fn cargo_pgrx(toolchain: &Toolchain) -> Result<PathBuf> {
+    let manifest = repository().join("crates/vetassist-pg/Cargo.toml");
+    let manifest =
+        fs::read_to_string(&manifest).context("cannot read the extension's Cargo.toml")?;
+    let version = quoted_value(&manifest, "pgrx")
+        .and_then(|version| version.strip_prefix('=').map(str::to_owned))
+        .ok_or_else(|| Error::new("crates/vetassist-pg/Cargo.toml pins no version of pgrx"))?;
+    let root = cache()?.join(format!("cargo-pgrx-{version}"));
+    let folder = root.join("bin");
+    if !succeeds(Command::new(folder.join("cargo-pgrx")).args(["pgrx", "--version"])) {
+        step(&format!("building cargo-pgrx {version} (once, some minutes)"), || {
+            let mut cargo = toolchain.cargo();
+            cargo.args(["install", "cargo-pgrx", "--locked", "--version", &version, "--root"]);
+            run(cargo.arg(&root))
+        })?;
+    }
+    Ok(folder)
+}

@@ -1,0 +1,158 @@
+//! `cargo xtask test`: every step that must pass, what is quick before what is slow.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+    time::Instant,
+};
+
+use xtask::{
+    pg::{Extension, Postgres, Scratch, VARIABLE},
+    setup::{self, Tools},
+    step,
+    toolchain::BARE_METAL_TARGET,
+    Context, Error, Result,
+};
+
+use crate::checks;
+
+/// What the steps share.
+struct Bench {
+    tools: Tools,
+    postgres: Postgres,
+    passed: u64,
+    failed: u64,
+}
+
+type Run = fn(&mut Bench) -> Result<()>;
+
+/// Each step: its name, what it does, how. A new one is a line.
+const STEPS: &[(&str, &str, Run)] = &[
+    ("repository", "looking for what must not be committed", |bench| {
+        bench.passed += checks::repository()?;
+        Ok(())
+    }),
+    ("fmt", "checking the formatting", |bench| bench.cargo(&["fmt", "--all", "--check"])),
+    ("clippy", "linting", |bench| {
+        bench.cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
+    }),
+    ("core", "testing the core", |bench| {
+        bench.cargo(&["test", "-p", "vetassist-core", "--all-features"])?;
+        bench.cargo(&["check", "-p", "vetassist-core", "--no-default-features"])
+    }),
+    ("docs", "building the core's documentation", |bench| {
+        let mut cargo = bench.tools.toolchain.cargo();
+        cargo.env("RUSTDOCFLAGS", "-D warnings");
+        cargo.args(["doc", "-p", "vetassist-core", "--all-features", "--no-deps"]);
+        bench.count(&mut cargo)
+    }),
+    ("bare-metal", "building the core where there is no operating system", |bench| {
+        let target = ["--target", BARE_METAL_TARGET];
+        bench.cargo(
+            &[&["build", "-p", "vetassist-core", "--no-default-features"], &target[..]].concat(),
+        )
+    }),
+    ("xtask", "testing these commands", |bench| bench.cargo(&["test", "-p", "xtask"])),
+    ("server", "building the extension and testing it in real servers", |bench| {
+        let extension = Extension::build(&bench.tools, &bench.postgres)?;
+        let scratch = Scratch::create(&bench.postgres, &extension)?;
+        let mut cargo = bench.tools.cargo(&bench.postgres.pg_config);
+        cargo.env("VETASSIST_TEST_PYTHON", setup::python()?);
+        cargo.env(VARIABLE, scratch.root()).args(["test", "-p", "vetassist-server-tests"]);
+        bench.count(&mut cargo)
+    }),
+];
+
+/// Lists the steps.
+pub(crate) fn list() {
+    for (name, what, _) in STEPS {
+        println!("{name:12} {what}");
+    }
+}
+
+/// Runs all steps, or those named, and stops at the first that fails.
+pub(crate) fn test(only: &[&str]) -> Result<()> {
+    for name in only {
+        if !STEPS.iter().any(|(known, ..)| known == name) {
+            return Err(Error::new(format!(
+                "no step is called {name}: see cargo xtask test --list"
+            )));
+        }
+    }
+    let started = Instant::now();
+    let tools = setup::tools()?;
+    let postgres = Postgres::debian(setup::DEFAULT_MAJOR)?;
+    let mut bench = Bench { tools, postgres, passed: 0, failed: 0 };
+    for (name, what, run) in STEPS {
+        if !only.is_empty() && !only.contains(name) {
+            continue;
+        }
+        let outcome = step(&format!("{name}: {what}"), || run(&mut bench));
+        if let Err(error) = outcome {
+            println!("{} passed, {} failed", bench.passed, bench.failed.max(1));
+            return Err(Error::new(format!("step {name} failed: {error}")));
+        }
+    }
+    println!("all steps done in {:.0} s", started.elapsed().as_secs_f64());
+    println!("{} passed, {} failed", bench.passed, bench.failed);
+    Ok(())
+}
+
+impl Bench {
+    /// Runs cargo and counts the tests it reports; a run without tests is one that passed.
+    fn cargo(&mut self, arguments: &[&str]) -> Result<()> {
+        let mut cargo = self.tools.cargo(&self.postgres.pg_config);
+        self.count(cargo.args(arguments))
+    }
+
+    fn count(&mut self, command: &mut Command) -> Result<()> {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("cannot start cargo")?;
+        let (mut passed, mut failed) = (0, 0);
+        if let Some(stdout) = child.stdout.take() {
+            for line in BufReader::new(stdout).lines() {
+                let line = line.context("cannot read cargo's output")?;
+                println!("{line}");
+                let (more_passed, more_failed) = counts(&line);
+                passed += more_passed;
+                failed += more_failed;
+            }
+        }
+        let status = child.wait().context("cannot wait for cargo")?;
+        self.passed += passed;
+        self.failed += failed;
+        match (status.success(), passed) {
+            (true, 0) => self.passed += 1,
+            (true, _) => {}
+            (false, _) => return Err(Error::new(format!("cargo failed ({status})"))),
+        }
+        Ok(())
+    }
+}
+
+/// The numbers of a line `test result: ok. 7 passed; 0 failed; …`.
+fn counts(line: &str) -> (u64, u64) {
+    let Some((_, result)) = line.split_once("test result: ") else { return (0, 0) };
+    let number_before = |word: &str| {
+        let words: Vec<&str> = result.split([' ', ';']).filter(|word| !word.is_empty()).collect();
+        let index = words.iter().position(|candidate| *candidate == word)?;
+        words.get(index.checked_sub(1)?)?.parse().ok()
+    };
+    (number_before("passed").unwrap_or(0), number_before("failed").unwrap_or(0))
+}
+
+#[cfg(test)]
+mod self_tests {
+    use super::*;
+
+    #[test]
+    fn results_are_counted() {
+        let line =
+            "test result: FAILED. 17 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out";
+        assert_eq!(counts(line), (17, 2));
+        assert_eq!(counts("running 19 tests"), (0, 0));
+    }
+}

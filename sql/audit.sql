@@ -1,0 +1,99 @@
+-- The audit trail is append-only. The guard lets nobody pass, the owner and superusers included, but the
+-- two functions of the library that open it for their own statement: vetassist_purge_audit() and the one
+-- that upgrades hashes. It is no row trigger, so it also stops what would touch no row; it does not fire
+-- for INSERT and COPY, and so not while a dump is restored.
+CREATE OR REPLACE TRIGGER vetassist_auth_audit_append_only
+    BEFORE UPDATE OR DELETE OR TRUNCATE ON vetassist_auth_audit
+    FOR EACH STATEMENT EXECUTE FUNCTION vetassist_audit_guard();
+
+-- Which stored address hashes are keyed: they look like plain ones. One row for each hash, however
+-- often it is stored.
+CREATE TABLE vetassist_keyed_ip_hashes (
+    ip_hash varchar(64) PRIMARY KEY
+);
+COMMENT ON TABLE vetassist_keyed_ip_hashes IS 'Address hashes that are keyed, of those that vetassist_auth_audit and vetassist_sessions hold';
+SELECT pg_catalog.pg_extension_config_dump('vetassist_keyed_ip_hashes', '');
+
+-- Remembers that a hash is keyed.
+CREATE FUNCTION vetassist_mark_keyed(hash text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- Looked for first: an address that was seen before costs no lock.
+    IF NOT EXISTS (SELECT FROM @extschema@.vetassist_keyed_ip_hashes AS k WHERE k.ip_hash = hash) THEN
+        INSERT INTO @extschema@.vetassist_keyed_ip_hashes (ip_hash) VALUES (hash) ON CONFLICT DO NOTHING;
+    END IF;
+END
+$$;
+
+-- The hash of an address as it is to be stored.
+CREATE FUNCTION vetassist_stored_ip_hash(ip inet) RETURNS text
+LANGUAGE plpgsql STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    hash text;
+BEGIN
+    IF NOT @extschema@.vetassist_hashes_are_keyed() THEN
+        RETURN @extschema@.vetassist_hash_ip(ip);
+    END IF;
+    hash := @extschema@.vetassist_hash_ip_keyed(ip);
+    PERFORM @extschema@.vetassist_mark_keyed(hash);
+    RETURN hash;
+END
+$$;
+
+CREATE FUNCTION vetassist_log_event(
+    event_type text,
+    user_id uuid DEFAULT NULL,
+    event_data jsonb DEFAULT NULL,
+    ip inet DEFAULT NULL
+) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    event_id bigint;
+BEGIN
+    IF event_type IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'event_type must not be NULL',
+            HINT = 'Name what happened, such as login_failed.';
+    ELSIF btrim(event_type) = '' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'event_type must not be blank',
+            HINT = 'Name what happened, such as login_failed.';
+    ELSIF length(event_type) > 50 THEN
+        RAISE EXCEPTION USING ERRCODE = 'string_data_right_truncation',
+            MESSAGE = 'event_type must not be longer than 50 characters', HINT = 'Details go into event_data.';
+    END IF;
+    PERFORM @extschema@.vetassist_check_event_data(event_data);
+    IF user_id IS NOT NULL
+       AND NOT EXISTS (SELECT FROM @extschema@.vetassist_users AS u WHERE u.id = vetassist_log_event.user_id) THEN
+        RAISE EXCEPTION USING ERRCODE = 'foreign_key_violation', MESSAGE = 'there is no such user',
+            HINT = 'Pass NULL for an event that belongs to no user.';
+    END IF;
+    INSERT INTO @extschema@.vetassist_auth_audit (user_id, event_type, event_data, ip_hash)
+    VALUES (vetassist_log_event.user_id, vetassist_log_event.event_type, vetassist_log_event.event_data,
+            @extschema@.vetassist_stored_ip_hash(ip))
+    RETURNING id INTO event_id;
+    RETURN event_id;
+END
+$$;
+
+-- How the trail is ever shortened.
+CREATE FUNCTION vetassist_purge_audit(older_than interval, max_rows integer DEFAULT 10000) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    cutoff CONSTANT timestamptz := statement_timestamp() - older_than;
+BEGIN
+    IF older_than IS NULL OR max_rows IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'neither argument may be NULL',
+            HINT = 'Nothing was purged.';
+    ELSIF cutoff >= statement_timestamp() THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'older_than must be positive',
+            HINT = 'It is how long the trail is kept, such as 2 years.';
+    ELSIF max_rows < 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'max_rows must be at least 1',
+            HINT = 'Call again until it returns 0.';
+    END IF;
+    RETURN @extschema@.vetassist_purge_audit_batch(cutoff, max_rows);
+END
+$$;

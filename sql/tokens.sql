@@ -1,0 +1,133 @@
+-- Seals both tokens into the user's row. What is NULL, or an empty refresh token, leaves what is stored.
+CREATE FUNCTION vetassist_put_tokens(
+    owner_id uuid, access_token text, expiry timestamptz, refresh_token text, kind text, scopes text
+) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    INSERT INTO @extschema@.vetassist_va_tokens AS t
+        (user_id, access_token_encrypted, refresh_token_encrypted, token_type, scope, expires_at)
+    VALUES (owner_id,
+            @extschema@.vetassist_encrypt_token(access_token, owner_id),
+            @extschema@.vetassist_encrypt_token(nullif(refresh_token, ''), owner_id),
+            coalesce(kind, 'Bearer'), scopes, expiry)
+    ON CONFLICT (user_id) DO UPDATE SET
+        access_token_encrypted = excluded.access_token_encrypted,
+        refresh_token_encrypted = coalesce(excluded.refresh_token_encrypted, t.refresh_token_encrypted),
+        token_type = coalesce(kind, t.token_type),
+        scope = coalesce(scopes, t.scope),
+        expires_at = excluded.expires_at,
+        refreshed_at = now();
+END
+$$;
+
+-- Raises what is wrong with a user that must be there and active. The row is kept from being erased until
+-- the transaction ends.
+CREATE FUNCTION vetassist_require_active_user(wanted uuid) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    active boolean;
+BEGIN
+    SELECT u.is_active INTO active FROM @extschema@.vetassist_users AS u WHERE u.id = wanted FOR KEY SHARE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'foreign_key_violation', MESSAGE = 'there is no such user',
+            HINT = 'Users are made by vetassist_login().';
+    ELSIF active IS NOT TRUE THEN
+        RAISE EXCEPTION USING ERRCODE = 'VA001', MESSAGE = 'the account is not active',
+            DETAIL = format('user_id %s', wanted), HINT = 'Nothing was stored.';
+    END IF;
+END
+$$;
+
+CREATE FUNCTION vetassist_store_tokens(
+    user_id uuid,
+    access_token text,
+    expires_at timestamptz,
+    refresh_token text DEFAULT NULL,
+    token_type text DEFAULT NULL,
+    scope text DEFAULT NULL
+) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    given_user CONSTANT uuid := vetassist_store_tokens.user_id;
+    wrong text;
+BEGIN
+    wrong := CASE
+        WHEN given_user IS NULL THEN 'user_id'
+        WHEN vetassist_store_tokens.access_token IS NULL THEN 'access_token'
+        WHEN vetassist_store_tokens.expires_at IS NULL THEN 'expires_at'
+    END;
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = format('%s must not be NULL', wrong),
+            HINT = 'The first three arguments are required.';
+    ELSIF vetassist_store_tokens.access_token = '' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'access_token must not be blank',
+            HINT = 'Pass what VA.gov answered.';
+    END IF;
+    wrong := CASE
+        WHEN length(vetassist_store_tokens.token_type) > 20 THEN 'token_type'
+        WHEN length(vetassist_store_tokens.scope) > 500 THEN 'scope'
+    END;
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'string_data_right_truncation',
+            MESSAGE = format('%s is longer than its column', wrong), HINT = 'The columns'' lengths are fixed.';
+    END IF;
+    PERFORM @extschema@.vetassist_require_active_user(given_user);
+    PERFORM @extschema@.vetassist_put_tokens(
+        given_user, vetassist_store_tokens.access_token, vetassist_store_tokens.expires_at,
+        vetassist_store_tokens.refresh_token, vetassist_store_tokens.token_type, vetassist_store_tokens.scope);
+END
+$$;
+
+CREATE FUNCTION vetassist_access_token(user_id uuid) RETURNS text
+LANGUAGE plpgsql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (SELECT @extschema@.vetassist_decrypt_token(t.access_token_encrypted, t.user_id)
+            FROM @extschema@.vetassist_va_tokens AS t
+            WHERE t.user_id = vetassist_access_token.user_id);
+END
+$$;
+
+CREATE FUNCTION vetassist_refresh_token(user_id uuid) RETURNS text
+LANGUAGE plpgsql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (SELECT @extschema@.vetassist_decrypt_token(t.refresh_token_encrypted, t.user_id)
+            FROM @extschema@.vetassist_va_tokens AS t
+            WHERE t.user_id = vetassist_refresh_token.user_id);
+END
+$$;
+
+-- Locks the rows it returns until the caller's transaction ends, and passes over those that others hold:
+-- no two workers get the same.
+CREATE FUNCTION vetassist_tokens_expiring(within interval DEFAULT '5 minutes', max_rows integer DEFAULT 100)
+RETURNS TABLE (user_id uuid, expires_at timestamptz)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    IF within IS NULL OR max_rows IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
+            MESSAGE = 'neither argument may be NULL', HINT = 'Leave an argument out for its default.';
+    ELSIF max_rows < 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'max_rows must be at least 1',
+            HINT = 'Leave it out for its default, 100.';
+    END IF;
+    RETURN QUERY
+        SELECT t.user_id, t.expires_at
+        FROM @extschema@.vetassist_va_tokens AS t
+        JOIN @extschema@.vetassist_users AS u ON u.id = t.user_id
+        WHERE t.expires_at <= statement_timestamp() + within
+          AND t.refresh_token_encrypted IS NOT NULL
+          AND u.is_active
+        ORDER BY t.expires_at
+        LIMIT max_rows
+        -- The user too, so that an erasure waits here and not, crosswise, for the tokens.
+        FOR KEY SHARE OF u SKIP LOCKED
+        FOR UPDATE OF t SKIP LOCKED;
+END
+$$;

@@ -1,0 +1,120 @@
+"""The backend's own shape: asyncpg and cryptography beside the extension.
+
+Arguments: the folder of the server's socket, and the ring's only master key in hex.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import os
+import sys
+import uuid
+
+import asyncpg
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+TOKENS = ["", "x", "a token", "t\u00f6k\u00e9n \u6771\u4eac \U0001f985", "y" * 4096]
+
+
+def derive(master: bytes, salt: bytes, info: bytes) -> bytes:
+    return HKDF(algorithm=hashes.SHA256(), length=32, salt=salt, info=info).derive(master)
+
+
+def user_cipher(master: bytes, user_id: uuid.UUID) -> AESGCM:
+    return AESGCM(derive(master, b"vetassist_token_v1", str(user_id).encode()))
+
+
+def seal(cipher: AESGCM, token: str) -> bytes:
+    nonce = os.urandom(12)
+    return nonce + cipher.encrypt(nonce, token.encode(), None)
+
+
+def unseal(cipher: AESGCM, sealed: bytes) -> str:
+    return cipher.decrypt(sealed[:12], sealed[12:], None).decode()
+
+
+async def signs_in_by_sql_and_opens_by_python(db, master):
+    for number, token in enumerate(TOKENS[1:]):
+        user_id = await db.fetchval(
+            "SELECT user_id FROM vetassist_login($1, $2, now() + interval '1 hour', $3, now() + interval '8 hours',"
+            " refresh_token => $4, ip => $5)",
+            f"ICN{number}", token, str(uuid.uuid4()), token[::-1], "203.0.113.7")
+        row = await db.fetchrow("SELECT * FROM vetassist_va_tokens WHERE user_id = $1", user_id)
+        cipher = user_cipher(master, user_id)
+        assert unseal(cipher, row["access_token_encrypted"]) == token
+        assert unseal(cipher, row["refresh_token_encrypted"]) == token[::-1]
+        try:
+            unseal(user_cipher(master, uuid.uuid4()), row["access_token_encrypted"])
+        except InvalidTag:
+            pass
+        else:
+            raise AssertionError("it opened for another user")
+
+
+async def stores_by_python_and_opens_by_sql(db, master):
+    for number, token in enumerate(TOKENS):
+        user_id = uuid.uuid4()
+        cipher = user_cipher(master, user_id)
+        await db.execute("INSERT INTO vetassist_users (id, va_icn) VALUES ($1, $2)", user_id, f"PY{number}")
+        await db.execute(
+            "INSERT INTO vetassist_va_tokens (user_id, access_token_encrypted, refresh_token_encrypted, expires_at)"
+            " VALUES ($1, $2, $3, now())",
+            user_id, seal(cipher, token), seal(cipher, token[::-1]))
+        assert await db.fetchval("SELECT vetassist_access_token($1)", user_id) == token
+        assert await db.fetchval("SELECT vetassist_refresh_token($1)", user_id) == token[::-1]
+
+
+async def hashes_agree(db, master):
+    plain = hashlib.sha256(b"203.0.113.7").hexdigest()
+    key = derive(master, b"vetassist_ip_v1", b"")
+    keyed = hmac.new(key, plain.encode(), "sha256").hexdigest()
+    assert await db.fetchval("SELECT vetassist_hash_ip($1)", "203.0.113.7") == plain
+    assert await db.fetchval("SELECT vetassist_hash_ip_keyed($1)", "203.0.113.7") == keyed
+    assert await db.fetchval("SELECT count(*) FROM vetassist_auth_audit WHERE ip_hash = $1", plain) == len(TOKENS) - 1
+
+
+async def refreshes_as_the_readme_says(db):
+    async with db.transaction():
+        rows = await db.fetch("SELECT user_id FROM vetassist_tokens_expiring('5 minutes', 10)")
+        assert rows
+        for row in rows:
+            token = await db.fetchval("SELECT vetassist_refresh_token($1)", row["user_id"])
+            await db.execute(
+                "SELECT vetassist_store_tokens($1, $2, now() + interval '1 hour', $3)",
+                row["user_id"], "new " + token, token)
+    assert not await db.fetch("SELECT user_id FROM vetassist_tokens_expiring('5 minutes', 10)")
+
+
+async def errors_have_their_sqlstate(db):
+    for statement, sqlstate in [
+        ("SELECT vetassist_login('x', 'x', now(), NULL, now())", "22004"),
+        ("SELECT vetassist_decrypt_token('\\x00', gen_random_uuid())", "22P03"),
+        ("DELETE FROM vetassist_auth_audit", "42501"),
+    ]:
+        try:
+            await db.execute(statement)
+        except asyncpg.PostgresError as error:
+            assert error.sqlstate == sqlstate, (statement, error.sqlstate)
+            assert error.hint
+        else:
+            raise AssertionError(f"{statement} succeeded")
+
+
+async def main(socket: str, key: str) -> None:
+    master = bytes.fromhex(key)
+    db = await asyncpg.connect(host=socket, user="postgres", database="postgres")
+    await signs_in_by_sql_and_opens_by_python(db, master)
+    await hashes_agree(db, master)
+    await stores_by_python_and_opens_by_sql(db, master)
+    await refreshes_as_the_readme_says(db)
+    await errors_have_their_sqlstate(db)
+    # The procedure commits, so asyncpg must call it outside a transaction.
+    await db.execute("CALL vetassist_rotate_tokens()")
+    await db.close()
+    print("python and the extension agree")
+
+
+asyncio.run(main(*sys.argv[1:]))

@@ -1,0 +1,405 @@
+//! Servers and databases for the tests, and what the tests compare with.
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc)] // a test that cannot go on has failed
+
+use std::{
+    env, fs,
+    ops::{Deref, DerefMut},
+    path::{Path, PathBuf},
+    sync::{
+        atomic::{AtomicU32, Ordering},
+        Arc, Mutex, OnceLock,
+    },
+};
+
+use postgres::{config::Config, Client, Error, NoTls};
+use serde_json::Value;
+use xtask::{
+    command::{as_root, quote, run},
+    pg::{Cluster, Scratch, PORT},
+};
+
+/// The settings that say where the ring is.
+pub const RING_SETTINGS: [&str; 2] = ["vetassist.master_key_file", "vetassist.master_key_command"];
+
+/// The repository's top folder.
+#[must_use]
+pub fn repository() -> PathBuf {
+    xtask::repository()
+}
+
+/// A group of the reference vectors.
+#[must_use]
+pub fn vectors(group: &str) -> Vec<Value> {
+    vectors_of("reference.json", group)
+}
+
+/// A group of a file of vectors.
+#[must_use]
+pub fn vectors_of(file: &str, group: &str) -> Vec<Value> {
+    let text = fs::read_to_string(repository().join("tests/vectors").join(file)).unwrap();
+    let all: Value = serde_json::from_str(&text).unwrap();
+    let cases = all[group].as_array().unwrap().clone();
+    assert!(!cases.is_empty());
+    cases
+}
+
+/// The SQLSTATE of an error that the server sent.
+#[must_use]
+pub fn sqlstate(error: &Error) -> &str {
+    error.code().map_or("none", |code| code.code())
+}
+
+/// A key of 32 equal bytes, in hex.
+#[must_use]
+pub fn hex_key(byte: u8) -> String {
+    hex::encode([byte; 32])
+}
+
+fn scratch() -> &'static Scratch {
+    static SCRATCH: OnceLock<Scratch> = OnceLock::new();
+    SCRATCH.get_or_init(|| Scratch::from_env().unwrap())
+}
+
+/// A server of a test's own, with no key ring but what its settings say.
+#[derive(Debug)]
+pub struct Server {
+    cluster: Cluster,
+}
+
+impl Server {
+    /// Starts one with these settings and environment variables.
+    #[must_use]
+    pub fn start(settings: &[(&str, &str)], environment: &[(&str, &str)]) -> Self {
+        Self { cluster: Cluster::start(scratch(), settings, environment).unwrap() }
+    }
+
+    fn config(&self, user: &str, database: &str) -> Config {
+        let mut config = Config::new();
+        config.host_path(self.cluster.socket_dir()).port(PORT).user(user).dbname(database);
+        config
+    }
+
+    /// Creates a database with the extension in it and connects to it.
+    #[must_use]
+    pub fn database(&self) -> Client {
+        let mut db = self.config("postgres", "postgres").connect(NoTls).unwrap();
+        db.batch_execute("CREATE EXTENSION IF NOT EXISTS vetassist").unwrap();
+        db
+    }
+
+    /// Connects as another role.
+    #[must_use]
+    pub fn connect_as(&self, role: &str) -> Client {
+        self.config(role, "postgres").connect(NoTls).unwrap()
+    }
+
+    /// What its log says so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.cluster.log()
+    }
+
+    /// Makes it read its settings again.
+    pub fn reload(&self) {
+        self.cluster.reload().unwrap();
+    }
+
+    /// A folder for key files.
+    #[must_use]
+    pub fn key_dir(&self) -> PathBuf {
+        self.cluster.key_dir()
+    }
+
+    /// Its data directory.
+    #[must_use]
+    pub fn data_dir(&self) -> PathBuf {
+        self.cluster.data()
+    }
+
+    /// Writes a key file.
+    #[must_use]
+    pub fn write_key_file(&self, name: &str, content: &str, mode: u32) -> PathBuf {
+        self.cluster.write_key_file(name, content, mode).unwrap()
+    }
+
+    /// Runs a shell script as the server's user.
+    pub fn run_as_server_user(&self, script: &str) {
+        self.cluster.run_as_server_user(script).unwrap();
+    }
+}
+
+/// A server with a key file, and a connection to a database with the extension.
+#[derive(Debug)]
+pub struct KeyedServer {
+    server: Server,
+    key_file: PathBuf,
+    /// The connection, as the superuser.
+    pub db: Connection,
+}
+
+/// A client that says nothing of itself.
+pub struct Connection(Client);
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Connection")
+    }
+}
+
+impl Deref for Connection {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.0
+    }
+}
+
+impl DerefMut for Connection {
+    fn deref_mut(&mut self) -> &mut Client {
+        &mut self.0
+    }
+}
+
+impl KeyedServer {
+    /// Starts one, with a ring of one key.
+    #[must_use]
+    pub fn start() -> Self {
+        let server = Server::start(&[], &[]);
+        let key_file = server.write_key_file("ring", &hex_key(0x11), 0o600);
+        let mut db = server.database();
+        let path = key_file.display();
+        db.batch_execute(&format!("ALTER SYSTEM SET vetassist.master_key_file = '{path}'"))
+            .unwrap();
+        server.reload();
+        // A new connection has what the server has read by then.
+        let mut tries = 0;
+        let db = loop {
+            let mut db = server.database();
+            if db.simple_query("SELECT vetassist_reload_keys()").is_ok() {
+                break Connection(db);
+            }
+            tries += 1;
+            assert!(tries < 100, "the server did not read its settings");
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        };
+        Self { server, key_file, db }
+    }
+
+    /// Starts one without a ring.
+    #[must_use]
+    pub fn start_without_key() -> Self {
+        let server = Server::start(&[], &[]);
+        let db = Connection(server.database());
+        let key_file = server.key_dir().join("ring");
+        Self { server, key_file, db }
+    }
+
+    /// Connects again, after a crash of the server.
+    pub fn reconnect(&mut self) {
+        for _ in 0..600 {
+            if let Ok(db) = self.server.config("postgres", "postgres").connect(NoTls) {
+                self.db = Connection(db);
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        panic!("the server did not come back within a minute");
+    }
+
+    /// Kills the server and all its processes.
+    pub fn kill(&self) {
+        let pid_file = self.data_dir().join("postmaster.pid");
+        self.run_as_server_user(&format!(
+            "pid=$(head -n 1 {}); kill -9 $pid $(ps -o pid= --ppid $pid)",
+            pid_file.display()
+        ));
+    }
+
+    /// Starts the server again.
+    pub fn start_again(&mut self) {
+        for _ in 0..50 {
+            // What it shared with its processes is taken only when all of them are gone.
+            if self.server.cluster.start_server().is_ok() {
+                return self.reconnect();
+            }
+            std::thread::sleep(std::time::Duration::from_millis(200));
+        }
+        panic!("the server does not start again");
+    }
+
+    /// The folder of the server's socket.
+    #[must_use]
+    pub fn socket_dir(&self) -> &Path {
+        self.server.cluster.socket_dir()
+    }
+
+    /// Replaces the ring and makes the connection read it.
+    pub fn set_ring(&mut self, ring: &str) {
+        self.write_key_file(ring, 0o600);
+        self.db.simple_query("SELECT vetassist_reload_keys()").unwrap();
+    }
+
+    /// Replaces the key file; no server is told.
+    pub fn write_key_file(&self, ring: &str, mode: u32) {
+        let _ = self.server.write_key_file("ring", ring, mode);
+    }
+
+    /// The key file.
+    #[must_use]
+    pub fn key_file(&self) -> &Path {
+        &self.key_file
+    }
+
+    /// Another connection as the superuser.
+    #[must_use]
+    pub fn connect(&self) -> Client {
+        self.connect_as("postgres")
+    }
+
+    /// A connection with options from its environment, as `PGOPTIONS` gives them.
+    #[must_use]
+    pub fn connect_with_options(&self, role: &str, options: &str) -> Client {
+        self.server.config(role, "postgres").options(options).connect(NoTls).unwrap()
+    }
+
+    /// The server's user and group.
+    #[must_use]
+    pub fn server_user_ids(&self) -> (u32, u32) {
+        xtask::pg::owner_of(self.key_file()).unwrap()
+    }
+
+    /// Changes a file's mode.
+    pub fn set_mode(&self, path: &Path, mode: u32) {
+        run(as_root("chmod").unwrap().arg(format!("{mode:o}")).arg(path)).unwrap();
+    }
+
+    /// Changes a file's owner and group.
+    pub fn set_owner(&self, path: &Path, (user, group): (u32, u32)) {
+        run(as_root("chown").unwrap().arg(format!("{user}:{group}")).arg(path)).unwrap();
+    }
+
+    /// The warnings that a statement draws.
+    #[must_use]
+    pub fn warnings_of(&mut self, statement: &str) -> Vec<String> {
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&heard);
+        let mut config = self.server.config("postgres", "postgres");
+        let mut db = config
+            .notice_callback(move |notice| sink.lock().unwrap().push(notice.message().to_owned()))
+            .connect(NoTls)
+            .unwrap();
+        // With the settings of our own connection.
+        let path: String = self.db.query_one("SHOW vetassist.master_key_file", &[]).unwrap().get(0);
+        db.batch_execute(&format!("LOAD 'vetassist'; SET vetassist.master_key_file = '{path}'"))
+            .unwrap();
+        db.simple_query(statement).unwrap();
+        let heard_first = heard.lock().unwrap().clone();
+        db.simple_query(statement).unwrap();
+        assert_eq!(*heard.lock().unwrap(), heard_first, "a second call warns again");
+        heard_first
+    }
+
+    /// Dumps the database, restores it into an empty one, and connects to that.
+    #[must_use]
+    pub fn dump_and_restore(&mut self) -> Client {
+        self.db.batch_execute("CREATE DATABASE restored").unwrap();
+        let cluster = &self.server.cluster;
+        let folder =
+            env::temp_dir().join(format!("vetassist-dump-{}-{}", std::process::id(), next()));
+        run(cluster.client("pg_dump").args(["-Fc", "-d", "postgres", "-f"]).arg(&folder)).unwrap();
+        run(cluster.client("pg_restore").args(["--exit-on-error", "-d", "restored"]).arg(&folder))
+            .unwrap();
+        fs::remove_file(&folder).unwrap();
+        self.server.config("postgres", "restored").connect(NoTls).unwrap()
+    }
+
+    /// Runs a script by psql and returns what it printed, messages included.
+    #[must_use]
+    pub fn psql_script(&self, script: &str) -> String {
+        let database = format!("golden_{}", next());
+        let mut db = self.connect();
+        db.batch_execute(&format!("CREATE DATABASE {database}")).unwrap();
+        // One stream, so that messages stand where they came.
+        let mut psql = self.server.cluster.client("psql");
+        let arguments: Vec<_> =
+            psql.get_args().map(|word| quote(&word.to_string_lossy())).collect();
+        let program = quote(&psql.get_program().to_string_lossy());
+        psql = std::process::Command::new("sh");
+        let line = format!(
+            "printf %s {} | {program} {} -X -a -q -d {database} 2>&1",
+            quote(script),
+            arguments.join(" ")
+        );
+        let output = psql.args(["-c", &line]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+impl Deref for KeyedServer {
+    type Target = Server;
+
+    fn deref(&self) -> &Server {
+        &self.server
+    }
+}
+
+fn next() -> u32 {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    COUNT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// The server that tests share when all they need is a database of their own. It has a ring.
+fn shared() -> &'static Server {
+    static SHARED: OnceLock<Server> = OnceLock::new();
+    SHARED.get_or_init(|| {
+        Server::start(&[("max_connections", "200")], &[("VETASSIST_MASTER_KEY", &hex_key(0x22))])
+    })
+}
+
+/// A database with the extension, on the shared server.
+#[must_use]
+pub fn database() -> Client {
+    let mut db = empty_database();
+    db.batch_execute("CREATE EXTENSION vetassist").unwrap();
+    db
+}
+
+/// A database with the extension, on the shared server, created with these options.
+#[must_use]
+pub fn database_with(options: &str) -> Client {
+    let mut db = new_database(options);
+    db.batch_execute("CREATE EXTENSION vetassist").unwrap();
+    db
+}
+
+/// A database without the extension, on the shared server.
+#[must_use]
+pub fn empty_database() -> Client {
+    new_database("")
+}
+
+fn new_database(options: &str) -> Client {
+    let name = format!("test_{}", next());
+    let mut db = shared().connect_as("postgres");
+    db.batch_execute(&format!("CREATE DATABASE {name} {options}")).unwrap();
+    shared().config("postgres", &name).connect(NoTls).unwrap()
+}
+
+/// Compares with a golden file of this crate. `UPDATE_GOLDEN=1` writes it instead.
+pub fn compare_with_golden(name: &str, found: &str) {
+    compare_with_golden_at(&repository().join("tests/server/golden").join(name), found);
+}
+
+/// Compares with a golden file. `UPDATE_GOLDEN=1` writes it instead.
+pub fn compare_with_golden_at(path: &Path, found: &str) {
+    if env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, found).unwrap();
+        return;
+    }
+    let expected = fs::read_to_string(path).unwrap_or_default();
+    for (number, pair) in found.lines().zip(expected.lines()).enumerate() {
+        assert_eq!(pair.0, pair.1, "{} line {}", path.display(), number + 1);
+    }
+    assert_eq!(found, expected, "{}", path.display());
+}

@@ -1,0 +1,209 @@
+//! A database that ran the plain migration before.
+
+use postgres::Client;
+use vetassist_server_tests::{empty_database, sqlstate, KeyedServer};
+
+/// As a backend's own migration wrote it, rather than as `sql/` does.
+const MIGRATION: &str = "
+    CREATE TABLE vetassist_users (
+        id UUID PRIMARY KEY DEFAULT gen_random_uuid(), va_icn VARCHAR(50) UNIQUE, va_veteran_status VARCHAR(20),
+        email VARCHAR(255), first_name VARCHAR(100), last_name VARCHAR(100), is_active BOOLEAN DEFAULT TRUE,
+        created_at TIMESTAMP WITH TIME ZONE DEFAULT NOW(), updated_at TIMESTAMP WITH TIME ZONE DEFAULT NOW(),
+        last_login_at TIMESTAMP WITH TIME ZONE);
+    CREATE TABLE vetassist_va_tokens (
+        id UUID PRIMARY KEY DEFAULT gen_random_uuid(),
+        user_id UUID NOT NULL REFERENCES vetassist_users(id) ON DELETE CASCADE,
+        access_token_encrypted BYTEA NOT NULL, refresh_token_encrypted BYTEA,
+        token_type VARCHAR(20) DEFAULT 'Bearer', scope VARCHAR(500),
+        expires_at TIMESTAMP WITH TIME ZONE NOT NULL, created_at TIMESTAMP WITH TIME ZONE DEFAULT NOW(),
+        refreshed_at TIMESTAMP WITH TIME ZONE, UNIQUE(user_id));
+    CREATE TABLE vetassist_sessions (
+        id UUID PRIMARY KEY DEFAULT gen_random_uuid(),
+        user_id UUID NOT NULL REFERENCES vetassist_users(id) ON DELETE CASCADE,
+        jwt_id VARCHAR(64) UNIQUE NOT NULL, device_info JSONB, created_at TIMESTAMP WITH TIME ZONE DEFAULT NOW(),
+        expires_at TIMESTAMP WITH TIME ZONE NOT NULL, revoked_at TIMESTAMP WITH TIME ZONE);
+    CREATE INDEX idx_vetassist_sessions_user ON vetassist_sessions(user_id);
+    CREATE INDEX idx_vetassist_sessions_jwt ON vetassist_sessions(jwt_id);
+    CREATE INDEX idx_vetassist_sessions_expires ON vetassist_sessions(expires_at) WHERE revoked_at IS NULL;
+    CREATE TABLE vetassist_auth_audit (
+        id BIGSERIAL PRIMARY KEY, user_id UUID REFERENCES vetassist_users(id), event_type VARCHAR(50) NOT NULL,
+        event_data JSONB, ip_hash VARCHAR(64), created_at TIMESTAMP WITH TIME ZONE DEFAULT NOW());
+    CREATE INDEX idx_vetassist_audit_user ON vetassist_auth_audit(user_id);
+    CREATE INDEX idx_vetassist_audit_type ON vetassist_auth_audit(event_type);
+    CREATE INDEX idx_vetassist_audit_created ON vetassist_auth_audit(created_at);
+    COMMENT ON TABLE vetassist_users IS 'VetAssist user accounts linked to VA identity';
+    COMMENT ON TABLE vetassist_va_tokens IS 'Encrypted VA OAuth tokens - access and refresh';
+    COMMENT ON TABLE vetassist_sessions IS 'Active VetAssist sessions for JWT management';
+    COMMENT ON TABLE vetassist_auth_audit IS 'Security audit log for authentication events';
+    COMMENT ON COLUMN vetassist_va_tokens.access_token_encrypted IS 'AES-256-GCM encrypted, nonce prepended';
+    COMMENT ON COLUMN vetassist_sessions.jwt_id IS 'Maps to JWT jti claim for revocation';
+    INSERT INTO vetassist_users (va_icn) SELECT 'ICN' || n FROM generate_series(1, 100) AS n;
+    INSERT INTO vetassist_va_tokens (user_id, access_token_encrypted, expires_at)
+        SELECT id, '\\x00'::bytea || decode(repeat('00', 40), 'hex'), now() FROM vetassist_users;
+    INSERT INTO vetassist_sessions (user_id, jwt_id, expires_at) SELECT id, va_icn, now() FROM vetassist_users;
+    INSERT INTO vetassist_auth_audit (user_id, event_type) SELECT id, 'login' FROM vetassist_users;";
+
+fn snapshot(db: &mut Client) -> String {
+    db.query_one(
+        "SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM (
+             SELECT u::text FROM vetassist_users u UNION ALL SELECT v::text FROM vetassist_va_tokens v
+             UNION ALL SELECT s::text FROM vetassist_sessions s UNION ALL SELECT a::text FROM vetassist_auth_audit a) AS t",
+        &[],
+    )
+    .unwrap()
+    .get(0)
+}
+
+/// The catalog's word on everything named vetassist that is no function.
+fn catalog(db: &mut Client) -> Vec<String> {
+    db.query(
+        "SELECT format('%s %s %s %s', c.oid, c.relname, c.relowner, c.relacl) FROM pg_class c
+         WHERE c.relname LIKE '%vetassist%' ORDER BY 1",
+        &[],
+    )
+    .unwrap()
+    .iter()
+    .map(|row| row.get(0))
+    .collect()
+}
+
+#[test]
+fn matching_tables_become_the_extensions_with_their_data() {
+    let mut db = empty_database();
+    db.batch_execute(MIGRATION).unwrap();
+    let before = snapshot(&mut db);
+    db.batch_execute("CREATE EXTENSION vetassist").unwrap();
+    assert_eq!(snapshot(&mut db), before);
+    assert!(db.query("SELECT * FROM vetassist_check_schema()", &[]).unwrap().is_empty());
+    let members: Vec<String> = db
+        .query(
+            "SELECT c.relname::text FROM pg_depend d JOIN pg_class c ON c.oid = d.objid
+             WHERE d.classid = 'pg_class'::regclass AND d.deptype = 'e'
+               AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'vetassist')
+               AND c.relname IN ('vetassist_users', 'vetassist_va_tokens', 'vetassist_sessions',
+                                 'vetassist_auth_audit', 'vetassist_auth_audit_id_seq') ORDER BY 1",
+            &[],
+        )
+        .unwrap()
+        .iter()
+        .map(|row| row.get(0))
+        .collect();
+    assert_eq!(members.len(), 5, "{members:?}");
+    let next: i64 =
+        db.query_one("SELECT nextval('vetassist_auth_audit_id_seq')", &[]).unwrap().get(0);
+    assert_eq!(next, 101);
+    // In place, adopted or made here: one extension configures the same tables for the dump.
+    let row = db
+        .query_one(
+            "SELECT cardinality(extconfig) FROM pg_extension WHERE extname = 'vetassist'",
+            &[],
+        )
+        .unwrap();
+    assert!(row.get::<_, i32>(0) >= 5);
+}
+
+#[test]
+fn adopted_data_survives_a_dump() {
+    let mut server = KeyedServer::start();
+    server.db.batch_execute("DROP EXTENSION vetassist CASCADE").unwrap();
+    server.db.batch_execute(MIGRATION).unwrap();
+    server.db.batch_execute("CREATE EXTENSION vetassist").unwrap();
+    let before = snapshot(&mut server.db);
+    let mut restored = server.dump_and_restore();
+    assert_eq!(snapshot(&mut restored), before);
+}
+
+#[test]
+fn every_difference_is_named_and_nothing_changes() {
+    let differences = [
+        ("ALTER TABLE vetassist_users OWNER TO other", "vetassist_users: owner, expected postgres, found other"),
+        ("ALTER TABLE vetassist_auth_audit OWNER TO other", "vetassist_auth_audit_id_seq: owner"),
+        ("DROP TABLE vetassist_auth_audit", "vetassist_auth_audit: missing"),
+        ("ALTER TABLE vetassist_users ADD note text", "vetassist_users.note: extra"),
+        ("ALTER TABLE vetassist_users DROP email", "vetassist_users.email: missing"),
+        ("ALTER TABLE vetassist_users ALTER email TYPE varchar(100)", "vetassist_users.email: type, expected character varying(255), found character varying(100)"),
+        ("ALTER TABLE vetassist_users ALTER created_at TYPE timestamp", "vetassist_users.created_at: type"),
+        ("ALTER TABLE vetassist_users ALTER created_at DROP DEFAULT", "vetassist_users.created_at: default"),
+        ("ALTER TABLE vetassist_users ALTER va_icn SET NOT NULL", "vetassist_users.va_icn: not null"),
+        ("ALTER TABLE vetassist_users DROP CONSTRAINT vetassist_users_va_icn_key", "vetassist_users UNIQUE (va_icn): missing"),
+        ("DROP INDEX idx_vetassist_audit_type", "idx_vetassist_audit_type: missing"),
+        ("ALTER INDEX idx_vetassist_audit_type RENAME TO audit_type", "audit_type: extra"),
+        ("DROP INDEX idx_vetassist_audit_type; CREATE INDEX idx_vetassist_audit_type ON vetassist_auth_audit (event_type, id)", "idx_vetassist_audit_type: definition"),
+        ("COMMENT ON COLUMN vetassist_sessions.jwt_id IS NULL", "vetassist_sessions.jwt_id: comment"),
+        ("CREATE TRIGGER spy BEFORE INSERT ON vetassist_va_tokens FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()", "vetassist_va_tokens trigger spy: extra"),
+        ("CREATE RULE spy AS ON INSERT TO vetassist_va_tokens DO ALSO NOTHING", "vetassist_va_tokens rule spy: extra"),
+        ("CREATE POLICY spy ON vetassist_users USING (true)", "vetassist_users policy spy: extra"),
+        ("ALTER TABLE vetassist_users ENABLE ROW LEVEL SECURITY", "vetassist_users: row security"),
+        ("ALTER TABLE vetassist_auth_audit DROP CONSTRAINT vetassist_auth_audit_user_id_fkey, ADD FOREIGN KEY (user_id) REFERENCES vetassist_users (id) ON DELETE SET NULL", "vetassist_auth_audit FOREIGN KEY (user_id): on delete, expected NO ACTION, found SET NULL"),
+        ("ALTER TABLE vetassist_auth_audit DROP CONSTRAINT vetassist_auth_audit_user_id_fkey, ADD FOREIGN KEY (user_id) REFERENCES vetassist_users (id) NOT VALID", "vetassist_auth_audit FOREIGN KEY (user_id): valid"),
+        ("ALTER TABLE vetassist_sessions SET UNLOGGED", "vetassist_sessions: persistence"),
+        ("DROP TABLE vetassist_sessions; CREATE VIEW vetassist_sessions AS SELECT 1 AS id", "vetassist_sessions: kind, expected table, found view"),
+        ("ALTER TABLE vetassist_auth_audit ALTER id DROP DEFAULT; DROP SEQUENCE vetassist_auth_audit_id_seq; ALTER TABLE vetassist_auth_audit ALTER id ADD GENERATED ALWAYS AS IDENTITY", "vetassist_auth_audit.id: identity"),
+        ("DROP TABLE vetassist_auth_audit, vetassist_sessions, vetassist_va_tokens, vetassist_users CASCADE; CREATE TABLE vetassist_users ()", "vetassist_users.id: missing"),
+    ];
+    for (change, named) in differences {
+        let mut db = empty_database();
+        db.batch_execute(MIGRATION).unwrap();
+        db.batch_execute("DO $$ BEGIN CREATE ROLE other; EXCEPTION WHEN duplicate_object OR unique_violation THEN END $$")
+            .unwrap();
+        db.batch_execute(change).unwrap();
+        let before = catalog(&mut db);
+        let error = db.batch_execute("CREATE EXTENSION vetassist").unwrap_err();
+        assert_eq!(sqlstate(&error), "55000", "{change}: {error:?}");
+        let error = error.as_db_error().unwrap();
+        let detail = error.detail().unwrap();
+        assert!(detail.lines().any(|line| line.starts_with(named)), "{change}: {detail}");
+        assert!(error.hint().is_some());
+        assert_eq!(catalog(&mut db), before, "{change}");
+        let functions: i64 = db
+            .query_one("SELECT count(*) FROM pg_proc WHERE proname LIKE 'vetassist%'", &[])
+            .unwrap()
+            .get(0);
+        assert_eq!(functions, 0, "{change}");
+    }
+}
+
+#[test]
+fn all_differences_are_named_at_once() {
+    let mut db = empty_database();
+    db.batch_execute(MIGRATION).unwrap();
+    db.batch_execute(
+        "ALTER TABLE vetassist_users DROP email; DROP INDEX idx_vetassist_audit_user;
+         COMMENT ON TABLE vetassist_sessions IS 'x';",
+    )
+    .unwrap();
+    let error = db.batch_execute("CREATE EXTENSION vetassist").unwrap_err();
+    let detail = error.as_db_error().unwrap().detail().unwrap().to_owned();
+    assert_eq!(detail.lines().count(), 3, "{detail}");
+}
+
+#[test]
+fn what_another_extension_owns_is_not_taken() {
+    let mut db = empty_database();
+    db.batch_execute(MIGRATION).unwrap();
+    db.batch_execute(
+        "CREATE EXTENSION pgcrypto; ALTER EXTENSION pgcrypto ADD TABLE vetassist_users",
+    )
+    .unwrap();
+    let error = db.batch_execute("CREATE EXTENSION vetassist").unwrap_err();
+    assert_eq!(sqlstate(&error), "55000");
+    let detail = error.as_db_error().unwrap().detail().unwrap();
+    assert_eq!(detail, "vetassist_users: belongs to extension pgcrypto");
+}
+
+#[test]
+fn a_hostile_schema_does_not_fool_the_check() {
+    // What a user with CREATE on the schema could leave there before the installation.
+    let mut db = empty_database();
+    db.batch_execute(MIGRATION).unwrap();
+    db.batch_execute("ALTER TABLE vetassist_users DROP email").unwrap();
+    db.batch_execute(
+        "CREATE FUNCTION public.now() RETURNS timestamptz LANGUAGE sql AS $$ SELECT 'epoch'::timestamptz $$;
+         CREATE FUNCTION public.string_agg(text, text) RETURNS text LANGUAGE sql AS $$ SELECT NULL::text $$;
+         CREATE FUNCTION public.never(name, text) RETURNS boolean LANGUAGE sql AS $$ SELECT false $$;
+         CREATE OPERATOR public.= (LEFTARG = name, RIGHTARG = text, FUNCTION = public.never);",
+    )
+    .unwrap();
+    let error = db.batch_execute("CREATE EXTENSION vetassist").unwrap_err();
+    assert_eq!(sqlstate(&error), "55000", "{error:?}");
+}

@@ -1,0 +1,17 @@
+//! The extension in real servers. One binary, so that the tests share one server where they can.
+#![allow(clippy::unwrap_used)]
+
+mod adoption;
+mod concurrency;
+mod encoding;
+mod errors;
+mod goldens;
+mod hostile;
+mod inventory;
+mod key_sources;
+mod privileges;
+mod python;
+mod readme;
+mod secrets;
+mod tables;
+mod vectors;
