@@ -152,9 +152,8 @@ impl Engine {
 
         impl fmt::Write for Tail<'_> {
             fn write_str(&mut self, part: &str) -> fmt::Result {
-                let (head, tail) = mem::take(&mut self.0)
-                    .split_at_mut_checked(part.len())
-                    .ok_or(fmt::Error)?;
+                let (head, tail) =
+                    mem::take(&mut self.0).split_at_mut_checked(part.len()).ok_or(fmt::Error)?;
                 head.copy_from_slice(part.as_bytes());
                 self.0 = tail;
                 Ok(())

@@ -2,17 +2,19 @@
 
 mod checks;
 mod demo;
+mod npm;
 mod tests;
 
 use std::process::ExitCode;
 
-use xtask::{Error, Result};
+use xtask::{toolchain::Toolchain, Error, Result};
 
 const USAGE: &str = "\
 cargo xtask demo [--shell]        set up what is missing, build and install the extension, show it at work
 cargo xtask demo --stop           stop the server that the demo left running
 cargo xtask test [--only STEP]…   run every test, or some steps of them
-cargo xtask test --list           list the steps";
+cargo xtask test --list           list the steps
+cargo xtask npm                   build the npm package, into target/npm";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -36,6 +38,7 @@ fn dispatch(arguments: &[&str]) -> Result<()> {
             Ok(())
         }
         ["test", only @ ..] => tests::test(&steps(only)?),
+        ["npm"] => npm::build(&Toolchain::ensure()?),
         [] | ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             Ok(())

@@ -10,11 +10,11 @@ use xtask::{
     pg::{Extension, Postgres, Scratch, VARIABLE},
     setup::{self, Tools},
     step,
-    toolchain::BARE_METAL_TARGET,
+    toolchain::{BARE_METAL_TARGET, WASM_TARGET},
     Context, Error, Result,
 };
 
-use crate::checks;
+use crate::{checks, npm};
 
 /// What the steps share.
 struct Bench {
@@ -34,7 +34,9 @@ const STEPS: &[(&str, &str, Run)] = &[
     }),
     ("fmt", "checking the formatting", |bench| bench.cargo(&["fmt", "--all", "--check"])),
     ("clippy", "linting", |bench| {
-        bench.cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
+        // The module of the npm package is linted for the target that it is built for.
+        let all = ["clippy", "--workspace", "--exclude", "vetassist-wasm", "--all-targets"];
+        bench.cargo(&[&all[..], &["--", "-D", "warnings"]].concat())
     }),
     ("core", "testing the core", |bench| {
         bench.cargo(&["test", "-p", "vetassist-core", "--all-features"])?;
@@ -51,6 +53,14 @@ const STEPS: &[(&str, &str, Run)] = &[
         bench.cargo(
             &[&["build", "-p", "vetassist-core", "--no-default-features"], &target[..]].concat(),
         )
+    }),
+    ("npm", "building the npm package and testing it in Node", |bench| {
+        let target = ["--target", WASM_TARGET];
+        let lint = ["clippy", "-p", "vetassist-wasm"];
+        bench.cargo(&[&lint[..], &target, &["--", "-D", "warnings"]].concat())?;
+        npm::build(&bench.tools.toolchain)?;
+        bench.passed += npm::test()?;
+        Ok(())
     }),
     ("xtask", "testing these commands", |bench| bench.cargo(&["test", "-p", "xtask"])),
     ("server", "building the extension and testing it in real servers", |bench| {

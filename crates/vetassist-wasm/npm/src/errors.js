@@ -1,4 +1,4 @@
-// What goes wrong, each with its code. The README's table has the same codes: a test compares.
+// What goes wrong, each with its code. `index.d.ts` describes the codes.
 
 /** The one class of errors this package throws. `code` says which kind; the message never holds a byte
  * of a key, a token or a plaintext. */
