@@ -47,8 +47,8 @@ BEGIN
                 SELECT format('%%s: owner, expected %%s, found %%s', c.relname, current_user, pg_get_userbyid(c.relowner))
                 FROM pg_class c
                 WHERE c.relnamespace = to_regnamespace(%1$L)
-                  AND c.relname IN ('vetassist_users', 'vetassist_va_tokens', 'vetassist_sessions',
-                                    'vetassist_auth_audit', 'vetassist_auth_audit_id_seq')
+                  AND c.relname IN ('vetassist_users', 'vetassist_va_tokens', 'vetassist_sessions', 'vetassist_auth_audit',
+                                    'vetassist_auth_audit_id_seq', 'vetassist_keyed_ip_hashes')
                   AND c.relowner <> current_user::regrole
                 UNION ALL
                 SELECT format('%%s: belongs to extension %%s', c.relname, x.extname)
@@ -56,8 +56,8 @@ BEGIN
                 JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
                 JOIN pg_extension x ON x.oid = d.refobjid
                 WHERE c.relnamespace = to_regnamespace(%1$L)
-                  AND c.relname IN ('vetassist_users', 'vetassist_va_tokens', 'vetassist_sessions',
-                                    'vetassist_auth_audit', 'vetassist_auth_audit_id_seq')
+                  AND c.relname IN ('vetassist_users', 'vetassist_va_tokens', 'vetassist_sessions', 'vetassist_auth_audit',
+                                    'vetassist_auth_audit_id_seq', 'vetassist_keyed_ip_hashes')
             ) AS lines (line)
             $query$, own_schema)
         INTO differences;
@@ -76,6 +76,10 @@ BEGIN
         EXECUTE format('ALTER EXTENSION vetassist ADD TABLE %I.vetassist_sessions', own_schema);
         EXECUTE format('ALTER EXTENSION vetassist ADD SEQUENCE %I.vetassist_auth_audit_id_seq', own_schema);
         EXECUTE format('ALTER EXTENSION vetassist ADD TABLE %I.vetassist_auth_audit', own_schema);
+        -- Left by vetassist_detach(). Without it, keyed hashes would be taken for plain ones.
+        IF to_regclass(format('%I.vetassist_keyed_ip_hashes', own_schema)) IS NOT NULL THEN
+            EXECUTE format('ALTER EXTENSION vetassist ADD TABLE %I.vetassist_keyed_ip_hashes', own_schema);
+        END IF;
     END IF;
 
     PERFORM set_config('search_path', caller_path, true);

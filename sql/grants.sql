@@ -39,7 +39,7 @@ AS $$
     FROM unnest(ARRAY[
         'vetassist_rotate_tokens', 'vetassist_rotate_step', 'vetassist_rotation_status',
         'vetassist_upgrade_ip_hashes', 'vetassist_upgrade_ip_step', 'vetassist_keys', 'vetassist_reload_keys',
-        'vetassist_purge_sessions', 'vetassist_purge_audit', 'vetassist_check_schema']) AS f
+        'vetassist_purge_sessions', 'vetassist_purge_audit', 'vetassist_check_schema', 'vetassist_check_dump']) AS f
 $$;
 
 -- Not a security definer: it grants what its caller may grant.

@@ -75,5 +75,6 @@ extension_sql_file!(
 extension_sql_file!("../../../sql/erase.sql", name = "erase", requires = ["session_functions"]);
 extension_sql_file!("../../../sql/rotation.sql", name = "rotation", requires = ["erase"]);
 extension_sql_file!("../../../sql/ip_upgrade.sql", name = "ip_upgrade", requires = ["rotation"]);
-extension_sql_file!("../../../sql/grants.sql", name = "grants", requires = ["ip_upgrade"]);
+extension_sql_file!("../../../sql/leaving.sql", name = "leaving", requires = ["ip_upgrade"]);
+extension_sql_file!("../../../sql/grants.sql", name = "grants", requires = ["leaving"]);
 extension_sql_file!("../../../sql/privileges.sql", name = "privileges", finalize);

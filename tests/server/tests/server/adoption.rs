@@ -164,6 +164,33 @@ fn every_difference_is_named_and_nothing_changes() {
 }
 
 #[test]
+fn detached_tables_keep_their_data_and_are_adopted_again() {
+    let mut db = empty_database();
+    db.batch_execute("CREATE EXTENSION vetassist; SET vetassist.ip_hash = keyed").unwrap();
+    db.batch_execute(
+        "SELECT vetassist_login('ICN1', 'access', now(), 'jti', now(), ip => '203.0.113.7');
+         SELECT vetassist_log_event('x', NULL, NULL, '203.0.113.7');",
+    )
+    .unwrap();
+    let before = snapshot(&mut db);
+    db.batch_execute("SELECT vetassist_detach(); DROP EXTENSION vetassist").unwrap();
+    assert_eq!(snapshot(&mut db), before);
+    db.batch_execute("CREATE EXTENSION vetassist").unwrap();
+    assert_eq!(snapshot(&mut db), before);
+    assert!(db.query("SELECT * FROM vetassist_check_schema()", &[]).unwrap().is_empty());
+    assert!(db.batch_execute("DELETE FROM vetassist_auth_audit").is_err());
+    // What is keyed is still known to be.
+    db.batch_execute("CALL vetassist_upgrade_ip_hashes()").unwrap();
+    assert_eq!(snapshot(&mut db), before);
+    let token: String =
+        db.query_one("SELECT vetassist_access_token(id) FROM vetassist_users", &[]).unwrap().get(0);
+    assert_eq!(token, "access");
+    let found: i64 =
+        db.query_one("SELECT count(*) FROM vetassist_check_dump()", &[]).unwrap().get(0);
+    assert_eq!(found, 0);
+}
+
+#[test]
 fn all_differences_are_named_at_once() {
     let mut db = empty_database();
     db.batch_execute(MIGRATION).unwrap();
