@@ -4,36 +4,15 @@ Arguments: the folder of the server's socket, and the ring's only master key in 
 """
 
 import asyncio
-import hashlib
-import hmac
-import os
 import sys
 import uuid
 
 import asyncpg
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from sealing import keyed_hash, plain_hash, seal, unseal, user_cipher
 
 TOKENS = ["", "x", "a token", "t\u00f6k\u00e9n \u6771\u4eac \U0001f985", "y" * 4096]
-
-
-def derive(master: bytes, salt: bytes, info: bytes) -> bytes:
-    return HKDF(algorithm=hashes.SHA256(), length=32, salt=salt, info=info).derive(master)
-
-
-def user_cipher(master: bytes, user_id: uuid.UUID) -> AESGCM:
-    return AESGCM(derive(master, b"vetassist_token_v1", str(user_id).encode()))
-
-
-def seal(cipher: AESGCM, token: str) -> bytes:
-    nonce = os.urandom(12)
-    return nonce + cipher.encrypt(nonce, token.encode(), None)
-
-
-def unseal(cipher: AESGCM, sealed: bytes) -> str:
-    return cipher.decrypt(sealed[:12], sealed[12:], None).decode()
 
 
 async def signs_in_by_sql_and_opens_by_python(db, master):
@@ -68,9 +47,8 @@ async def stores_by_python_and_opens_by_sql(db, master):
 
 
 async def hashes_agree(db, master):
-    plain = hashlib.sha256(b"203.0.113.7").hexdigest()
-    key = derive(master, b"vetassist_ip_v1", b"")
-    keyed = hmac.new(key, plain.encode(), "sha256").hexdigest()
+    plain = plain_hash("203.0.113.7")
+    keyed = keyed_hash(master, plain)
     assert await db.fetchval("SELECT vetassist_hash_ip($1)", "203.0.113.7") == plain
     assert await db.fetchval("SELECT vetassist_hash_ip_keyed($1)", "203.0.113.7") == keyed
     assert await db.fetchval("SELECT count(*) FROM vetassist_auth_audit WHERE ip_hash = $1", plain) == len(TOKENS) - 1

@@ -2,11 +2,11 @@
 
 mod va;
 
-use std::{env, fs, io::Read, os::unix::process::CommandExt, path::PathBuf, process::Stdio};
+use std::{env, fs, os::unix::process::CommandExt, path::PathBuf, process::Stdio};
 
 use xtask::{
     command::{capture, command, quote},
-    pg::{Cluster, Extension, Postgres},
+    pg::{random_key, Cluster, Extension, Postgres},
     setup, step, Context, Error, Result,
 };
 
@@ -58,14 +58,6 @@ fn start(postgres: &Postgres) -> Result<Cluster> {
     let cluster = Cluster::start_at(postgres, &folder, &[("vetassist.master_key_file", &setting)])?;
     cluster.write_key_file("ring", &format!("{} # made for the demo\n", random_key()?), 0o600)?;
     Ok(cluster)
-}
-
-/// A master key as a ring holds it.
-fn random_key() -> Result<String> {
-    let mut random = [0; 32];
-    let mut source = fs::File::open("/dev/urandom").context("cannot open /dev/urandom")?;
-    source.read_exact(&mut random).context("cannot read /dev/urandom")?;
-    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 struct Demo {

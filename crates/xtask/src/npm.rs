@@ -1,53 +1,119 @@
 //! The npm package: its tarball, and the tests of what was packed.
 
-use std::{fs, path::Path};
+use std::{env, fs, path::PathBuf};
 
 use xtask::{
-    command::{capture, command, run, succeeds},
-    repository,
+    command::{capture, command, run},
+    pg::{random_key, Cluster, Extension, Postgres, Scratch},
+    repository, setup,
     toolchain::Toolchain,
     Context, Error, Result,
 };
+
+/// What the package and its tests need of Node.
+const NODE_MAJOR: u32 = 20;
+
+/// The projects in `tests/packaging`, each a script `test:<name>` of its `package.json`.
+const PROJECTS: [&str; 13] = [
+    "node-esm", "node-cjs", "wipe", "deno", "bun", "workerd", "chromium", "firefox", "vite",
+    "esbuild", "types", "python", "readme",
+];
+
+/// Debian's names of the browsers. The other runtimes come from npm.
+const BROWSERS: [&str; 2] = ["chromium", "firefox-esr"];
 
 /// Builds `target/npm/vetassist.tgz`.
 ///
 /// A program of its own does it, because it needs wasm-bindgen's library, and this one must start at
 /// once.
 pub(crate) fn build(toolchain: &Toolchain) -> Result<()> {
-    for program in ["node", "npm"] {
-        if !succeeds(command(program).arg("--version")) {
-            return Err(Error::new(format!("{program} is missing: apt-get install nodejs npm")));
-        }
+    let get = "get Node and npm from nodejs.org or your system's packages";
+    let version = capture(command("node").arg("--version"))
+        .map_err(|_| Error::new(format!("node is missing: {get}")))?;
+    let major = version.trim_start_matches('v').split('.').next().unwrap_or("").parse::<u32>();
+    if major.is_ok_and(|major| major < NODE_MAJOR) {
+        let version = version.trim();
+        return Err(Error::new(format!("Node {version} is older than {NODE_MAJOR}: {get}")));
+    }
+    if capture(command("npm").arg("--version")).is_err() {
+        return Err(Error::new(format!("npm is missing: {get}")));
     }
     run(toolchain.cargo().args(["run", "--quiet", "--package", "xtask-npm"]))
 }
 
-/// Unpacks the tarball as npm would install it, runs the tests in Node, and says how many there were.
+/// Runs the tests of the tarball in every runtime, and says how many projects there were.
 pub(crate) fn test() -> Result<u64> {
-    let (npm, tests) = (repository().join("target/npm"), repository().join("tests/packaging"));
-    let vectors = repository().join("tests/vectors/reference.json");
-    let mut passed = 0;
-    for (project, script) in [("node-esm", "test.mjs"), ("node-cjs", "test.cjs")] {
-        let folder = npm.join("test").join(project);
-        let package = folder.join("node_modules/vetassist");
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(&package).context(format!("cannot create {}", package.display()))?;
-        let mut tar = command("tar");
-        tar.args(["--strip-components=1", "-xzf"]).arg(npm.join("vetassist.tgz"));
-        run(tar.arg("-C").arg(&package))?;
-        let sources = [tests.join("conformance.mjs"), tests.join(project).join(script)];
-        for source in sources {
-            let name = source.file_name().unwrap_or_default();
-            fs::copy(&source, folder.join(name))
-                .context(format!("cannot copy {}", source.display()))?;
-        }
-        let said =
-            capture(command("node").current_dir(&folder).arg(Path::new(script)).arg(&vectors))?;
-        print!("{said}");
-        if !said.contains("cases agree") {
-            return Err(Error::new(format!("{project} did not say that its cases agree")));
-        }
-        passed += 1;
+    setup::packages(&BROWSERS)?;
+    let python = setup::python()?;
+    install()?;
+    for project in PROJECTS {
+        project_passes(project, &[("VETASSIST_TEST_PYTHON", &python.to_string_lossy())])?;
     }
-    Ok(passed)
+    Ok(PROJECTS.len() as u64)
+}
+
+/// Tests what JavaScript and a real server make of each other's bytes.
+pub(crate) fn test_with_server(postgres: &Postgres, extension: &Extension) -> Result<u64> {
+    install()?;
+    let keys = [random_key()?, random_key()?];
+    let scratch = Scratch::create(postgres, extension)?;
+    let folder = scratch.root().join("npm");
+    let ring = folder.join("keys/ring");
+    let settings = [("vetassist.master_key_file", &*ring.to_string_lossy())];
+    let cluster = Cluster::start_at(scratch.postgres(), &folder, &settings)?;
+    cluster.write_key_file("ring", &keys.join("\n"), 0o600)?;
+    let socket = cluster.socket_dir().to_string_lossy();
+    let given =
+        [("VETASSIST_TEST_SOCKET", &*socket), ("VETASSIST_TEST_RING", &keys.join(",") as &str)];
+    project_passes("sql", &given)?;
+    Ok(1)
+}
+
+fn packaging() -> PathBuf {
+    repository().join("tests/packaging")
+}
+
+/// Installs the tools that the tests' lock file names, unless they are there, and the tarball.
+fn install() -> Result<()> {
+    let (tests, tarball) = (packaging(), target().join("npm/vetassist.tgz"));
+    if !tarball.exists() {
+        return Err(Error::new("there is no tarball to test: run `cargo xtask npm`"));
+    }
+    let modules = tests.join("node_modules");
+    let lock = tests.join("package-lock.json");
+    let wanted = fs::read(&lock).context(format!("cannot read {}", lock.display()))?;
+    // Written last.
+    let stamp = modules.join(".installed-lock.json");
+    if fs::read(&stamp).ok().as_ref() != Some(&wanted) {
+        // The packages of Deno and Bun put their programs in place by a script, whatever the user's
+        // npm is told about scripts.
+        let ci = ["ci", "--ignore-scripts=false", "--loglevel=error"];
+        run(command("npm").current_dir(&tests).args(ci))?;
+        fs::write(&stamp, &wanted).context(format!("cannot write {}", stamp.display()))?;
+    }
+    let package = modules.join("vetassist");
+    let _ = fs::remove_dir_all(&package);
+    fs::create_dir_all(&package).context(format!("cannot create {}", package.display()))?;
+    let mut tar = command("tar");
+    tar.args(["--strip-components=1", "-xzf"]).arg(&tarball).arg("-C").arg(&package);
+    run(&mut tar)
+}
+
+fn target() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or(repository().join("target"), PathBuf::from)
+}
+
+/// Runs a project. What it agreed with goes to the output; one that says nothing of it has not passed.
+fn project_passes(project: &str, environment: &[(&str, &str)]) -> Result<()> {
+    let mut npm = command("npm");
+    npm.current_dir(packaging()).args(["run", "--silent", &format!("test:{project}")]);
+    let said = capture(npm.envs(environment.iter().copied()))?;
+    for line in said.lines() {
+        println!("    {line}");
+    }
+    if said.contains("cases agree") {
+        Ok(())
+    } else {
+        Err(Error::new(format!("{project} did not say that its cases agree")))
+    }
 }

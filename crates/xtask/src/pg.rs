@@ -8,6 +8,7 @@ pub use scratch::{Scratch, VARIABLE};
 
 use std::{
     fs,
+    io::Read,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -145,4 +146,15 @@ enum Destination {
 
 fn is_writable(folder: &Path) -> bool {
     capture(Command::new("test").arg("-w").arg(folder)).is_ok()
+}
+
+/// A master key as a ring holds it.
+///
+/// # Errors
+/// If the system gives no randomness.
+pub fn random_key() -> Result<String> {
+    let mut random = [0; 32];
+    let mut source = fs::File::open("/dev/urandom").context("cannot open /dev/urandom")?;
+    source.read_exact(&mut random).context("cannot read /dev/urandom")?;
+    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }

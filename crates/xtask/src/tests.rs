@@ -54,7 +54,7 @@ const STEPS: &[(&str, &str, Run)] = &[
             &[&["build", "-p", "vetassist-core", "--no-default-features"], &target[..]].concat(),
         )
     }),
-    ("npm", "building the npm package and testing it in Node", |bench| {
+    ("npm", "building the npm package and testing it in each runtime", |bench| {
         let target = ["--target", WASM_TARGET];
         let lint = ["clippy", "-p", "vetassist-wasm"];
         bench.cargo(&[&lint[..], &target, &["--", "-D", "warnings"]].concat())?;
@@ -70,6 +70,12 @@ const STEPS: &[(&str, &str, Run)] = &[
         cargo.env("VETASSIST_TEST_PYTHON", setup::python()?);
         cargo.env(VARIABLE, scratch.root()).args(["test", "-p", "vetassist-server-tests"]);
         bench.count(&mut cargo)
+    }),
+    ("npm-server", "testing the npm package against a real server", |bench| {
+        npm::build(&bench.tools.toolchain)?;
+        let extension = Extension::build(&bench.tools, &bench.postgres)?;
+        bench.passed += npm::test_with_server(&bench.postgres, &extension)?;
+        Ok(())
     }),
 ];
 

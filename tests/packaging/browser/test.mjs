@@ -2,4 +2,5 @@
 import { fileURLToPath } from 'node:url';
 import { passes } from './drive.mjs';
 
-await passes(process.argv[2], fileURLToPath(new URL('../..', import.meta.url)), '/packaging/browser/page.html');
+const tests = fileURLToPath(new URL('../..', import.meta.url));
+await passes(process.argv[2], tests, '/packaging/browser/page.html', '/packaging/browser/slim.html');
