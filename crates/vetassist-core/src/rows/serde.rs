@@ -5,15 +5,15 @@
 use alloc::{borrow::Cow, format, string::String, vec::Vec};
 use core::{fmt, str::FromStr};
 
+use chrono::{DateTime, Datelike, SecondsFormat, Utc};
 use serde::{
     de::{Error as _, Visitor},
     ser::Error as _,
     Deserialize, Deserializer, Serialize, Serializer,
 };
-use time::{format_description::well_known::Rfc3339, OffsetDateTime};
 
 use super::{Json, Sealed, Timestamp};
-use crate::{ip::IpHash, master::Fingerprint};
+use crate::{error::TimestampError, ip::IpHash, master::Fingerprint};
 
 /// What text is read as; borrowed or owned, as the format has it.
 struct Text<F>(&'static str, F);
@@ -105,11 +105,13 @@ impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let text = match INFINITIES.iter().find(|(_, infinity)| infinity == self) {
             Some((text, _)) => Cow::Borrowed(*text),
-            None => OffsetDateTime::try_from(*self)
-                .map_err(S::Error::custom)?
-                .format(&Rfc3339)
-                .map_err(S::Error::custom)?
-                .into(),
+            None => {
+                let instant = DateTime::<Utc>::try_from(*self).map_err(S::Error::custom)?;
+                if !(0..=9999).contains(&instant.year()) {
+                    return Err(S::Error::custom(TimestampError::OutOfRange));
+                }
+                instant.to_rfc3339_opts(SecondsFormat::AutoSi, true).into()
+            }
         };
         serializer.serialize_str(&text)
     }
@@ -119,7 +121,7 @@ impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let read = |text: &str| match INFINITIES.iter().find(|(infinity, _)| *infinity == text) {
             Some((_, timestamp)) => Ok(*timestamp),
-            None => OffsetDateTime::parse(text, &Rfc3339)
+            None => DateTime::parse_from_rfc3339(text)
                 .map_err(|_| "a timestamp is written as RFC 3339 says, or infinity")
                 .and_then(|instant| {
                     instant.try_into().map_err(|_| "the timestamp is out of range")
