@@ -1,94 +1,477 @@
-// What every runtime must do alike. Takes the package's exports and the reference vectors, and returns how
-// many cases it tried; throws at the first that is wrong.
+// What every runtime must do alike. Takes the package's exports and the vectors, and returns how many
+// cases it tried; throws at the first that is wrong.
+
+const EXPORTS = [
+  'Key',
+  'KeyRing',
+  'MasterKey',
+  'VetassistError',
+  'decrypt',
+  'decryptText',
+  'encrypt',
+  'fingerprint',
+  'generateKey',
+  'hashIp',
+  'hashIpKeyed',
+  'upgradeIpHash',
+];
+const USER = '1bb044aa-ded1-40c7-8a88-433e74903f95';
+const OVERHEAD = 28;
 
 const bytes = (hex) => Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
 const hex = (array) => Array.from(array, (byte) => byte.toString(16).padStart(2, '0')).join('');
+const utf8 = (text) => new TextEncoder().encode(text);
+
+/** Bytes that look random and are the same in every run. */
+function noise(length) {
+  let state = 2463534242 ^ length;
+  return Uint8Array.from({ length }, () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return state;
+  });
+}
+
+class Cases {
+  count = 0;
+
+  constructor(api) {
+    this.api = api;
+  }
+
+  equal(found, expected, what) {
+    this.count += 1;
+    if (found !== expected) throw new Error(`${what}: ${found} is not ${expected}`);
+  }
+
+  same(found, expected, what) {
+    this.equal(found instanceof Uint8Array, true, `${what} is a Uint8Array`);
+    this.equal(found.length, expected.length, `${what}: length`);
+    this.equal(found.findIndex((byte, at) => byte !== expected[at]), -1, `${what}: first difference`);
+  }
+
+  refused(error, code, what) {
+    this.count += 1;
+    const { VetassistError } = this.api;
+    if (!(error instanceof VetassistError)) throw new Error(`${what}: ${error}`, { cause: error });
+    if (error.code !== code) throw new Error(`${what}: ${error.code} instead of ${code}`);
+    if (error.name !== 'VetassistError') throw new Error(`${what}: named ${error.name}`);
+  }
+
+  refuses(code, what, call) {
+    let result;
+    try {
+      result = call();
+    } catch (error) {
+      this.refused(error, code, what);
+      return;
+    }
+    throw new Error(`${what}: gave ${String(result)} instead of ${code}`);
+  }
+
+  async rejects(code, what, call) {
+    let result;
+    try {
+      result = await call();
+    } catch (error) {
+      this.refused(error, code, what);
+      return;
+    }
+    throw new Error(`${what}: gave ${String(result)} instead of ${code}`);
+  }
+}
 
 export async function conformance(api, vectors) {
-  let cases = 0;
-  const equal = (found, expected, what) => {
-    cases += 1;
-    if (found !== expected) throw new Error(`${what}: ${found} is not ${expected}`);
-  };
-  const refuses = (code, what, call) => {
-    cases += 1;
-    try {
-      call();
-    } catch (error) {
-      if (error instanceof api.VetassistError && error.code === code) return;
-      throw new Error(`${what}: ${error} (${error.code}) instead of ${code}`);
-    }
-    throw new Error(`${what}: not refused`);
-  };
+  const cases = new Cases(api);
+  for (const name of EXPORTS) cases.equal(typeof api[name], 'function', name);
+  await sealsAsTheReference(cases, vectors.reference);
+  hashesAsTheReference(cases, vectors.reference);
+  readsKeyFiles(cases, vectors.keyFiles);
+  readsRings(cases);
+  takesTextAndBytes(cases);
+  drawsNonces(cases);
+  await agreesWithWebCrypto(cases);
+  refusesOtherThings(cases);
+  refusesWrongSizesAndIds(cases);
+  await refusesInPromisesToo(cases);
+  freesKeys(cases);
+  return cases.count;
+}
 
+async function sealsAsTheReference(cases, vectors) {
+  const { api } = cases;
   for (const v of vectors.user_key) {
     const master = new api.MasterKey(v.master);
-    const key = master.deriveUserKey(v.user_id);
-    equal(hex(new api.Key(bytes(v.key)).open(key.seal('x'))), '78', 'user key');
-    equal(hex(key.open(new api.Key(bytes(v.key)).seal('x'))), '78', 'user key');
-    key.free();
-    master.free();
+    const [key, reference] = [master.deriveUserKey(v.user_id), new api.Key(bytes(v.key))];
+    cases.same(reference.open(key.seal('x')), utf8('x'), 'user key');
+    cases.same(key.open(reference.seal('x')), utf8('x'), 'user key');
+    const upper = master.deriveUserKey(v.user_id.toUpperCase());
+    cases.same(upper.open(key.seal('x')), utf8('x'), 'user id in capitals');
+    for (const object of [upper, key, reference, master]) object.free();
   }
   for (const v of vectors.seal) {
     const key = new api.Key(bytes(v.key));
-    equal(hex(key.open(bytes(v.sealed), bytes(v.aad))), v.plaintext, 'open');
-    equal(hex(await key.openAsync(bytes(v.sealed), bytes(v.aad))), v.plaintext, 'openAsync');
-    const sealed = key.seal(bytes(v.plaintext), bytes(v.aad));
-    equal(sealed.length, bytes(v.plaintext).length + 28, 'overhead');
-    equal(hex(api.decrypt(sealed, bytes(v.key), bytes(v.aad))), v.plaintext, 'seal');
-    const sealedAsync = await key.sealAsync(bytes(v.plaintext), bytes(v.aad));
-    equal(hex(key.open(sealedAsync, bytes(v.aad))), v.plaintext, 'sealAsync');
+    const [plaintext, aad, sealed] = [bytes(v.plaintext), bytes(v.aad), bytes(v.sealed)];
+    cases.same(key.open(sealed, aad), plaintext, 'open');
+    cases.same(await key.openAsync(sealed, aad), plaintext, 'openAsync');
+    cases.same(api.decrypt(sealed, bytes(v.key), aad), plaintext, 'decrypt');
+    for (const again of [
+      key.seal(plaintext, aad),
+      await key.sealAsync(plaintext, aad),
+      api.encrypt(plaintext, bytes(v.key), aad),
+      api.encrypt(plaintext, key, aad),
+    ]) {
+      cases.equal(again.length, plaintext.length + OVERHEAD, 'overhead');
+      cases.same(key.open(again, aad), plaintext, 'seal');
+      cases.refuses('ERR_OPEN_FAILED', 'other AAD', () => key.open(again, utf8('another')));
+    }
+    key.free();
   }
   for (const v of vectors.token) {
     const ring = new api.KeyRing([new Uint8Array(32), v.master]);
-    equal(ring.decryptToken(bytes(v.sealed), v.user_id), v.token, 'token');
-    equal(ring.decryptToken(ring.encryptToken(v.token, v.user_id), v.user_id), v.token, 'token');
-    refuses('ERR_OPEN_FAILED', 'another user', () =>
-      ring.decryptToken(bytes(v.sealed), '00000000-0000-0000-0000-000000000000'));
+    cases.equal(ring.decryptToken(bytes(v.sealed), v.user_id), v.token, 'token');
+    const again = ring.encryptToken(v.token, v.user_id);
+    cases.equal(ring.decryptToken(again, v.user_id), v.token, 'token');
+    cases.refuses('ERR_OPEN_FAILED', 'another user', () => ring.decryptToken(bytes(v.sealed), USER));
+    cases.refuses('ERR_OPEN_FAILED', 'without its key', () =>
+      new api.KeyRing([new Uint8Array(32)]).decryptToken(bytes(v.sealed), v.user_id));
   }
   for (const v of vectors.open_must_fail) {
-    const code = v.sealed.length < 56 ? 'ERR_SEALED_TOO_SHORT' : 'ERR_OPEN_FAILED';
-    refuses(code, v.why, () => api.decrypt(bytes(v.sealed), bytes(v.key), bytes(v.aad)));
+    const [sealed, key, aad] = [bytes(v.sealed), bytes(v.key), bytes(v.aad)];
+    const code = sealed.length < OVERHEAD ? 'ERR_SEALED_TOO_SHORT' : 'ERR_OPEN_FAILED';
+    cases.refuses(code, v.why, () => api.decrypt(sealed, key, aad));
+    await cases.rejects(code, v.why, () => new api.Key(key).openAsync(sealed, aad));
   }
+}
+
+function hashesAsTheReference(cases, vectors) {
+  const { api } = cases;
   for (const v of vectors.ip_hash) {
-    equal(api.hashIp(v.ip), v.sha256, v.ip);
-    equal(api.hashIpKeyed(v.ip, v.master), v.keyed, v.ip);
-    equal(api.upgradeIpHash(v.sha256, v.master), v.keyed, v.ip);
+    cases.equal(api.hashIp(v.ip), v.sha256, v.ip);
+    cases.equal(api.hashIpKeyed(v.ip, v.master), v.keyed, v.ip);
+    cases.equal(api.hashIpKeyed(v.ip, new api.KeyRing([v.master])), v.keyed, v.ip);
+    cases.equal(api.upgradeIpHash(v.sha256, v.master), v.keyed, v.ip);
+    cases.equal(api.upgradeIpHash(v.sha256, bytes(v.master)), v.keyed, v.ip);
+    cases.refuses('ERR_INVALID_IP_HASH', 'capitals', () =>
+      api.upgradeIpHash(`A${v.sha256.slice(1)}`, v.master));
   }
   for (const ip of vectors.ip_rejected) {
-    refuses('ERR_INVALID_ADDRESS', JSON.stringify(ip), () => api.hashIp(ip));
+    cases.refuses('ERR_INVALID_ADDRESS', JSON.stringify(ip), () => api.hashIp(ip));
+    cases.refuses('ERR_INVALID_ADDRESS', JSON.stringify(ip), () =>
+      api.hashIpKeyed(ip, new Uint8Array(32)));
   }
   for (const v of vectors.fingerprint) {
-    equal(api.fingerprint(v.master), v.fingerprint, 'fingerprint');
+    cases.equal(api.fingerprint(v.master), v.fingerprint, 'fingerprint');
+    cases.equal(new api.MasterKey(bytes(v.master)).fingerprint(), v.fingerprint, 'fingerprint');
+    cases.equal(new api.KeyRing([v.master]).fingerprints().join(), v.fingerprint, 'fingerprint');
   }
+}
 
-  // Whatever is not bytes or text is refused, and the module goes on.
-  const key = new api.Key(api.generateKey());
-  const detached = new Uint8Array(8);
-  structuredClone(detached.buffer, { transfer: [detached.buffer] });
-  for (const wrong of [5, {}, [1, 2], null, undefined, true, 7n, Symbol('x'), () => 1, '\ud800', detached]) {
-    for (const call of [
-      () => key.seal(wrong),
-      () => key.open(wrong),
-      () => api.encrypt(wrong, api.generateKey()),
-      () => api.encrypt('x', wrong),
-      () => new api.Key(wrong),
-      () => new api.MasterKey(wrong),
-      () => new api.KeyRing(wrong),
-      () => api.hashIp(wrong),
-    ]) {
-      cases += 1;
-      try {
-        call();
-      } catch (error) {
-        if (error instanceof api.VetassistError && error.code) continue;
-        throw error;
-      }
-      throw new Error(`${String(wrong)} was taken: ${call}`);
+function readsKeyFiles(cases, vectors) {
+  const { KeyRing } = cases.api;
+  for (const v of vectors.read) {
+    for (const text of [v.text, utf8(v.text)]) {
+      cases.equal(KeyRing.parse(text).fingerprints().length, v.keys, v.why);
     }
-    equal(key.openText(key.seal('still here')), 'still here', 'after a refusal');
   }
+  for (const v of vectors.refused) {
+    cases.refuses('ERR_INVALID_KEY_RING', v.why, () => KeyRing.parse(v.text));
+    try {
+      KeyRing.parse(v.text);
+    } catch ({ message }) {
+      cases.equal(message.endsWith(`: ${v.error}`), true, `${v.why}: ${message}`);
+    }
+  }
+}
+
+function readsRings(cases) {
+  const { api } = cases;
+  const raw = Array.from({ length: 17 }, (_, i) => new Uint8Array(32).fill(i + 1));
+  const full = new api.KeyRing(raw.slice(0, 16));
+  const print = (key) => new api.MasterKey(key).fingerprint();
+  cases.equal(full.fingerprints().join(), raw.slice(0, 16).map(print).join(), 'in order');
+  for (const key of raw.slice(0, 16)) {
+    const token = new api.KeyRing([key]).encryptToken('an old token', USER);
+    cases.equal(full.decryptToken(token, USER), 'an old token', 'sealed by any of its keys');
+  }
+  const current = new api.KeyRing([raw[0]]);
+  cases.equal(current.decryptToken(full.encryptToken('new', USER), USER), 'new', 'the first seals');
+  const masters = [new api.MasterKey(raw[0]), hex(raw[1]), raw[2].buffer];
+  const mixed = new api.KeyRing(masters);
+  masters[0].free();
+  cases.equal(mixed.fingerprints().length, 3, 'its keys may be freed');
+  const refused = (keys, what) => cases.refuses('ERR_INVALID_KEY_RING', what, () => new api.KeyRing(keys));
+  refused([], 'an empty ring');
+  refused(raw, 'a ring of 17 keys');
+  refused([raw[0], raw[1], hex(raw[0])], 'a key twice');
+  cases.refuses('ERR_INVALID_KEY', 'a short key', () => new api.KeyRing([raw[0].slice(1)]));
+  cases.refuses('ERR_FREED', 'a freed key', () => new api.KeyRing([masters[0]]));
+  cases.equal(mixed.decryptToken(mixed.encryptToken('x', USER), USER), 'x', 'after refusals');
+}
+
+function takesTextAndBytes(cases) {
+  const { api } = cases;
+  const key = new api.Key(api.generateKey());
+  const texts = ['', 'x', '\0', '\ufeffmark', 'Jürgen', '東京の東', '🦅🇺🇸', 'é'.repeat(70_000), 'a'.repeat(48), 'b'.repeat(49)];
+  for (const text of texts) {
+    const what = `${text.length} units`;
+    cases.same(key.open(key.seal(text)), utf8(text), what);
+    cases.equal(key.openText(key.seal(utf8(text))), text, what);
+    cases.equal(key.openText(key.seal('x', text), utf8(text)), 'x', `AAD of ${what}`);
+    cases.equal(api.decryptText(api.encrypt(text, key), key), text, what);
+    const ring = new api.KeyRing([new Uint8Array(32)]);
+    cases.equal(ring.decryptToken(ring.encryptToken(text, USER), USER), text, `token of ${what}`);
+  }
+  cases.refuses('ERR_NOT_UTF8', 'no text', () => key.openText(key.seal(Uint8Array.of(0xff))));
+  for (const length of [1, 31, 32, 33, 8192, 70_000, 1_100_000]) {
+    const data = noise(length);
+    const sealed = key.seal(data);
+    cases.same(key.open(sealed), data, `${length} bytes`);
+    cases.same(key.open(key.seal(data.buffer).buffer), data, `an ArrayBuffer of ${length} bytes`);
+    const padded = new Uint8Array(sealed.length + 7);
+    padded.set(sealed, 3);
+    cases.same(key.open(padded.subarray(3, -4)), data, `${length} bytes within others`);
+    sealed[sealed.length >> 1] ^= 1;
+    cases.refuses('ERR_OPEN_FAILED', `${length} bytes, altered`, () => key.open(sealed));
+  }
+  if (typeof SharedArrayBuffer === 'function') {
+    const shared = new Uint8Array(new SharedArrayBuffer(100)).fill(7);
+    cases.same(key.open(key.seal(shared)), new Uint8Array(100).fill(7), 'shared memory');
+  }
+  class Odd extends Uint8Array {
+    get length() {
+      return 1e9;
+    }
+  }
+  cases.same(key.open(key.seal(new Odd(5))), new Uint8Array(5), 'a subclass that lies');
+}
+
+function drawsNonces(cases) {
+  const { api } = cases;
+  const key = new api.Key(api.generateKey());
+  const nonces = new Set();
+  for (let i = 0; i < 5_000; i++) nonces.add(hex(key.seal('').subarray(0, 12)));
+  cases.equal(nonces.size, 5_000, 'different nonces');
+  const keys = new Set(Array.from({ length: 100 }, () => hex(api.generateKey())));
+  cases.equal(keys.size, 100, 'different keys');
+}
+
+async function agreesWithWebCrypto(cases) {
+  const { subtle } = globalThis.crypto;
+  const { api } = cases;
+  for (const length of [0, 1, 16, 1000, 20_000, 300_000]) {
+    const raw = api.generateKey();
+    const key = new api.Key(raw);
+    const theirs = await subtle.importKey('raw', raw, 'AES-GCM', false, ['encrypt', 'decrypt']);
+    const data = noise(length);
+    for (const aad of [undefined, utf8('the AAD')]) {
+      const way = (iv) => ({ name: 'AES-GCM', iv, ...(aad && { additionalData: aad }) });
+      for (const sealed of [key.seal(data, aad), await key.sealAsync(data, aad)]) {
+        const body = sealed.subarray(12);
+        const opened = await subtle.decrypt(way(sealed.subarray(0, 12)), theirs, body);
+        cases.same(new Uint8Array(opened), data, 'WebCrypto opens ours');
+      }
+      const iv = globalThis.crypto.getRandomValues(new Uint8Array(12));
+      const body = new Uint8Array(await subtle.encrypt(way(iv), theirs, data));
+      const sealed = Uint8Array.from([...iv, ...body]);
+      cases.same(key.open(sealed, aad), data, 'we open its');
+      cases.same(await key.openAsync(sealed, aad), data, 'we open its, later');
+    }
+    // Many at once, with arguments that change while they are worked on.
+    const changing = data.slice();
+    const pending = Array.from({ length: 20 }, () => key.sealAsync(changing));
+    changing.fill(0);
+    for (const sealed of await Promise.all(pending)) cases.same(key.open(sealed), data, 'at once');
+  }
+}
+
+function detached() {
+  const array = new Uint8Array(8);
+  structuredClone(array.buffer, { transfer: [array.buffer] });
+  return array;
+}
+
+// Whatever is neither bytes nor text is refused with its code, and the module goes on.
+function refusesOtherThings(cases) {
+  const { api } = cases;
+  const raw = api.generateKey();
+  const key = new api.Key(raw);
+  const master = new api.MasterKey(raw);
+  const ring = new api.KeyRing([raw]);
+  const hash = 'a'.repeat(64);
+  const lookAlike = { __proto__: Uint8Array.prototype, length: 32 };
+  const TYPE = 'ERR_INVALID_ARG_TYPE';
+  const wrong = [
+    [5, TYPE],
+    [NaN, TYPE],
+    [7n, TYPE],
+    [true, TYPE],
+    [null, TYPE],
+    [Symbol('x'), TYPE],
+    [() => 1, TYPE],
+    [{}, TYPE],
+    [{ length: 2, 0: 1, 1: 2 }, TYPE],
+    [[1, 2], TYPE],
+    [lookAlike, TYPE],
+    [new Uint16Array(16), TYPE],
+    [new DataView(new ArrayBuffer(32)), TYPE],
+    [new String('text'), TYPE],
+    [new Date(0), TYPE],
+  ];
+  const gone = detached();
+  const unusable = [...wrong, [gone, 'ERR_DETACHED_BUFFER'], [gone.buffer, 'ERR_DETACHED_BUFFER']];
+  const optional = unusable;
+  const required = [...unusable, [undefined, TYPE]];
+  const text = '\ud800';
+  const noText = [text, 'ERR_INVALID_TEXT'];
+  const bytesOnly = [...required, ['text', TYPE]];
+  const textOnly = [...wrong, [undefined, TYPE], [gone, TYPE], [raw, TYPE]];
+  const arrayOnly = [...textOnly, ['text', TYPE]].filter(([value]) => !Array.isArray(value));
+  const sealed = key.seal('x');
+
+  for (const [values, call] of [
+    [[...required, noText], (value) => key.seal(value)],
+    [[...optional, noText], (value) => key.seal('x', value)],
+    [bytesOnly, (value) => key.open(value)],
+    [[...optional, noText], (value) => key.open(sealed, value)],
+    [bytesOnly, (value) => key.openText(value)],
+    [[...optional, noText], (value) => key.openText(sealed, value)],
+    [[...required, noText], (value) => api.encrypt(value, raw)],
+    [bytesOnly, (value) => api.encrypt('x', value)],
+    [[...optional, noText], (value) => api.encrypt('x', key, value)],
+    [bytesOnly, (value) => api.decrypt(value, key)],
+    [bytesOnly, (value) => api.decrypt(sealed, value)],
+    [bytesOnly, (value) => api.decryptText(value, raw)],
+    [bytesOnly, (value) => new api.Key(value)],
+    [required, (value) => new api.MasterKey(value)],
+    [required, (value) => new api.KeyRing([value])],
+    [arrayOnly, (value) => new api.KeyRing(value)],
+    [[...required, noText], (value) => api.KeyRing.parse(value)],
+    [textOnly, (value) => master.deriveUserKey(value)],
+    [[...textOnly, noText], (value) => ring.encryptToken(value, USER)],
+    [textOnly, (value) => ring.encryptToken('x', value)],
+    [bytesOnly, (value) => ring.decryptToken(value, USER)],
+    [textOnly, (value) => ring.decryptToken(sealed, value)],
+    [textOnly, (value) => api.hashIp(value)],
+    [textOnly, (value) => api.hashIpKeyed(value, raw)],
+    [required, (value) => api.hashIpKeyed('::1', value)],
+    [textOnly, (value) => api.upgradeIpHash(value, raw)],
+    [required, (value) => api.upgradeIpHash(hash, value)],
+    [required, (value) => api.fingerprint(value)],
+  ]) {
+    for (const [value, code] of values) {
+      cases.refuses(code, `${typeof value} to ${call}`, () => call(value));
+    }
+    cases.equal(key.openText(key.seal('still here')), 'still here', 'after refusals');
+  }
+  for (const object of [key, master, ring]) object.free();
+}
+
+function refusesWrongSizesAndIds(cases) {
+  const { api } = cases;
+  for (const length of [0, 1, 16, 31, 33, 64]) {
+    const raw = new Uint8Array(length);
+    for (const call of [
+      () => new api.Key(raw),
+      () => new api.MasterKey(raw),
+      () => api.encrypt('x', raw),
+      () => api.fingerprint(raw),
+      () => new api.MasterKey('a'.repeat(length === 64 ? 63 : length)),
+      () => api.hashIpKeyed('::1', 'g'.repeat(64)),
+    ]) {
+      cases.refuses('ERR_INVALID_KEY', `a key of ${length} bytes: ${call}`, call);
+    }
+  }
+  const key = new api.Key(new Uint8Array(32));
+  for (let length = 0; length < OVERHEAD; length++) {
+    cases.refuses('ERR_SEALED_TOO_SHORT', `${length} bytes`, () => key.open(new Uint8Array(length)));
+  }
+  cases.refuses('ERR_OPEN_FAILED', '28 bytes', () => key.open(new Uint8Array(OVERHEAD)));
+  const ring = new api.KeyRing([new Uint8Array(32)]);
+  const master = new api.MasterKey(new Uint8Array(32));
+  const sealed = ring.encryptToken('x', USER);
+  for (const id of [
+    '',
+    'x',
+    USER.replaceAll('-', ''),
+    `{${USER}}`,
+    `urn:uuid:${USER}`,
+    USER.slice(1),
+    `${USER}0`,
+    ` ${USER.slice(1)}`,
+    USER.replace('-', '_'),
+    USER.replace('1', 'g'),
+    USER.replace('1', 'é'),
+    '1'.repeat(36),
+  ]) {
+    for (const call of [
+      () => master.deriveUserKey(id),
+      () => ring.encryptToken('x', id),
+      () => ring.decryptToken(sealed, id),
+    ]) {
+      cases.refuses('ERR_INVALID_USER_ID', `${JSON.stringify(id)}: ${call}`, call);
+    }
+  }
+  for (const text of ['', 'a', 'a'.repeat(63), 'a'.repeat(65), 'g'.repeat(64), 'A'.repeat(64), 'é'.repeat(64)]) {
+    cases.refuses('ERR_INVALID_IP_HASH', text, () => api.upgradeIpHash(text, new Uint8Array(32)));
+  }
+  cases.refuses('ERR_INVALID_ADDRESS', 'long', () => api.hashIp('1'.repeat(1e6)));
+  cases.equal(ring.decryptToken(sealed, USER), 'x', 'after refusals');
+}
+
+async function refusesInPromisesToo(cases) {
+  const key = new cases.api.Key(new Uint8Array(32));
+  const large = key.seal(noise(500_000));
+  large[77] ^= 1;
+  const { rejects } = cases;
+  const reject = rejects.bind(cases);
+  await reject('ERR_OPEN_FAILED', 'large and altered', () => key.openAsync(large));
+  await reject('ERR_SEALED_TOO_SHORT', 'short', () => key.openAsync(new Uint8Array(27)));
+  await reject('ERR_INVALID_ARG_TYPE', 'a number', () => key.sealAsync(5));
+  await reject('ERR_INVALID_ARG_TYPE', 'an object', () => key.sealAsync({}));
+  await reject('ERR_INVALID_ARG_TYPE', 'text', () => key.openAsync('text'));
+  await reject('ERR_INVALID_ARG_TYPE', 'AAD', () => key.sealAsync('x', 5));
+  await reject('ERR_INVALID_TEXT', 'a lone surrogate', () => key.sealAsync('\udfff'));
+  await reject('ERR_DETACHED_BUFFER', 'a detached buffer', () => key.openAsync(detached()));
+  // Its key may be freed meanwhile: the promise then fails or is kept, and nothing else goes wrong.
+  const pending = key.sealAsync(noise(500_000));
   key.free();
-  refuses('ERR_FREED', 'a freed key', () => key.seal('x'));
-  return cases;
+  await pending.then(
+    (sealed) => cases.same(new cases.api.Key(new Uint8Array(32)).open(sealed), noise(500_000), 'kept'),
+    (error) => cases.refused(error, 'ERR_FREED', 'freed meanwhile'),
+  );
+  await reject('ERR_FREED', 'a freed key', () => key.sealAsync('x'));
+  await reject('ERR_FREED', 'a freed key', () => key.openAsync(large));
+}
+
+function freesKeys(cases) {
+  const { api } = cases;
+  const make = () => [
+    [new api.Key(new Uint8Array(32)), (key) => key.seal('x')],
+    [new api.Key(new Uint8Array(32)), (key) => key.open(new Uint8Array(28))],
+    [new api.Key(new Uint8Array(32)), (key) => api.encrypt('x', key)],
+    [new api.MasterKey(new Uint8Array(32)), (master) => master.deriveUserKey(USER)],
+    [new api.MasterKey(new Uint8Array(32)), (master) => master.fingerprint()],
+    [new api.MasterKey(new Uint8Array(32)), (master) => api.hashIpKeyed('::1', master)],
+    [new api.KeyRing([new Uint8Array(32)]), (ring) => ring.encryptToken('x', USER)],
+    [new api.KeyRing([new Uint8Array(32)]), (ring) => ring.fingerprints()],
+  ];
+  for (const [object, use] of make()) {
+    object.free();
+    object.free();
+    cases.refuses('ERR_FREED', `freed: ${use}`, () => use(object));
+  }
+  if (Symbol.dispose !== undefined) {
+    for (const [object, use] of make()) {
+      object[Symbol.dispose]();
+      cases.refuses('ERR_FREED', `disposed of: ${use}`, () => use(object));
+    }
+  }
+  // A place that became free does not bring a freed key back to life.
+  const freed = new api.Key(new Uint8Array(32));
+  freed.free();
+  const another = new api.Key(new Uint8Array(32).fill(9));
+  cases.refuses('ERR_FREED', 'its place taken', () => freed.seal('x'));
+  another.free();
 }

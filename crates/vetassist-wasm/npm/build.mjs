@@ -74,11 +74,18 @@ for (const format of ['esm', 'cjs']) {
   });
 }
 
-const base64 = module.toString('base64');
-const inline = `const base64 = '${base64}';
+// Hexadecimal and not base64: it keeps bytes apart, so that compression sees what it sees in the module
+// itself, and the page that loads it transfers a quarter less.
+const inline = `const hex = '${module.toString('hex')}';
+
+const digit = (at) => {
+  const unit = hex.charCodeAt(at);
+  return unit - (unit > 57 ? 87 : 48);
+};
 
 const bytes = () =>
-  Uint8Array.fromBase64?.(base64) ?? Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
+  Uint8Array.fromHex?.(hex) ??
+  Uint8Array.from({ length: hex.length / 2 }, (_, at) => 16 * digit(2 * at) + digit(2 * at + 1));
 `;
 writeFileSync(join(dist, 'inline.js'), `${inline}\nexport { bytes };\n`);
 writeFileSync(join(dist, 'inline.cjs'), `'use strict';\n${inline}\nmodule.exports = { bytes };\n`);

@@ -5,7 +5,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use zeroize::Zeroize;
 
 use crate::{
-    engine::{run, Engine, Entry},
+    engine::{run, run_wiped, Engine, Entry},
     status::Status,
 };
 
@@ -34,7 +34,7 @@ pub fn key_expose(handle: usize) -> i32 {
 /// room for a tag; the sealed value stands behind the AAD afterwards.
 #[wasm_bindgen]
 pub fn key_seal(handle: usize, aad_len: usize, len: usize) -> i32 {
-    run(|engine| {
+    run_wiped(|engine| {
         let nonce = engine.nonce()?;
         let (key, aad, body) = key(engine, handle, aad_len, len.checked_add(OVERHEAD))?;
         key.seal_in_place(nonce, aad, body)?;
@@ -46,7 +46,7 @@ pub fn key_seal(handle: usize, aad_len: usize, len: usize) -> i32 {
 /// stands where its ciphertext stood afterwards.
 #[wasm_bindgen]
 pub fn key_open(handle: usize, aad_len: usize, len: usize) -> i32 {
-    run(|engine| {
+    run_wiped(|engine| {
         let (key, aad, body) = key(engine, handle, aad_len, Some(len))?;
         Ok(key.open_in_place(aad, body)?.len())
     })

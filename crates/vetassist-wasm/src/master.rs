@@ -8,7 +8,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use zeroize::Zeroize;
 
 use crate::{
-    engine::{run, Engine, Entry},
+    engine::{run, run_wiped, Engine, Entry},
     status::Status,
 };
 
@@ -107,7 +107,7 @@ pub fn ring_parse(len: usize) -> i32 {
 /// for a tag; the sealed value stands behind the id afterwards.
 #[wasm_bindgen]
 pub fn encrypt_token(handle: usize, len: usize) -> i32 {
-    run(|engine| {
+    run_wiped(|engine| {
         let nonce = engine.nonce()?;
         let (user, body) = user(engine, handle, len.checked_add(OVERHEAD))?;
         user.seal_token_in_place(nonce, body)?;
@@ -119,7 +119,7 @@ pub fn encrypt_token(handle: usize, len: usize) -> i32 {
 /// where its ciphertext stood afterwards.
 #[wasm_bindgen]
 pub fn decrypt_token(handle: usize, len: usize) -> i32 {
-    run(|engine| {
+    run_wiped(|engine| {
         let (user, body) = user(engine, handle, Some(len))?;
         user.open_token_in_place(body)?;
         Ok(body.len() - OVERHEAD)

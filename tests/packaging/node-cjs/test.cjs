@@ -1,11 +1,7 @@
-// The packed package in Node, required.
-const { readFileSync } = require('node:fs');
+'use strict';
+// The package in Node, required.
 const api = require('vetassist');
 
-import('./conformance.mjs')
-  .then(({ conformance }) => conformance(api, JSON.parse(readFileSync(process.argv[2], 'utf8'))))
-  .then((cases) => console.log(`node, CommonJS: ${cases} cases agree`))
-  .catch((error) => {
-    console.error(error);
-    process.exitCode = 1;
-  });
+import('../run.mjs')
+  .then(({ run }) => run(api, 'node, CommonJS'))
+  .then(console.log);

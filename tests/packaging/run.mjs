@@ -1,0 +1,10 @@
+// The conformance tests with their vectors, for every runtime that has import attributes.
+import keyFiles from '../vectors/key-files.json' with { type: 'json' };
+import reference from '../vectors/reference.json' with { type: 'json' };
+import { conformance } from './conformance.mjs';
+
+/** Runs them on the package's exports, and says so in one line. */
+export async function run(api, runtime) {
+  const cases = await conformance(api, { keyFiles, reference });
+  return `${runtime}: ${cases} cases agree`;
+}

@@ -1,0 +1,100 @@
+// Keys are gone from the module's memory once they are freed, and plaintext once a call is over.
+import assert from 'node:assert/strict';
+
+let memory;
+const { Instance } = WebAssembly;
+WebAssembly.Instance = class extends Instance {
+  constructor(...given) {
+    super(...given);
+    memory = this.exports.memory;
+  }
+};
+const api = await import('vetassist');
+
+const USER = '1bb044aa-ded1-40c7-8a88-433e74903f95';
+const holds = (bytes) => Buffer.from(memory.buffer).includes(Buffer.from(bytes));
+let cases = 0;
+const check = (found, expected, what) => {
+  cases += 1;
+  assert.equal(found, expected, what);
+};
+
+const snapshot = () => Buffer.from(memory.buffer).toString('latin1');
+
+// The cipher keeps a key as its schedule, whose parts are not the key's own bytes. So what is looked for
+// is all that differs between the memory after the use of one key, and after the same use of another.
+function checkWiped(kind, make, use) {
+  const usedOnce = () => {
+    const raw = crypto.getRandomValues(new Uint8Array(32));
+    const object = make(raw);
+    use(object);
+    const before = snapshot();
+    const seen = holds(raw);
+    object.free();
+    return { raw, before, seen };
+  };
+  usedOnce(); // The memory has its size and shape from here on.
+  const [one, { raw, before, seen }] = [usedOnce(), usedOnce()];
+  const after = snapshot();
+  let material = 0;
+  for (let at = 0; at < before.length; at += 8) {
+    const piece = before.slice(at, at + 8);
+    // Fingerprints and hashes are made to be shown; they alone are hexadecimal text.
+    if (piece === one.before.slice(at, at + 8) || /^[\da-f]{8}$/.test(piece)) continue;
+    material += 8;
+    check(after.includes(piece), false, `${kind}: 8 bytes at ${at} outlive it`);
+  }
+  check(holds(raw), false, `${kind}: the key itself outlives it`);
+  check(holds(Buffer.from(hex(raw))), false, `${kind}: the key's text outlives it`);
+  check(material >= 32, true, `${kind}: only ${material} bytes depended on the key`);
+  return seen;
+}
+
+const refused = (call) => assert.throws(call, { code: 'ERR_OPEN_FAILED' });
+const garbage = new Uint8Array(40);
+const useKey = (key) => refused(() => key.open(garbage));
+const useRing = (ring) => refused(() => ring.decryptToken(garbage, USER));
+const useMaster = (master) => {
+  master.fingerprint();
+  api.hashIpKeyed('::1', master);
+};
+const derived = (raw) => {
+  const master = new api.MasterKey(raw);
+  const key = master.deriveUserKey(USER);
+  master.free();
+  return key;
+};
+const hex = (raw) => Buffer.from(raw).toString('hex');
+const seen = [
+  checkWiped('Key', (raw) => new api.Key(raw), useKey),
+  checkWiped('a derived Key', derived, useKey),
+  checkWiped('MasterKey', (raw) => new api.MasterKey(raw), useMaster),
+  checkWiped('MasterKey of text', (raw) => new api.MasterKey(hex(raw)), useMaster),
+  checkWiped('KeyRing', (raw) => new api.KeyRing([raw, hex(garbage.slice(0, 32))]), useRing),
+  checkWiped('KeyRing of text', (raw) => api.KeyRing.parse(hex(raw)), useRing),
+];
+check(seen.includes(true), true, 'this finds a key that lives');
+
+// What was opened or sealed stays in no staging buffer, whether the call succeeds or not.
+const key = new api.Key(api.generateKey());
+for (const size of [20, 5_000, 400_000]) {
+  const secret = Buffer.alloc(size, `a token of ${size} bytes, kept for nobody `);
+  const sealed = key.seal(secret);
+  const piece = secret.subarray(0, 20);
+  check(holds(piece), false, 'after sealing');
+  key.open(sealed);
+  check(holds(piece), false, 'after opening');
+  sealed[sealed.length - 1] ^= 1;
+  assert.throws(() => key.open(sealed), { code: 'ERR_OPEN_FAILED' });
+  check(holds(piece), false, 'after refusing');
+  key.seal('x', secret);
+  check(holds(piece), false, 'AAD');
+}
+const raw = api.generateKey();
+check(holds(raw), false, 'a generated key');
+api.decrypt(api.encrypt('x', raw), raw);
+check(holds(raw), false, 'a key used once');
+api.fingerprint(raw);
+api.hashIpKeyed('::1', raw);
+check(holds(raw), false, 'a master key used once');
+console.log(`wiping: ${cases} cases agree`);

@@ -1,0 +1,17 @@
+// The package in Cloudflare's workerd, bundled as its command-line tool bundles: for the condition
+// `workerd`, with `.wasm` files beside the script.
+import assert from 'node:assert/strict';
+import { worker } from './miniflare.mjs';
+
+const flare = await worker(new URL('worker.mjs', import.meta.url));
+try {
+  const response = await flare.dispatchFetch('http://localhost/');
+  const text = await response.text();
+  assert.equal(response.status, 200, text);
+  const { codes, drew, said } = JSON.parse(text);
+  assert.equal(drew, undefined, 'randomness at module scope');
+  assert.deepEqual(codes, ['ERR_NO_RANDOMNESS', 'ERR_INVALID_ARG_TYPE', 'ERR_NO_RANDOMNESS']);
+  console.log(said);
+} finally {
+  await flare.dispose();
+}
