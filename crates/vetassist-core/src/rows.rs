@@ -152,7 +152,8 @@ pub struct AuthAudit {
     pub event_type: String,
     /// More about it, no secrets.
     pub event_data: Option<Json>,
-    /// The hash of the address that it came from.
+    /// The hash of the address that it came from. A row whose column holds anything else, which the
+    /// table does not forbid, cannot be read as this type.
     pub ip_hash: Option<IpHash>,
     /// When.
     pub created_at: Option<Timestamp>,

@@ -8,6 +8,9 @@ use core::fmt;
 /// With feature `serde_json` it is made from a [`serde_json::Value`] and read into whatever
 /// implements `Deserialize`. What is put in as text is not looked at here; the server refuses what is
 /// no JSON. It compares as text: two spellings of one value differ until the server has stored them.
+///
+/// In a row that serde writes or reads, a JSON `null` cannot be told from a column that is NULL, and is
+/// read as that, as it is by PostgreSQL's `to_jsonb`.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Json(String);
 

@@ -12,6 +12,7 @@ mod key_sources;
 mod privileges;
 mod python;
 mod readme;
+mod rows;
 mod secrets;
 mod tables;
 mod vectors;
