@@ -82,6 +82,8 @@ impl fmt::Debug for User {
 }
 
 /// A row of `vetassist_va_tokens`: one user's sealed tokens.
+///
+/// [`KeyRing::user`](crate::KeyRing::user) seals and opens them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(::serde::Serialize, ::serde::Deserialize))]
 #[cfg_attr(
@@ -92,7 +94,7 @@ impl fmt::Debug for User {
 pub struct VaToken {
     /// Identifies the row.
     pub id: Uuid,
-    /// Whose tokens these are; unique. [`KeyRing::user`](crate::KeyRing::user) opens them.
+    /// Whose tokens these are; unique.
     pub user_id: Uuid,
     /// The access token.
     pub access_token_encrypted: Sealed,
@@ -152,8 +154,9 @@ pub struct AuthAudit {
     pub event_type: String,
     /// More about it, no secrets.
     pub event_data: Option<Json>,
-    /// The hash of the address that it came from. A row whose column holds anything else, which the
-    /// table does not forbid, cannot be read as this type.
+    /// The hash of the address that it came from.
+    ///
+    /// The table does not forbid other text; a row that has some cannot be read as this type.
     pub ip_hash: Option<IpHash>,
     /// When.
     pub created_at: Option<Timestamp>,

@@ -15,4 +15,5 @@ mod readme;
 mod rows;
 mod secrets;
 mod tables;
+mod typescript;
 mod vectors;
