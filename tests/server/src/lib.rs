@@ -13,6 +13,7 @@ use std::{
 
 use postgres::{config::Config, Client, Error, NoTls};
 use serde_json::Value;
+use vetassist_core::schema::{compare, CatalogRow, Difference, Guards, CATALOG_QUERY};
 use xtask::{
     command::{as_root, quote, run},
     pg::{Cluster, Scratch, PORT},
@@ -47,6 +48,21 @@ pub fn vectors_of(file: &str, group: &str) -> Vec<Value> {
 #[must_use]
 pub fn sqlstate(error: &Error) -> &str {
     error.code().map_or("none", |code| code.code())
+}
+
+/// How the tables in a schema differ from the core's description, by the core's own query: no extension
+/// takes part.
+#[must_use]
+pub fn differences(db: &mut Client, schema: &str, guards: Guards) -> Vec<Difference> {
+    let mut transaction = db.transaction().unwrap();
+    transaction.batch_execute("SET LOCAL search_path = pg_catalog").unwrap();
+    let rows: Vec<CatalogRow> = transaction
+        .query(CATALOG_QUERY, &[&schema])
+        .unwrap()
+        .iter()
+        .map(|row| CatalogRow { object: row.get(0), attribute: row.get(1), value: row.get(2) })
+        .collect();
+    compare(&rows, guards)
 }
 
 /// A key of 32 equal bytes, in hex.

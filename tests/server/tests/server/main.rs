@@ -3,6 +3,7 @@
 
 mod adoption;
 mod concurrency;
+mod drift;
 mod encoding;
 mod errors;
 mod goldens;
