@@ -65,6 +65,32 @@ pub fn differences(db: &mut Client, schema: &str, guards: Guards) -> Vec<Differe
     compare(&rows, guards)
 }
 
+/// The first column of what a query returns, which is text.
+#[must_use]
+pub fn column_of(db: &mut Client, query: &str) -> Vec<String> {
+    db.query(query, &[]).unwrap().iter().map(|row| row.get(0)).collect()
+}
+
+/// The objects that belong to the extension, each with what may be done to it.
+#[must_use]
+pub fn inventory(db: &mut Client) -> Vec<String> {
+    column_of(
+        db,
+        "SELECT pg_describe_object(classid, objid, objsubid) ||
+                coalesce((SELECT format(' [%s %s%s%s]',
+                    CASE provolatile WHEN 'i' THEN 'immutable' WHEN 's' THEN 'stable' ELSE 'volatile' END,
+                    CASE proparallel WHEN 's' THEN 'parallel safe' WHEN 'r' THEN 'parallel restricted' ELSE 'parallel unsafe' END,
+                    CASE WHEN prosecdef THEN ' security definer' END,
+                    CASE WHEN EXISTS (SELECT FROM aclexplode(coalesce(proacl, acldefault('f', proowner))) WHERE grantee = 0)
+                         THEN ' public' END)
+                    FROM pg_proc p WHERE p.oid = objid AND classid = 'pg_proc'::regclass), '')
+         FROM pg_depend
+         WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
+           AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'vetassist')
+         ORDER BY 1",
+    )
+}
+
 /// A key of 32 equal bytes, in hex.
 #[must_use]
 pub fn hex_key(byte: u8) -> String {

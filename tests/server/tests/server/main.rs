@@ -10,6 +10,7 @@ mod goldens;
 mod hostile;
 mod inventory;
 mod key_sources;
+mod plain;
 mod privileges;
 mod python;
 mod readme;
