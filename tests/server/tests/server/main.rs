@@ -6,6 +6,7 @@ mod concurrency;
 mod drift;
 mod encoding;
 mod errors;
+mod examples;
 mod goldens;
 mod hostile;
 mod inventory;
