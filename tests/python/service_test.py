@@ -94,4 +94,5 @@ async def main(socket: str) -> None:
     print("the service works")
 
 
-asyncio.run(main(*sys.argv[1:]))
+# A worker that never ends is a failure, too.
+asyncio.run(asyncio.wait_for(main(*sys.argv[1:]), 60))
