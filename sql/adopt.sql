@@ -46,20 +46,20 @@ BEGIN
                 UNION ALL
                 SELECT format('%%s: owner, expected %%s, found %%s', c.relname, current_user, pg_get_userbyid(c.relowner))
                 FROM pg_class c
-                WHERE c.relnamespace = to_regnamespace(%1$L)
+                WHERE c.relnamespace = to_regnamespace(%2$L)
                   AND c.relname IN ('vetassist_users', 'vetassist_va_tokens', 'vetassist_sessions', 'vetassist_auth_audit',
                                     'vetassist_auth_audit_id_seq', 'vetassist_keyed_ip_hashes')
-                  AND c.relowner <> current_user::regrole
+                  AND pg_get_userbyid(c.relowner) <> current_user
                 UNION ALL
                 SELECT format('%%s: belongs to extension %%s', c.relname, x.extname)
                 FROM pg_class c
                 JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
                 JOIN pg_extension x ON x.oid = d.refobjid
-                WHERE c.relnamespace = to_regnamespace(%1$L)
+                WHERE c.relnamespace = to_regnamespace(%2$L)
                   AND c.relname IN ('vetassist_users', 'vetassist_va_tokens', 'vetassist_sessions', 'vetassist_auth_audit',
                                     'vetassist_auth_audit_id_seq', 'vetassist_keyed_ip_hashes')
             ) AS lines (line)
-            $query$, own_schema)
+            $query$, own_schema, quote_ident(own_schema))
         INTO differences;
 
         IF differences IS NOT NULL THEN

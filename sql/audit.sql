@@ -1,18 +1,6 @@
--- The audit trail is append-only. The guard lets nobody pass, the owner and superusers included, but the
--- two functions of the library that open it for their own statement: vetassist_purge_audit() and the one
--- that upgrades hashes. It is no row trigger, so it also stops what would touch no row; it does not fire
--- for INSERT and COPY, and so not while a dump is restored.
-CREATE OR REPLACE TRIGGER vetassist_auth_audit_append_only
-    BEFORE UPDATE OR DELETE OR TRUNCATE ON vetassist_auth_audit
-    FOR EACH STATEMENT EXECUTE FUNCTION vetassist_audit_guard();
-
--- Which stored address hashes are keyed: they look like plain ones. One row for each hash, however
--- often it is stored.
-CREATE TABLE IF NOT EXISTS vetassist_keyed_ip_hashes (
-    ip_hash varchar(64) PRIMARY KEY
-);
-COMMENT ON TABLE vetassist_keyed_ip_hashes IS 'Address hashes that are keyed, of those that vetassist_auth_audit and vetassist_sessions hold';
-SELECT pg_catalog.pg_extension_config_dump('vetassist_keyed_ip_hashes', '');
+-- What writes to the audit trail, and what shortens it. The guard lets nobody else pass, the owner and
+-- superusers included: only two functions of the library open it, for their own statement, the one below
+-- vetassist_purge_audit() and the one that upgrades hashes.
 
 -- Remembers that a hash is keyed.
 CREATE FUNCTION vetassist_mark_keyed(hash text) RETURNS void

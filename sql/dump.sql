@@ -3,5 +3,6 @@ SELECT pg_catalog.pg_extension_config_dump('vetassist_users', '');
 SELECT pg_catalog.pg_extension_config_dump('vetassist_va_tokens', '');
 SELECT pg_catalog.pg_extension_config_dump('vetassist_sessions', '');
 SELECT pg_catalog.pg_extension_config_dump('vetassist_auth_audit', '');
+SELECT pg_catalog.pg_extension_config_dump('vetassist_keyed_ip_hashes', '');
 -- The next id of the audit trail, too.
 SELECT pg_catalog.pg_extension_config_dump('vetassist_auth_audit_id_seq', '');

@@ -1,5 +1,5 @@
--- Accounts. IF NOT EXISTS, because sql/adopt.sql may have made an existing table ours; PostgreSQL
--- lets nobody else's table pass here.
+-- Accounts. IF NOT EXISTS, because the table may be there already: sql/adopt.sql has then made it the
+-- extension's, and PostgreSQL lets nobody else's table pass in an extension's script.
 CREATE TABLE IF NOT EXISTS vetassist_users (
     id                uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     va_icn            varchar(50) UNIQUE,

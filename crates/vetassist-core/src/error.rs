@@ -121,6 +121,39 @@ impl fmt::Display for IpHashError {
 
 impl core::error::Error for IpHashError {}
 
+/// A text is not a fingerprint: 16 lower-case hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FingerprintError;
+
+impl fmt::Display for FingerprintError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a fingerprint is 16 lower-case hexadecimal digits")
+    }
+}
+
+impl core::error::Error for FingerprintError {}
+
+/// A stored instant has no counterpart in another type, or another type's has none that can be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TimestampError {
+    /// `infinity` or `-infinity`, which a calendar has no day for.
+    Infinite,
+    /// Outside of what the other type, or PostgreSQL (4714 BC to 294276 AD), can hold.
+    OutOfRange,
+}
+
+impl fmt::Display for TimestampError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Infinite => "the timestamp is infinite",
+            Self::OutOfRange => "the timestamp is out of range",
+        })
+    }
+}
+
+impl core::error::Error for TimestampError {}
+
 /// Why a key ring was refused. Line numbers begin with 1; content is never quoted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

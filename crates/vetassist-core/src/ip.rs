@@ -8,7 +8,10 @@ use core::{
 
 use sha2::{Digest, Sha256};
 
-use crate::error::{AddressError, IpHashError};
+use crate::{
+    error::{AddressError, IpHashError},
+    hex,
+};
 
 const HASH_LEN: usize = 64;
 
@@ -38,16 +41,13 @@ impl IpHash {
     }
 
     pub(crate) fn encode(hash: &[u8; HASH_LEN / 2]) -> Self {
-        let mut hex = [0; HASH_LEN];
-        let encoded = base16ct::lower::encode(hash, &mut hex).map(<[u8]>::len);
-        debug_assert_eq!(encoded, Ok(HASH_LEN));
-        Self(hex)
+        Self(hex::encode(hash))
     }
 
     /// The digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        str::from_utf8(&self.0).unwrap_or_default()
+        hex::as_str(&self.0)
     }
 }
 
@@ -63,12 +63,7 @@ impl FromStr for IpHash {
     type Err = IpHashError;
 
     fn from_str(text: &str) -> Result<Self, IpHashError> {
-        let hex: [u8; HASH_LEN] = text.as_bytes().try_into().map_err(|_| IpHashError)?;
-        if hex.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')) {
-            Ok(Self(hex))
-        } else {
-            Err(IpHashError)
-        }
+        hex::parse(text).map(Self).ok_or(IpHashError)
     }
 }
 

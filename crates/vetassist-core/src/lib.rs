@@ -5,18 +5,24 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate alloc;
+// What the derived conversions name.
+#[cfg(feature = "postgres")]
+extern crate std;
 
 mod error;
+mod hex;
 mod ip;
 mod key;
 mod master;
 pub mod metadata;
 mod nonce;
 mod ring;
+pub mod rows;
 pub mod schema;
 
 pub use error::{
-    AddressError, IpHashError, KeyError, OpenError, RandomError, RingError, SealError,
+    AddressError, FingerprintError, IpHashError, KeyError, OpenError, RandomError, RingError,
+    SealError, TimestampError,
 };
 pub use ip::{parse_address, CanonicalAddress, IpHash};
 pub use key::{opened_len, Key, KEY_LEN, OVERHEAD, TAG_LEN};
@@ -24,4 +30,5 @@ pub use master::{Fingerprint, MasterKey};
 pub use metadata::Suspicion;
 pub use nonce::{Nonce, NoncePool, RandomSource, NONCE_LEN};
 pub use ring::{KeyRing, UserRing, MAX_KEYS};
+pub use rows::{AuthAudit, Json, Sealed, Session, Timestamp, User, VaToken};
 pub use uuid::Uuid;

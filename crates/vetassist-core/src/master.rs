@@ -1,7 +1,7 @@
 //! A master key: what the operator keeps, and everything derived from it.
 
 use alloc::boxed::Box;
-use core::{fmt, str};
+use core::{fmt, str::FromStr};
 
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
@@ -11,7 +11,8 @@ use uuid::Uuid;
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use crate::{
-    error::KeyError,
+    error::{FingerprintError, KeyError},
+    hex,
     ip::IpHash,
     key::{Key, KEY_LEN},
 };
@@ -173,16 +174,21 @@ pub struct Fingerprint([u8; 2 * FINGERPRINT_LEN]);
 
 impl Fingerprint {
     fn encode(bytes: [u8; FINGERPRINT_LEN]) -> Self {
-        let mut hex = [0; 2 * FINGERPRINT_LEN];
-        let encoded = base16ct::lower::encode(&bytes, &mut hex).map(<[u8]>::len);
-        debug_assert_eq!(encoded, Ok(2 * FINGERPRINT_LEN));
-        Self(hex)
+        Self(hex::encode(&bytes))
     }
 
     /// The digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        str::from_utf8(&self.0).unwrap_or_default()
+        hex::as_str(&self.0)
+    }
+}
+
+impl FromStr for Fingerprint {
+    type Err = FingerprintError;
+
+    fn from_str(text: &str) -> Result<Self, FingerprintError> {
+        hex::parse(text).map(Self).ok_or(FingerprintError)
     }
 }
 

@@ -46,19 +46,30 @@ fn vetassist_check_schema() -> Result<
     Ok(TableIterator::new(differences))
 }
 
+extension_sql_file!("../../../sql/make_way.sql", name = "make_way", bootstrap);
+
 // One after another, so that the script is the same at every build; each also needs those before it.
 extension_sql_file!("../../../sql/adopt.sql", name = "adopt", requires = [vetassist_check_schema]);
 extension_sql_file!("../../../sql/users.sql", name = "users", requires = ["adopt"]);
 extension_sql_file!("../../../sql/va_tokens.sql", name = "va_tokens", requires = ["users"]);
 extension_sql_file!("../../../sql/sessions.sql", name = "sessions", requires = ["va_tokens"]);
 extension_sql_file!("../../../sql/auth_audit.sql", name = "auth_audit", requires = ["sessions"]);
-extension_sql_file!("../../../sql/dump.sql", name = "dump", requires = ["auth_audit"]);
+extension_sql_file!(
+    "../../../sql/keyed_ip_hashes.sql",
+    name = "keyed_ip_hashes",
+    requires = ["auth_audit"]
+);
+extension_sql_file!("../../../sql/dump.sql", name = "dump", requires = ["keyed_ip_hashes"]);
+extension_sql_file!(
+    "../../../sql/append_only.sql",
+    name = "append_only",
+    requires = ["dump", vetassist_audit_guard]
+);
 extension_sql_file!(
     "../../../sql/audit.sql",
     name = "audit",
     requires = [
-        "dump",
-        vetassist_audit_guard,
+        "append_only",
         vetassist_purge_audit_batch,
         vetassist_check_event_data,
         vetassist_hashes_are_keyed

@@ -96,9 +96,9 @@ for (const folder of ['src/entries', 'types']) {
   }
 }
 // The same declarations for those who `require`: TypeScript tells the two apart by the file's name.
-for (const name of ['index', 'slim']) {
+for (const name of ['index', 'rows', 'slim']) {
   const types = readFileSync(join(here, 'types', `${name}.d.ts`), 'utf8');
-  writeFileSync(join(dist, `${name}.d.cts`), types.replaceAll("'./index.js'", "'./index.cjs'"));
+  writeFileSync(join(dist, `${name}.d.cts`), types.replaceAll(/'(\.\/[a-z]+)\.js'/g, "'$1.cjs'"));
 }
 
 const { devDependencies, private: _, scripts, ...published } = manifest;

@@ -2,6 +2,7 @@
 
 pub mod command;
 pub mod pg;
+pub mod plain_sql;
 pub mod setup;
 pub mod toolchain;
 

@@ -7,14 +7,15 @@ mod tests;
 
 use std::process::ExitCode;
 
-use xtask::{toolchain::Toolchain, Error, Result};
+use xtask::{plain_sql, toolchain::Toolchain, Error, Result};
 
 const USAGE: &str = "\
 cargo xtask demo [--shell]        set up what is missing, build and install the extension, show it at work
 cargo xtask demo --stop           stop the server that the demo left running
 cargo xtask test [--only STEP]…   run every test, or some steps of them
 cargo xtask test --list           list the steps
-cargo xtask npm                   build the npm package, into target/npm";
+cargo xtask npm                   build the npm package, into target/npm
+cargo xtask sql                   write target/vetassist.sql, the tables for a database without the extension";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -38,6 +39,10 @@ fn dispatch(arguments: &[&str]) -> Result<()> {
             Ok(())
         }
         ["test", only @ ..] => tests::test(&steps(only)?),
+        ["sql"] => {
+            println!("{}", plain_sql::write()?.display());
+            Ok(())
+        }
         ["npm"] => npm::build(&Toolchain::ensure()?),
         [] | ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

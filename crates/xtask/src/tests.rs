@@ -40,7 +40,12 @@ const STEPS: &[(&str, &str, Run)] = &[
     }),
     ("core", "testing the core", |bench| {
         bench.cargo(&["test", "-p", "vetassist-core", "--all-features"])?;
-        bench.cargo(&["check", "-p", "vetassist-core", "--no-default-features"])
+        // Each feature by itself.
+        for feature in ["", "getrandom", "serde", "time", "chrono", "serde_json", "postgres"] {
+            let core = ["check", "-p", "vetassist-core", "--no-default-features"];
+            bench.cargo(&[&core[..], &["--features", feature]].concat())?;
+        }
+        Ok(())
     }),
     ("docs", "building the core's documentation", |bench| {
         let mut cargo = bench.tools.toolchain.cargo();
@@ -49,10 +54,12 @@ const STEPS: &[(&str, &str, Run)] = &[
         bench.count(&mut cargo)
     }),
     ("bare-metal", "building the core where there is no operating system", |bench| {
-        let target = ["--target", BARE_METAL_TARGET];
-        bench.cargo(
-            &[&["build", "-p", "vetassist-core", "--no-default-features"], &target[..]].concat(),
-        )
+        let core = ["build", "-p", "vetassist-core", "--no-default-features"];
+        for features in ["", "serde,time"] {
+            let target = ["--target", BARE_METAL_TARGET, "--features", features];
+            bench.cargo(&[&core[..], &target].concat())?;
+        }
+        Ok(())
     }),
     ("npm", "building the npm package and testing it in each runtime", |bench| {
         let target = ["--target", WASM_TARGET];
@@ -66,6 +73,8 @@ const STEPS: &[(&str, &str, Run)] = &[
     ("server", "building the extension and testing it in real servers", |bench| {
         let extension = Extension::build(&bench.tools, &bench.postgres)?;
         let scratch = Scratch::create(&bench.postgres, &extension)?;
+        // The tests run it, and find it beside themselves.
+        bench.cargo(&["build", "-p", "example-rust-tokio-postgres"])?;
         let mut cargo = bench.tools.cargo(&bench.postgres.pg_config);
         cargo.env("VETASSIST_TEST_PYTHON", setup::python()?);
         cargo.env(VARIABLE, scratch.root()).args(["test", "-p", "vetassist-server-tests"]);

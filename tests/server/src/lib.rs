@@ -13,6 +13,7 @@ use std::{
 
 use postgres::{config::Config, Client, Error, NoTls};
 use serde_json::Value;
+use vetassist_core::schema::{compare, CatalogRow, Difference, Guards, CATALOG_QUERY};
 use xtask::{
     command::{as_root, quote, run},
     pg::{Cluster, Scratch, PORT},
@@ -47,6 +48,47 @@ pub fn vectors_of(file: &str, group: &str) -> Vec<Value> {
 #[must_use]
 pub fn sqlstate(error: &Error) -> &str {
     error.code().map_or("none", |code| code.code())
+}
+
+/// How the tables in a schema differ from the core's description, by the core's own query: no extension
+/// takes part.
+#[must_use]
+pub fn differences(db: &mut Client, schema: &str, guards: Guards) -> Vec<Difference> {
+    let mut transaction = db.transaction().unwrap();
+    transaction.batch_execute("SET LOCAL search_path = pg_catalog").unwrap();
+    let rows: Vec<CatalogRow> = transaction
+        .query(CATALOG_QUERY, &[&schema])
+        .unwrap()
+        .iter()
+        .map(|row| CatalogRow { object: row.get(0), attribute: row.get(1), value: row.get(2) })
+        .collect();
+    compare(&rows, guards)
+}
+
+/// The first column of what a query returns, which is text.
+#[must_use]
+pub fn column_of(db: &mut Client, query: &str) -> Vec<String> {
+    db.query(query, &[]).unwrap().iter().map(|row| row.get(0)).collect()
+}
+
+/// The objects that belong to the extension, each with what may be done to it.
+#[must_use]
+pub fn inventory(db: &mut Client) -> Vec<String> {
+    column_of(
+        db,
+        "SELECT pg_describe_object(classid, objid, objsubid) ||
+                coalesce((SELECT format(' [%s %s%s%s]',
+                    CASE provolatile WHEN 'i' THEN 'immutable' WHEN 's' THEN 'stable' ELSE 'volatile' END,
+                    CASE proparallel WHEN 's' THEN 'parallel safe' WHEN 'r' THEN 'parallel restricted' ELSE 'parallel unsafe' END,
+                    CASE WHEN prosecdef THEN ' security definer' END,
+                    CASE WHEN EXISTS (SELECT FROM aclexplode(coalesce(proacl, acldefault('f', proowner))) WHERE grantee = 0)
+                         THEN ' public' END)
+                    FROM pg_proc p WHERE p.oid = objid AND classid = 'pg_proc'::regclass), '')
+         FROM pg_depend
+         WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
+           AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'vetassist')
+         ORDER BY 1",
+    )
 }
 
 /// A key of 32 equal bytes, in hex.

@@ -1,5 +1,7 @@
 /// <reference lib="esnext.disposable" />
 
+export type { AuthAudit, JsonValue, Session, User, VaToken } from './rows.js';
+
 /** Bytes that this package returns: a Uint8Array with an ArrayBuffer of its own. */
 export type Bytes = ReturnType<Uint8Array['slice']>;
 

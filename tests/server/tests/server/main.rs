@@ -3,15 +3,20 @@
 
 mod adoption;
 mod concurrency;
+mod drift;
 mod encoding;
 mod errors;
+mod examples;
 mod goldens;
 mod hostile;
 mod inventory;
 mod key_sources;
+mod plain;
 mod privileges;
 mod python;
 mod readme;
+mod rows;
 mod secrets;
 mod tables;
+mod typescript;
 mod vectors;

@@ -1,21 +1,31 @@
-//! The backend of today: Python with asyncpg and `cryptography`.
+//! Backends in Python: that of today, with asyncpg and `cryptography`, and the example that it may become.
 
 use std::{env, process::Command};
 
 use vetassist_server_tests::{hex_key, repository, KeyedServer};
 
-#[test]
-fn the_python_backend_and_the_extension_agree() {
+/// Runs a script of `tests/python` on a server, and looks for what it says at its end.
+fn succeeds(script: &str, server: &KeyedServer, arguments: &[&str], says: &str) {
     let python = env::var_os("VETASSIST_TEST_PYTHON")
         .expect("VETASSIST_TEST_PYTHON is set by cargo xtask test --only server");
-    let server = KeyedServer::start();
     let output = Command::new(python)
-        .arg(repository().join("tests/python/backend.py"))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .arg(repository().join("tests/python").join(script))
         .arg(server.socket_dir())
-        .arg(hex_key(0x11))
+        .args(arguments)
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(said.contains("agree"));
+    assert!(said.contains(says), "{said}");
+}
+
+#[test]
+fn the_python_backend_and_the_extension_agree() {
+    succeeds("backend.py", &KeyedServer::start(), &[&hex_key(0x11)], "agree");
+}
+
+#[test]
+fn the_example_service_of_python_works() {
+    succeeds("service_test.py", &KeyedServer::start(), &[], "the service works");
 }

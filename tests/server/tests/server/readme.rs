@@ -1,6 +1,7 @@
 //! Every SQL block of the README runs, in order, in one database.
 
 use postgres::SimpleQueryMessage;
+use vetassist_core::schema::{tables, Column, Table};
 use vetassist_server_tests::{database, repository, KeyedServer};
 
 #[test]
@@ -79,6 +80,56 @@ fn the_headings_are_the_functions() {
     assert_eq!(found_internal, internal);
     functions.sort();
     assert_eq!(headings, functions);
+}
+
+/// The section on tables has a line for each, in the words of the core's description.
+#[test]
+fn the_tables_are_the_described_ones() {
+    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
+    let section = readme.split("\n## Tables\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let found: Vec<&str> = section.lines().filter(|line| line.starts_with("| `")).collect();
+    let expected: Vec<String> = tables()
+        .iter()
+        .map(|table| {
+            let columns: Vec<String> =
+                table.columns.iter().map(|column| described(table, column)).collect();
+            format!("| `{}` | {} |", table.name, columns.join(", "))
+        })
+        .collect();
+    assert_eq!(found, expected);
+}
+
+fn described(table: &Table, column: &Column) -> String {
+    let mut text = format!("`{}` ", column.name);
+    let is_key = table.columns[0].name == column.name;
+    text += &match column.sql_type {
+        "bigint" if is_key => "bigserial".to_owned(),
+        "timestamp with time zone" => "timestamptz".to_owned(),
+        other => other.replace("character varying", "varchar"),
+    };
+    if is_key {
+        // The README says once what the keys default to.
+        return text + " PK";
+    }
+    if column.not_null {
+        text += " not null";
+    }
+    if table.unique.contains(&column.name) {
+        text += " unique";
+    }
+    for key in table.foreign_keys.iter().filter(|key| key.column == column.name) {
+        let referred = key.references.trim_start_matches("vetassist_").split(' ').next().unwrap();
+        text += &format!(" \u{2192} {referred}");
+        text += match key.on_delete {
+            "CASCADE" => " (cascades)",
+            "NO ACTION" => "",
+            other => panic!("no words for {other}"),
+        };
+    }
+    if let Some(default) = column.default {
+        text += &format!(" default {}", default.split("::").next().unwrap());
+    }
+    text
 }
 
 /// A comment `-- => text` after a statement says what its first value begins with.

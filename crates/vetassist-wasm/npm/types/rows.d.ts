@@ -1,0 +1,88 @@
+// Written from crates/vetassist-core/src/rows.rs by a test of tests/server: do not edit.
+//
+// A row is what drivers make of it (node-postgres, postgres.js): a property for each column, by its name.
+// The timestamps `infinity` and `-infinity` are no dates: node-postgres makes numbers of them, postgres.js an
+// invalid Date.
+
+/** What `JSON.parse` returns. */
+export type JsonValue = string | number | boolean | null | JsonValue[] | { [name: string]: JsonValue };
+
+/** A row of `vetassist_users`: an account. */
+export interface User {
+  /** Identifies the account here. */
+  id: string;
+  /** Integration Control Number, which identifies the veteran to VA; unique. NULL once erased. */
+  va_icn: string | null;
+  /** Whether VA confirmed the veteran's status, in its words. */
+  va_veteran_status: string | null;
+  /** E-mail address. */
+  email: string | null;
+  /** First name. */
+  first_name: string | null;
+  /** Last name. */
+  last_name: string | null;
+  /** Whether the account may be used. NULL counts as false. */
+  is_active: boolean | null;
+  /** When the account was made. */
+  created_at: Date | null;
+  /** When the profile last changed. */
+  updated_at: Date | null;
+  /** When somebody last signed in. */
+  last_login_at: Date | null;
+}
+
+/** A row of `vetassist_va_tokens`: one user's sealed tokens. */
+export interface VaToken {
+  /** Identifies the row. */
+  id: string;
+  /** Whose tokens these are; unique. */
+  user_id: string;
+  /** The access token. Nonce, ciphertext and tag. */
+  access_token_encrypted: Uint8Array;
+  /** The refresh token, where VA.gov gave one. Nonce, ciphertext and tag. */
+  refresh_token_encrypted: Uint8Array | null;
+  /** `Bearer`. */
+  token_type: string | null;
+  /** What the tokens permit, separated by blanks. */
+  scope: string | null;
+  /** When the access token expires. */
+  expires_at: Date;
+  /** When the row was made. */
+  created_at: Date | null;
+  /** When the tokens were last replaced. */
+  refreshed_at: Date | null;
+}
+
+/** A row of `vetassist_sessions`. */
+export interface Session {
+  /** Identifies the session. */
+  id: string;
+  /** Whose it is. */
+  user_id: string;
+  /** The `jti` claim of its JSON Web Token; unique. */
+  jwt_id: string;
+  /** What is known of the device; addresses in it are hashed. */
+  device_info: JsonValue | null;
+  /** When it began. */
+  created_at: Date | null;
+  /** When it ends by itself. */
+  expires_at: Date;
+  /** When somebody ended it. */
+  revoked_at: Date | null;
+}
+
+/** A row of `vetassist_auth_audit`. */
+export interface AuthAudit {
+  /** Numbers the events; gaps are ordinary. Digits: drivers return a bigint as a string, because not every one is a number. */
+  id: string;
+  /** Whom it concerns. */
+  user_id: string | null;
+  /** What happened. */
+  event_type: string;
+  /** More about it, no secrets. */
+  event_data: JsonValue | null;
+  /** The hash of the address that it came from. */
+  ip_hash: string | null;
+  /** When. */
+  created_at: Date | null;
+}

@@ -1,0 +1,109 @@
+"""The backend's sign-in service on asyncpg, with the sealing left to the database.
+
+Before, the service held the master key, derived each user's key, sealed both tokens by `cryptography`, hashed the
+address, and wrote four tables. Now `vetassist_login` does that in one statement. The key is the server's; the
+service has no cryptography to get wrong, and its role needs no right to any table:
+
+    SELECT vetassist_grant('backend', 'app');
+
+Tokens that it stored before open as they are: the bytes are the same, with the same master key in the ring.
+"""
+
+import json
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+
+import asyncpg
+
+SESSION_LIFETIME = timedelta(hours=8)
+
+
+class AccountInactive(Exception):
+    """The account exists and may not be used."""
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What VA.gov's token endpoint answered."""
+
+    access_token: str
+    expires_at: datetime
+    refresh_token: str | None = None
+    scope: str | None = None
+
+    @classmethod
+    def from_response(cls, response: dict) -> "Tokens":
+        expires_at = datetime.now(timezone.utc) + timedelta(seconds=response["expires_in"])
+        return cls(response["access_token"], expires_at, response.get("refresh_token"), response.get("scope"))
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    user_id: uuid.UUID
+    session_id: uuid.UUID
+    jwt_id: str
+
+
+class Service:
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def sign_in(
+        self, va_icn: str, tokens: Tokens, ip: str, device_info: dict | None = None, **profile: str
+    ) -> SignedIn:
+        """Stores user, tokens, session and audit row. `profile` is veteran_status, email, first_name, last_name."""
+        jwt_id = str(uuid.uuid4())
+        try:
+            row = await self._pool.fetchrow(
+                "SELECT user_id, session_id FROM vetassist_login("
+                " $1, $2, $3, $4, $5, refresh_token => $6, scope => $7, device_info => $8, ip => $9,"
+                " veteran_status => $10, email => $11, first_name => $12, last_name => $13)",
+                va_icn, tokens.access_token, tokens.expires_at, jwt_id,
+                datetime.now(timezone.utc) + SESSION_LIFETIME, tokens.refresh_token, tokens.scope,
+                json.dumps(device_info) if device_info is not None else None, ip,
+                *(profile.get(name) for name in ("veteran_status", "email", "first_name", "last_name")),
+            )
+        except asyncpg.PostgresError as error:
+            if error.sqlstate != "VA001":
+                raise
+            # The refusal took the sign-in's audit row with it, so it is logged by itself.
+            user_id = uuid.UUID(error.detail.removeprefix("user_id "))
+            await self._pool.execute("SELECT vetassist_log_event('login_refused', $1, NULL, $2)", user_id, ip)
+            raise AccountInactive(str(user_id)) from None
+        return SignedIn(row["user_id"], row["session_id"], jwt_id)
+
+    async def is_signed_in(self, jwt_id: str) -> bool:
+        """Whether the session of a JWT is neither expired nor revoked. To be asked at each request."""
+        return await self._pool.fetchval("SELECT vetassist_session_active($1)", jwt_id)
+
+    async def sign_out(self, jwt_id: str, user_id: uuid.UUID) -> bool:
+        """Whether there was a session to end."""
+        return await self._pool.fetchval("SELECT vetassist_revoke_session($1, $2)", jwt_id, user_id)
+
+    async def access_token(self, user_id: uuid.UUID) -> str | None:
+        """The token in the clear, for a call to VA.gov: not to be kept or logged."""
+        return await self._pool.fetchval("SELECT vetassist_access_token($1)", user_id)
+
+    async def refresh_due(self, refresh: Callable[[str], Awaitable[Tokens]]) -> int:
+        """Has VA.gov renew the tokens that expire within five minutes, and says how many it was.
+
+        Any number of these may run at once: a user whose tokens one of them has taken is left out by the others
+        until its transaction ends.
+        """
+        renewed: set[uuid.UUID] = set()
+        async with self._pool.acquire() as db:
+            while True:
+                # One user a transaction: a failure must not take back what VA.gov has renewed for others.
+                async with db.transaction():
+                    due = await db.fetchval("SELECT user_id FROM vetassist_tokens_expiring('5 minutes', 1)")
+                    # Twice the same: VA.gov gives tokens that expire at once.
+                    if due is None or due in renewed:
+                        return len(renewed)
+                    tokens = await refresh(await db.fetchval("SELECT vetassist_refresh_token($1)", due))
+                    await db.execute(
+                        "SELECT vetassist_store_tokens($1, $2, $3, refresh_token => $4, scope => $5)",
+                        due, tokens.access_token, tokens.expires_at, tokens.refresh_token, tokens.scope,
+                    )
+                renewed.add(due)

@@ -1,0 +1,175 @@
+//! A sign-in service that seals tokens by itself, with the rows of vetassist-core on tokio-postgres.
+//!
+//! It works where only the tables of `cargo xtask sql` are, and where the extension is: the bytes are the
+//! same. `DATABASE_URL` names the database, `VETASSIST_KEYS` the key file.
+//!
+//! ```text
+//! example-rust-tokio-postgres check                          compares the tables with what they must be
+//! example-rust-tokio-postgres sign-in ICN ADDRESS <response  stores what VA.gov answered, prints the user's id
+//! example-rust-tokio-postgres access-token USER_ID           prints the user's access token
+//! ```
+
+use std::{env, error::Error, fs, io, process::ExitCode};
+
+use serde::Deserialize;
+use serde_json::json;
+use time::{Duration, OffsetDateTime};
+use tokio_postgres::{Client, NoTls};
+use uuid::Uuid;
+use vetassist_core::{
+    schema::{compare, CatalogRow, Guards, CATALOG_QUERY},
+    IpHash, KeyRing, Sealed, Session, Timestamp, User, VaToken,
+};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// What VA.gov's token endpoint answers.
+#[derive(Deserialize)]
+struct Response {
+    access_token: String,
+    refresh_token: Option<String>,
+    scope: Option<String>,
+    /// Seconds.
+    expires_in: i64,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<()> {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let (mut db, connection) = tokio_postgres::connect(&env::var("DATABASE_URL")?, NoTls).await?;
+    // It ends when the client is dropped; until then it fails what the client waits for.
+    tokio::spawn(connection);
+    match &*arguments.iter().map(String::as_str).collect::<Vec<_>>() {
+        ["check"] => check(&mut db).await,
+        ["sign-in", icn, address] => {
+            let response = serde_json::from_reader(io::stdin())?;
+            println!("{}", sign_in(&mut db, &ring()?, icn, address, &response).await?);
+            Ok(())
+        }
+        ["access-token", user_id] => {
+            println!("{}", access_token(&db, &ring()?, user_id.parse()?).await?);
+            Ok(())
+        }
+        _ => Err("check, sign-in ICN ADDRESS, or access-token USER_ID".into()),
+    }
+}
+
+fn ring() -> Result<KeyRing> {
+    Ok(KeyRing::parse(&fs::read(env::var("VETASSIST_KEYS")?)?)?)
+}
+
+/// What a service does when it starts: better no service than one on other tables than it was made for.
+async fn check(db: &mut Client) -> Result<()> {
+    let schema: String = db.query_one("SELECT current_schema()::text", &[]).await?.get(0);
+    let transaction = db.transaction().await?;
+    transaction.batch_execute("SET LOCAL search_path = pg_catalog").await?;
+    let rows = transaction.query(CATALOG_QUERY, &[&schema]).await?;
+    let row = |row: &tokio_postgres::Row| CatalogRow {
+        object: row.get(0),
+        attribute: row.get(1),
+        value: row.get(2),
+    };
+    let rows: Vec<CatalogRow> = rows.iter().map(row).collect();
+    let differences: Vec<String> = compare(&rows, Guards::Required)
+        .iter()
+        .map(|d| format!("{}: {}", d.object, d.problem))
+        .collect();
+    if differences.is_empty() {
+        Ok(())
+    } else {
+        Err(differences.join("\n").into())
+    }
+}
+
+/// User, tokens, session and audit row in one transaction.
+async fn sign_in(
+    db: &mut Client,
+    ring: &KeyRing,
+    icn: &str,
+    address: &str,
+    response: &Response,
+) -> Result<Uuid> {
+    let transaction = db.transaction().await?;
+    let user: User = transaction
+        .query_one(
+            "INSERT INTO vetassist_users AS u (va_icn, last_login_at) VALUES ($1, now())
+             ON CONFLICT (va_icn) DO UPDATE SET last_login_at = now() RETURNING u",
+            &[&icn],
+        )
+        .await?
+        .get(0);
+    if user.is_active != Some(true) {
+        return Err("the account is not active".into());
+    }
+    let now = OffsetDateTime::now_utc();
+
+    let mut keys = ring.user(user.id);
+    let access = Sealed::try_from(keys.seal_token(&response.access_token)?)?;
+    let refresh = match &response.refresh_token {
+        Some(token) => Some(Sealed::try_from(keys.seal_token(token)?)?),
+        None => None,
+    };
+    let expires_at = Timestamp::try_from(now + Duration::seconds(response.expires_in))?;
+    transaction
+        .execute(
+            "INSERT INTO vetassist_va_tokens AS t
+                 (user_id, access_token_encrypted, refresh_token_encrypted, scope, expires_at)
+             VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (user_id) DO UPDATE SET
+                 access_token_encrypted = excluded.access_token_encrypted,
+                 refresh_token_encrypted = coalesce(excluded.refresh_token_encrypted, t.refresh_token_encrypted),
+                 scope = excluded.scope, expires_at = excluded.expires_at, refreshed_at = now()",
+            &[&user.id, &access, &refresh, &response.scope, &expires_at],
+        )
+        .await?;
+
+    let session = Session {
+        id: Uuid::new_v4(),
+        user_id: user.id,
+        jwt_id: Uuid::new_v4().to_string(),
+        device_info: None,
+        created_at: Some(now.try_into()?),
+        expires_at: (now + Duration::hours(8)).try_into()?,
+        revoked_at: None,
+    };
+    transaction
+        .execute("INSERT INTO vetassist_sessions SELECT ($1::vetassist_sessions).*", &[&session])
+        .await?;
+
+    // Keyed: whoever reads the table could try all plain hashes of IPv4 in minutes.
+    let hash = ring.upgrade_ip_hash(&IpHash::of_text(address)?);
+    transaction
+        .execute(
+            "INSERT INTO vetassist_keyed_ip_hashes VALUES ($1) ON CONFLICT DO NOTHING",
+            &[&hash],
+        )
+        .await?;
+    let event = vetassist_core::Json::from(json!({ "session_id": session.id.to_string() }));
+    transaction
+        .execute(
+            "INSERT INTO vetassist_auth_audit (user_id, event_type, event_data, ip_hash) VALUES ($1, 'login', $2, $3)",
+            &[&user.id, &event, &hash],
+        )
+        .await?;
+    transaction.commit().await?;
+    Ok(user.id)
+}
+
+async fn access_token(db: &Client, ring: &KeyRing, user_id: Uuid) -> Result<String> {
+    let row: VaToken = db
+        .query_opt("SELECT t FROM vetassist_va_tokens AS t WHERE user_id = $1", &[&user_id])
+        .await?
+        .ok_or("there is no such user")?
+        .get(0);
+    Ok(ring.user(row.user_id).open_token(&row.access_token_encrypted)?)
+}

@@ -1,0 +1,98 @@
+"""Runs the example of examples/python-asyncpg as a backend would.
+
+Argument: the folder of the server's socket.
+"""
+
+import asyncio
+import pathlib
+import sys
+from datetime import datetime, timedelta, timezone
+
+import asyncpg
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "examples/python-asyncpg"))
+
+from service import AccountInactive, Service, Tokens  # noqa: E402
+
+RESPONSE = {"access_token": "an access t\u00f6k\u00e9n", "refresh_token": "a refresh token", "scope": "openid",
+            "expires_in": 60}
+
+
+async def signs_in_and_out(service, admin):
+    signed_in = await service.sign_in(
+        "1012667145V762142", Tokens.from_response(RESPONSE), "203.0.113.7", {"os": "iOS", "ip": "203.0.113.7"},
+        email="tamara.ellis@example.com", first_name="Tamara")
+    assert await service.access_token(signed_in.user_id) == RESPONSE["access_token"]
+    user = await admin.fetchrow("SELECT * FROM vetassist_users WHERE id = $1", signed_in.user_id)
+    assert (user["email"], user["first_name"], user["last_name"]) == ("tamara.ellis@example.com", "Tamara", None)
+    stored = await admin.fetchval("SELECT t::text || s::text || a::text FROM vetassist_va_tokens t, vetassist_sessions s,"
+                                  " vetassist_auth_audit a")
+    assert "203.0.113.7" not in stored and RESPONSE["access_token"].encode().hex() not in stored
+    session = await admin.fetchrow("SELECT * FROM vetassist_sessions WHERE id = $1", signed_in.session_id)
+    assert session["jwt_id"] == signed_in.jwt_id
+    assert await service.is_signed_in(signed_in.jwt_id)
+    assert await service.sign_out(signed_in.jwt_id, signed_in.user_id)
+    assert not await service.is_signed_in(signed_in.jwt_id)
+    assert not await service.sign_out(signed_in.jwt_id, signed_in.user_id)
+    return signed_in.user_id
+
+
+async def refreshes(service, admin, user_id):
+    asked = []
+
+    async def va(refresh_token):
+        asked.append(refresh_token)
+        return Tokens("renewed", datetime.now(timezone.utc) + timedelta(hours=1))
+
+    # Two workers, one user: VA.gov is asked once, with what it gave, which stays where it gives no other.
+    assert sorted(await asyncio.gather(service.refresh_due(va), service.refresh_due(va))) == [0, 1]
+    assert asked == [RESPONSE["refresh_token"]]
+    assert await service.access_token(user_id) == "renewed"
+    assert await service.refresh_due(va) == 0
+
+    async def short(refresh_token):
+        return Tokens("short", datetime.now(timezone.utc) + timedelta(minutes=1))
+
+    await admin.execute("UPDATE vetassist_va_tokens SET expires_at = now()")
+    assert await service.refresh_due(short) == 1
+
+
+async def refuses_an_inactive_account(service, admin, user_id):
+    await admin.execute("UPDATE vetassist_users SET is_active = false WHERE id = $1", user_id)
+    sessions = await admin.fetchval("SELECT count(*) FROM vetassist_sessions")
+    try:
+        await service.sign_in("1012667145V762142", Tokens.from_response(RESPONSE), "203.0.113.7")
+    except AccountInactive as refused:
+        assert str(refused) == str(user_id)
+    else:
+        raise AssertionError("an inactive account signed in")
+    assert await admin.fetchval("SELECT count(*) FROM vetassist_sessions") == sessions
+    event = await admin.fetchrow("SELECT * FROM vetassist_auth_audit ORDER BY id DESC LIMIT 1")
+    assert (event["event_type"], event["user_id"]) == ("login_refused", user_id)
+    assert event["ip_hash"] == await admin.fetchval("SELECT vetassist_hash_ip('203.0.113.7')")
+
+
+async def needs_no_table(pool):
+    for table in ("vetassist_users", "vetassist_va_tokens", "vetassist_sessions", "vetassist_auth_audit"):
+        try:
+            await pool.fetch(f"SELECT * FROM {table}")
+        except asyncpg.InsufficientPrivilegeError:
+            continue
+        raise AssertionError(f"the backend reads {table}")
+
+
+async def main(socket: str) -> None:
+    admin = await asyncpg.connect(host=socket, user="postgres", database="postgres")
+    await admin.execute("CREATE ROLE backend LOGIN; SELECT vetassist_grant('backend', 'app')")
+    async with asyncpg.create_pool(host=socket, user="backend", database="postgres", min_size=2, max_size=4) as pool:
+        service = Service(pool)
+        user_id = await signs_in_and_out(service, admin)
+        await refreshes(service, admin, user_id)
+        await refuses_an_inactive_account(service, admin, user_id)
+        await needs_no_table(pool)
+    await admin.close()
+    print("the service works")
+
+
+# A worker that never ends is a failure, too.
+asyncio.run(asyncio.wait_for(main(*sys.argv[1:]), 60))

@@ -1,0 +1,265 @@
+//! The tables without the extension, as `cargo xtask sql` writes them, and the extension on top of them.
+
+use std::{fs, sync::OnceLock};
+
+use postgres::Client;
+use uuid::Uuid;
+use vetassist_core::{schema::Guards, IpHash, KeyRing, Sealed};
+use vetassist_server_tests::{
+    column_of, database, differences, empty_database, hex_key, inventory, sqlstate,
+};
+
+/// What `cargo xtask sql` writes; written once, because tests run side by side.
+fn script() -> &'static str {
+    static SCRIPT: OnceLock<String> = OnceLock::new();
+    SCRIPT.get_or_init(|| fs::read_to_string(xtask::plain_sql::write().unwrap()).unwrap())
+}
+
+fn plain_database() -> Client {
+    let mut db = empty_database();
+    db.batch_execute(script()).unwrap();
+    db
+}
+
+/// Everything named vetassist that the catalogs know, down to its identity.
+fn catalog(db: &mut Client) -> Vec<String> {
+    column_of(
+        db,
+        "SELECT concat_ws(' ', 'class', oid, relname, relkind, relowner, relacl, relhastriggers, obj_description(oid, 'pg_class'))
+         FROM pg_class WHERE relname LIKE '%vetassist%' AND relkind <> 't'
+         UNION ALL
+         SELECT concat_ws(' ', 'column', attrelid, attnum, attname, format_type(atttypid, atttypmod), attnotnull, attacl,
+                          col_description(attrelid, attnum), pg_get_expr(d.adbin, d.adrelid))
+         FROM pg_attribute LEFT JOIN pg_attrdef d ON adrelid = attrelid AND adnum = attnum
+         WHERE attrelid IN (SELECT oid FROM pg_class WHERE relname LIKE '%vetassist%' AND relkind = 'r') AND attnum > 0
+         UNION ALL
+         SELECT concat_ws(' ', 'constraint', oid, conname, pg_get_constraintdef(oid))
+         FROM pg_constraint WHERE conrelid IN (SELECT oid FROM pg_class WHERE relname LIKE 'vetassist%')
+         UNION ALL
+         SELECT concat_ws(' ', 'trigger', oid, pg_get_triggerdef(oid), tgenabled) FROM pg_trigger WHERE NOT tgisinternal
+         UNION ALL
+         SELECT concat_ws(' ', 'function', oid, proname, prolang, proowner, proacl, prosrc, proconfig)
+         FROM pg_proc WHERE proname LIKE 'vetassist%'
+         ORDER BY 1",
+    )
+}
+
+#[test]
+fn the_plain_tables_match() {
+    let mut db = plain_database();
+    assert_eq!(differences(&mut db, "public", Guards::Required), []);
+    // The table that the description leaves out, because nobody else has it.
+    let keyed = "SELECT concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull, obj_description(attrelid, 'pg_class'), i.indisprimary)
+                 FROM pg_attribute LEFT JOIN pg_index i ON indrelid = attrelid
+                 WHERE attrelid = 'vetassist_keyed_ip_hashes'::regclass AND attnum > 0";
+    assert_eq!(column_of(&mut db, keyed), column_of(&mut database(), keyed));
+    // Nothing else was made.
+    let made = column_of(
+        &mut db,
+        "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind NOT IN ('i', 't')
+         UNION ALL SELECT proname::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace ORDER BY 1",
+    );
+    assert_eq!(
+        made,
+        [
+            "vetassist_audit_guard",
+            "vetassist_auth_audit",
+            "vetassist_auth_audit_id_seq",
+            "vetassist_keyed_ip_hashes",
+            "vetassist_sessions",
+            "vetassist_users",
+            "vetassist_va_tokens",
+        ]
+    );
+}
+
+#[test]
+fn a_second_run_changes_nothing() {
+    let mut db = plain_database();
+    db.batch_execute(
+        "INSERT INTO vetassist_users (va_icn) VALUES ('ICN1');
+         INSERT INTO vetassist_auth_audit (event_type) VALUES ('x');
+         CREATE ROLE plain_backend; GRANT SELECT, INSERT ON vetassist_auth_audit TO plain_backend;",
+    )
+    .unwrap();
+    let before = catalog(&mut db);
+    assert!(before.len() > 40, "{before:?}");
+    db.batch_execute(script()).unwrap();
+    assert_eq!(catalog(&mut db), before);
+    let rows = "SELECT u.va_icn || a.event_type FROM vetassist_users u, vetassist_auth_audit a";
+    assert_eq!(column_of(&mut db, rows), ["ICN1x"]);
+}
+
+#[test]
+fn the_plain_guard_lets_nobody_pass() {
+    let mut db = plain_database();
+    for rows in [0, 1] {
+        for change in [
+            "UPDATE vetassist_auth_audit SET event_type = 'y'",
+            "DELETE FROM vetassist_auth_audit WHERE false",
+            "TRUNCATE vetassist_auth_audit",
+            "DELETE FROM vetassist_auth_audit",
+        ] {
+            let error = db.batch_execute(change).unwrap_err();
+            assert_eq!(sqlstate(&error), "42501", "{change}, {rows} rows");
+            let error = error.as_db_error().unwrap();
+            assert_eq!(error.message(), "the audit trail is append-only");
+            assert!(error.hint().unwrap().contains("vetassist_purge_audit"));
+        }
+        db.batch_execute("INSERT INTO vetassist_auth_audit (event_type) VALUES ('x')").unwrap();
+    }
+}
+
+#[test]
+fn only_the_owner_has_privileges_whatever_is_granted_by_default() {
+    let mut db = empty_database();
+    db.batch_execute(
+        "ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO PUBLIC;
+         ALTER DEFAULT PRIVILEGES GRANT ALL ON SEQUENCES TO PUBLIC;
+         CREATE ROLE plain_nobody;",
+    )
+    .unwrap();
+    db.batch_execute(script()).unwrap();
+    let held = column_of(
+        &mut db,
+        "SELECT concat_ws(' ', c.relname, a.privilege_type)
+         FROM pg_class c, aclexplode(coalesce(relacl, acldefault(CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::\"char\", relowner))) a
+         WHERE c.relname LIKE 'vetassist%' AND c.relkind IN ('r', 'S') AND a.grantee <> c.relowner
+         UNION ALL SELECT proname::text FROM pg_proc
+         WHERE proname LIKE 'vetassist%' AND has_function_privilege('plain_nobody', oid, 'EXECUTE')",
+    );
+    assert_eq!(held, [""; 0]);
+    // The guard guards those who may not call it.
+    db.batch_execute(
+        "CREATE ROLE plain_deleter; GRANT USAGE ON SCHEMA public TO plain_deleter;
+         GRANT SELECT, DELETE ON vetassist_auth_audit TO plain_deleter; SET ROLE plain_deleter",
+    )
+    .unwrap();
+    let error = db.batch_execute("DELETE FROM vetassist_auth_audit").unwrap_err();
+    assert_eq!(error.as_db_error().unwrap().message(), "the audit trail is append-only");
+}
+
+/// What a backend of Rust without the extension stores: sealed by the core, hashes of both kinds.
+fn store_by_core(db: &mut Client, user_id: Uuid) -> (IpHash, IpHash) {
+    let ring = KeyRing::parse(hex_key(0x22).as_bytes()).unwrap();
+    let mut user = ring.user(user_id);
+    let seal = |token: &str, user: &mut vetassist_core::UserRing| -> Sealed {
+        user.seal_token(token).unwrap().try_into().unwrap()
+    };
+    let (access, refresh) = (seal("access t\u{f6}k\u{e9}n", &mut user), seal("refresh", &mut user));
+    let plain = IpHash::of_text("203.0.113.7").unwrap();
+    let keyed = ring.upgrade_ip_hash(&IpHash::of_text("2001:db8::1").unwrap());
+    db.execute("INSERT INTO vetassist_users (id, va_icn) VALUES ($1, $1::uuid::text)", &[&user_id])
+        .unwrap();
+    db.execute(
+        "INSERT INTO vetassist_va_tokens (user_id, access_token_encrypted, refresh_token_encrypted, expires_at)
+         VALUES ($1, $2, $3, now())",
+        &[&user_id, &access, &refresh],
+    )
+    .unwrap();
+    for hash in [&plain, &keyed] {
+        db.execute(
+            "INSERT INTO vetassist_auth_audit (user_id, event_type, ip_hash) VALUES ($1, 'login', $2)",
+            &[&user_id, hash],
+        )
+        .unwrap();
+    }
+    db.execute("INSERT INTO vetassist_keyed_ip_hashes VALUES ($1)", &[&keyed]).unwrap();
+    (plain, keyed)
+}
+
+#[test]
+fn the_extension_adopts_the_plain_tables_and_opens_what_the_core_sealed() {
+    let mut db = plain_database();
+    let user_id = Uuid::from_u128(0x1bb0_44aa_ded1_40c7_8a88_433e_7490_3f95);
+    let (plain, keyed) = store_by_core(&mut db, user_id);
+    let kept = "SELECT t::text FROM vetassist_va_tokens t UNION ALL SELECT a::text FROM vetassist_auth_audit a ORDER BY 1";
+    let before = column_of(&mut db, kept);
+    db.batch_execute("CREATE EXTENSION vetassist").unwrap();
+    assert_eq!(column_of(&mut db, kept), before);
+    let opened = db
+        .query_one("SELECT vetassist_access_token($1), vetassist_refresh_token($1)", &[&user_id])
+        .unwrap();
+    assert_eq!((opened.get(0), opened.get(1)), ("access t\u{f6}k\u{e9}n", "refresh"));
+    assert!(db.query("SELECT * FROM vetassist_check_schema()", &[]).unwrap().is_empty());
+    // To the last object what a fresh installation has: the guard is the library's.
+    assert_eq!(inventory(&mut db), inventory(&mut database()));
+    let guard = "SELECT l.lanname::text FROM pg_trigger g JOIN pg_proc p ON p.oid = g.tgfoid JOIN pg_language l ON l.oid = prolang
+                 WHERE tgname = 'vetassist_auth_audit_append_only'";
+    assert_eq!(column_of(&mut db, guard), ["c"]);
+    // Keyed hashes are known to be, plain ones become keyed, and the trail can be shortened.
+    db.batch_execute("SET vetassist.ip_hash = keyed").unwrap();
+    db.batch_execute("CALL vetassist_upgrade_ip_hashes()").unwrap();
+    let ring = KeyRing::parse(hex_key(0x22).as_bytes()).unwrap();
+    let hashes = column_of(&mut db, "SELECT ip_hash FROM vetassist_auth_audit ORDER BY id");
+    assert_eq!(hashes, [ring.upgrade_ip_hash(&plain).as_str(), keyed.as_str()]);
+    let error = db.batch_execute("DELETE FROM vetassist_auth_audit").unwrap_err();
+    assert_eq!(sqlstate(&error), "42501");
+    let purged: i32 =
+        db.query_one("SELECT vetassist_purge_audit('1 microsecond')", &[]).unwrap().get(0);
+    assert_eq!(purged, 2);
+    // A migration that runs the file again.
+    let before = catalog(&mut db);
+    db.batch_execute(script()).unwrap();
+    assert_eq!(catalog(&mut db), before);
+}
+
+#[test]
+fn tables_of_another_owner_are_refused_and_stay_guarded() {
+    let mut db = empty_database();
+    db.batch_execute(
+        "CREATE ROLE plain_owner; GRANT CREATE ON SCHEMA public TO plain_owner; SET ROLE plain_owner",
+    )
+    .unwrap();
+    db.batch_execute(script()).unwrap();
+    db.batch_execute("RESET ROLE").unwrap();
+    assert_eq!(differences(&mut db, "public", Guards::Required), []);
+    let before = catalog(&mut db);
+    let error = db.batch_execute("CREATE EXTENSION vetassist").unwrap_err();
+    assert_eq!(sqlstate(&error), "55000", "{error:?}");
+    let detail = error.as_db_error().unwrap().detail().unwrap();
+    assert!(detail.contains("vetassist_users: owner, expected postgres, found plain_owner"));
+    assert_eq!(catalog(&mut db), before);
+}
+
+#[test]
+fn the_plain_tables_go_where_the_search_path_says() {
+    let mut db = empty_database();
+    db.batch_execute("CREATE SCHEMA \"Vet Data\"; SET search_path = \"Vet Data\"").unwrap();
+    db.batch_execute(script()).unwrap();
+    assert_eq!(differences(&mut db, "Vet Data", Guards::Required), []);
+    db.batch_execute("CREATE EXTENSION vetassist SCHEMA \"Vet Data\"").unwrap();
+    assert!(db.query("SELECT * FROM vetassist_check_schema()", &[]).unwrap().is_empty());
+    // Beside it, tables of another schema are no business of the extension's.
+    db.batch_execute("SET search_path = public").unwrap();
+    db.batch_execute(script()).unwrap();
+    assert_eq!(differences(&mut db, "public", Guards::Required), []);
+}
+
+/// A name that needs quotes is not mistaken for the one that it is without them.
+#[test]
+fn the_owner_counts_in_a_schema_whose_name_needs_quotes() {
+    let mut db = empty_database();
+    db.batch_execute(
+        "CREATE SCHEMA \"Upper\"; CREATE SCHEMA upper; SET search_path = \"Upper\"; CREATE ROLE \"Plain-Owner\" SUPERUSER",
+    )
+    .unwrap();
+    db.batch_execute(script()).unwrap();
+    db.batch_execute("SET ROLE \"Plain-Owner\"").unwrap();
+    let error = db.batch_execute("CREATE EXTENSION vetassist SCHEMA \"Upper\"").unwrap_err();
+    assert_eq!(sqlstate(&error), "55000", "{error:?}");
+    let detail = error.as_db_error().unwrap().detail().unwrap();
+    assert!(detail.contains("vetassist_users: owner, expected Plain-Owner, found postgres"));
+    db.batch_execute("RESET ROLE; CREATE EXTENSION vetassist SCHEMA \"Upper\"").unwrap();
+}
+
+#[test]
+fn tables_that_differ_stay_and_the_check_names_them() {
+    let mut db = empty_database();
+    db.batch_execute(&script().replace("email             varchar(255)", "email             text"))
+        .unwrap();
+    db.batch_execute(script()).unwrap();
+    let found = differences(&mut db, "public", Guards::Required);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].object, "vetassist_users.email");
+}
