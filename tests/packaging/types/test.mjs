@@ -1,0 +1,145 @@
+// The declarations: under both ways to resolve modules, for import and require, with uses that must and
+// misuses that must not compile; and against what the package really exports.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import * as api from 'vetassist';
+import * as slim from 'vetassist/slim';
+
+const here = new URL('.', import.meta.url);
+const build = new URL('.build/', here);
+const file = (name) => fileURLToPath(new URL(name, build));
+const packaged = (name) => new URL(`../node_modules/vetassist/${name}`, here);
+const tsc = fileURLToPath(new URL('../node_modules/typescript/bin/tsc', here));
+
+let cases = 0;
+
+/** Compiles files of the build folder, and returns what the compiler says. */
+function compile(resolution, files, options = {}) {
+  const config = {
+    compilerOptions: {
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noUncheckedIndexedAccess: true,
+      // Declaration files are checked as well.
+      skipLibCheck: false,
+      noEmit: true,
+      target: 'esnext',
+      lib: ['esnext', 'dom'],
+      types: [],
+      module: resolution === 'bundler' ? 'preserve' : resolution,
+      moduleResolution: resolution,
+      ...options,
+    },
+    files,
+  };
+  writeFileSync(file('tsconfig.json'), JSON.stringify(config));
+  const { status, stdout, error } = spawnSync(process.execPath, [tsc, '--pretty', 'false', '-p', file('.')], {
+    encoding: 'utf8',
+  });
+  assert.equal(error, undefined);
+  return { status, stdout };
+}
+
+function compiles(...given) {
+  const { status, stdout } = compile(...given);
+  assert.equal(status, 0, stdout);
+  cases += 1;
+}
+
+/** A TypeScript file that holds if the declarations have these exports, methods and codes, and no other. */
+function exactly(specifier, actual) {
+  const lines = [`import * as declared from '${specifier}';`, 'type Is<T extends true> = T;'];
+  const only = (names, type) => {
+    assert(names.length > 0);
+    const record = names.map((name) => `${name}: true`).join(', ');
+    lines.push(`({ ${record} }) satisfies Record<${type}, true>;`);
+    cases += names.length;
+  };
+  // How many arguments there are at most.
+  const arity = (type, { length }) => {
+    lines.push(`export type A${lines.length} = Is<Required<${type}>['length'] extends ${length} ? true : false>;`);
+    cases += 1;
+  };
+  only(Object.keys(actual), 'keyof typeof declared');
+  for (const [name, value] of Object.entries(actual)) {
+    const declared = `typeof declared.${name}`;
+    if (!/^class\b/.test(String(value))) {
+      arity(`Parameters<${declared}>`, value);
+      continue;
+    }
+    arity(`ConstructorParameters<${declared}>`, value);
+    if (value.prototype instanceof Error) continue;
+    const methods = Object.getOwnPropertyNames(value.prototype).filter((method) => method !== 'constructor');
+    only([...methods, '[Symbol.dispose]'], `keyof declared.${name}`);
+    for (const method of methods) {
+      arity(`Parameters<declared.${name}['${method}']>`, value.prototype[method]);
+    }
+    for (const method of Object.getOwnPropertyNames(value)) {
+      if (typeof value[method] !== 'function') continue;
+      arity(`Parameters<${declared}['${method}']>`, value[method]);
+    }
+  }
+  const codes = readFileSync(packaged('dist/core.js'), 'utf8').match(/\bERR_[A-Z\d_]+/g);
+  only([...new Set(codes)], 'declared.ErrorCode');
+  return `${lines.join('\n')}\n`;
+}
+
+rmSync(build, { recursive: true, force: true });
+mkdirSync(build);
+try {
+  writeFileSync(file('package.json'), '{ "type": "module" }');
+  for (const name of ['use.ts', 'use.cts']) copyFileSync(new URL(name, here), file(name));
+  writeFileSync(file('index.ts'), exactly('vetassist', api));
+  writeFileSync(file('slim.ts'), exactly('vetassist/slim', slim));
+  // What the compiler infers of the implementation fits what is declared. A copy, because it does not look
+  // into packages; and without the methods of that name, which are defined where the compiler does not see
+  // them. The conformance tests call them.
+  copyFileSync(packaged('dist/core.js'), file('core.js'));
+  mkdirSync(new URL('declared/', build));
+  for (const name of ['index', 'rows', 'slim']) {
+    const declarations = readFileSync(packaged(`dist/${name}.d.ts`), 'utf8');
+    writeFileSync(file(`declared/${name}.d.ts`), declarations.replaceAll('[Symbol.dispose](): void;', ''));
+  }
+  writeFileSync(
+    file('implementation.ts'),
+    `import type * as declared from './declared/slim.js';
+import * as actual from './core.js';
+// The name of an error is a string as far as the compiler sees.
+const { provide, VetassistError, ...exported } = actual;
+export const fits: Omit<typeof declared, 'VetassistError'> = exported;
+export const error: Error & { code: string } = new VetassistError('ERR_FREED', 'message', {});
+`,
+  );
+
+  const files = ['use.ts', 'index.ts', 'slim.ts'];
+  compiles('nodenext', [...files, 'use.cts']);
+  compiles('bundler', files);
+  compiles('bundler', files, { customConditions: ['workerd'] });
+  compiles('bundler', files, { customConditions: ['browser'] });
+  compiles('nodenext', ['implementation.ts'], { allowJs: true, skipLibCheck: true });
+
+  // The checks themselves can fail.
+  const broken = {
+    'one.ts': exactly('vetassist', { ...api, extra: () => {} }),
+    'two.ts': exactly('vetassist', { ...api, hashIp: (address, more) => [address, more] }),
+    'three.ts': exactly('vetassist', (({ hashIp, ...rest }) => rest)(api)),
+    'four.ts': "import { hashIp } from 'vetassist';\nexport const hash: number = hashIp('::1');\n",
+  };
+  for (const [name, content] of Object.entries(broken)) {
+    writeFileSync(file(name), content);
+    for (const resolution of ['nodenext', 'bundler']) {
+      assert.notEqual(compile(resolution, [name]).status, 0, `${name} compiles: ${content}`);
+      cases += 1;
+    }
+  }
+  // A bundler of TypeScript's kind finds the module's declarations too.
+  writeFileSync(file('wasm.ts'), "import module from 'vetassist/vetassist.wasm';\nexport const compiled: WebAssembly.Module = module;\n");
+  compiles('bundler', ['wasm.ts']);
+  assert.equal(typeof createRequire(import.meta.url).resolve('vetassist/vetassist.wasm'), 'string');
+} finally {
+  rmSync(build, { recursive: true, force: true });
+}
+console.log(`types: ${cases} cases agree`);
