@@ -1,0 +1,120 @@
+// The package's README: every example runs where it says, and its tables name what there is.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import * as api from 'vetassist';
+import { inBrowser } from '../browser/drive.mjs';
+import { masterKey } from '../random.mjs';
+import { worker } from '../workerd/miniflare.mjs';
+
+const packaged = (name) => new URL(`../node_modules/vetassist/${name}`, import.meta.url);
+const readme = readFileSync(packaged('README.md'), 'utf8');
+const folder = new URL('.build/', import.meta.url);
+const bin = (name) => fileURLToPath(new URL(`../node_modules/.bin/${name}`, import.meta.url));
+const VETASSIST_MASTER_KEY = masterKey();
+
+let cases = 0;
+
+/** Turns `value; // => expected` and `call; // throws CODE` into checks. */
+function checked(code) {
+  let checks = 0;
+  const lines = code.split('\n').map((line) => {
+    const [, value, expected] = /^(\S.*); \/\/ => (.*)$/.exec(line) ?? [];
+    const [, call, thrown] = /^(\S.*); \/\/ throws (\w+)$/.exec(line) ?? [];
+    if (value !== undefined) {
+      checks += 1;
+      return `same(${value}, ${expected});`;
+    }
+    if (call !== undefined) {
+      checks += 1;
+      return `same((() => { try { ${call} } catch (error) { return error.code } })(), '${thrown}');`;
+    }
+    return line;
+  });
+  assert(checks > 0, `nothing is checked in\n${code}`);
+  const same = `let seen = 0;
+const same = (found, expected) => {
+  if (!Object.is(found, expected)) throw new Error(\`\${found} where \${expected} was expected\`);
+  seen += 1;
+};`;
+  return { code: `${same}\n${lines.join('\n')}\n`, checks };
+}
+
+const RUN = {
+  node: (file) => execFileSync(process.execPath, [file], given),
+  cjs: (file) => execFileSync(process.execPath, [file], given),
+  deno: (file) =>
+    execFileSync(bin('deno'), ['run', '--no-prompt', '--cached-only', '--allow-env=VETASSIST_MASTER_KEY', file], given),
+  bun: (file) => execFileSync(bin('bun'), ['run', file], given),
+};
+const given = { encoding: 'utf8', env: { ...process.env, VETASSIST_MASTER_KEY } };
+
+async function runs(info, code, number) {
+  const [language, runtime = 'node'] = info.split(' ');
+  if (language === 'sh') return;
+  assert.equal(language, 'js', info);
+  const file = (extension) => fileURLToPath(new URL(`${number}.${extension}`, folder));
+  if (runtime === 'workerd') {
+    writeFileSync(file('mjs'), code);
+    const flare = await worker(new URL(`${number}.mjs`, folder), { bindings: { VETASSIST_MASTER_KEY } });
+    try {
+      const response = await flare.dispatchFetch('http://localhost/', { headers: { 'CF-Connecting-IP': '192.0.2.1' } });
+      assert.equal(await response.text(), api.hashIpKeyed('192.0.2.1', VETASSIST_MASTER_KEY));
+    } finally {
+      await flare.dispose();
+    }
+    cases += 1;
+    return;
+  }
+  const { code: program, checks } = checked(code);
+  if (runtime === 'browser') {
+    const sends = "fetch('/said', { method: 'POST', body: JSON.stringify({ seen }) });";
+    writeFileSync(file('mjs'), program + sends);
+    await build({ entryPoints: [file('mjs')], outfile: file('js'), bundle: true, format: 'esm', logLevel: 'error' });
+    writeFileSync(file('html'), `<!doctype html><meta charset="utf-8"><script type="module" src="${number}.js"></script>`);
+    const { reports } = await inBrowser('chromium', fileURLToPath(folder), [`/${number}.html`]);
+    assert.deepEqual(reports, [{ seen: checks }]);
+  } else {
+    const name = file(runtime === 'cjs' ? 'cjs' : 'mjs');
+    writeFileSync(name, `${program}console.log(seen);`);
+    assert.equal(Number(RUN[runtime](name)), checks, info);
+  }
+  cases += checks;
+}
+
+/** The first column of the table below a heading, as the code that is in it. */
+function firstColumn(heading) {
+  const section = readme.split(/^## /m).find((part) => part.startsWith(`${heading}\n`));
+  const rows = section.split('\n').filter((line) => line.startsWith('| `'));
+  return rows.flatMap((row) => [...row.split('|')[1].matchAll(/`([^`]+)`/g)].map(([, code]) => code));
+}
+
+rmSync(folder, { recursive: true, force: true });
+mkdirSync(folder);
+try {
+  const blocks = [...readme.matchAll(/^```(.+)\n([^]*?)^```$/gm)];
+  const runtimes = new Set(blocks.map(([, info]) => info));
+  for (const runtime of ['node', 'cjs', 'deno', 'bun', 'workerd', 'browser']) {
+    assert(runtimes.has(`js ${runtime}`), `no example for ${runtime}`);
+  }
+  for (const [number, [, info, code]] of blocks.entries()) await runs(info, code, number);
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+const codes = readFileSync(packaged('dist/core.js'), 'utf8').match(/\bERR_[A-Z\d_]+/g);
+assert.deepEqual(firstColumn('Errors').sort(), [...new Set(codes)].sort(), 'the table of errors');
+
+const documented = new Set(firstColumn('Functions').map((code) => code.replace(/^new |\(.*$/g, '')));
+const objects = { Key: 'key', MasterKey: 'master', KeyRing: 'ring' };
+const there = Object.keys(api).flatMap((name) => {
+  if (name === 'VetassistError') return [];
+  const methods = objects[name] === undefined ? [] : Object.getOwnPropertyNames(api[name].prototype);
+  const own = methods.filter((method) => !['constructor', 'free'].includes(method));
+  return [name, ...own.map((method) => `${objects[name]}.${method}`)];
+});
+assert.deepEqual([...documented].sort(), [...there, 'KeyRing.parse'].sort(), 'the table of functions');
+cases += documented.size + new Set(codes).size;
+console.log(`the package's README: ${cases} cases agree`);
