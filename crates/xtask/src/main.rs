@@ -3,18 +3,27 @@
 mod checks;
 mod demo;
 mod npm;
+mod package;
 mod tests;
+mod versions;
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
-use xtask::{plain_sql, toolchain::Toolchain, Error, Result};
+use xtask::{
+    pg::{Extension, Postgres},
+    plain_sql, setup,
+    toolchain::Toolchain,
+    Error, Result,
+};
 
 const USAGE: &str = "\
 cargo xtask demo [--shell]        set up what is missing, build and install the extension, show it at work
 cargo xtask demo --stop           stop the server that the demo left running
 cargo xtask test [--only STEP]…   run every test, or some steps of them
 cargo xtask test --list           list the steps
+cargo xtask install [PG_CONFIG]   build the extension for a PostgreSQL and install it there, as root by sudo
 cargo xtask npm                   build the npm package, into target/npm
+cargo xtask package [--only PART]… build what a release consists of, into target/package: deb, npm, crate, sql
 cargo xtask sql                   write target/vetassist.sql, the tables for a database without the extension";
 
 fn main() -> ExitCode {
@@ -43,6 +52,9 @@ fn dispatch(arguments: &[&str]) -> Result<()> {
             println!("{}", plain_sql::write()?.display());
             Ok(())
         }
+        ["package", only @ ..] => package::package(&steps(only)?),
+        ["install"] => install(None),
+        ["install", pg_config] => install(Some(Path::new(pg_config))),
         ["npm"] => npm::build(&Toolchain::ensure()?),
         [] | ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
@@ -50,6 +62,29 @@ fn dispatch(arguments: &[&str]) -> Result<()> {
         }
         _ => Err(Error::new(format!("not a command: {}\n{USAGE}", arguments.join(" ")))),
     }
+}
+
+/// Installs the extension into the PostgreSQL that a `pg_config` names, or the one that is here.
+fn install(pg_config: Option<&Path>) -> Result<()> {
+    let postgres = match (pg_config, &Postgres::all_of_debian()?[..]) {
+        (Some(pg_config), _) => Postgres::from_pg_config(pg_config)?,
+        (None, [one]) => one.clone(),
+        (None, []) => {
+            return Err(Error::new(
+                "no PostgreSQL with headers is here: cargo xtask install PG_CONFIG",
+            ))
+        }
+        (None, several) => {
+            let named: Vec<_> = several.iter().map(|one| one.pg_config.to_string_lossy()).collect();
+            return Err(Error::new(format!(
+                "say which PostgreSQL: cargo xtask install {}",
+                named.join(" or ")
+            )));
+        }
+    };
+    Extension::build(&setup::build_tools()?, &postgres)?.install(&postgres)?;
+    println!("installed into PostgreSQL {}: now CREATE EXTENSION vetassist", postgres.major);
+    Ok(())
 }
 
 fn steps<'a>(arguments: &[&'a str]) -> Result<Vec<&'a str>> {

@@ -75,7 +75,7 @@ fn packaging() -> PathBuf {
 
 /// Installs the tools that the tests' lock file names, unless they are there, and the tarball.
 fn install() -> Result<()> {
-    let (tests, tarball) = (packaging(), target().join("npm/vetassist.tgz"));
+    let (tests, tarball) = (packaging(), tarball());
     if !tarball.exists() {
         return Err(Error::new("there is no tarball to test: run `cargo xtask npm`"));
     }
@@ -97,6 +97,11 @@ fn install() -> Result<()> {
     let mut tar = command("tar");
     tar.args(["--strip-components=1", "-xzf"]).arg(&tarball).arg("-C").arg(&package);
     run(&mut tar)
+}
+
+/// The tarball that [`build`] makes.
+pub(crate) fn tarball() -> PathBuf {
+    target().join("npm/vetassist.tgz")
 }
 
 fn target() -> PathBuf {

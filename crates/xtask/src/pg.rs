@@ -9,6 +9,7 @@ pub use scratch::{Scratch, VARIABLE};
 use std::{
     fs,
     io::Read,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -19,6 +20,9 @@ use crate::{
     setup::Tools,
     Context, Error, Result,
 };
+
+/// The major versions that the extension is written for.
+pub const SUPPORTED: RangeInclusive<u32> = 15..=18;
 
 /// An installed PostgreSQL.
 #[derive(Clone, Debug)]
@@ -73,6 +77,30 @@ impl Postgres {
         Self::from_pg_config(&pg_config)
     }
 
+    /// Those that Debian's packages installed with what building an extension takes, and that we support;
+    /// of the others it says why not.
+    ///
+    /// # Errors
+    /// If one of them cannot be asked about itself.
+    pub fn all_of_debian() -> Result<Vec<Self>> {
+        let Ok(entries) = fs::read_dir("/usr/lib/postgresql") else { return Ok(Vec::new()) };
+        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+        let mut majors: Vec<u32> = names.filter_map(|name| name.parse().ok()).collect();
+        majors.sort_unstable();
+        let mut found = Vec::new();
+        for major in majors {
+            let headers = format!("/usr/include/postgresql/{major}/server/postgres.h");
+            if !SUPPORTED.contains(&major) {
+                println!("PostgreSQL {major} is none of those supported: {SUPPORTED:?}");
+            } else if Path::new(&headers).exists() {
+                found.push(Self::debian(major)?);
+            } else {
+                println!("PostgreSQL {major} is here without its headers: apt-get install postgresql-server-dev-{major}");
+            }
+        }
+        Ok(found)
+    }
+
     /// One of its programs.
     #[must_use]
     pub fn program(&self, name: &str) -> PathBuf {
@@ -117,6 +145,23 @@ impl Extension {
             }
         }
         Ok(files)
+    }
+
+    /// Copies it below a folder that stands for the system's root.
+    ///
+    /// # Errors
+    /// If the files cannot be written.
+    pub fn lay_out(&self, root: &Path) -> Result<()> {
+        let below = |folder: &Path| root.join(folder.strip_prefix("/").unwrap_or(folder));
+        let there = Postgres {
+            lib: below(&self.built_for.lib),
+            share: below(&self.built_for.share),
+            ..self.built_for.clone()
+        };
+        for folder in [there.lib.clone(), there.share.join("extension")] {
+            fs::create_dir_all(&folder).context(format!("cannot create {}", folder.display()))?;
+        }
+        self.install(&there)
     }
 
     /// Copies it into an installation of the same major version, as root where that takes root.

@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use crate::{repository, toolchain::quoted_value, Context, Error, Result};
+use crate::{repository, toolchain::workspace_version, Context, Error, Result};
 
 /// The files below `sql/` that need no extension, each after those it builds on.
 const FILES: [&str; 8] = [
@@ -24,10 +24,7 @@ const EXTENSION_ONLY: [&str; 2] = ["@extschema@", "pg_extension_config_dump"];
 /// # Errors
 /// If a file cannot be read, or needs the extension after all.
 pub fn text() -> Result<String> {
-    let manifest =
-        fs::read_to_string(repository().join("Cargo.toml")).context("cannot read Cargo.toml")?;
-    let version = quoted_value(&manifest, "version")
-        .ok_or_else(|| Error::new("Cargo.toml states no version"))?;
+    let version = workspace_version()?;
     let mut text = format!(
         "-- The tables of vetassist {version}, for a database that cannot have the extension: the same tables,
 -- indexes and comments, and the same guard of the audit trail. `cargo xtask sql` writes this from sql/.

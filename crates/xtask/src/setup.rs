@@ -13,20 +13,13 @@ use crate::{
     Context, Error, Result,
 };
 
-/// Debian's packages that building and running the extension takes.
-const PACKAGES: [&str; 9] = [
-    "build-essential",
-    "clang",
-    "libclang-dev",
-    "libssl-dev",
-    "openssl",
-    "pkg-config",
-    "postgresql-15",
-    "postgresql-contrib",
-    "postgresql-server-dev-15",
-];
+/// Debian's packages that building the extension takes, and running it.
+const BUILD_PACKAGES: [&str; 6] =
+    ["build-essential", "clang", "libclang-dev", "libssl-dev", "openssl", "pkg-config"];
+const POSTGRES_PACKAGES: [&str; 3] =
+    ["postgresql-15", "postgresql-contrib", "postgresql-server-dev-15"];
 
-/// The PostgreSQL that [`PACKAGES`] bring.
+/// The PostgreSQL that [`POSTGRES_PACKAGES`] bring.
 pub const DEFAULT_MAJOR: u32 = 15;
 
 /// What builds the extension.
@@ -67,7 +60,16 @@ impl Tools {
 /// # Errors
 /// One line that says what is missing and how to get it.
 pub fn tools() -> Result<Tools> {
-    packages(&PACKAGES)?;
+    packages(&[&BUILD_PACKAGES[..], &POSTGRES_PACKAGES].concat())?;
+    build_tools()
+}
+
+/// The same where PostgreSQL is there already.
+///
+/// # Errors
+/// As [`tools`].
+pub fn build_tools() -> Result<Tools> {
+    packages(&BUILD_PACKAGES)?;
     let toolchain = Toolchain::ensure()?;
     let cargo_pgrx = cargo_pgrx(&toolchain)?;
     Ok(Tools { toolchain, cargo_pgrx })

@@ -7,6 +7,7 @@ use std::{
 };
 
 use xtask::{
+    command::{command, run},
     pg::{Extension, Postgres, Scratch, VARIABLE},
     setup::{self, Tools},
     step,
@@ -14,7 +15,7 @@ use xtask::{
     Context, Error, Result,
 };
 
-use crate::{checks, npm};
+use crate::{checks, npm, package, versions};
 
 /// What the steps share.
 struct Bench {
@@ -30,6 +31,16 @@ type Run = fn(&mut Bench) -> Result<()>;
 const STEPS: &[(&str, &str, Run)] = &[
     ("repository", "looking for what must not be committed", |bench| {
         bench.passed += checks::repository()?;
+        Ok(())
+    }),
+    ("versions", "comparing the version wherever it is stated", |bench| {
+        bench.passed += versions::agree()?;
+        Ok(())
+    }),
+    ("dockerfile", "linting the Dockerfile", |bench| {
+        let hadolint = setup::python()?.with_file_name("hadolint");
+        run(command(hadolint).arg("Dockerfile"))?;
+        bench.passed += 1;
         Ok(())
     }),
     ("fmt", "checking the formatting", |bench| bench.cargo(&["fmt", "--all", "--check"])),
@@ -84,6 +95,10 @@ const STEPS: &[(&str, &str, Run)] = &[
         npm::build(&bench.tools.toolchain)?;
         let extension = Extension::build(&bench.tools, &bench.postgres)?;
         bench.passed += npm::test_with_server(&bench.postgres, &extension)?;
+        Ok(())
+    }),
+    ("package", "building what a release consists of, installing and removing it", |bench| {
+        bench.passed += package::check::test(&bench.tools, &bench.postgres)?;
         Ok(())
     }),
 ];

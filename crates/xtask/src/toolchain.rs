@@ -87,10 +87,21 @@ fn active() -> Option<(String, (u32, u32))> {
 
 /// `rust-version` of the workspace: the one place that states it.
 fn minimum_rust() -> Result<String> {
+    stated("rust-version")
+}
+
+/// The version of everything that the project releases.
+///
+/// # Errors
+/// If the workspace's `Cargo.toml` states none.
+pub fn workspace_version() -> Result<String> {
+    stated("version")
+}
+
+fn stated(key: &str) -> Result<String> {
     let path = repository().join("Cargo.toml");
     let manifest = fs::read_to_string(&path).context("cannot read Cargo.toml")?;
-    quoted_value(&manifest, "rust-version")
-        .ok_or_else(|| Error::new("Cargo.toml states no rust-version"))
+    quoted_value(&manifest, key).ok_or_else(|| Error::new(format!("Cargo.toml states no {key}")))
 }
 
 /// The value of the first line `key = "value"`.

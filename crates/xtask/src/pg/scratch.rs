@@ -33,6 +33,16 @@ impl Scratch {
     /// # Errors
     /// If the files cannot be copied.
     pub fn create(postgres: &Postgres, extension: &Extension) -> Result<Self> {
+        let scratch = Self::without_extension(postgres)?;
+        extension.install(&scratch.postgres)?;
+        Ok(scratch)
+    }
+
+    /// Copies an installation, without the extension even where it has it.
+    ///
+    /// # Errors
+    /// If the files cannot be copied.
+    pub fn without_extension(postgres: &Postgres) -> Result<Self> {
         remove_stale();
         // Not below the repository: the server's user may not be able to get there.
         let root = env::temp_dir().join(format!("{PREFIX}{}", process::id()));
@@ -51,7 +61,9 @@ impl Scratch {
         if !relocated.share.starts_with(&root) {
             return Err(Error::new(format!("{} cannot be relocated", home.display())));
         }
-        extension.install(&relocated)?;
+        for folder in [relocated.lib.clone(), relocated.share.join("extension")] {
+            remove_named(&folder, "vetassist")?;
+        }
         fs::write(root.join("pg_config"), pg_config.to_string_lossy().as_bytes())
             .context("cannot write to the scratch folder")?;
         scratch.postgres = relocated;
@@ -103,6 +115,18 @@ impl Drop for Scratch {
             remove(&self.root);
         }
     }
+}
+
+/// Removes the files of a folder whose names begin so.
+fn remove_named(folder: &Path, prefix: &str) -> Result<()> {
+    let entries = fs::read_dir(folder).context(format!("cannot read {}", folder.display()))?;
+    for entry in entries.flatten() {
+        if entry.file_name().to_string_lossy().starts_with(prefix) {
+            fs::remove_file(entry.path())
+                .context(format!("cannot remove {}", entry.path().display()))?;
+        }
+    }
+    Ok(())
 }
 
 fn open_to_all(folder: &Path) -> Result<()> {
