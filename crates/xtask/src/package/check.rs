@@ -132,9 +132,7 @@ fn lints(path: &Path) -> Result<()> {
     let mut lintian = command("lintian");
     // It refuses neither root nor a machine of another release.
     lintian.args(["--allow-root", "--fail-on", "error,warning", "--suppress-tags"]);
-    let said = capture(lintian.arg(not_ours.join(",")).arg(path))?;
-    print!("{said}");
-    Ok(())
+    run(lintian.arg(not_ours.join(",")).arg(path))
 }
 
 /// Installed, upgraded under a running server, purged, and installed again, with the data there all the
