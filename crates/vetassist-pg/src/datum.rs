@@ -85,13 +85,11 @@ impl Text {
     ///
     /// PostgreSQL's own check is not asked: its error would quote the bytes.
     pub(crate) fn from_utf8(mut bytes: Bytea) -> Outcome<Self> {
-        let valid = match str::from_utf8(bytes.as_mut_slice()) {
-            // Valid UTF-8, but no text of PostgreSQL's can hold it.
-            Ok(text) if text.contains('\0') => false,
-            Ok(_) => true,
-            Err(_) => false,
-        };
-        if !valid {
+        let content = bytes.as_mut_slice();
+        // A NUL is valid UTF-8, but no text of PostgreSQL's can hold it. All bytes are looked at, which
+        // becomes vector instructions where stopping at the first would not.
+        let has_nul = content.iter().fold(false, |found, byte| found | (*byte == 0));
+        if has_nul || str::from_utf8(content).is_err() {
             bytes.as_mut_slice().zeroize();
             return Err(OpenError::NotUtf8).explain();
         }

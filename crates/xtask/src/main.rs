@@ -1,5 +1,6 @@
 //! `cargo xtask`: the project's commands.
 
+mod bench;
 mod checks;
 mod demo;
 mod npm;
@@ -22,6 +23,8 @@ cargo xtask demo --stop           stop the server that the demo left running
 cargo xtask test [--only STEP]…   run every test, or some steps of them
 cargo xtask test --list           list the steps
 cargo xtask install [PG_CONFIG]   build the extension for a PostgreSQL and install it there, as root by sudo
+cargo xtask bench [--short] [--record] [--only FAMILY]…
+                                  measure it beside what a user would pick instead, into target/bench
 cargo xtask npm                   build the npm package, into target/npm
 cargo xtask package [--only PART]… build what a release consists of, into target/package: deb, npm, crate, sql
 cargo xtask sql                   write target/vetassist.sql, the tables for a database without the extension";
@@ -53,6 +56,7 @@ fn dispatch(arguments: &[&str]) -> Result<()> {
             Ok(())
         }
         ["package", only @ ..] => package::package(&steps(only)?),
+        ["bench", arguments @ ..] => bench::bench(arguments),
         ["install"] => install(None),
         ["install", pg_config] => install(Some(Path::new(pg_config))),
         ["npm"] => npm::build(&Toolchain::ensure()?),

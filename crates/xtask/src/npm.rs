@@ -1,6 +1,9 @@
 //! The npm package: its tarball, and the tests of what was packed.
 
-use std::{env, fs, path::PathBuf};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
 
 use xtask::{
     command::{capture, command, run},
@@ -75,12 +78,23 @@ fn packaging() -> PathBuf {
 
 /// Installs the tools that the tests' lock file names, unless they are there, and the tarball.
 fn install() -> Result<()> {
-    let (tests, tarball) = (packaging(), tarball());
+    install_into(&packaging())
+}
+
+/// The same for the benchmarks in JavaScript, which use the tests' runtimes.
+pub(crate) fn install_edge() -> Result<()> {
+    setup::packages(&BROWSERS)?;
+    install()?;
+    install_into(&repository().join("bench/edge"))
+}
+
+fn install_into(folder: &Path) -> Result<()> {
+    let tarball = tarball();
     if !tarball.exists() {
         return Err(Error::new("there is no tarball to test: run `cargo xtask npm`"));
     }
-    let modules = tests.join("node_modules");
-    let lock = tests.join("package-lock.json");
+    let modules = folder.join("node_modules");
+    let lock = folder.join("package-lock.json");
     let wanted = fs::read(&lock).context(format!("cannot read {}", lock.display()))?;
     // Written last.
     let stamp = modules.join(".installed-lock.json");
@@ -88,7 +102,7 @@ fn install() -> Result<()> {
         // The packages of Deno and Bun put their programs in place by a script, whatever the user's
         // npm is told about scripts.
         let ci = ["ci", "--ignore-scripts=false", "--loglevel=error"];
-        run(command("npm").current_dir(&tests).args(ci))?;
+        run(command("npm").current_dir(folder).args(ci))?;
         fs::write(&stamp, &wanted).context(format!("cannot write {}", stamp.display()))?;
     }
     let package = modules.join("vetassist");

@@ -1,0 +1,9 @@
+//! What any function written with pgrx costs.
+
+pgrx::pg_module_magic!();
+
+/// Hands back what it gets.
+#[pgrx::pg_extern(volatile, strict, parallel_safe)]
+fn identity(bytes: &[u8]) -> &[u8] {
+    bytes
+}

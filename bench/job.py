@@ -1,0 +1,86 @@
+"""Sign-ins a second: vetassist_login against the statements of a backend that seals by itself.
+
+Arguments: the folder of the server's socket, the database, the ring's only master key in hex, rounds, sign-ins of
+each kind in a round. Prints a comparison as a line of JSON.
+"""
+
+import asyncio
+import json
+import sys
+import time
+import uuid
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import asyncpg
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests/python"))
+from sealing import plain_hash, seal, user_cipher  # noqa: E402
+
+CONNECTIONS = 8
+TOKEN = "t" * 1024
+ADDRESS = "203.0.113.7"
+
+
+async def by_login(db, _master, icn, expires):
+    await db.fetchrow(
+        "SELECT user_id, session_id FROM vetassist_login($1, $2, $3, $4, $5, refresh_token => $6, scope => $7, ip => $8)",
+        icn, TOKEN, expires, str(uuid.uuid4()), expires, TOKEN, "openid profile", ADDRESS)
+
+
+async def by_statements(db, master, icn, expires):
+    async with db.transaction():
+        user = await db.fetchval("SELECT id FROM vetassist_users WHERE va_icn = $1", icn)
+        user = await db.fetchval(
+            "INSERT INTO vetassist_users (id, va_icn, last_login_at) VALUES ($1, $2, now())"
+            " ON CONFLICT (va_icn) DO UPDATE SET last_login_at = now() RETURNING id",
+            user or uuid.uuid4(), icn)
+        cipher = user_cipher(master, user)
+        await db.execute(
+            "INSERT INTO vetassist_va_tokens (user_id, access_token_encrypted, refresh_token_encrypted, scope, expires_at)"
+            " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (user_id) DO UPDATE SET"
+            " access_token_encrypted = excluded.access_token_encrypted,"
+            " refresh_token_encrypted = excluded.refresh_token_encrypted, scope = excluded.scope,"
+            " expires_at = excluded.expires_at, refreshed_at = now()",
+            user, seal(cipher, TOKEN), seal(cipher, TOKEN), "openid profile", expires)
+        session = await db.fetchval(
+            "INSERT INTO vetassist_sessions (user_id, jwt_id, expires_at) VALUES ($1, $2, $3) RETURNING id",
+            user, str(uuid.uuid4()), expires)
+        await db.execute(
+            "INSERT INTO vetassist_auth_audit (user_id, event_type, event_data, ip_hash) VALUES ($1, 'login', $2, $3)",
+            user, json.dumps({"session_id": str(session)}), plain_hash(ADDRESS))
+
+
+async def nanoseconds(connections, how, master, count):
+    """What a sign-in takes with all connections at work. Half of the veterans were there before."""
+    expires = datetime.now(timezone.utc) + timedelta(hours=1)
+
+    async def one(number, db):
+        for step in range(count // CONNECTIONS):
+            icn = f"{how.__name__}-{number}-{step // 2}-{uuid.uuid4() if step % 2 else 'again'}"
+            await how(db, master, icn[:50], expires)
+
+    started = time.perf_counter()
+    await asyncio.gather(*(one(number, db) for number, db in enumerate(connections)))
+    return (time.perf_counter() - started) * 1e9 / count
+
+
+async def main(socket, database, master, rounds, count):
+    key = bytes.fromhex(master)
+    connections = [
+        await asyncpg.connect(host=socket, user="postgres", database=database) for _ in range(CONNECTIONS)]
+    measured = []
+    for number in range(int(rounds) + 1):
+        ways = [by_login, by_statements][:: 1 if number % 2 else -1]
+        times = {how: await nanoseconds(connections, how, key, int(count)) for how in ways}
+        measured.append([times[by_login], times[by_statements]])
+    for db in connections:
+        await db.close()
+    print(json.dumps({
+        "family": "job", "what": "a sign-in from asyncpg", "ours": "vetassist_login",
+        "other": "five statements, cryptography", "unit": "ns", "target": 0.3333,
+        # The first round is for the connections' prepared statements.
+        "rounds": measured[1:]}))
+
+
+asyncio.run(main(*sys.argv[1:]))

@@ -1,0 +1,31 @@
+//! What a day at work consists of, as a whole.
+
+mod memory;
+mod purge;
+mod rotation;
+mod sessions;
+
+use xtask::{command::command, repository, setup, Result};
+
+use crate::{measure::Effort, others, report::Comparison, server::Server};
+
+const FAMILY: &str = "job";
+/// As many as the clients of a pool.
+const CONNECTIONS: usize = 8;
+
+pub(crate) fn run(server: &Server, effort: Effort) -> Result<Vec<Comparison>> {
+    let mut found = sign_in(server, effort)?;
+    found.extend(sessions::run(server, effort)?);
+    found.extend(rotation::run(server, effort)?);
+    found.extend(purge::run(server, effort)?);
+    Ok(found)
+}
+
+fn sign_in(server: &Server, effort: Effort) -> Result<Vec<Comparison>> {
+    server.database("bench_login")?;
+    let mut python = command(setup::python()?);
+    python.arg(repository().join("bench/job.py")).arg(server.socket());
+    python.args(["bench_login", &"01".repeat(32)]);
+    python.arg(effort.rounds().to_string()).arg(effort.of(4000, 80).to_string());
+    others::comparisons(&mut python)
+}

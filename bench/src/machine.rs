@@ -1,0 +1,53 @@
+//! What the figures were measured on.
+
+use std::fs;
+
+use xtask::{
+    command::{capture, command},
+    Context, Result,
+};
+
+use crate::measure::Effort;
+
+/// The processor's instructions that matter to AES-GCM and SHA-256.
+const INSTRUCTIONS: [&str; 8] =
+    ["aes", "pclmulqdq", "vaes", "vpclmulqdq", "avx2", "avx512f", "sha_ni", "asimd"];
+
+/// The machine and the programs, in a paragraph.
+pub(crate) fn description(effort: Effort) -> Result<String> {
+    let cpuinfo = fs::read_to_string("/proc/cpuinfo").context("cannot read /proc/cpuinfo")?;
+    let field = |name: &str| {
+        let line = cpuinfo.lines().find(|line| line.starts_with(name));
+        line.and_then(|line| line.split_once(':')).map_or("unknown", |(_, value)| value.trim())
+    };
+    let flags: Vec<_> = field("flags").split(' ').collect();
+    let have: Vec<_> = INSTRUCTIONS.iter().filter(|one| flags.contains(*one)).copied().collect();
+    let said = |program: &str, argument: &str| {
+        let said = capture(command(program).arg(argument)).unwrap_or_default();
+        said.lines().next().unwrap_or("none").trim().to_owned()
+    };
+    Ok(format!(
+        "{}, {} cores ({}), {}; {}; {}; Node {}. {} rounds in turns.\n",
+        field("model name"),
+        cpuinfo.lines().filter(|line| line.starts_with("processor")).count(),
+        have.join(", "),
+        said("uname", "-sr"),
+        postgres(),
+        said("openssl", "version"),
+        said("node", "--version"),
+        effort.rounds(),
+    ))
+}
+
+fn postgres() -> String {
+    let scratch = xtask::pg::Scratch::from_env();
+    let version = scratch.and_then(|scratch| {
+        capture(command(scratch.postgres().program("postgres")).arg("--version"))
+    });
+    version.unwrap_or_default().trim().to_owned()
+}
+
+/// `BENCHMARKS.md`.
+pub(crate) fn page(measured: &str) -> String {
+    format!("{}\n{measured}", include_str!("../page.md"))
+}

@@ -1,0 +1,117 @@
+//! Cases that take turns.
+
+use std::{
+    hint::black_box,
+    time::{Duration, Instant},
+};
+
+use xtask::Result;
+
+use crate::report::Comparison;
+
+/// How long a run takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Effort {
+    /// Whether it only shows that everything runs.
+    pub(crate) short: bool,
+}
+
+impl Effort {
+    pub(crate) fn rounds(self) -> usize {
+        if self.short {
+            1
+        } else {
+            9
+        }
+    }
+
+    /// A number that a short run makes do with less of.
+    pub(crate) fn of(self, full: usize, short: usize) -> usize {
+        if self.short {
+            short
+        } else {
+            full
+        }
+    }
+}
+
+/// Something that is measured: its name, and what says how long one took in nanoseconds.
+pub(crate) struct Case<'a> {
+    name: &'a str,
+    run: Box<dyn FnMut() -> Result<f64> + 'a>,
+}
+
+impl<'a> Case<'a> {
+    pub(crate) fn new(name: &'a str, run: impl FnMut() -> Result<f64> + 'a) -> Self {
+        Self { name, run: Box::new(run) }
+    }
+
+    /// A function that is called again and again for a while.
+    pub(crate) fn call(name: &'a str, effort: Effort, mut f: impl FnMut() + 'a) -> Self {
+        let sample = Duration::from_millis(if effort.short { 1 } else { 30 });
+        Self::new(name, move || {
+            let (started, mut calls) = (Instant::now(), 0_u32);
+            while started.elapsed() < sample {
+                for _ in 0..64 {
+                    black_box(&mut f)();
+                }
+                calls += 64;
+            }
+            Ok(started.elapsed().as_secs_f64() * 1e9 / f64::from(calls))
+        })
+    }
+}
+
+/// What each case took in each round.
+pub(crate) struct Times(Vec<(String, Vec<f64>)>);
+
+/// Runs all cases once to warm up, then in turns.
+pub(crate) fn in_turns(effort: Effort, mut cases: Vec<Case<'_>>) -> Result<Times> {
+    let mut times: Vec<_> = cases.iter().map(|case| (case.name.to_owned(), Vec::new())).collect();
+    if !effort.short {
+        for case in &mut cases {
+            (case.run)()?;
+        }
+    }
+    for round in 0..effort.rounds() {
+        // Every other round backwards, so that none is always after the same one.
+        for index in 0..cases.len() {
+            let index = if round % 2 == 0 { index } else { cases.len() - 1 - index };
+            times[index].1.push((cases[index].run)()?);
+        }
+    }
+    Ok(Times(times))
+}
+
+impl Times {
+    /// What a case took, round by round.
+    pub(crate) fn of(&self, name: &str) -> Vec<f64> {
+        let found = self.0.iter().find(|(known, _)| known == name);
+        found.map(|(_, times)| times.clone()).unwrap_or_default()
+    }
+
+    /// What a case took less what another did.
+    pub(crate) fn less(&self, name: &str, scan: &str) -> Vec<f64> {
+        // Noise may make a short run's difference negative; a negative time is none.
+        self.of(name).iter().zip(self.of(scan)).map(|(a, b)| (a - b).max(0.1)).collect()
+    }
+}
+
+/// A comparison of two lists of nanoseconds.
+pub(crate) fn compared(
+    family: &str,
+    what: &str,
+    (ours, our_times): (&str, Vec<f64>),
+    (other, other_times): (&str, Vec<f64>),
+    target: Option<f64>,
+) -> Comparison {
+    Comparison {
+        family: family.into(),
+        what: what.into(),
+        ours: ours.into(),
+        other: other.into(),
+        unit: "ns".into(),
+        target,
+        rounds: our_times.into_iter().zip(other_times).map(|(a, b)| [a, b]).collect(),
+    }
+}

@@ -1,0 +1,45 @@
+//! Parts that are measured in other languages, and hand over a comparison a line as JSON.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+};
+
+use xtask::{command::command, repository, Context, Error, Result};
+
+use crate::{measure::Effort, report::Comparison};
+
+/// The npm package in each runtime.
+pub(crate) fn edge(effort: Effort) -> Result<Vec<Comparison>> {
+    let mut node = command("node");
+    node.arg(repository().join("bench/edge/run.mjs"));
+    if effort.short {
+        node.arg("--short");
+    }
+    comparisons(&mut node)
+}
+
+/// What a program measured.
+pub(crate) fn comparisons(program: &mut Command) -> Result<Vec<Comparison>> {
+    let name = program.get_program().to_string_lossy().into_owned();
+    let mut child = program
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context(format!("cannot start {name}"))?;
+    let mut found = Vec::new();
+    if let Some(stdout) = child.stdout.take() {
+        for line in BufReader::new(stdout).lines() {
+            let line = line.context(format!("cannot read what {name} says"))?;
+            let comparison = serde_json::from_str(&line)
+                .map_err(|error| Error::new(format!("{name} said `{line}`: {error}")))?;
+            found.push(comparison);
+        }
+    }
+    let status = child.wait().context(format!("cannot wait for {name}"))?;
+    if status.success() && !found.is_empty() {
+        Ok(found)
+    } else {
+        Err(Error::new(format!("{name} failed ({status}) or measured nothing")))
+    }
+}
