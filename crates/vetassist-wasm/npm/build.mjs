@@ -40,23 +40,30 @@ const dist = join(stage, 'dist');
 rmSync(stage, { recursive: true, force: true });
 mkdirSync(dist, { recursive: true });
 
-const wasm = join(dist, 'vetassist.wasm');
-execFileSync(process.execPath, [
-  join(here, 'node_modules/binaryen/bin/wasm-opt'),
-  '-O3',
-  '--converge',
-  '--mvp-features',
-  ...FEATURES.map((feature) => `--enable-${feature}`),
-  '--strip-debug',
-  '--strip-dwarf',
-  '--strip-producers',
-  '--strip-target-features',
-  join(out, 'glue/glue_bg.wasm'),
-  '-o',
-  wasm,
-]);
-const module = readFileSync(wasm);
-if (!WebAssembly.validate(module)) throw new Error('the optimised module is not valid');
+/** Optimises a module into the package, and returns its bytes. */
+function optimised(from, name, level) {
+  const to = join(dist, name);
+  execFileSync(process.execPath, [
+    join(here, 'node_modules/binaryen/bin/wasm-opt'),
+    level,
+    '--converge',
+    '--mvp-features',
+    ...FEATURES.map((feature) => `--enable-${feature}`),
+    '--strip-debug',
+    '--strip-dwarf',
+    '--strip-producers',
+    '--strip-target-features',
+    join(out, 'glue', from),
+    '-o',
+    to,
+  ]);
+  const bytes = readFileSync(to);
+  if (!WebAssembly.validate(bytes)) throw new Error(`${name}, optimised, is not valid`);
+  return bytes;
+}
+
+const module = optimised('glue_bg.wasm', 'vetassist.wasm', '-O3');
+const schema = optimised('schema.wasm', 'schema.wasm', '-Oz');
 
 for (const format of ['esm', 'cjs']) {
   await build({
@@ -64,6 +71,8 @@ for (const format of ['esm', 'cjs']) {
     outfile: join(dist, format === 'esm' ? 'core.js' : 'core.cjs'),
     alias: { '#glue': join(out, 'glue/glue.js') },
     bundle: true,
+    // The query that finds out what there is stands beside the comparison, in the core.
+    loader: { '.sql': 'text' },
     format,
     target: 'es2022',
     // Readable enough for a stack trace; comments stay in the sources.
@@ -76,19 +85,19 @@ for (const format of ['esm', 'cjs']) {
 
 // Hexadecimal and not base64: it keeps bytes apart, so that compression sees what it sees in the module
 // itself, and the page that loads it transfers a quarter less.
-const inline = `const hex = '${module.toString('hex')}';
-
-const digit = (at) => {
+const inline = `const digit = (hex, at) => {
   const unit = hex.charCodeAt(at);
   return unit - (unit > 57 ? 87 : 48);
 };
 
-const bytes = () =>
+const decode = (hex) =>
   Uint8Array.fromHex?.(hex) ??
-  Uint8Array.from({ length: hex.length / 2 }, (_, at) => 16 * digit(2 * at) + digit(2 * at + 1));
+  Uint8Array.from({ length: hex.length / 2 }, (_, at) => 16 * digit(hex, 2 * at) + digit(hex, 2 * at + 1));
+
+export const module = () => decode('${module.toString('hex')}');
+export const schema = () => decode('${schema.toString('hex')}');
 `;
-writeFileSync(join(dist, 'inline.js'), `${inline}\nexport { bytes };\n`);
-writeFileSync(join(dist, 'inline.cjs'), `'use strict';\n${inline}\nmodule.exports = { bytes };\n`);
+writeFileSync(join(dist, 'inline.js'), inline);
 
 for (const folder of ['src/entries', 'types']) {
   for (const name of readdirSync(join(here, folder))) {
@@ -118,6 +127,7 @@ copyFileSync(join(out, packed.filename), tarball);
 
 const sizes = [
   ['vetassist.wasm', module.length, undefined],
+  ['schema.wasm', schema.length, undefined],
   ['vetassist.wasm under brotli', brotliCompressSync(module).length, MAX_WASM_BROTLI],
   ['tarball', statSync(tarball).size, MAX_TARBALL],
 ];

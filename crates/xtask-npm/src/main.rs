@@ -1,11 +1,12 @@
 //! Builds the npm package `vetassist` into `target/npm`. `cargo xtask npm` runs this.
 //!
-//! Here is what needs Rust: the module and its glue. The rest (optimising, bundling, packing) is
+//! Here is what needs Rust: the two modules, and the glue of the one that seals. The rest (optimising, bundling, packing) is
 //! `build.mjs` in the package's own folder, with tools from npm at the versions of its lock file.
 
 use std::{
     env,
     error::Error,
+    fs,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
 };
@@ -14,7 +15,7 @@ use wasm_bindgen_cli_support::Bindgen;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
-/// How the module is compiled beyond its Cargo profile. Sizes are of the module under brotli, times of
+/// How the sealing module is compiled beyond its Cargo profile. Sizes are of the module under brotli, times of
 /// Node 20.
 const RUSTFLAGS: &[&str] = &[
     // sha2 has a backend for it: an address hashes in 0.3 µs instead of 0.5. All supported runtimes
@@ -45,16 +46,20 @@ fn build() -> Result<(), Box<dyn Error>> {
     let out = target.join("npm");
     let package = root.join("crates/vetassist-wasm/npm");
 
-    run(Command::new(env::var_os("CARGO").unwrap_or("cargo".into()))
-        .args(["build", "--package", "vetassist-wasm", "--profile", "wasm", "--target", TARGET])
-        .arg("--locked")
-        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", RUSTFLAGS.join(" "))
-        // It would take precedence, and these flags are part of what the package is.
-        .env_remove("RUSTFLAGS")
-        .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .arg("--target-dir")
-        .arg(&target)
-        .current_dir(root))?;
+    for (package, profile, flags) in
+        [("vetassist-wasm", "wasm", RUSTFLAGS), ("vetassist-schema-wasm", "wasm-small", &[])]
+    {
+        run(Command::new(env::var_os("CARGO").unwrap_or("cargo".into()))
+            .args(["build", "--package", package, "--profile", profile, "--target", TARGET])
+            .arg("--locked")
+            .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", flags.join(" "))
+            // It would take precedence, and these flags are part of what the package is.
+            .env_remove("RUSTFLAGS")
+            .env_remove("CARGO_ENCODED_RUSTFLAGS")
+            .arg("--target-dir")
+            .arg(&target)
+            .current_dir(root))?;
+    }
 
     Bindgen::new()
         .input_path(target.join(TARGET).join("wasm/vetassist_wasm.wasm"))
@@ -64,6 +69,11 @@ fn build() -> Result<(), Box<dyn Error>> {
         .typescript(false)
         .out_name("glue")
         .generate(out.join("glue"))?;
+    // This one takes and returns numbers only, and needs no glue.
+    fs::copy(
+        target.join(TARGET).join("wasm-small/vetassist_schema_wasm.wasm"),
+        out.join("glue/schema.wasm"),
+    )?;
 
     let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
     run(Command::new(npm).args(["ci", "--no-audit", "--no-fund"]).current_dir(&package))?;

@@ -1,9 +1,7 @@
 //! The comparison of a live database with the four tables.
 
 use alloc::{
-    borrow::ToOwned,
-    collections::{BTreeMap, BTreeSet},
-    format,
+    borrow::{Cow, ToOwned},
     string::{String, ToString},
     vec::Vec,
 };
@@ -37,8 +35,58 @@ pub struct Difference {
 
 const POSITION: &str = "position";
 
-/// Attribute and value, in the order they are reported.
-type Facts = Vec<(String, String)>;
+/// Attributes and values, in the order they are reported.
+type Facts<'a> = Vec<(&'a str, Cow<'a, str>)>;
+
+/// A table, column, key, index, sequence, trigger, rule or policy.
+struct Object<'a> {
+    name: Cow<'a, str>,
+    facts: Facts<'a>,
+}
+
+impl Object<'_> {
+    fn value(&self, attribute: &str) -> Option<&str> {
+        self.facts.iter().find(|(name, _)| *name == attribute).map(|(_, value)| &**value)
+    }
+
+    fn is_trigger(&self) -> bool {
+        self.name.contains(" trigger ")
+    }
+
+    /// What there is to know of it, in a line.
+    fn describe(&self) -> String {
+        let mut text = String::new();
+        for (attribute, value) in &self.facts {
+            let separator = if text.is_empty() { "" } else { ", " };
+            for part in [separator, attribute, " ", value] {
+                text.push_str(part);
+            }
+        }
+        text
+    }
+}
+
+/// What was found, by name. Some hundred objects at most: lists serve, and keep the WebAssembly module
+/// that this is part of small.
+struct Found<'a>(Vec<Object<'a>>);
+
+impl<'a> Found<'a> {
+    fn get(&self, name: &str) -> Option<&Object<'a>> {
+        self.0.iter().find(|object| object.name == name)
+    }
+
+    /// The object of this name, which is put in its place by name if it is new.
+    fn entry(&mut self, name: &'a str) -> &mut Object<'a> {
+        let mut place = 0;
+        while self.0.get(place).is_some_and(|object| *object.name < *name) {
+            place += 1;
+        }
+        if self.0.get(place).is_none_or(|object| object.name != name) {
+            self.0.insert(place, Object { name: Cow::Borrowed(name), facts: Vec::new() });
+        }
+        &mut self.0[place]
+    }
+}
 
 /// Whether the triggers that guard the tables must be there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,102 +100,88 @@ pub enum Guards {
 /// Compares what was found with what should be. Empty means that they agree.
 #[must_use]
 pub fn compare(rows: &[CatalogRow], guards: Guards) -> Vec<Difference> {
-    let mut found: BTreeMap<&str, Facts> = BTreeMap::new();
+    let mut found = Found(Vec::new());
     let mut differences = Vec::new();
     for row in rows {
-        let facts = found.entry(&row.object).or_default();
-        if facts.iter().any(|(attribute, _)| *attribute == row.attribute) {
+        let object = found.entry(&row.object);
+        if object.value(&row.attribute).is_some() {
             differences.push(difference(&row.object, "duplicate", None, Some(&row.value)));
         } else {
-            facts.push((row.attribute.clone(), row.value.clone()));
+            object.facts.push((&row.attribute, Cow::Borrowed(&row.value)));
         }
     }
-    let mut known = BTreeSet::new();
-    for mut table in expected() {
-        known.extend(table.iter().map(|(object, _)| object.clone()));
-        if guards == Guards::Allowed {
-            table.retain(|(object, _)| !is_trigger(object) || found.contains_key(object.as_str()));
-        }
-        compare_table(&table, &found, &mut differences);
+    let mut known: Vec<Object<'_>> = Vec::new();
+    for table in tables() {
+        let objects = expected_of(table);
+        compare_table(&objects, &found, guards, &mut differences);
+        known.extend(objects);
     }
-    for (object, facts) in &found {
-        if !known.contains(*object) {
-            let what = facts.first().map(|(_, value)| value.as_str());
-            differences.push(difference(object, "extra", None, what));
+    for object in &found.0 {
+        if !known.iter().any(|known| known.name == object.name) {
+            let what = object.facts.first().map(|(_, value)| &**value);
+            differences.push(difference(&object.name, "extra", None, what));
         }
     }
     differences
 }
 
-fn is_trigger(object: &str) -> bool {
-    object.contains(" trigger ")
-}
-
 /// The first object of a group is its table. Where that is missing, its parts are not mentioned.
 fn compare_table(
-    objects: &[(String, Facts)],
-    found: &BTreeMap<&str, Facts>,
+    objects: &[Object<'_>],
+    found: &Found<'_>,
+    guards: Guards,
     differences: &mut Vec<Difference>,
 ) {
-    let in_order = columns_in_order(objects, found);
-    for (index, (object, expected)) in objects.iter().enumerate() {
-        let Some(found) = found.get(object.as_str()) else {
-            differences.push(difference(object, "missing", Some(&describe(expected)), None));
-            if index == 0 {
-                return;
-            } else {
+    for (index, expected) in objects.iter().enumerate() {
+        let name = &*expected.name;
+        let is_table = index == 0;
+        let Some(actual) = found.get(name) else {
+            if guards == Guards::Allowed && expected.is_trigger() {
                 continue;
             }
+            differences.push(difference(name, "missing", Some(&expected.describe()), None));
+            if is_table {
+                return;
+            }
+            continue;
         };
-        if let (0, Some((_, elsewhere))) = (index, value_of(found, "schema")) {
-            let found = format!("in schema {elsewhere}");
-            differences.push(difference(
-                object,
-                "missing",
-                Some(&describe(expected)),
-                Some(&found),
-            ));
+        if let (true, Some(elsewhere)) = (is_table, actual.value("schema")) {
+            let found = ["in schema ", elsewhere].concat();
+            differences.push(difference(name, "missing", Some(&expected.describe()), Some(&found)));
             return;
         }
-        for (attribute, value) in expected {
-            let actual = value_of(found, attribute).map(|(_, value)| value.as_str());
-            if actual != Some(value) && !(attribute == POSITION && in_order.contains(object)) {
-                differences.push(difference(object, attribute, Some(value), actual));
+        for (attribute, value) in &expected.facts {
+            let there = actual.value(attribute);
+            let fine = there == Some(&**value)
+                || (*attribute == POSITION && is_in_order(expected, objects, found));
+            if !fine {
+                differences.push(difference(name, attribute, Some(value), there));
             }
         }
-        for (attribute, value) in found {
-            if value_of(expected, attribute).is_none() {
-                differences.push(difference(object, attribute, None, Some(value)));
+        for (attribute, value) in &actual.facts {
+            if expected.value(attribute).is_none() {
+                differences.push(difference(name, attribute, None, Some(value)));
             }
         }
     }
 }
 
-/// The columns that stand where they should among those that should be there at all: a column that is
+/// Whether a column stands where it should among those that should be there at all: a column that is
 /// missing, or one too many, does not put all that follow it out of order.
-fn columns_in_order<'a>(
-    objects: &'a [(String, Facts)],
-    found: &BTreeMap<&str, Facts>,
-) -> BTreeSet<&'a String> {
-    let position = |object: &String| -> Option<u32> {
-        let (_, position) = value_of(found.get(object.as_str())?, POSITION)?;
-        position.parse().ok()
+fn is_in_order(column: &Object<'_>, objects: &[Object<'_>], found: &Found<'_>) -> bool {
+    let place = |object: &Object<'_>| -> Option<u32> {
+        found.get(&object.name)?.value(POSITION)?.parse().ok()
     };
-    let expected: Vec<_> =
-        objects.iter().map(|(object, _)| object).filter(|o| position(o).is_some()).collect();
-    let mut actual = expected.clone();
-    actual.sort_by_key(|object| position(object));
-    expected.into_iter().zip(actual).filter(|(e, a)| e == a).map(|(object, _)| object).collect()
-}
-
-fn value_of<'a>(facts: &'a Facts, attribute: &str) -> Option<&'a (String, String)> {
-    facts.iter().find(|(name, _)| name == attribute)
-}
-
-fn describe(facts: &Facts) -> String {
-    let parts: Vec<_> =
-        facts.iter().map(|(attribute, value)| format!("{attribute} {value}")).collect();
-    parts.join(", ")
+    let Some(own) = place(column) else { return false };
+    let (mut should_precede, mut precede, mut is_past) = (0, 0, false);
+    for object in objects {
+        is_past |= object.name == column.name;
+        if let Some(other) = place(object) {
+            should_precede += u32::from(!is_past);
+            precede += u32::from(other < own);
+        }
+    }
+    should_precede == precede
 }
 
 fn difference(
@@ -164,77 +198,69 @@ fn difference(
     }
 }
 
-/// What the catalog query finds where nothing differs: the objects of each table, the table first.
-fn expected() -> Vec<Vec<(String, Facts)>> {
-    tables().iter().map(expected_of).collect()
-}
-
-fn expected_of(table: &super::Table) -> Vec<(String, Facts)> {
+/// What the catalog query finds of a table where nothing differs: the objects, the table first.
+fn expected_of(table: &super::Table) -> Vec<Object<'static>> {
     let name = table.name;
     let mut objects = Vec::new();
-    let mut object = |object: String, facts: &[(&str, Option<&str>)]| {
+    let mut object = |name: &[&str], facts: &[(&'static str, Option<Cow<'static, str>>)]| {
         let facts = facts
             .iter()
-            .filter_map(|(attribute, value)| Some(((*attribute).to_owned(), (*value)?.to_owned())))
+            .filter_map(|(attribute, value)| Some((*attribute, value.clone()?)))
             .collect();
-        objects.push((object, facts));
+        objects.push(Object { name: Cow::Owned(name.concat()), facts });
     };
+    let fixed = |value: &'static str| Some(Cow::Borrowed(value));
     object(
-        name.to_owned(),
+        &[name],
         &[
-            ("kind", Some("table")),
-            ("persistence", Some("permanent")),
-            ("comment", Some(table.comment)),
+            ("kind", fixed("table")),
+            ("persistence", fixed("permanent")),
+            ("comment", fixed(table.comment)),
         ],
     );
     for (index, column) in table.columns.iter().enumerate() {
         object(
-            format!("{name}.{}", column.name),
+            &[name, ".", column.name],
             &[
-                (POSITION, Some(&(index + 1).to_string())),
-                ("type", Some(column.sql_type)),
-                ("not null", Some(if column.not_null { "true" } else { "false" })),
-                ("default", column.default),
-                ("comment", column.comment),
+                (POSITION, Some(Cow::Owned((index + 1).to_string()))),
+                ("type", fixed(column.sql_type)),
+                ("not null", fixed(if column.not_null { "true" } else { "false" })),
+                ("default", column.default.map(Cow::Borrowed)),
+                ("comment", column.comment.map(Cow::Borrowed)),
             ],
         );
         if column.sql_type == "bigint" && column.default.is_some() {
-            object(
-                AUDIT_SEQUENCE.to_owned(),
-                &[("type", Some("bigint")), ("increment", Some("1"))],
-            );
+            object(&[AUDIT_SEQUENCE], &[("type", fixed("bigint")), ("increment", fixed("1"))]);
         }
     }
     if let Some(id) = table.columns.first() {
-        object(format!("{name} PRIMARY KEY ({})", id.name), &[("kind", Some("primary key"))]);
+        object(&[name, " PRIMARY KEY (", id.name, ")"], &[("kind", fixed("primary key"))]);
     }
     for column in table.unique {
-        object(format!("{name} UNIQUE ({column})"), &[("kind", Some("unique"))]);
+        object(&[name, " UNIQUE (", column, ")"], &[("kind", fixed("unique"))]);
     }
     for key in table.foreign_keys {
         object(
-            format!("{name} FOREIGN KEY ({})", key.column),
+            &[name, " FOREIGN KEY (", key.column, ")"],
             &[
-                ("references", Some(key.references)),
-                ("on delete", Some(key.on_delete)),
-                ("on update", Some("NO ACTION")),
+                ("references", fixed(key.references)),
+                ("on delete", fixed(key.on_delete)),
+                ("on update", fixed("NO ACTION")),
             ],
         );
     }
     for index in table.indexes {
-        object(
-            index.name.to_owned(),
-            &[("definition", Some(&format!("ON {name} {}", index.definition)))],
-        );
+        let definition = ["ON ", name, " ", index.definition].concat();
+        object(&[index.name], &[("definition", Some(Cow::Owned(definition)))]);
     }
     for guard in table.guards {
         object(
-            format!("{name} trigger {}", guard.name),
+            &[name, " trigger ", guard.name],
             &[
-                ("kind", Some("trigger")),
-                ("fires", Some(guard.fires)),
-                ("for each", Some("statement")),
-                ("calls", Some(guard.calls)),
+                ("kind", fixed("trigger")),
+                ("fires", fixed(guard.fires)),
+                ("for each", fixed("statement")),
+                ("calls", fixed(guard.calls)),
             ],
         );
     }
@@ -245,9 +271,10 @@ fn expected_of(table: &super::Table) -> Vec<(String, Facts)> {
 #[cfg(test)]
 fn agreeing_rows() -> Vec<CatalogRow> {
     let mut rows = Vec::new();
-    for (object, facts) in expected().into_iter().flatten() {
-        for (attribute, value) in facts {
-            rows.push(CatalogRow { object: object.clone(), attribute, value });
+    for object in tables().iter().flat_map(expected_of) {
+        for (attribute, value) in object.facts {
+            let (object, attribute) = (object.name.clone().into_owned(), attribute.to_owned());
+            rows.push(CatalogRow { object, attribute, value: value.into_owned() });
         }
     }
     rows
@@ -255,6 +282,8 @@ fn agreeing_rows() -> Vec<CatalogRow> {
 
 #[cfg(test)]
 mod tests {
+    use alloc::format;
+
     use super::*;
 
     fn problems(rows: &[CatalogRow]) -> Vec<String> {
@@ -337,7 +366,7 @@ mod tests {
     #[test]
     fn guards_may_be_absent_before_the_installation_and_not_after() {
         let mut rows = agreeing_rows();
-        rows.retain(|row| !is_trigger(&row.object));
+        rows.retain(|row| !row.object.contains(" trigger "));
         assert_eq!(compare(&rows, Guards::Allowed), []);
         assert_eq!(
             problems(&rows),

@@ -2,7 +2,7 @@
 
 import initAsync, { initSync as startSync } from '#glue';
 import { MAX_BYTES, sizeOf } from './arguments.js';
-import { error, failure, RING, tooLarge } from './errors.js';
+import { error, failure, RING, tooLarge, unavailable } from './errors.js';
 
 // What fits below is staged without asking; what is larger is given back after the call.
 const FIRST_ROOM = 8 * 1024;
@@ -23,10 +23,6 @@ let source;
 /** Says where the module is to be had: its bytes or the compiled module, when it is first needed. */
 export function provide(getModule) {
   source = getModule;
-}
-
-function unavailable(cause) {
-  return error('ERR_WASM_UNAVAILABLE', 'the WebAssembly module could not be started', { cause });
 }
 
 function started(exports) {

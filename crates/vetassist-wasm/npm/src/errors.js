@@ -16,6 +16,9 @@ Object.defineProperty(VetassistError.prototype, 'name', {
 
 export const error = (code, message, options) => new VetassistError(code, message, options);
 
+export const unavailable = (cause) =>
+  error('ERR_WASM_UNAVAILABLE', 'the WebAssembly module could not be started', { cause });
+
 export const freed = (what) => error('ERR_FREED', `this ${what} has been freed`);
 
 export const tooLarge = (options) =>

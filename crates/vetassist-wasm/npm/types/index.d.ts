@@ -1,5 +1,7 @@
 /// <reference lib="esnext.disposable" />
 
+import type { AuthAudit, Session, User, VaToken } from './rows.js';
+
 export type { AuthAudit, JsonValue, Session, User, VaToken } from './rows.js';
 
 /** Bytes that this package returns: a Uint8Array with an ArrayBuffer of its own. */
@@ -25,6 +27,7 @@ export type ErrorCode =
   | 'ERR_INVALID_IP_HASH'
   | 'ERR_INVALID_KEY'
   | 'ERR_INVALID_KEY_RING'
+  | 'ERR_INVALID_ROW'
   | 'ERR_INVALID_TEXT'
   | 'ERR_INVALID_USER_ID'
   | 'ERR_NOT_INITIALIZED'
@@ -184,3 +187,47 @@ export function upgradeIpHash(plainHash: string, masterKey: MasterKeyLike | KeyR
 
 /** The fingerprint of a master key, or of the current key of a ring. */
 export function fingerprint(masterKey: MasterKeyLike | KeyRing): string;
+
+/** One way in which a database differs from the four tables. */
+export interface SchemaDifference {
+  /** The table, column, key, index, sequence, trigger, rule or policy. */
+  object: string;
+  /** `missing`, `extra`, `duplicate`, or the attribute that differs. */
+  problem: string;
+  /** What it should be, where it should be something. */
+  expected: string | null;
+  /** What it is, where it is something. */
+  found: string | null;
+}
+
+/**
+ * The query whose rows {@link checkSchema} compares. Its one parameter, `$1`, is the name of the tables' schema; run
+ * it in a transaction after `SET LOCAL search_path = pg_catalog`. It only reads the catalogs, which everybody may.
+ */
+export const schemaQuery: string;
+
+/**
+ * Compares a database with the four tables, as SQL's `vetassist_check_schema()` does, in a database that need not have
+ * the extension. An empty result means that they agree.
+ *
+ * @param rows what {@link schemaQuery} returned: objects with `object`, `attribute` and `value`.
+ * @throws {VetassistError} `ERR_INVALID_ROW`
+ */
+export function checkSchema(rows: readonly object[]): SchemaDifference[];
+
+/**
+ * A row of `vetassist_users` from what a driver returned for `SELECT *`, whatever driver: timestamps as `Date` (to the
+ * millisecond) or text, `bytea` as bytes or `\x…`, `bigint` as number, bigint or text. Other columns are left out.
+ *
+ * @throws {VetassistError} `ERR_INVALID_ROW`, which names the column and never quotes it. `infinity` is no `Date`.
+ */
+export function parseUser(row: object): User;
+
+/** The same for a row of `vetassist_va_tokens`. Its tokens stay sealed. */
+export function parseVaToken(row: object): VaToken;
+
+/** The same for a row of `vetassist_sessions`. */
+export function parseSession(row: object): Session;
+
+/** The same for a row of `vetassist_auth_audit`. */
+export function parseAuthAudit(row: object): AuthAudit;

@@ -40,6 +40,21 @@ fn of_rust(rust: &str) -> (&'static str, &'static str) {
     }
 }
 
+/// What the parsing functions take a Rust type for.
+fn kind(rust: &str) -> &'static str {
+    match rust {
+        "Uuid" => "uuid",
+        "String" => "text",
+        "IpHash" => "hash",
+        "bool" => "bool",
+        "i64" => "digits",
+        "Timestamp" => "time",
+        "Sealed" => "sealed",
+        "Json" => "json",
+        _ => panic!("no kind for {rust}"),
+    }
+}
+
 /// What a column of the tables is in JavaScript.
 fn of_sql(column: &Column) -> String {
     let known = match column.sql_type.split('(').next().unwrap() {
@@ -88,15 +103,21 @@ fn names(ty: &Type) -> (String, Option<String>) {
     (segment.ident.to_string(), argument)
 }
 
+/// The fields of a row, each with the name of its type and whether it may be NULL.
+fn fields(row: &ItemStruct) -> Vec<(&syn::Field, String, bool)> {
+    let Fields::Named(fields) = &row.fields else { panic!("a row has named fields") };
+    let typed = fields.named.iter().map(|field| match names(&field.ty) {
+        (option, Some(rust)) if option == "Option" => (field, rust, true),
+        (rust, None) => (field, rust, false),
+        other => panic!("no TypeScript for {other:?}"),
+    });
+    typed.collect()
+}
+
 fn interface(row: &ItemStruct) -> String {
     let mut text = format!("\n/** {} */\nexport interface {} {{\n", docs(&row.attrs), row.ident);
-    let Fields::Named(fields) = &row.fields else { panic!("a row has named fields") };
-    for field in &fields.named {
-        let (rust, null) = match names(&field.ty) {
-            (option, Some(rust)) if option == "Option" => (rust, " | null"),
-            (rust, None) => (rust, ""),
-            other => panic!("no TypeScript for {other:?}"),
-        };
+    for (field, rust, null) in fields(row) {
+        let null = if null { " | null" } else { "" };
         let (typescript, note) = of_rust(&rust);
         let docs = [&docs(&field.attrs), note].join(" ");
         let name = field.ident.as_ref().unwrap();
@@ -105,20 +126,45 @@ fn interface(row: &ItemStruct) -> String {
     text + "}\n"
 }
 
-#[test]
-fn the_declarations_are_those_of_the_rust_types() {
+/// The row types of the core.
+fn rows() -> Vec<ItemStruct> {
     let source =
         fs::read_to_string(repository().join("crates/vetassist-core/src/rows.rs")).unwrap();
-    let mut text = BEGINNING.to_owned();
-    let mut rows = 0;
-    for item in syn::parse_file(&source).unwrap().items {
-        if let Item::Struct(row) = item {
-            text += &interface(&row);
-            rows += 1;
+    let items = syn::parse_file(&source).unwrap().items;
+    let rows: Vec<_> = items
+        .into_iter()
+        .filter_map(|item| match item {
+            Item::Struct(row) => Some(row),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(rows.len(), tables().len());
+    rows
+}
+
+#[test]
+fn the_declarations_are_those_of_the_rust_types() {
+    let interfaces: String = rows().iter().map(interface).collect();
+    compare_with_golden_at(&declarations(), &(BEGINNING.to_owned() + &interfaces));
+}
+
+#[test]
+fn the_columns_that_are_parsed_are_those_of_the_rust_types() {
+    let mut text = "// Written from crates/vetassist-core/src/rows.rs by a test of tests/server: do not edit.\n\n\
+         /** The columns of each table with their kinds; a question mark where NULL is allowed. */\n\
+         export const columns = {\n"
+        .to_owned();
+    for (table, row) in tables().iter().zip(rows()) {
+        writeln!(text, "  {}: {{", table.name).unwrap();
+        for (field, rust, null) in fields(&row) {
+            let (name, null) = (field.ident.as_ref().unwrap(), if null { "?" } else { "" });
+            writeln!(text, "    {name}: '{}{null}',", kind(&rust)).unwrap();
         }
+        text += "  },\n";
     }
-    assert_eq!(rows, tables().len());
-    compare_with_golden_at(&declarations(), &text);
+    text += "};\n";
+    let path = repository().join("crates/vetassist-wasm/npm/src/columns.js");
+    compare_with_golden_at(&path, &text);
 }
 
 #[test]

@@ -1,11 +1,12 @@
-// Deno, browsers, and bundlers for them: the module is inlined, so that there is nothing to fetch, no
+// Deno, browsers, and bundlers of every kind: the modules are inlined, so that there is nothing to fetch, no
 // file to find after bundling, and no permission to ask for.
 import { provide } from './core.js';
-import { bytes } from './inline.js';
+import { module, schema } from './inline.js';
 
-provide(bytes);
+provide(module, schema);
 
 export {
+  checkSchema,
   decrypt,
   decryptText,
   encrypt,
@@ -16,6 +17,11 @@ export {
   Key,
   KeyRing,
   MasterKey,
+  parseAuthAudit,
+  parseSession,
+  parseUser,
+  parseVaToken,
+  schemaQuery,
   upgradeIpHash,
   VetassistError,
 } from './core.js';

@@ -2,6 +2,7 @@
 import api from './index.cjs';
 
 export const {
+  checkSchema,
   decrypt,
   decryptText,
   encrypt,
@@ -12,6 +13,11 @@ export const {
   Key,
   KeyRing,
   MasterKey,
+  parseAuthAudit,
+  parseSession,
+  parseUser,
+  parseVaToken,
+  schemaQuery,
   upgradeIpHash,
   VetassistError,
 } = api;

@@ -1,7 +1,8 @@
-// For those who load the module themselves, for `import` in Node and Bun.
+// For those who load the modules themselves, for `import` in Node and Bun.
 import api from './slim.cjs';
 
 export const {
+  checkSchema,
   decrypt,
   decryptText,
   encrypt,
@@ -14,6 +15,11 @@ export const {
   Key,
   KeyRing,
   MasterKey,
+  parseAuthAudit,
+  parseSession,
+  parseUser,
+  parseVaToken,
+  schemaQuery,
   upgradeIpHash,
   VetassistError,
 } = api;

@@ -1,5 +1,6 @@
-// For those who load the module themselves.
+// For those who load the modules themselves.
 export {
+  checkSchema,
   decrypt,
   decryptText,
   encrypt,
@@ -12,6 +13,11 @@ export {
   Key,
   KeyRing,
   MasterKey,
+  parseAuthAudit,
+  parseSession,
+  parseUser,
+  parseVaToken,
+  schemaQuery,
   upgradeIpHash,
   VetassistError,
 } from './core.js';

@@ -1,10 +1,15 @@
-// Cloudflare Workers: code may not be compiled at run time there, so the module is imported as such.
+// Cloudflare Workers: code may not be compiled at run time there, so the modules are imported as such.
 import { provide } from './core.js';
+import schema from './schema.wasm';
 import module from './vetassist.wasm';
 
-provide(() => module);
+provide(
+  () => module,
+  () => schema,
+);
 
 export {
+  checkSchema,
   decrypt,
   decryptText,
   encrypt,
@@ -15,6 +20,11 @@ export {
   Key,
   KeyRing,
   MasterKey,
+  parseAuthAudit,
+  parseSession,
+  parseUser,
+  parseVaToken,
+  schemaQuery,
   upgradeIpHash,
   VetassistError,
 } from './core.js';

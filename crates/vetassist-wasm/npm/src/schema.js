@@ -1,0 +1,73 @@
+// The comparison of a database with the four tables: the core's, in a module of its own that starts when
+// it is first asked.
+
+import schemaQuery from '../../../vetassist-core/src/schema/catalog.sql';
+import { typeError } from './arguments.js';
+import { error, unavailable } from './errors.js';
+
+export { schemaQuery };
+
+const FIELDS = ['object', 'attribute', 'value'];
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
+let source;
+let running;
+
+/** Says where the module is to be had: its bytes or the compiled module, when it is first needed. */
+export function provideSchema(getModule) {
+  source = getModule;
+}
+
+/** Starts the module from its bytes or from the compiled module. Once it runs, does nothing. */
+export function startSchema(module) {
+  if (running !== undefined) return;
+  try {
+    const compiled = module instanceof WebAssembly.Module ? module : new WebAssembly.Module(module);
+    running = new WebAssembly.Instance(compiled).exports;
+  } catch (cause) {
+    throw unavailable(cause);
+  }
+}
+
+/** The rows as the module reads them: fields that end with a NUL, which no text of PostgreSQL's holds. */
+function encode(rows) {
+  let text = '';
+  rows.forEach((row, at) => {
+    for (const field of FIELDS) {
+      const value = row?.[field];
+      if (typeof value !== 'string' || value.includes('\0')) {
+        throw error('ERR_INVALID_ROW', `rows[${at}].${field} is not text: these are no rows of schemaQuery`);
+      }
+      text += `${value}\0`;
+    }
+  });
+  return encoder.encode(text);
+}
+
+export function checkSchema(rows) {
+  if (!Array.isArray(rows)) throw typeError('what schemaQuery returned', 'an array of rows', rows);
+  // A hole is no row, and is passed over by forEach.
+  const bytes = encode([...rows]);
+  if (running === undefined) {
+    if (source === undefined) {
+      throw error('ERR_NOT_INITIALIZED', 'give schema.wasm to init() or initSync() of vetassist/slim too');
+    }
+    startSchema(source());
+  }
+  const { differences, memory, place, stage } = running;
+  const start = stage(bytes.length) >>> 0;
+  new Uint8Array(memory.buffer).set(bytes, start);
+  const length = differences();
+  if (length < 0) throw error('ERR_INTERNAL', 'the module could not read the rows');
+  const answer = new Uint8Array(memory.buffer, place() >>> 0, length);
+  const fields = decoder.decode(answer).split('\0');
+  const value = (field) => (field[0] === '+' ? field.slice(1) : null);
+  const found = [];
+  for (let at = 0; at + 3 < fields.length; at += 4) {
+    const [object, problem] = fields.slice(at, at + 2);
+    found.push({ object, problem, expected: value(fields[at + 2]), found: value(fields[at + 3]) });
+  }
+  return found;
+}
