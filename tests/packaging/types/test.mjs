@@ -66,6 +66,7 @@ function exactly(specifier, actual) {
   only(Object.keys(actual), 'keyof typeof declared');
   for (const [name, value] of Object.entries(actual)) {
     const declared = `typeof declared.${name}`;
+    if (typeof value !== 'function') continue;
     if (!/^class\b/.test(String(value))) {
       arity(`Parameters<${declared}>`, value);
       continue;

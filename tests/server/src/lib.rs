@@ -50,19 +50,23 @@ pub fn sqlstate(error: &Error) -> &str {
     error.code().map_or("none", |code| code.code())
 }
 
-/// How the tables in a schema differ from the core's description, by the core's own query: no extension
-/// takes part.
+/// What the core's query finds of the tables in a schema: no extension takes part.
 #[must_use]
-pub fn differences(db: &mut Client, schema: &str, guards: Guards) -> Vec<Difference> {
+pub fn catalog_rows(db: &mut Client, schema: &str) -> Vec<CatalogRow> {
     let mut transaction = db.transaction().unwrap();
     transaction.batch_execute("SET LOCAL search_path = pg_catalog").unwrap();
-    let rows: Vec<CatalogRow> = transaction
+    transaction
         .query(CATALOG_QUERY, &[&schema])
         .unwrap()
         .iter()
         .map(|row| CatalogRow { object: row.get(0), attribute: row.get(1), value: row.get(2) })
-        .collect();
-    compare(&rows, guards)
+        .collect()
+}
+
+/// How the tables in a schema differ from the core's description, by the core itself.
+#[must_use]
+pub fn differences(db: &mut Client, schema: &str, guards: Guards) -> Vec<Difference> {
+    compare(&catalog_rows(db, schema), guards)
 }
 
 /// The first column of what a query returns, which is text.

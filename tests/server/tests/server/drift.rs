@@ -1,8 +1,14 @@
 //! Every way in which live tables can differ from the description is named: by the extension, and by the
 //! core without it.
 
-use vetassist_core::schema::Guards;
-use vetassist_server_tests::{database, differences};
+use std::thread;
+
+use postgres::Client;
+use serde_json::{json, Value};
+use vetassist_core::schema::{compare, CatalogRow, Guards};
+use vetassist_server_tests::{
+    catalog_rows, compare_with_golden_at, database, differences, repository,
+};
 
 /// A change, and what is then wrong with which object.
 type Drift = (&'static str, &'static [(&'static str, &'static str)]);
@@ -143,51 +149,89 @@ const SEQUENCE_AND_GUARD: &[Drift] = &[
     ]),
 ];
 
-fn each_is_named(drifts: &[Drift]) {
-    for (change, expected) in drifts {
-        let mut db = database();
-        assert_eq!(differences(&mut db, "public", Guards::Required), []);
-        db.batch_execute(change).unwrap();
-        let found = differences(&mut db, "public", Guards::Required);
-        let named: Vec<_> = found.iter().map(|d| (d.object.as_str(), d.problem.as_str())).collect();
-        assert_eq!(named, *expected, "{change}");
-        // The extension says the same, in the same order.
-        let rows = db
-            .query("SELECT object, problem, expected, found FROM vetassist_check_schema()", &[])
-            .unwrap();
-        assert_eq!(rows.len(), found.len(), "{change}");
-        for (row, difference) in rows.iter().zip(&found) {
-            assert_eq!(row.get::<_, &str>(0), difference.object);
-            assert_eq!(row.get::<_, &str>(1), difference.problem);
-            assert_eq!(row.get::<_, Option<&str>>(2), difference.expected.as_deref());
-            assert_eq!(row.get::<_, Option<&str>>(3), difference.found.as_deref());
-        }
+/// Makes the change in a database of its own, and returns the rows of the catalog query afterwards.
+fn drifted((change, expected): Drift) -> Vec<CatalogRow> {
+    let mut db = database();
+    assert_eq!(differences(&mut db, "public", Guards::Required), []);
+    db.batch_execute(change).unwrap();
+    let found = differences(&mut db, "public", Guards::Required);
+    let named: Vec<_> = found.iter().map(|d| (d.object.as_str(), d.problem.as_str())).collect();
+    assert_eq!(named, *expected, "{change}");
+    // The extension says the same, in the same order.
+    let rows = db
+        .query("SELECT object, problem, expected, found FROM vetassist_check_schema()", &[])
+        .unwrap();
+    assert_eq!(rows.len(), found.len(), "{change}");
+    for (row, difference) in rows.iter().zip(&found) {
+        assert_eq!(row.get::<_, &str>(0), difference.object);
+        assert_eq!(row.get::<_, &str>(1), difference.problem);
+        assert_eq!(row.get::<_, Option<&str>>(2), difference.expected.as_deref());
+        assert_eq!(row.get::<_, Option<&str>>(3), difference.found.as_deref());
     }
+    catalog(&mut db)
 }
 
-#[test]
-fn drift_of_tables_is_named() {
-    each_is_named(TABLES);
+/// The rows of the catalog query, in an order of their own: the server's is not the same each time.
+fn catalog(db: &mut Client) -> Vec<CatalogRow> {
+    let mut rows = catalog_rows(db, "public");
+    rows.sort_by(|a, b| {
+        (&a.object, &a.attribute, &a.value).cmp(&(&b.object, &b.attribute, &b.value))
+    });
+    rows
 }
 
-#[test]
-fn drift_of_columns_is_named() {
-    each_is_named(COLUMNS);
+fn fields(row: &CatalogRow) -> Value {
+    json!([row.object, row.attribute, row.value])
 }
 
-#[test]
-fn drift_of_keys_is_named() {
-    each_is_named(KEYS);
+/// The rows of `all` that `some` does not have.
+fn rest(all: &[CatalogRow], some: &[CatalogRow]) -> Vec<Value> {
+    all.iter().filter(|row| !some.contains(row)).map(fields).collect()
 }
 
+/// What the tests in JavaScript compare with: of each drift only the rows that it changes.
 #[test]
-fn drift_of_indexes_is_named() {
-    each_is_named(INDEXES);
-}
-
-#[test]
-fn drift_of_the_sequence_and_the_guard_is_named() {
-    each_is_named(SEQUENCE_AND_GUARD);
+fn drift_is_named_and_the_vectors_have_it() {
+    let agreeing = catalog(&mut database());
+    let drifts: Vec<Drift> = [TABLES, COLUMNS, KEYS, INDEXES, SEQUENCE_AND_GUARD]
+        .into_iter()
+        .flatten()
+        .copied()
+        .collect();
+    // Each needs a database: several at once.
+    let catalogs: Vec<_> = thread::scope(|scope| {
+        let halves: Vec<_> = drifts
+            .chunks(drifts.len().div_ceil(3))
+            .map(|part| scope.spawn(|| part.iter().copied().map(drifted).collect::<Vec<_>>()))
+            .collect();
+        halves.into_iter().flat_map(|half| half.join().unwrap()).collect()
+    });
+    let vectors: Vec<Value> = drifts
+        .iter()
+        .zip(&catalogs)
+        .map(|((change, _), rows)| {
+            let differences: Vec<_> = compare(rows, Guards::Required)
+                .into_iter()
+                .map(|d| json!([d.object, d.problem, d.expected, d.found]))
+                .collect();
+            json!({
+                "change": change.split_whitespace().collect::<Vec<_>>().join(" "),
+                "without": rest(&agreeing, rows),
+                "with": rest(rows, &agreeing),
+                "differences": differences,
+            })
+        })
+        .collect();
+    let rows: Vec<Value> = agreeing.iter().map(fields).collect();
+    let lines = |values: &[Value]| -> String {
+        values.iter().map(|value| format!("    {value}")).collect::<Vec<_>>().join(",\n")
+    };
+    let text = format!(
+        "{{\n  \"agreeing\": [\n{}\n  ],\n  \"drifts\": [\n{}\n  ]\n}}\n",
+        lines(&rows),
+        lines(&vectors)
+    );
+    compare_with_golden_at(&repository().join("tests/vectors/schema.json"), &text);
 }
 
 #[test]
