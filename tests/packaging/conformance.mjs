@@ -1,11 +1,14 @@
 // What every runtime must do alike. Takes the package's exports and the vectors, and returns how many
 // cases it tried; throws at the first that is wrong.
 
+import { rowsAndSchemas } from './rows.mjs';
+
 const EXPORTS = [
   'Key',
   'KeyRing',
   'MasterKey',
   'VetassistError',
+  'checkSchema',
   'decrypt',
   'decryptText',
   'encrypt',
@@ -13,6 +16,10 @@ const EXPORTS = [
   'generateKey',
   'hashIp',
   'hashIpKeyed',
+  'parseAuthAudit',
+  'parseSession',
+  'parseUser',
+  'parseVaToken',
   'upgradeIpHash',
 ];
 const USER = '1bb044aa-ded1-40c7-8a88-433e74903f95';
@@ -96,6 +103,7 @@ export async function conformance(api, vectors) {
   refusesWrongSizesAndIds(cases);
   await refusesInPromisesToo(cases);
   freesKeys(cases);
+  rowsAndSchemas(cases, vectors);
   return cases.count;
 }
 

@@ -1,10 +1,11 @@
 // The conformance tests with their vectors, for every runtime that has import attributes.
 import keyFiles from '../vectors/key-files.json' with { type: 'json' };
 import reference from '../vectors/reference.json' with { type: 'json' };
+import schema from '../vectors/schema.json' with { type: 'json' };
 import { conformance } from './conformance.mjs';
 
 /** Runs them on the package's exports, and says so in one line. */
 export async function run(api, runtime) {
-  const cases = await conformance(api, { keyFiles, reference });
+  const cases = await conformance(api, { keyFiles, reference, schema });
   return `${runtime}: ${cases} cases agree`;
 }

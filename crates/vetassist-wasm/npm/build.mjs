@@ -110,6 +110,9 @@ for (const name of ['index', 'rows', 'slim']) {
   writeFileSync(join(dist, `${name}.d.cts`), types.replaceAll(/'(\.\/[a-z]+)\.js'/g, "'$1.cjs'"));
 }
 
+// The tables for a database without the extension.
+copyFileSync(join(here, '../../../target/vetassist.sql'), join(dist, 'vetassist.sql'));
+
 const { devDependencies, private: _, scripts, ...published } = manifest;
 writeFileSync(join(stage, 'package.json'), `${JSON.stringify(published, undefined, 2)}\n`);
 copyFileSync(join(here, 'README.md'), join(stage, 'README.md'));

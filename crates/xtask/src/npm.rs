@@ -8,7 +8,7 @@ use std::{
 use xtask::{
     command::{capture, command, run},
     pg::{random_key, Cluster, Extension, Postgres, Scratch},
-    repository, setup,
+    plain_sql, repository, setup,
     toolchain::Toolchain,
     Context, Error, Result,
 };
@@ -17,9 +17,9 @@ use xtask::{
 const NODE_MAJOR: u32 = 20;
 
 /// The projects in `tests/packaging`, each a script `test:<name>` of its `package.json`.
-const PROJECTS: [&str; 13] = [
+const PROJECTS: [&str; 15] = [
     "node-esm", "node-cjs", "wipe", "deno", "bun", "workerd", "chromium", "firefox", "vite",
-    "esbuild", "types", "python", "readme",
+    "esbuild", "types", "pglite", "worker", "python", "readme",
 ];
 
 /// Debian's names of the browsers. The other runtimes come from npm.
@@ -41,6 +41,8 @@ pub(crate) fn build(toolchain: &Toolchain) -> Result<()> {
     if capture(command("npm").arg("--version")).is_err() {
         return Err(Error::new(format!("npm is missing: {get}")));
     }
+    // It is part of the package.
+    plain_sql::write()?;
     run(toolchain.cargo().args(["run", "--quiet", "--package", "xtask-npm"]))
 }
 

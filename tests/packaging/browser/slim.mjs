@@ -2,15 +2,22 @@
 import * as api from '../node_modules/vetassist/dist/slim.js';
 import { report } from './report.mjs';
 
-const wasm = new URL('../node_modules/vetassist/dist/vetassist.wasm', import.meta.url);
+const file = (name) => new URL(`../node_modules/vetassist/dist/${name}.wasm`, import.meta.url);
 
 await report(api, 'slim', async () => {
   try {
     api.hashIp('::1');
   } catch (error) {
     if (error.code !== 'ERR_NOT_INITIALIZED') throw error;
-    await api.init(fetch(wasm));
-    return;
+    await api.init(fetch(file('vetassist')));
+    try {
+      api.checkSchema([]);
+    } catch ({ code }) {
+      if (code !== 'ERR_NOT_INITIALIZED') throw new Error(code);
+      await api.init(undefined, fetch(file('schema')));
+      return;
+    }
+    throw new Error('checkSchema worked without its module');
   }
   throw new Error('vetassist/slim worked before it was started');
 });
