@@ -22,6 +22,9 @@ const PROJECTS: [&str; 15] = [
     "esbuild", "types", "pglite", "worker", "python", "readme",
 ];
 
+/// Those that need a server with the extension.
+const SERVER_PROJECTS: [&str; 3] = ["sql", "drivers", "node-pg"];
+
 /// Debian's names of the browsers. The other runtimes come from npm.
 const BROWSERS: [&str; 2] = ["chromium", "firefox-esr"];
 
@@ -70,8 +73,10 @@ pub(crate) fn test_with_server(postgres: &Postgres, extension: &Extension) -> Re
     let socket = cluster.socket_dir().to_string_lossy();
     let given =
         [("VETASSIST_TEST_SOCKET", &*socket), ("VETASSIST_TEST_RING", &keys.join(",") as &str)];
-    project_passes("sql", &given)?;
-    Ok(1)
+    for project in SERVER_PROJECTS {
+        project_passes(project, &given)?;
+    }
+    Ok(SERVER_PROJECTS.len() as u64)
 }
 
 fn packaging() -> PathBuf {

@@ -1,0 +1,90 @@
+// The sign-in service of a Node backend, on node-postgres and the extension: the sealing is the database's, and the
+// service's role needs no right to any table.
+//
+//     SELECT vetassist_grant('backend', 'app');
+
+import { randomUUID } from 'node:crypto';
+import { checkSchema, schemaQuery } from 'vetassist';
+
+const SESSION_LIFETIME = 8 * 60 * 60 * 1000;
+
+/** The account exists and may not be used. */
+export class AccountInactive extends Error {}
+
+export class Service {
+  #pool;
+
+  constructor(pool) {
+    this.#pool = pool;
+  }
+
+  /** A service on a database whose tables are what they must be; an error names what is not. */
+  static async start(pool, schema = 'public') {
+    const db = await pool.connect();
+    try {
+      await db.query('BEGIN READ ONLY');
+      // So that the catalogs are described in the words that the comparison knows.
+      await db.query('SET LOCAL search_path = pg_catalog');
+      const { rows } = await db.query(schemaQuery, [schema]);
+      const differences = checkSchema(rows).map(({ object, problem }) => `${object}: ${problem}`);
+      if (differences.length > 0) throw new Error(`the database has drifted: ${differences.join('; ')}`);
+    } finally {
+      await db.query('ROLLBACK');
+      db.release();
+    }
+    return new Service(pool);
+  }
+
+  async #one(text, ...values) {
+    const { rows } = await this.#pool.query(text, values);
+    return rows[0];
+  }
+
+  /** Stores what VA.gov's token endpoint answered, and begins a session. */
+  async signIn(vaIcn, tokens, ip, device = undefined) {
+    const jwtId = randomUUID();
+    const now = Date.now();
+    try {
+      const row = await this.#one(
+        `SELECT user_id, session_id FROM vetassist_login(
+           $1, $2, $3, $4, $5, refresh_token => $6, scope => $7, device_info => $8, ip => $9)`,
+        vaIcn,
+        tokens.access_token,
+        new Date(now + tokens.expires_in * 1000),
+        jwtId,
+        new Date(now + SESSION_LIFETIME),
+        tokens.refresh_token,
+        tokens.scope,
+        device,
+        ip,
+      );
+      return { userId: row.user_id, sessionId: row.session_id, jwtId };
+    } catch (error) {
+      if (error.code !== 'VA001') throw error;
+      // The refusal took the sign-in's audit row with it, so it is logged by itself.
+      const userId = error.detail.replace('user_id ', '');
+      await this.#one("SELECT vetassist_log_event('login_refused', $1, NULL, $2)", userId, ip);
+      throw new AccountInactive(userId);
+    }
+  }
+
+  /** Whether the session of a JWT is neither expired nor revoked. To be asked at each request. */
+  async isSignedIn(jwtId) {
+    return (await this.#one('SELECT vetassist_session_active($1) AS active', jwtId)).active;
+  }
+
+  /** The sessions of a user, the newest first. */
+  async sessions(userId) {
+    return (await this.#pool.query('SELECT * FROM vetassist_list_sessions($1)', [userId])).rows;
+  }
+
+  /** Whether there was a session to end. */
+  async signOut(jwtId, userId) {
+    return (await this.#one('SELECT vetassist_revoke_session($1, $2) AS ended', jwtId, userId)).ended;
+  }
+
+  /** The token in the clear, for a call to VA.gov: not to be kept or logged. Null where there is none. */
+  async accessToken(userId) {
+    return (await this.#one('SELECT vetassist_access_token($1) AS token', userId)).token;
+  }
+}

@@ -1,0 +1,70 @@
+// The example service in Node, as a role that may do no more than it needs.
+//
+// VETASSIST_TEST_SOCKET and VETASSIST_TEST_RING as in ../sql/test.mjs.
+import assert from 'node:assert/strict';
+import pg from 'pg';
+import { hashIp, KeyRing, parseVaToken } from 'vetassist';
+import { example } from '../example.mjs';
+
+const { AccountInactive, Service } = await import(example('node-pg/service.mjs', import.meta.url));
+
+const { VETASSIST_TEST_SOCKET: host, VETASSIST_TEST_RING: keys } = process.env;
+assert(host && keys, 'VETASSIST_TEST_SOCKET and VETASSIST_TEST_RING must be set');
+
+const admin = new pg.Client({ host, user: 'postgres', database: 'postgres' });
+await admin.connect();
+await admin.query('CREATE EXTENSION IF NOT EXISTS vetassist');
+await admin.query('CREATE ROLE backend LOGIN');
+await admin.query("SELECT vetassist_grant('backend', 'app')");
+const pool = new pg.Pool({ host, user: 'backend', database: 'postgres' });
+let cases = 0;
+const equal = (found, expected, what) => {
+  cases += 1;
+  assert.deepEqual(found, expected, what);
+};
+
+// It refuses to start on a database that has drifted, and names what has.
+await admin.query('DROP INDEX idx_vetassist_audit_type');
+await assert.rejects(() => Service.start(pool), /drifted: idx_vetassist_audit_type: missing$/);
+await assert.rejects(() => Service.start(pool, 'elsewhere'), /vetassist_users: missing/);
+await admin.query('CREATE INDEX idx_vetassist_audit_type ON vetassist_auth_audit (event_type)');
+cases += 2;
+const service = await Service.start(pool);
+
+const tokens = { access_token: 'the access token', refresh_token: 'the refresh token', scope: 'openid', expires_in: 3600 };
+const signedIn = await service.signIn('node 1', tokens, '203.0.113.7', { agent: 'test' });
+equal(await service.isSignedIn(signedIn.jwtId), true);
+equal(await service.isSignedIn('another'), false);
+equal(await service.accessToken(signedIn.userId), 'the access token');
+const again = await service.signIn('node 1', { ...tokens, access_token: 'a newer token' }, '2001:db8::1');
+equal(again.userId, signedIn.userId);
+equal(await service.accessToken(signedIn.userId), 'a newer token');
+const sessions = await service.sessions(signedIn.userId);
+equal(sessions.map((session) => session.jwt_id), [again.jwtId, signedIn.jwtId]);
+equal(await service.signOut(signedIn.jwtId, signedIn.userId), true);
+equal(await service.signOut(signedIn.jwtId, signedIn.userId), false);
+equal(await service.isSignedIn(signedIn.jwtId), false);
+equal(await service.isSignedIn(again.jwtId), true);
+
+// What is in the tables: sealed, hashed, logged.
+const { rows } = await admin.query('SELECT * FROM vetassist_va_tokens WHERE user_id = $1', [signedIn.userId]);
+const sealed = parseVaToken(rows[0]);
+equal(new KeyRing(keys.split(',')).decryptToken(sealed.refresh_token_encrypted, signedIn.userId), 'the refresh token');
+const events = await admin.query('SELECT event_type, ip_hash FROM vetassist_auth_audit WHERE user_id = $1 ORDER BY id', [signedIn.userId]);
+equal(events.rows, ['203.0.113.7', '2001:db8::1'].map((ip) => ({ event_type: 'login', ip_hash: hashIp(ip) })));
+
+// An account that may not be used: refused, and the refusal is in the trail.
+await admin.query('UPDATE vetassist_users SET is_active = false WHERE id = $1', [signedIn.userId]);
+await assert.rejects(() => service.signIn('node 1', tokens, '203.0.113.9'), AccountInactive);
+const refused = await admin.query("SELECT user_id, ip_hash FROM vetassist_auth_audit WHERE event_type = 'login_refused'");
+equal(refused.rows, [{ user_id: signedIn.userId, ip_hash: hashIp('203.0.113.9') }]);
+equal(await service.isSignedIn(again.jwtId), false, 'its sessions are no longer active');
+await assert.rejects(() => service.signIn('node 2', { ...tokens, access_token: '' }, '203.0.113.7'), { code: '22023' });
+for (const table of ['vetassist_va_tokens', 'vetassist_users']) {
+  await assert.rejects(() => pool.query(`DELETE FROM ${table}`), { code: '42501' });
+  cases += 1;
+}
+
+await pool.end();
+await admin.end();
+console.log(`the example service in Node: ${cases} cases agree`);
