@@ -74,7 +74,7 @@ const STEPS: &[(&str, &str, Run)] = &[
     }),
     ("npm", "building the npm package and testing it in each runtime", |bench| {
         let target = ["--target", WASM_TARGET];
-        let lint = ["clippy", "-p", "vetassist-wasm"];
+        let lint = ["clippy", "-p", "vetassist-wasm", "-p", "vetassist-schema-wasm"];
         bench.cargo(&[&lint[..], &target, &["--", "-D", "warnings"]].concat())?;
         npm::build(&bench.tools.toolchain)?;
         bench.passed += npm::test()?;

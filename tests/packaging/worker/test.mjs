@@ -9,9 +9,13 @@ const keys = [masterKey(), masterKey()];
 const ring = new api.KeyRing(keys);
 const old = new api.KeyRing([keys[1]]);
 const calls = [];
+const logged = [];
 
 const flare = await worker(example('cloudflare-worker/worker.mjs', import.meta.url), {
   bindings: { VETASSIST_KEYS: `# the ring\n${keys.join('\n')}\n`, VA_API: 'https://api.example.com' },
+  handleRuntimeStdio(...streams) {
+    for (const stream of streams) stream.on('data', (text) => logged.push(String(text)));
+  },
   outboundService: (request) => {
     calls.push([request.url, request.headers.get('Authorization')]);
     return new Response('the answer', { status: 203 });
@@ -51,4 +55,9 @@ try {
 } finally {
   await flare.dispose();
 }
+const log = logged.join('');
+assert.match(log, /"caller":"[\da-f]{64}"/);
+assert.match(log, /^ERR_OPEN_FAILED$/m);
+assert(!log.includes('203.0.113.7') && !log.includes('a.real-looking_token'), 'the log holds neither address nor token');
+cases += 3;
 console.log(`the example Worker: ${cases} cases agree`);
