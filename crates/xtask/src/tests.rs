@@ -84,8 +84,9 @@ const STEPS: &[(&str, &str, Run)] = &[
     ("server", "building the extension and testing it in real servers", |bench| {
         let extension = Extension::build(&bench.tools, &bench.postgres)?;
         let scratch = Scratch::create(&bench.postgres, &extension)?;
-        // The tests run it, and find it beside themselves.
-        bench.cargo(&["build", "-p", "example-rust-tokio-postgres"])?;
+        // The tests run them, and find them beside themselves.
+        let examples = ["-p", "example-rust-tokio-postgres", "-p", "example-rust-sqlx"];
+        bench.cargo(&[&["build"], &examples[..]].concat())?;
         let mut cargo = bench.tools.cargo(&bench.postgres.pg_config);
         cargo.env("VETASSIST_TEST_PYTHON", setup::python()?);
         cargo.env(VARIABLE, scratch.root()).args(["test", "-p", "vetassist-server-tests"]);

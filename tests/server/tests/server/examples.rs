@@ -1,4 +1,4 @@
-//! The Rust example, on the plain tables and then on the extension's. (Python's is with the other Python.)
+//! The examples in Rust. (Python's is with the other Python, those in JavaScript with the npm package.)
 
 use std::{
     env, fs,
@@ -9,17 +9,19 @@ use std::{
 
 use serde_json::json;
 use uuid::Uuid;
+use vetassist_core::MasterKey;
 use vetassist_server_tests::{column_of, hex_key, KeyedServer};
 
-/// The example's program. Cargo puts it into the folder above that of the tests.
-fn program() -> PathBuf {
+/// An example's program. Cargo puts it into the folder above that of the tests.
+fn program(name: &str) -> PathBuf {
     let folder = env::current_exe().unwrap();
-    let program = folder.ancestors().nth(2).unwrap().join("example-rust-tokio-postgres");
+    let program = folder.ancestors().nth(2).unwrap().join(name);
     assert!(program.exists(), "{} is built by cargo xtask test --only server", program.display());
     program
 }
 
 struct Service<'a> {
+    program: PathBuf,
     server: &'a KeyedServer,
     keys: &'a Path,
 }
@@ -27,9 +29,11 @@ struct Service<'a> {
 impl Service<'_> {
     fn run(&self, arguments: &[&str], input: &str) -> Output {
         let socket = self.server.socket_dir().display();
-        let mut child = Command::new(program())
+        // A form that both libraries read.
+        let url = format!("postgres://postgres@localhost/postgres?host={socket}");
+        let mut child = Command::new(&self.program)
             .args(arguments)
-            .env("DATABASE_URL", format!("host={socket} user=postgres dbname=postgres"))
+            .env("DATABASE_URL", url)
             .env("VETASSIST_KEYS", self.keys)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -62,7 +66,8 @@ fn the_example_service_of_rust_works_without_the_extension_and_with_it() {
     let keys = env::temp_dir().join(format!("vetassist-example-{}", std::process::id()));
     fs::write(&keys, hex_key(0x11)).unwrap();
     let mut db = server.connect();
-    let service = Service { server: &server, keys: &keys };
+    let program = program("example-rust-tokio-postgres");
+    let service = Service { program, server: &server, keys: &keys };
     let response = |token: &str| {
         json!({"access_token": token, "refresh_token": "a refresh token", "expires_in": 3600})
             .to_string()
@@ -100,5 +105,45 @@ fn the_example_service_of_rust_works_without_the_extension_and_with_it() {
     let refused = service.refuses(&SIGN_IN, &response("refused"));
     assert!(refused.contains("not active"), "{refused}");
     assert_eq!(service.prints(&["access-token", &user_id], ""), "from SQL");
+    fs::remove_file(&keys).unwrap();
+}
+
+#[test]
+fn the_example_on_sqlx_seals_anew() {
+    let mut server = KeyedServer::start();
+    let keys = env::temp_dir().join(format!("vetassist-sqlx-{}", std::process::id()));
+    let [old, new] = [0x11, 0x22].map(|byte| MasterKey::from_bytes(&[byte; 32]));
+    fs::write(&keys, format!("{}\n{}\n", hex_key(0x22), hex_key(0x11))).unwrap();
+    let mut sign_in = |icn: &str, refresh: Option<&str>| -> Uuid {
+        let login = "SELECT user_id FROM vetassist_login($1, 't\u{f6}k\u{e9}n', now(), $1, now(), refresh_token => $2)";
+        server.db.query_one(login, &[&icn, &refresh]).unwrap().get(0)
+    };
+    let users = [sign_in("with", Some("a refresh token")), sign_in("without", None)];
+    let mut db = server.connect();
+    let mut columns = |id: &Uuid| -> (Vec<u8>, Option<Vec<u8>>) {
+        let row = "SELECT access_token_encrypted, refresh_token_encrypted FROM vetassist_va_tokens WHERE user_id = $1";
+        let row = db.query_one(row, &[id]).unwrap();
+        (row.get(0), row.get(1))
+    };
+    let service = Service { program: program("example-rust-sqlx"), server: &server, keys: &keys };
+    for (id, refresh) in users.iter().zip([Some("a refresh token"), None]) {
+        let (access, _) = columns(id);
+        assert_eq!(old.derive_user_key(id).open_text(&access, b"").unwrap(), "t\u{f6}k\u{e9}n");
+        // The second key of the ring had sealed it, then the first.
+        assert_eq!(service.prints(&[&id.to_string()], ""), "2");
+        let (access, sealed) = columns(id);
+        let key = new.derive_user_key(id);
+        assert_eq!(key.open_text(&access, b"").unwrap(), "t\u{f6}k\u{e9}n");
+        let opened = sealed.map(|sealed| key.open_text(&sealed, b"").unwrap());
+        assert_eq!(opened.as_deref(), refresh);
+        assert_eq!(service.prints(&[&id.to_string()], ""), "1");
+    }
+    service.refuses(&[&Uuid::nil().to_string()], "");
+    fs::write(&keys, hex_key(0x33)).unwrap();
+    service.refuses(&[&users[0].to_string()], "");
+    assert_eq!(
+        new.derive_user_key(&users[0]).open_text(&columns(&users[0]).0, b"").unwrap(),
+        "t\u{f6}k\u{e9}n"
+    );
     fs::remove_file(&keys).unwrap();
 }

@@ -1,0 +1,66 @@
+//! Seals one user's tokens anew under the current key of the ring, with the rows of vetassist-core on sqlx.
+//!
+//! sqlx knows none of these types and need not: PostgreSQL makes JSON of a row and a row of JSON, and the
+//! types are that JSON by serde. `DATABASE_URL` names the database, `VETASSIST_KEYS` the key file.
+//!
+//! ```text
+//! example-rust-sqlx USER_ID   prints at which position of the ring, from 1, the access token's key stood
+//! ```
+
+use std::{env, error::Error, fs, process::ExitCode};
+
+use sqlx::{postgres::PgConnection, types::Json, Connection};
+use uuid::Uuid;
+use vetassist_core::{KeyRing, Sealed, UserRing, VaToken, OVERHEAD};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(position) => {
+            println!("{position}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<usize> {
+    let user_id: Uuid = env::args().nth(1).ok_or("whose tokens? USER_ID is missing")?.parse()?;
+    let mut keys = KeyRing::parse(&fs::read(env::var("VETASSIST_KEYS")?)?)?.user(user_id);
+    let mut db = PgConnection::connect(&env::var("DATABASE_URL")?).await?;
+
+    let mut transaction = db.begin().await?;
+    let Json(mut row): Json<VaToken> = sqlx::query_scalar(
+        "SELECT to_jsonb(t) FROM vetassist_va_tokens AS t WHERE user_id = $1 FOR UPDATE",
+    )
+    .bind(user_id)
+    .fetch_one(&mut *transaction)
+    .await?;
+    let position = seal_anew(&mut keys, &mut row.access_token_encrypted)?;
+    if let Some(token) = &mut row.refresh_token_encrypted {
+        seal_anew(&mut keys, token)?;
+    }
+    sqlx::query(
+        "UPDATE vetassist_va_tokens AS t
+         SET access_token_encrypted = r.access_token_encrypted, refresh_token_encrypted = r.refresh_token_encrypted
+         FROM jsonb_populate_record(NULL::vetassist_va_tokens, $1) AS r WHERE t.id = r.id",
+    )
+    .bind(Json(&row))
+    .execute(&mut *transaction)
+    .await?;
+    transaction.commit().await?;
+    Ok(position + 1)
+}
+
+/// Opens a token with whichever key opens it, seals it under the current one, and says which it was.
+fn seal_anew(keys: &mut UserRing, sealed: &mut Sealed) -> Result<usize> {
+    let mut token = vec![0; sealed.as_bytes().len() - OVERHEAD];
+    let position = keys.open_token_into(sealed.as_bytes(), &mut token)?;
+    *sealed = keys.seal_token(std::str::from_utf8(&token)?)?.try_into()?;
+    Ok(position)
+}
