@@ -1,0 +1,5 @@
+// What a script does first.
+import { generateKey, hashIp, Key } from 'vetassist';
+
+hashIp('203.0.113.7');
+new Key(generateKey()).seal('x');
