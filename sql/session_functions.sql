@@ -1,19 +1,3 @@
--- One look-up in the index of jwt_id, and one of the user it leads to. It is not strict: a NULL must be
--- false, or it would be neither in a caller's IF NOT.
-CREATE FUNCTION vetassist_session_active(jwt_id text) RETURNS boolean
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    RETURN EXISTS (
-        SELECT FROM @extschema@.vetassist_sessions AS s
-        JOIN @extschema@.vetassist_users AS u ON u.id = s.user_id
-        WHERE s.jwt_id = vetassist_session_active.jwt_id
-          AND s.revoked_at IS NULL
-          AND s.expires_at > statement_timestamp()
-          AND u.is_active);
-END
-$$;
-
 CREATE FUNCTION vetassist_list_sessions(user_id uuid)
 RETURNS TABLE (
     session_id uuid, jwt_id text, device_info jsonb, created_at timestamptz, expires_at timestamptz,

@@ -12,7 +12,7 @@ use pgrx::{
     datum::Datum,
     impl_sql_translatable, pg_sys,
     varlena::set_varsize_4b,
-    PgSqlErrorCode, PgTryBuilder,
+    FromDatum, PgSqlErrorCode, PgTryBuilder,
 };
 use vetassist_core::{AddressError, OpenError};
 use zeroize::Zeroize;
@@ -129,6 +129,29 @@ impl<'a> Utf8<'a> {
             Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
         };
         text.ok_or_else(untranslatable)
+    }
+}
+
+/// A `text` argument as it is, to be handed to a function of PostgreSQL's.
+pub(crate) struct TextDatum(pub(crate) pg_sys::Datum);
+
+impl_sql_translatable!(TextDatum, arg_only = "text");
+
+// SAFETY: nothing is made of it.
+unsafe impl<'fcx> ArgAbi<'fcx> for TextDatum {
+    unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
+        // SAFETY: nothing is read but the datum itself.
+        unsafe { arg.unbox_arg_using_from_datum() }.unwrap_or(Self(pg_sys::Datum::from(0)))
+    }
+}
+
+impl FromDatum for TextDatum {
+    unsafe fn from_polymorphic_datum(
+        datum: pg_sys::Datum,
+        is_null: bool,
+        _: pg_sys::Oid,
+    ) -> Option<Self> {
+        (!is_null).then_some(Self(datum))
     }
 }
 

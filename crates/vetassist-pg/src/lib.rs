@@ -14,6 +14,7 @@ mod keyring;
 mod primitives;
 mod rotation;
 mod schema;
+mod session;
 mod settings;
 mod tokens;
 
@@ -26,4 +27,5 @@ pg_module_magic!(name, version);
 pub extern "C-unwind" fn _PG_init() {
     settings::define();
     keyring::init();
+    session::init();
 }

@@ -17,6 +17,7 @@ mod python;
 mod readme;
 mod rows;
 mod secrets;
+mod session_active;
 mod tables;
 mod typescript;
 mod vectors;

@@ -1,0 +1,204 @@
+//! `vetassist_session_active()` reads tables and indexes by itself, so it must be right whatever became of them.
+
+use postgres::Client;
+use vetassist_server_tests::{database, sqlstate, KeyedServer};
+
+/// Sessions of which one is active, beside all kinds of others.
+fn with_sessions() -> Client {
+    let mut db = database();
+    db.batch_execute(
+        "INSERT INTO vetassist_users (id, va_icn, is_active) VALUES
+             ('00000000-0000-4000-8000-000000000001', 'active', true),
+             ('00000000-0000-4000-8000-000000000002', 'inactive', false),
+             ('00000000-0000-4000-8000-000000000003', 'unknown', NULL);
+         INSERT INTO vetassist_sessions (user_id, jwt_id, expires_at, revoked_at) VALUES
+             ('00000000-0000-4000-8000-000000000001', 'active', now() + interval '1 hour', NULL),
+             ('00000000-0000-4000-8000-000000000001', 'forever', 'infinity', NULL),
+             ('00000000-0000-4000-8000-000000000001', 'expired', now() - interval '1 second', NULL),
+             ('00000000-0000-4000-8000-000000000001', 'long ago', '-infinity', NULL),
+             ('00000000-0000-4000-8000-000000000001', 'revoked', now() + interval '1 hour', now()),
+             ('00000000-0000-4000-8000-000000000001', 'to be revoked', now() + interval '1 hour', 'infinity'),
+             ('00000000-0000-4000-8000-000000000002', 'of an inactive user', now() + interval '1 hour', NULL),
+             ('00000000-0000-4000-8000-000000000003', 'of an unknown state', now() + interval '1 hour', NULL);
+         INSERT INTO vetassist_sessions (user_id, jwt_id, expires_at)
+         SELECT '00000000-0000-4000-8000-000000000001', 'n' || i, now() + interval '1 hour' FROM generate_series(1, 2000) AS i",
+    )
+    .unwrap();
+    db
+}
+
+fn active(db: &mut Client, jwt_id: &str) -> bool {
+    db.query_one("SELECT vetassist_session_active($1)", &[&jwt_id]).unwrap().get(0)
+}
+
+/// The statement that it stands for, for every session there is and some that are not.
+fn agrees(db: &mut Client, when: &str) {
+    let wrong: i64 = db
+        .query_one(
+            "SELECT count(*) FROM (
+                 SELECT jwt_id FROM vetassist_sessions
+                 UNION ALL SELECT unnest(ARRAY['', ' ', 'ACTIVE', 'activ', 'active ', 'n', 'n20000', repeat('x', 100000), NULL])
+             ) AS j WHERE vetassist_session_active(j.jwt_id) IS DISTINCT FROM EXISTS (
+                 SELECT FROM vetassist_sessions s JOIN vetassist_users u ON u.id = s.user_id
+                 WHERE s.jwt_id = j.jwt_id AND s.revoked_at IS NULL AND s.expires_at > statement_timestamp() AND u.is_active)",
+            &[],
+        )
+        .unwrap()
+        .get(0);
+    assert_eq!(wrong, 0, "{when}");
+    for (jwt_id, expected) in [
+        ("active", true),
+        ("forever", true),
+        ("n2000", true),
+        ("expired", false),
+        ("long ago", false),
+        ("revoked", false),
+        ("to be revoked", false),
+        ("of an inactive user", false),
+        ("of an unknown state", false),
+        ("nobody's", false),
+    ] {
+        assert_eq!(active(db, jwt_id), expected, "{when}: {jwt_id}");
+    }
+}
+
+#[test]
+fn it_is_right_whatever_became_of_the_indexes() {
+    let mut db = with_sessions();
+    agrees(&mut db, "at first");
+    for change in [
+        "REINDEX TABLE vetassist_sessions",
+        "VACUUM FULL vetassist_sessions",
+        "UPDATE vetassist_sessions SET device_info = '{}'; VACUUM vetassist_sessions",
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'idx_vetassist_sessions_jwt'::regclass",
+        "DROP INDEX idx_vetassist_sessions_jwt",
+        // It has the name and few of the rows.
+        "CREATE INDEX idx_vetassist_sessions_jwt ON vetassist_sessions (jwt_id) WHERE jwt_id < 'b'",
+        "DROP INDEX idx_vetassist_sessions_jwt; CREATE INDEX idx_vetassist_sessions_jwt ON vetassist_sessions (jwt_id COLLATE \"und-x-icu\")",
+        "DROP INDEX idx_vetassist_sessions_jwt; CREATE INDEX idx_vetassist_sessions_jwt ON vetassist_sessions (lower(jwt_id))",
+        "DROP INDEX idx_vetassist_sessions_jwt; CREATE INDEX idx_vetassist_sessions_jwt ON vetassist_sessions (user_id)",
+        "DROP INDEX idx_vetassist_sessions_jwt; CREATE INDEX idx_vetassist_sessions_jwt ON vetassist_sessions USING hash (jwt_id)",
+        "DROP INDEX idx_vetassist_sessions_jwt; CREATE INDEX idx_vetassist_sessions_jwt ON vetassist_users (va_icn)",
+        "DROP INDEX idx_vetassist_sessions_jwt; CREATE VIEW idx_vetassist_sessions_jwt AS SELECT 1",
+        "DROP VIEW idx_vetassist_sessions_jwt; CREATE INDEX idx_vetassist_sessions_jwt ON vetassist_sessions (jwt_id DESC)",
+        "ALTER TABLE vetassist_users DROP CONSTRAINT vetassist_users_pkey CASCADE",
+    ] {
+        for statement in change.split("; ") {
+            db.batch_execute(statement).unwrap();
+        }
+        agrees(&mut db, change);
+    }
+    // A dropped column does not confuse it.
+    db.batch_execute("ALTER TABLE vetassist_sessions ADD more text; ALTER TABLE vetassist_sessions DROP device_info").unwrap();
+    assert!(active(&mut db, "active") && !active(&mut db, "expired"));
+}
+
+#[test]
+fn it_sees_what_its_statement_sees() {
+    let mut db = with_sessions();
+    let mut transaction = db.transaction().unwrap();
+    let asks = "SELECT vetassist_session_active('active'), vetassist_session_active('new')";
+    let answer = |transaction: &mut postgres::Transaction<'_>| -> (bool, bool) {
+        let row = transaction.query_one(asks, &[]).unwrap();
+        (row.get(0), row.get(1))
+    };
+    assert_eq!(answer(&mut transaction), (true, false));
+    transaction
+        .batch_execute(
+            "INSERT INTO vetassist_sessions (user_id, jwt_id, expires_at)
+             SELECT id, 'new', now() + interval '1 hour' FROM vetassist_users WHERE va_icn = 'active'",
+        )
+        .unwrap();
+    assert_eq!(answer(&mut transaction), (true, true));
+    transaction
+        .batch_execute("UPDATE vetassist_sessions SET revoked_at = now() WHERE jwt_id = 'active'")
+        .unwrap();
+    assert_eq!(answer(&mut transaction), (false, true));
+    transaction.batch_execute("UPDATE vetassist_users SET is_active = false").unwrap();
+    assert_eq!(answer(&mut transaction), (false, false));
+    transaction.rollback().unwrap();
+    assert!(active(&mut db, "active"));
+
+    // Not what a statement of its own transaction changes after it began.
+    let row = db
+        .query_one(
+            "WITH ended AS (UPDATE vetassist_sessions SET revoked_at = now() WHERE jwt_id = 'active' RETURNING jwt_id)
+             SELECT count(*) FILTER (WHERE vetassist_session_active(jwt_id)) FROM ended",
+            &[],
+        )
+        .unwrap();
+    assert_eq!(row.get::<_, i64>(0), 1);
+    assert!(!active(&mut db, "active"));
+}
+
+#[test]
+fn it_refuses_what_is_no_table() {
+    let mut db = with_sessions();
+    db.batch_execute(
+        "ALTER TABLE vetassist_users RENAME TO u; CREATE VIEW vetassist_users AS SELECT * FROM u",
+    )
+    .unwrap();
+    let mut refuses = |jwt_id: &str| {
+        let asks = "SELECT vetassist_session_active($1)";
+        let error = db.query_one(asks, &[&jwt_id]).unwrap_err();
+        assert_eq!(sqlstate(&error), "42P01");
+        let said = error.as_db_error().unwrap();
+        assert!(said.message().contains("is not as vetassist left it"), "{said:?}");
+        assert!(said.hint().unwrap().contains("vetassist_check_schema"));
+    };
+    refuses("active");
+    db.batch_execute("DROP VIEW vetassist_users; ALTER TABLE u RENAME is_active TO i; ALTER TABLE u RENAME TO vetassist_users").unwrap();
+    let error = db.query_one("SELECT vetassist_session_active('active')", &[]).unwrap_err();
+    assert_eq!(sqlstate(&error), "42P01");
+    // What is of another type is not read as if it were not.
+    for (change, back) in [
+        ("ALTER TABLE vetassist_users RENAME i TO is_active; ALTER TABLE vetassist_users ALTER is_active DROP DEFAULT, ALTER is_active TYPE int USING 1",
+         "ALTER TABLE vetassist_users ALTER is_active TYPE boolean USING true"),
+        ("ALTER TABLE vetassist_sessions ALTER expires_at TYPE text", "ALTER TABLE vetassist_sessions ALTER expires_at TYPE timestamptz USING expires_at::timestamptz"),
+        ("ALTER TABLE vetassist_sessions ALTER expires_at TYPE timestamp", "ALTER TABLE vetassist_sessions ALTER expires_at TYPE timestamptz"),
+        ("ALTER TABLE vetassist_sessions DROP CONSTRAINT vetassist_sessions_user_id_fkey, ALTER user_id TYPE text",
+         "ALTER TABLE vetassist_sessions ALTER user_id TYPE uuid USING user_id::uuid"),
+    ] {
+        for statement in change.split("; ") {
+            db.batch_execute(statement).unwrap();
+        }
+        let error = db.query_one("SELECT vetassist_session_active('active')", &[]).unwrap_err();
+        assert_eq!(sqlstate(&error), "42P01", "{change}");
+        db.batch_execute(back).unwrap();
+        assert!(active(&mut db, "active"), "{back}");
+    }
+    // Text without a length is as good.
+    db.batch_execute("ALTER TABLE vetassist_sessions ALTER jwt_id TYPE text").unwrap();
+    assert!(active(&mut db, "active"));
+    db.batch_execute("ALTER TABLE vetassist_sessions RENAME TO s").unwrap();
+    let error = db.query_one("SELECT vetassist_session_active('active')", &[]).unwrap_err();
+    assert_eq!(sqlstate(&error), "42P01");
+}
+
+#[test]
+fn it_learns_what_other_connections_change() {
+    let server = KeyedServer::start();
+    let (mut asking, mut changing) = (server.connect(), server.connect());
+    changing
+        .batch_execute(
+            "INSERT INTO vetassist_users (va_icn) VALUES ('one');
+             INSERT INTO vetassist_sessions (user_id, jwt_id, expires_at)
+             SELECT id, 'active', now() + interval '1 hour' FROM vetassist_users",
+        )
+        .unwrap();
+    assert!(active(&mut asking, "active"));
+    for change in [
+        "DROP INDEX CONCURRENTLY idx_vetassist_sessions_jwt",
+        "CREATE INDEX CONCURRENTLY idx_vetassist_sessions_jwt ON vetassist_sessions (jwt_id)",
+        "REINDEX TABLE CONCURRENTLY vetassist_sessions",
+        "VACUUM FULL vetassist_users",
+        "ALTER TABLE vetassist_users RENAME TO u; CREATE TABLE vetassist_users (LIKE u INCLUDING ALL); INSERT INTO vetassist_users SELECT * FROM u",
+    ] {
+        for statement in change.split("; ") {
+            changing.batch_execute(statement).unwrap();
+        }
+        assert!(active(&mut asking, "active"), "{change}");
+    }
+    changing.batch_execute("UPDATE vetassist_users SET is_active = false").unwrap();
+    assert!(!active(&mut asking, "active"), "the table that has the name now counts");
+}
