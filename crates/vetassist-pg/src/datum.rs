@@ -1,6 +1,7 @@
 //! Arguments and results as PostgreSQL passes them, without a copy where one can be spared.
 
 use core::{
+    cell::OnceCell,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     ptr::NonNull,
     slice, str,
@@ -88,8 +89,11 @@ impl Text {
         let content = bytes.as_mut_slice();
         // A NUL is valid UTF-8, but no text of PostgreSQL's can hold it. All bytes are looked at, which
         // becomes vector instructions where stopping at the first would not.
-        let has_nul = content.iter().fold(false, |found, byte| found | (*byte == 0));
-        if has_nul || str::from_utf8(content).is_err() {
+        let (has_nul, is_ascii) =
+            content.iter().fold((false, true), |(has_nul, is_ascii), byte| {
+                (has_nul | (*byte == 0), is_ascii & (*byte < 0x80))
+            });
+        if has_nul || !(is_ascii || str::from_utf8(content).is_ok()) {
             bytes.as_mut_slice().zeroize();
             return Err(OpenError::NotUtf8).explain();
         }
@@ -161,10 +165,19 @@ enum Direction {
     FromUtf8,
 }
 
+thread_local! {
+    /// Of the one database that a backend is ever connected to.
+    static IS_UTF8: OnceCell<bool> = const { OnceCell::new() };
+}
+
 fn database_is_utf8() -> bool {
-    // SAFETY: reads a setting of the database we are connected to.
-    let encoding = unsafe { pg_sys::GetDatabaseEncoding() };
-    encoding == pg_sys::pg_enc::PG_UTF8 as i32
+    IS_UTF8.with(|is_utf8| {
+        *is_utf8.get_or_init(|| {
+            // SAFETY: reads a setting of the database we are connected to.
+            let encoding = unsafe { pg_sys::GetDatabaseEncoding() };
+            encoding == pg_sys::pg_enc::PG_UTF8 as i32
+        })
+    })
 }
 
 /// Converts between the database's encoding and UTF-8. PostgreSQL's errors quote the bytes they
