@@ -56,6 +56,9 @@ export async function prepared(api, crypto, nodeCrypto) {
     '@noble/hashes': (address) => bytesToHex(sha256(utf8ToBytes(address))),
   };
 
+  // `run` is timed, and neither way is to be charged for making up addresses.
+  const addresses = Array.from({ length: 256 }, (_, i) => `203.0.113.${i}`);
+
   // Made once and not by `run`, which is timed: a sealed MiB takes as long as opening it.
   const inputs = new Map();
   const input = (action, size) => {
@@ -71,7 +74,7 @@ export async function prepared(api, crypto, nodeCrypto) {
   async function run(action, way, size, count) {
     if (action === 'hash') {
       const hash = hashes[way];
-      for (let i = 0; i < count; i++) hash(`203.0.${(i >> 8) & 255}.${i & 255}`);
+      for (let i = 0; i < count; i++) hash(addresses[i & 255]);
       return;
     }
     const { [action]: work, awaited, together } = ways[way];
