@@ -120,8 +120,13 @@ export function asTextData(value, what) {
   return asData(value, what);
 }
 
-/** The same as bytes. */
-export const toBytes = (data) => (typeof data === 'string' ? encoder.encode(data) : data);
+const NOTHING = new Uint8Array(0);
+
+/** The same as bytes. No text, the usual AAD, is not worth a call of the encoder. */
+export const toBytes = (data) => {
+  if (typeof data !== 'string') return data;
+  return data === '' ? NOTHING : encoder.encode(data);
+};
 
 /** A string, of whatever content. */
 export function asString(value, what) {

@@ -74,9 +74,14 @@ export class Key {
 
   async sealAsync(plaintext, aad) {
     const handle = this.#live();
-    let data = toBytes(asData(plaintext, 'plaintext'));
-    let extra = toBytes(dataOr(aad, 'aad'));
-    const subtle = fasterSubtle(sizeOf(data) + sizeOf(extra));
+    let data = asData(plaintext, 'plaintext');
+    let extra = dataOr(aad, 'aad');
+    // What is small however it is encoded need not be encoded to know.
+    let subtle = fasterSubtle(mostBytes(data) + mostBytes(extra));
+    if (subtle !== undefined) {
+      [data, extra] = [toBytes(data), toBytes(extra)];
+      subtle = fasterSubtle(sizeOf(data) + sizeOf(extra));
+    }
     if (subtle === undefined) return sealData(handle, data, extra);
     if (this.#cryptoKey === undefined) {
       // The caller may change the arrays while the key is being imported. WebCrypto itself copies them
@@ -87,7 +92,7 @@ export class Key {
     reserve(NONCE_BYTES);
     checked(wasm.draw_nonce());
     const nonce = take(0, NONCE_BYTES);
-    const algorithm = parameters(nonce, unshared(extra));
+    const algorithm = parameters(nonce, extra);
     const body = await subtle.encrypt(algorithm, this.#cryptoKey, unshared(data));
     const sealed = new Uint8Array(NONCE_BYTES + body.byteLength);
     sealed.set(nonce);
@@ -98,19 +103,22 @@ export class Key {
   async openAsync(sealed, aad) {
     const handle = this.#live();
     let data = asBytes(sealed, 'sealed');
-    let extra = toBytes(dataOr(aad, 'aad'));
+    let extra = dataOr(aad, 'aad');
     if (sizeOf(data) < OVERHEAD) throw failure(TOO_SHORT);
-    const subtle = fasterSubtle(sizeOf(data) + sizeOf(extra));
+    let subtle = fasterSubtle(sizeOf(data) + mostBytes(extra));
+    if (subtle !== undefined) {
+      extra = toBytes(extra);
+      subtle = fasterSubtle(sizeOf(data) + sizeOf(extra));
+    }
     if (subtle === undefined) return openData(handle, data, extra, take);
     if (this.#cryptoKey === undefined) {
       [data, extra] = [snapshot(data), snapshot(extra)];
       await this.#import(subtle);
     }
-    // Genuine arrays from here on, whatever class the caller's are of.
-    data = view(unshared(data));
-    const algorithm = parameters(data.subarray(0, NONCE_BYTES), unshared(extra));
+    data = unshared(data);
+    const algorithm = parameters(view(data, 0, NONCE_BYTES), extra);
     try {
-      const body = data.subarray(NONCE_BYTES);
+      const body = view(data, NONCE_BYTES, sizeOf(data) - NONCE_BYTES);
       return new Uint8Array(await subtle.decrypt(algorithm, this.#cryptoKey, body));
     } catch (cause) {
       if (cause?.name === 'OperationError') throw failure(REFUSED);
