@@ -15,7 +15,7 @@ use xtask::{
     Context, Error, Result,
 };
 
-use crate::{checks, npm, package, versions};
+use crate::{bench, checks, npm, package, versions};
 
 /// What the steps share.
 struct Bench {
@@ -96,6 +96,11 @@ const STEPS: &[(&str, &str, Run)] = &[
         npm::build(&bench.tools.toolchain)?;
         let extension = Extension::build(&bench.tools, &bench.postgres)?;
         bench.passed += npm::test_with_server(&bench.postgres, &extension)?;
+        Ok(())
+    }),
+    ("bench", "running every benchmark, in short", |bench| {
+        bench.cargo(&["fmt", "--manifest-path", "bench/Cargo.toml", "--all", "--check"])?;
+        bench.passed += bench::measure(&bench.tools, &bench.postgres, &["--short"])?;
         Ok(())
     }),
     ("package", "building what a release consists of, installing and removing it", |bench| {
