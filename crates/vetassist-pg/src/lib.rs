@@ -11,6 +11,7 @@ mod errors;
 mod key_command;
 mod key_file;
 mod keyring;
+mod leaving;
 mod primitives;
 mod rotation;
 mod schema;

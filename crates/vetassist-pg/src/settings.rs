@@ -9,6 +9,8 @@ static MASTER_KEY_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CStrin
 static MASTER_KEY_COMMAND: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 static IP_HASH: GucSetting<IpHashKind> = GucSetting::<IpHashKind>::new(IpHashKind::sha256);
 
+static DROP_WITH_DATA: GucSetting<bool> = GucSetting::<bool>::new(false);
+
 /// Whether where the ring comes from may have changed since it was last asked.
 static CHANGED: AtomicBool = AtomicBool::new(false);
 
@@ -61,6 +63,15 @@ pub(crate) fn define() {
         GucContext::Suset,
         GucFlags::empty(),
     );
+    GucRegistry::define_bool_guc(
+        c"vetassist.drop_with_data",
+        c"Whether the extension may be dropped while its tables have rows.",
+        c"Its tables and all that is in them go with it. vetassist_detach() makes them stay.",
+        &DROP_WITH_DATA,
+        // Whoever may drop the extension may also say that he means it.
+        GucContext::Userset,
+        GucFlags::empty(),
+    );
     // Names that nobody defined would otherwise be accepted in silence, misspelt ones among them.
     // SAFETY: the prefix is a NUL-terminated string that Postgres copies.
     unsafe { pg_sys::MarkGUCPrefixReserved(c"vetassist".as_ptr()) };
@@ -93,4 +104,9 @@ pub(crate) fn master_key_command() -> Option<CString> {
 /// `vetassist.ip_hash`.
 pub(crate) fn ip_hash() -> IpHashKind {
     IP_HASH.get()
+}
+
+/// `vetassist.drop_with_data`.
+pub(crate) fn drop_with_data() -> bool {
+    DROP_WITH_DATA.get()
 }

@@ -21,6 +21,8 @@ const USAGE: &str = "\
 cargo xtask demo [--shell]        set up what is missing, build and install the extension, show it at work
 cargo xtask demo --stop           stop the server that the demo left running
 cargo xtask test [--only STEP]…   run every test, or some steps of them
+cargo xtask test --pg MAJOR [--only STEP]…
+                                  run what depends on PostgreSQL in another version: 15 to 18
 cargo xtask test --list           list the steps
 cargo xtask install [PG_CONFIG]   build the extension for a PostgreSQL and install it there, as root by sudo
 cargo xtask bench [--short] [--record] [--only FAMILY]…
@@ -45,12 +47,18 @@ fn dispatch(arguments: &[&str]) -> Result<()> {
         ["demo"] => demo::demo(false),
         ["demo", "--shell"] => demo::demo(true),
         ["demo", "--stop"] => demo::stop(),
-        ["test"] => tests::test(&[]),
+        ["test"] => tests::test(&[], None),
+        ["test", "--pg", major, only @ ..] => {
+            let number = major.parse().map_err(|_| {
+                Error::new(format!("--pg takes a major version, and {major} is none"))
+            })?;
+            tests::test(&steps(only)?, Some(number))
+        }
         ["test", "--list"] => {
             tests::list();
             Ok(())
         }
-        ["test", only @ ..] => tests::test(&steps(only)?),
+        ["test", only @ ..] => tests::test(&steps(only)?, None),
         ["sql"] => {
             println!("{}", plain_sql::write()?.display());
             Ok(())

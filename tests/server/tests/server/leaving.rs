@@ -1,0 +1,147 @@
+//! The extension does not go with its data by surprise.
+
+use postgres::Client;
+use vetassist_server_tests::{database, empty_database, sqlstate};
+
+const USER: &str = "INSERT INTO vetassist_users (va_icn) VALUES ('somebody')";
+
+fn rows(db: &mut Client, table: &str) -> i64 {
+    db.query_one(&format!("SELECT count(*) FROM {table}"), &[]).unwrap().get(0)
+}
+
+fn has_extension(db: &mut Client) -> bool {
+    let asks = "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'vetassist')";
+    db.query_one(asks, &[]).unwrap().get(0)
+}
+
+fn is_refused(db: &mut Client, command: &str) {
+    let error = db.batch_execute(command).unwrap_err();
+    assert_eq!(sqlstate(&error), "2BP01", "{command}: {error:?}");
+    let said = error.as_db_error().unwrap();
+    assert!(said.message().contains("would destroy the rows of"), "{command}: {said:?}");
+    assert!(said.hint().unwrap().contains("vetassist_detach()"), "{command}");
+    assert!(has_extension(db), "{command}");
+}
+
+#[test]
+fn a_drop_with_data_is_refused_however_it_is_said() {
+    let mut db = database();
+    db.batch_execute(USER).unwrap();
+    for command in [
+        "DROP EXTENSION vetassist",
+        "DROP EXTENSION vetassist CASCADE",
+        "DROP EXTENSION IF EXISTS vetassist RESTRICT",
+        "drop extension \"vetassist\"",
+        "DROP EXTENSION IF EXISTS nothing, vetassist CASCADE",
+        "DO $$ BEGIN EXECUTE 'DROP EXTENSION vetassist CASCADE'; END $$",
+        "BEGIN; SAVEPOINT s; DROP EXTENSION vetassist",
+        "DROP SCHEMA public CASCADE",
+        "DROP SCHEMA IF EXISTS nothing, public CASCADE",
+        "DROP OWNED BY postgres CASCADE",
+        "DROP OWNED BY current_user",
+    ] {
+        is_refused_in_any_case(&mut db, command);
+    }
+    assert_eq!(rows(&mut db, "vetassist_users"), 1);
+    assert_eq!(rows(&mut db, "vetassist_check_schema()"), 0);
+}
+
+fn is_refused_in_any_case(db: &mut Client, command: &str) {
+    if let Some((before, drop)) = command.rsplit_once("; DROP") {
+        db.batch_execute(before).unwrap();
+        let error = db.batch_execute(&format!("DROP{drop}")).unwrap_err();
+        assert_eq!(sqlstate(&error), "2BP01", "{command}");
+        db.batch_execute("ROLLBACK").unwrap();
+    } else {
+        is_refused(db, command);
+    }
+}
+
+#[test]
+fn each_table_counts() {
+    for (fill, table) in [
+        (USER, "vetassist_users"),
+        ("SELECT vetassist_log_event('an event')", "vetassist_auth_audit"),
+    ] {
+        let mut db = database();
+        db.batch_execute(fill).unwrap();
+        let error = db.batch_execute("DROP EXTENSION vetassist").unwrap_err();
+        assert!(error.as_db_error().unwrap().message().contains(table), "{error:?}");
+    }
+}
+
+#[test]
+fn an_empty_one_goes_and_a_detached_one_leaves_its_data() {
+    let mut db = database();
+    db.batch_execute("DROP EXTENSION vetassist").unwrap();
+    assert!(!has_extension(&mut db));
+    db.batch_execute("CREATE EXTENSION vetassist").unwrap();
+    db.batch_execute(USER).unwrap();
+    db.batch_execute("SELECT vetassist_detach()").unwrap();
+    db.batch_execute("DROP EXTENSION vetassist").unwrap();
+    assert_eq!(rows(&mut db, "vetassist_users"), 1);
+    db.batch_execute("CREATE EXTENSION vetassist").unwrap();
+    assert_eq!(rows(&mut db, "vetassist_users"), 1);
+    is_refused(&mut db, "DROP EXTENSION vetassist");
+}
+
+#[test]
+fn whoever_insists_gets_his_way() {
+    let mut db = database();
+    db.batch_execute(USER).unwrap();
+    db.batch_execute(
+        "BEGIN; SET LOCAL vetassist.drop_with_data = on; DROP EXTENSION vetassist; ROLLBACK",
+    )
+    .unwrap();
+    is_refused(&mut db, "DROP EXTENSION vetassist");
+    db.batch_execute("SET vetassist.drop_with_data = on").unwrap();
+    db.batch_execute("DROP EXTENSION vetassist").unwrap();
+    assert!(!has_extension(&mut db));
+    let left = "SELECT count(*) FROM pg_class WHERE relname LIKE 'vetassist%'";
+    assert_eq!(db.query_one(left, &[]).unwrap().get::<_, i64>(0), 0);
+}
+
+#[test]
+fn what_does_not_concern_it_goes_on() {
+    let mut db = empty_database();
+    db.batch_execute(
+        "CREATE SCHEMA \"own; schema\"; CREATE EXTENSION vetassist SCHEMA \"own; schema\"",
+    )
+    .unwrap();
+    db.batch_execute("INSERT INTO \"own; schema\".vetassist_users (va_icn) VALUES ('somebody')")
+        .unwrap();
+    let role =
+        db.query_one("SELECT 'somebody_' || current_database()", &[]).unwrap().get::<_, String>(0);
+    db.batch_execute(&format!(
+        "CREATE ROLE {role}; CREATE SCHEMA theirs AUTHORIZATION {role}; CREATE TABLE theirs.t ()"
+    ))
+    .unwrap();
+    for command in [
+        "CREATE SCHEMA other; CREATE TABLE other.t (); DROP SCHEMA other CASCADE",
+        "DROP SCHEMA IF EXISTS nothing CASCADE",
+        "DROP EXTENSION IF EXISTS nothing",
+        "CREATE TABLE t (); DROP TABLE t",
+        &format!("DROP OWNED BY {role} CASCADE"),
+        &format!("DROP ROLE {role}"),
+    ] {
+        db.batch_execute(command).unwrap();
+    }
+    // A schema with something in it stays without CASCADE, by PostgreSQL's own rule.
+    let error = db.batch_execute("DROP SCHEMA \"own; schema\"").unwrap_err();
+    assert!(
+        error.as_db_error().unwrap().message().contains("other objects depend on it"),
+        "{error:?}"
+    );
+    is_refused(&mut db, "DROP SCHEMA \"own; schema\" CASCADE");
+    // A table of the extension's does not go alone, also by PostgreSQL's own rule.
+    let error = db.batch_execute("DROP TABLE \"own; schema\".vetassist_users CASCADE").unwrap_err();
+    assert_eq!(sqlstate(&error), "2BP01");
+    assert_eq!(rows(&mut db, "\"own; schema\".vetassist_users"), 1);
+}
+
+#[test]
+fn it_is_called_by_its_trigger_alone() {
+    let mut db = database();
+    assert!(db.batch_execute("SELECT vetassist_guard_drop()").is_err());
+    assert_eq!(rows(&mut db, "vetassist_users"), 0);
+}
