@@ -75,7 +75,8 @@ pub fn column_of(db: &mut Client, query: &str) -> Vec<String> {
     db.query(query, &[]).unwrap().iter().map(|row| row.get(0)).collect()
 }
 
-/// The objects that belong to the extension, each with what may be done to it.
+/// The objects that belong to the extension, each with what may be done to it. Not the tables' row types, which
+/// are the extension's own in some versions of PostgreSQL and not in others.
 #[must_use]
 pub fn inventory(db: &mut Client) -> Vec<String> {
     column_of(
@@ -89,7 +90,7 @@ pub fn inventory(db: &mut Client) -> Vec<String> {
                          THEN ' public' END)
                     FROM pg_proc p WHERE p.oid = objid AND classid = 'pg_proc'::regclass), '')
          FROM pg_depend
-         WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
+         WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e' AND classid <> 'pg_type'::regclass
            AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'vetassist')
          ORDER BY 1",
     )

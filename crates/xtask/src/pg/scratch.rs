@@ -51,6 +51,12 @@ impl Scratch {
         open_to_all(&root)?;
         let home = postgres.bin.parent().unwrap_or(&postgres.bin);
         scratch.copy(home)?;
+        // Where a Python package carries it, the libraries that it needs stand beside the package.
+        if let Some(beside) = home.parent().map(|package| package.with_extension("libs")) {
+            if beside.is_dir() {
+                scratch.copy(&beside)?;
+            }
+        }
         for folder in [&postgres.lib, &postgres.share] {
             if !folder.starts_with(home) {
                 scratch.copy(folder)?;
