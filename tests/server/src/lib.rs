@@ -243,6 +243,13 @@ impl KeyedServer {
 
     /// Connects again, after a crash of the server.
     pub fn reconnect(&mut self) {
+        // Until the server has noticed the crash, it lets clients in and then ends them like all others.
+        for _ in 0..600 {
+            if self.db.simple_query("SELECT").is_err() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
         for _ in 0..600 {
             if let Ok(db) = self.server.config("postgres", "postgres").connect(NoTls) {
                 self.db = Connection(db);
