@@ -1,20 +1,20 @@
 //! What the figures were measured on.
 
-use std::fs;
+use std::{ffi::OsStr, fs};
 
 use xtask::{
     command::{capture, command},
     Context, Result,
 };
 
-use crate::measure::Effort;
+use crate::{measure::Effort, server::Server};
 
 /// The processor's instructions that matter to AES-GCM and SHA-256.
 const INSTRUCTIONS: [&str; 8] =
     ["aes", "pclmulqdq", "vaes", "vpclmulqdq", "avx2", "avx512f", "sha_ni", "asimd"];
 
 /// The machine and the programs, in a paragraph.
-pub(crate) fn description(effort: Effort) -> Result<String> {
+pub(crate) fn description(server: &Server, effort: Effort) -> Result<String> {
     let cpuinfo = fs::read_to_string("/proc/cpuinfo").context("cannot read /proc/cpuinfo")?;
     let field = |name: &str| {
         let line = cpuinfo.lines().find(|line| line.starts_with(name));
@@ -22,7 +22,7 @@ pub(crate) fn description(effort: Effort) -> Result<String> {
     };
     let flags: Vec<_> = field("flags").split(' ').collect();
     let have: Vec<_> = INSTRUCTIONS.iter().filter(|one| flags.contains(*one)).copied().collect();
-    let said = |program: &str, argument: &str| {
+    let said = |program: &OsStr, argument: &str| {
         let said = capture(command(program).arg(argument)).unwrap_or_default();
         said.lines().next().unwrap_or("none").trim().to_owned()
     };
@@ -31,20 +31,12 @@ pub(crate) fn description(effort: Effort) -> Result<String> {
         field("model name"),
         cpuinfo.lines().filter(|line| line.starts_with("processor")).count(),
         have.join(", "),
-        said("uname", "-sr"),
-        postgres(),
-        said("openssl", "version"),
-        said("node", "--version"),
+        said("uname".as_ref(), "-sr"),
+        said(server.cluster.postgres().program("postgres").as_ref(), "--version"),
+        said("openssl".as_ref(), "version"),
+        said("node".as_ref(), "--version"),
         effort.rounds(),
     ))
-}
-
-fn postgres() -> String {
-    let scratch = xtask::pg::Scratch::from_env();
-    let version = scratch.and_then(|scratch| {
-        capture(command(scratch.postgres().program("postgres")).arg("--version"))
-    });
-    version.unwrap_or_default().trim().to_owned()
 }
 
 /// `BENCHMARKS.md`.

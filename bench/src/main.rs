@@ -72,7 +72,7 @@ fn run(mut arguments: &[&str]) -> Result<()> {
     let folder = repository().join("target/bench");
     let _ = fs::remove_dir_all(&folder);
     let tables = Report::new(comparisons)?.write(&folder)?;
-    let text = format!("{}\n{tables}", machine::description(effort)?);
+    let text = format!("{}\n{tables}", machine::description(&server, effort)?);
     print!("{text}");
     println!("the tables and plots are in {}", folder.display());
     if record {

@@ -92,9 +92,13 @@ impl Times {
 
     /// What a case took less what another did.
     pub(crate) fn less(&self, name: &str, scan: &str) -> Vec<f64> {
-        // Noise may make a short run's difference negative; a negative time is none.
-        self.of(name).iter().zip(self.of(scan)).map(|(a, b)| (a - b).max(0.1)).collect()
+        difference(&self.of(name), &self.of(scan))
     }
+}
+
+/// What is left of times, round by round. Noise may make it negative; a negative time is none.
+pub(crate) fn difference(a: &[f64], b: &[f64]) -> Vec<f64> {
+    a.iter().zip(b).map(|(a, b)| (a - b).max(0.1)).collect()
 }
 
 /// A comparison of two lists of nanoseconds.

@@ -7,7 +7,7 @@ use vetassist_core::{Key, NoncePool, Uuid, OVERHEAD};
 use xtask::{Error, Result};
 
 use crate::{
-    measure::{compared, in_turns, Case, Effort, Times},
+    measure::{compared, difference, in_turns, Case, Effort, Times},
     report::Comparison,
     server::{execute, identity_library, sql_error, vacuum, Server},
 };
@@ -200,10 +200,6 @@ fn tokens(times: &Times, size: usize, label: &str) -> Vec<Comparison> {
         ));
     }
     found
-}
-
-fn difference(a: &[f64], b: &[f64]) -> Vec<f64> {
-    a.iter().zip(b).map(|(a, b)| (a - b).max(0.1)).collect()
 }
 
 fn addresses(db: &Db, effort: Effort) -> Result<Vec<Comparison>> {

@@ -62,7 +62,7 @@ impl Tools {
 /// One line that says what is missing and how to get it.
 pub fn tools() -> Result<Tools> {
     packages(&[&BUILD_PACKAGES[..], &POSTGRES_PACKAGES].concat())?;
-    build_tools()
+    rust_tools()
 }
 
 /// The same where PostgreSQL is there already.
@@ -71,6 +71,10 @@ pub fn tools() -> Result<Tools> {
 /// As [`tools`].
 pub fn build_tools() -> Result<Tools> {
     packages(&BUILD_PACKAGES)?;
+    rust_tools()
+}
+
+fn rust_tools() -> Result<Tools> {
     let toolchain = Toolchain::ensure()?;
     let cargo_pgrx = cargo_pgrx(&toolchain)?;
     Ok(Tools { toolchain, cargo_pgrx })

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
 import * as api from 'vetassist';
+import { bundled } from '../browser/bundle.mjs';
 import { inBrowser } from '../browser/drive.mjs';
 import { masterKey } from '../random.mjs';
 import { worker } from '../workerd/miniflare.mjs';
@@ -72,9 +72,9 @@ async function runs(info, code, number) {
   if (runtime === 'browser') {
     const sends = "fetch('/said', { method: 'POST', body: JSON.stringify({ seen }) });";
     writeFileSync(file('mjs'), program + sends);
-    await build({ entryPoints: [file('mjs')], outfile: file('js'), bundle: true, format: 'esm', logLevel: 'error' });
-    writeFileSync(file('html'), `<!doctype html><meta charset="utf-8"><script type="module" src="${number}.js"></script>`);
-    const { reports } = await inBrowser('chromium', fileURLToPath(folder), [`/${number}.html`]);
+    const page = await bundled(file('mjs'));
+    const { reports } = await inBrowser('chromium', page, [`/${number}.html`]);
+    rmSync(page, { recursive: true });
     assert.deepEqual(reports, [{ seen: checks }]);
   } else {
     const name = file(runtime === 'cjs' ? 'cjs' : 'mjs');

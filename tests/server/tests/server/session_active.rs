@@ -27,6 +27,13 @@ fn with_sessions() -> Client {
     db
 }
 
+/// Each by itself: some cannot run in the transaction that several at once are.
+fn one_by_one(db: &mut Client, statements: &str) {
+    for statement in statements.split("; ") {
+        db.batch_execute(statement).unwrap();
+    }
+}
+
 fn active(db: &mut Client, jwt_id: &str) -> bool {
     db.query_one("SELECT vetassist_session_active($1)", &[&jwt_id]).unwrap().get(0)
 }
@@ -83,9 +90,7 @@ fn it_is_right_whatever_became_of_the_indexes() {
         "DROP VIEW idx_vetassist_sessions_jwt; CREATE INDEX idx_vetassist_sessions_jwt ON vetassist_sessions (jwt_id DESC)",
         "ALTER TABLE vetassist_users DROP CONSTRAINT vetassist_users_pkey CASCADE",
     ] {
-        for statement in change.split("; ") {
-            db.batch_execute(statement).unwrap();
-        }
+        one_by_one(&mut db, change);
         agrees(&mut db, change);
     }
     // A dropped column does not confuse it.
@@ -159,9 +164,7 @@ fn it_refuses_what_is_no_table() {
         ("ALTER TABLE vetassist_sessions DROP CONSTRAINT vetassist_sessions_user_id_fkey, ALTER user_id TYPE text",
          "ALTER TABLE vetassist_sessions ALTER user_id TYPE uuid USING user_id::uuid"),
     ] {
-        for statement in change.split("; ") {
-            db.batch_execute(statement).unwrap();
-        }
+        one_by_one(&mut db, change);
         let error = db.query_one("SELECT vetassist_session_active('active')", &[]).unwrap_err();
         assert_eq!(sqlstate(&error), "42P01", "{change}");
         db.batch_execute(back).unwrap();
@@ -194,9 +197,7 @@ fn it_learns_what_other_connections_change() {
         "VACUUM FULL vetassist_users",
         "ALTER TABLE vetassist_users RENAME TO u; CREATE TABLE vetassist_users (LIKE u INCLUDING ALL); INSERT INTO vetassist_users SELECT * FROM u",
     ] {
-        for statement in change.split("; ") {
-            changing.batch_execute(statement).unwrap();
-        }
+        one_by_one(&mut changing, change);
         assert!(active(&mut asking, "active"), "{change}");
     }
     changing.batch_execute("UPDATE vetassist_users SET is_active = false").unwrap();
