@@ -189,10 +189,10 @@ impl Table {
 
     fn primary_key(&self) -> pg_sys::Oid {
         // SAFETY: the relation is open.
-        #[cfg(not(feature = "pg18"))]
+        #[cfg(not(any(feature = "pg18", feature = "pg19")))]
         return unsafe { pg_sys::RelationGetPrimaryKeyIndex(self.0.as_ptr()) };
         // SAFETY: as above. A deferrable key may hold the same value twice for a while, and none is ours.
-        #[cfg(feature = "pg18")]
+        #[cfg(any(feature = "pg18", feature = "pg19"))]
         return unsafe { pg_sys::RelationGetPrimaryKeyIndex(self.0.as_ptr(), false) };
     }
 

@@ -22,7 +22,7 @@ cargo xtask demo [--shell]        set up what is missing, build and install the 
 cargo xtask demo --stop           stop the server that the demo left running
 cargo xtask test [--only STEP]…   run every test, or some steps of them
 cargo xtask test --pg MAJOR [--only STEP]…
-                                  run what depends on PostgreSQL in another version: 15 to 18
+                                  run what depends on PostgreSQL in another version: 15 to 19
 cargo xtask test --list           list the steps
 cargo xtask install [PG_CONFIG]   build the extension for a PostgreSQL and install it there, as root by sudo
 cargo xtask bench [--short] [--record] [--only FAMILY]…

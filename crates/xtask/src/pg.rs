@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The major versions that the extension is written for.
-pub const SUPPORTED: RangeInclusive<u32> = 15..=18;
+pub const SUPPORTED: RangeInclusive<u32> = 15..=19;
 
 /// An installed PostgreSQL.
 #[derive(Clone, Debug)]

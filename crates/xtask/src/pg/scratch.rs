@@ -10,7 +10,7 @@ use std::{
 use super::{cluster, Extension, Postgres};
 use crate::{
     command::{capture, run},
-    Context, Error, Result,
+    setup, Context, Error, Result,
 };
 
 const PREFIX: &str = "vetassist-";
@@ -62,6 +62,7 @@ impl Scratch {
                 scratch.copy(folder)?;
             }
         }
+        setup::bind(&scratch.below(home))?;
         let pg_config = scratch.below(&postgres.bin).join("pg_config");
         let relocated = Postgres::from_pg_config(&pg_config)?;
         if !relocated.share.starts_with(&root) {
