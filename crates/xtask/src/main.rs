@@ -10,6 +10,7 @@ mod versions;
 
 use std::{path::Path, process::ExitCode};
 
+use tests::Selection;
 use xtask::{
     pg::{Extension, Postgres},
     plain_sql, setup,
@@ -20,7 +21,8 @@ use xtask::{
 const USAGE: &str = "\
 cargo xtask demo [--shell]        set up what is missing, build and install the extension, show it at work
 cargo xtask demo --stop           stop the server that the demo left running
-cargo xtask test [--only STEP]…   run every test, or some steps of them
+cargo xtask test [--only STEP]…   run the tests, or some steps of them
+cargo xtask test --all            run every test, also those that take minutes: all versions of PostgreSQL
 cargo xtask test --pg MAJOR [--only STEP]…
                                   run what depends on PostgreSQL in another version: 15 to 19
 cargo xtask test --list           list the steps
@@ -47,18 +49,20 @@ fn dispatch(arguments: &[&str]) -> Result<()> {
         ["demo"] => demo::demo(false),
         ["demo", "--shell"] => demo::demo(true),
         ["demo", "--stop"] => demo::stop(),
-        ["test"] => tests::test(&[], None),
+        ["test", "--all"] => tests::test(&Selection { all: true, ..Selection::default() }),
         ["test", "--pg", major, only @ ..] => {
             let number = major.parse().map_err(|_| {
                 Error::new(format!("--pg takes a major version, and {major} is none"))
             })?;
-            tests::test(&steps(only)?, Some(number))
+            tests::test(&Selection { only: steps(only)?, major: Some(number), all: false })
         }
         ["test", "--list"] => {
             tests::list();
             Ok(())
         }
-        ["test", only @ ..] => tests::test(&steps(only)?, None),
+        ["test", only @ ..] => {
+            tests::test(&Selection { only: steps(only)?, ..Selection::default() })
+        }
         ["sql"] => {
             println!("{}", plain_sql::write()?.display());
             Ok(())

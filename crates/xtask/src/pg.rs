@@ -4,7 +4,7 @@ mod cluster;
 mod scratch;
 
 pub use cluster::{owner_of, Cluster, PORT};
-pub use scratch::{Scratch, VARIABLE};
+pub use scratch::{Scratch, ALL_VARIABLE, NEWER_VARIABLE, VARIABLE};
 
 use std::{
     fs,

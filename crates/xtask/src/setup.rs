@@ -168,6 +168,14 @@ pub fn postgres(major: u32) -> Result<Postgres> {
     }
 }
 
+/// The PostgreSQL of Debian's last point release, without the security updates that came after it.
+///
+/// # Errors
+/// If it cannot be had.
+pub fn point_release() -> Result<Postgres> {
+    suite::postgres(DEFAULT_MAJOR, &["bookworm"])
+}
+
 /// The major versions that the package of `tests/python/postgres.txt` carries, and the folder of each.
 const WHEEL: [(u32, &str); 2] = [(16, "pginstall"), (18, "pginstall18")];
 

@@ -8,7 +8,7 @@ use std::{
 
 use xtask::{
     command::{command, run},
-    pg::{Extension, Postgres, Scratch, VARIABLE},
+    pg::{Extension, Postgres, Scratch, ALL_VARIABLE, NEWER_VARIABLE, SUPPORTED, VARIABLE},
     setup::{self, Tools},
     step,
     toolchain::{BARE_METAL_TARGET, WASM_TARGET},
@@ -21,6 +21,8 @@ use crate::{bench, checks, npm, package, versions};
 struct Bench {
     tools: Tools,
     postgres: Postgres,
+    /// Whether what takes minutes is run too.
+    all: bool,
     passed: u64,
     failed: u64,
 }
@@ -82,15 +84,8 @@ const STEPS: &[(&str, &str, Run)] = &[
     }),
     ("xtask", "testing these commands", |bench| bench.cargo(&["test", "-p", "xtask"])),
     ("server", "building the extension and testing it in real servers", |bench| {
-        let extension = Extension::build(&bench.tools, &bench.postgres)?;
-        let scratch = Scratch::create(&bench.postgres, &extension)?;
-        // The tests run them, and find them beside themselves.
-        let examples = ["-p", "example-rust-tokio-postgres", "-p", "example-rust-sqlx"];
-        bench.cargo(&[&["build"], &examples[..]].concat())?;
-        let mut cargo = bench.tools.cargo(&bench.postgres.pg_config);
-        cargo.env("VETASSIST_TEST_PYTHON", setup::python()?);
-        cargo.env(VARIABLE, scratch.root()).args(["test", "-p", "vetassist-server-tests"]);
-        bench.count(&mut cargo)
+        let postgres = bench.postgres.clone();
+        bench.server(&postgres)
     }),
     ("npm-server", "testing the npm package against a real server", |bench| {
         npm::build(&bench.tools.toolchain)?;
@@ -109,9 +104,50 @@ const STEPS: &[(&str, &str, Run)] = &[
     }),
 ];
 
+/// Steps that take minutes, which `--all` adds.
+const SLOW_STEPS: &[(&str, &str, Run)] = &[
+    ("others", "testing the extension in the other versions of PostgreSQL", |bench| {
+        for major in SUPPORTED.filter(|major| *major != setup::DEFAULT_MAJOR) {
+            match setup::postgres(major) {
+                Ok(postgres) => {
+                    step(&format!("others: PostgreSQL {major}"), || bench.server(&postgres))?;
+                }
+                // Its packages come and go until it is released.
+                Err(error) if major > RELEASED => {
+                    println!("PostgreSQL {major} is not tested: {error}");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }),
+    ("upgrade", "moving a server with data to another version by pg_upgrade", |bench| {
+        // pg_upgrade wants a newer server of no older a minor release, and since 15.20 the catalogs hold what
+        // 18.6 does not know: the one without the last security updates goes to 18, the one with them to 17.
+        let extension = Extension::build(&bench.tools, &bench.postgres)?;
+        for (older, newer) in [(setup::point_release()?, RELEASED), (bench.postgres.clone(), 17)] {
+            let newer = setup::postgres(newer)?;
+            let newer = Scratch::create(&newer, &Extension::build(&bench.tools, &newer)?)?;
+            let older = Scratch::create(&older, &extension)?;
+            let mut cargo = bench.tools.cargo(&bench.postgres.pg_config);
+            cargo.env(VARIABLE, older.root()).env(NEWER_VARIABLE, newer.root());
+            cargo.args(["test", "-p", "vetassist-server-tests", "--test", "upgrade"]);
+            bench.count(cargo.args(["--features", "two-servers"]))?;
+        }
+        Ok(())
+    }),
+];
+
+/// The newest version of PostgreSQL that is released.
+const RELEASED: u32 = 18;
+
+fn every_step() -> impl Iterator<Item = &'static (&'static str, &'static str, Run)> {
+    STEPS.iter().chain(SLOW_STEPS)
+}
+
 /// Lists the steps.
 pub(crate) fn list() {
-    for (name, what, _) in STEPS {
+    for (name, what, _) in every_step() {
         println!("{name:12} {what}");
     }
 }
@@ -119,11 +155,22 @@ pub(crate) fn list() {
 /// The steps that depend on PostgreSQL's version.
 const OF_A_SERVER: [&str; 2] = ["server", "npm-server"];
 
-/// Runs all steps, or those named, and stops at the first that fails. With a major version of PostgreSQL,
-/// all are those that depend on it.
-pub(crate) fn test(only: &[&str], major: Option<u32>) -> Result<()> {
+/// What to run.
+#[derive(Default)]
+pub(crate) struct Selection<'a> {
+    /// These steps alone, if any are named.
+    pub(crate) only: Vec<&'a str>,
+    /// In this version of PostgreSQL: all steps are then those that depend on it.
+    pub(crate) major: Option<u32>,
+    /// What takes minutes too.
+    pub(crate) all: bool,
+}
+
+/// Runs what is selected, and stops at the first step that fails.
+pub(crate) fn test(selection: &Selection<'_>) -> Result<()> {
+    let Selection { only, major, all } = selection;
     for name in only {
-        if !STEPS.iter().any(|(known, ..)| known == name) {
+        if !every_step().any(|(known, ..)| known == name) {
             return Err(Error::new(format!(
                 "no step is called {name}: see cargo xtask test --list"
             )));
@@ -132,10 +179,15 @@ pub(crate) fn test(only: &[&str], major: Option<u32>) -> Result<()> {
     let started = Instant::now();
     let tools = setup::tools()?;
     let postgres = setup::postgres(major.unwrap_or(setup::DEFAULT_MAJOR))?;
-    let only = if major.is_some() && only.is_empty() { &OF_A_SERVER[..] } else { only };
-    let mut bench = Bench { tools, postgres, passed: 0, failed: 0 };
-    for (name, what, run) in STEPS {
-        if !only.is_empty() && !only.contains(name) {
+    let mut bench = Bench { tools, postgres, all: *all, passed: 0, failed: 0 };
+    let slow = |name| SLOW_STEPS.iter().any(|(slow, ..)| *slow == name);
+    for (name, what, run) in every_step() {
+        let wanted = match (&only[..], major) {
+            ([], Some(_)) => OF_A_SERVER.contains(name),
+            ([], None) => *all || !slow(*name),
+            (named, _) => named.contains(name),
+        };
+        if !wanted {
             continue;
         }
         let outcome = step(&format!("{name}: {what}"), || run(&mut bench));
@@ -150,6 +202,22 @@ pub(crate) fn test(only: &[&str], major: Option<u32>) -> Result<()> {
 }
 
 impl Bench {
+    /// Builds the extension for a PostgreSQL and runs its tests there.
+    fn server(&mut self, postgres: &Postgres) -> Result<()> {
+        let extension = Extension::build(&self.tools, postgres)?;
+        let scratch = Scratch::create(postgres, &extension)?;
+        // The tests run them, and find them beside themselves.
+        let examples = ["-p", "example-rust-tokio-postgres", "-p", "example-rust-sqlx"];
+        self.cargo(&[&["build"], &examples[..]].concat())?;
+        let mut cargo = self.tools.cargo(&postgres.pg_config);
+        cargo.env("VETASSIST_TEST_PYTHON", setup::python()?);
+        if self.all {
+            cargo.env(ALL_VARIABLE, "1");
+        }
+        cargo.env(VARIABLE, scratch.root()).args(["test", "-p", "vetassist-server-tests"]);
+        self.count(&mut cargo)
+    }
+
     /// Runs cargo and counts the tests it reports; a run without tests is one that passed.
     fn cargo(&mut self, arguments: &[&str]) -> Result<()> {
         let mut cargo = self.tools.cargo(&self.postgres.pg_config);

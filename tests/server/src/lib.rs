@@ -1,6 +1,8 @@
 //! Servers and databases for the tests, and what the tests compare with.
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc)] // a test that cannot go on has failed
 
+pub mod contents;
+
 use std::{
     env, fs,
     ops::{Deref, DerefMut},
@@ -16,7 +18,7 @@ use serde_json::Value;
 use vetassist_core::schema::{compare, CatalogRow, Difference, Guards, CATALOG_QUERY};
 use xtask::{
     command::{as_root, quote, run},
-    pg::{Cluster, Scratch, PORT},
+    pg::{Cluster, Scratch, NEWER_VARIABLE, PORT},
 };
 
 /// The settings that say where the ring is.
@@ -140,6 +142,50 @@ impl Server {
         self.config(role, "postgres").connect(NoTls).unwrap()
     }
 
+    /// Connects to another of its databases.
+    #[must_use]
+    pub fn connect_to(&self, database: &str) -> Client {
+        self.config("postgres", database).connect(NoTls).unwrap()
+    }
+
+    /// One of PostgreSQL's clients, connected to it.
+    #[must_use]
+    pub fn client(&self, program: &str) -> std::process::Command {
+        self.cluster.client(program)
+    }
+
+    /// A standby that follows it.
+    #[must_use]
+    pub fn standby(&self) -> Self {
+        Self { cluster: Cluster::standby_of(scratch(), &self.cluster).unwrap() }
+    }
+
+    /// Stops it and makes a server of the newer version from it by `pg_upgrade`.
+    #[must_use]
+    pub fn upgraded(&mut self, mode: &str) -> Self {
+        if self.cluster.is_running() {
+            self.cluster.stop("fast").unwrap();
+        }
+        let newer = Scratch::named_by(NEWER_VARIABLE).unwrap();
+        Self { cluster: self.cluster.upgraded(&newer, mode).unwrap() }
+    }
+
+    /// Ends its following.
+    pub fn promote(&mut self) {
+        self.cluster.promote().unwrap();
+    }
+
+    /// Waits until a standby has what the primary has by now.
+    pub fn wait_for(&self, primary: &mut Client) {
+        let position: String =
+            primary.query_one("SELECT pg_current_wal_lsn()::text", &[]).unwrap().get(0);
+        let mut db = self.connect_as("postgres");
+        wait(|| {
+            let asks = format!("SELECT pg_last_wal_replay_lsn() >= '{position}'::pg_lsn");
+            db.query_one(&asks, &[]).unwrap().get(0)
+        });
+    }
+
     /// What its log says so far.
     #[must_use]
     pub fn log(&self) -> String {
@@ -211,7 +257,13 @@ impl KeyedServer {
     /// Starts one, with a ring of one key.
     #[must_use]
     pub fn start() -> Self {
-        let server = Server::start(&[], &[]);
+        Self::start_with(&[])
+    }
+
+    /// Starts one with these settings, and a ring of one key.
+    #[must_use]
+    pub fn start_with(settings: &[(&str, &str)]) -> Self {
+        let server = Server::start(settings, &[]);
         let key_file = server.write_key_file("ring", &hex_key(0x11), 0o600);
         let mut db = server.database();
         let path = key_file.display();
@@ -285,6 +337,18 @@ impl KeyedServer {
     #[must_use]
     pub fn socket_dir(&self) -> &Path {
         self.server.cluster.socket_dir()
+    }
+
+    /// Waits until the only subscription has what the publisher has by now.
+    pub fn wait_for_subscription(&mut self, publisher: &mut Client) {
+        let ready = "SELECT count(*) > 0 AND bool_and(srsubstate = 'r') FROM pg_subscription_rel";
+        wait(|| self.db.query_one(ready, &[]).unwrap().get(0));
+        let position: String =
+            publisher.query_one("SELECT pg_current_wal_lsn()::text", &[]).unwrap().get(0);
+        let asks = format!(
+            "SELECT count(*) > 0 AND bool_and(confirmed_flush_lsn >= '{position}'::pg_lsn) FROM pg_replication_slots"
+        );
+        wait(|| publisher.query_one(&asks, &[]).unwrap().get(0));
     }
 
     /// Replaces the ring and makes the connection read it.
@@ -389,12 +453,29 @@ impl KeyedServer {
     }
 }
 
+impl DerefMut for KeyedServer {
+    fn deref_mut(&mut self) -> &mut Server {
+        &mut self.server
+    }
+}
+
 impl Deref for KeyedServer {
     type Target = Server;
 
     fn deref(&self) -> &Server {
         &self.server
     }
+}
+
+/// Waits for something that another process does.
+fn wait(mut done: impl FnMut() -> bool) {
+    for _ in 0..1200 {
+        if done() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("it did not happen within a minute");
 }
 
 fn next() -> u32 {

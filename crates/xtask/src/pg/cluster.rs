@@ -73,6 +73,67 @@ impl Cluster {
         Ok(cluster)
     }
 
+    /// Makes a standby of another server from a base backup, and starts it.
+    ///
+    /// # Errors
+    /// If the backup cannot be taken or the standby does not start.
+    pub fn standby_of(scratch: &Scratch, primary: &Self) -> Result<Self> {
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let folder = scratch.root().join(format!("c{}-{number}", std::process::id()));
+        let mut cluster = Self::make(scratch.postgres(), &folder, &[])?;
+        cluster.environment.clone_from(&primary.environment);
+        let backup = primary.client("pg_basebackup");
+        let words: Vec<String> = std::iter::once(backup.get_program())
+            .chain(backup.get_args())
+            .map(|word| quote(&word.to_string_lossy()))
+            .collect();
+        cluster.run_as_server_user(&format!(
+            "{} -R -X stream -c fast --no-sync -D {}",
+            words.join(" "),
+            q(&cluster.data())
+        ))?;
+        cluster.configure(&[])?;
+        cluster.start_server()?;
+        Ok(cluster)
+    }
+
+    /// Makes a server of a newer version from this one, which is stopped, and starts it.
+    ///
+    /// # Errors
+    /// If `pg_upgrade` refuses, or the new server does not start.
+    pub fn upgraded(&self, newer: &Scratch, mode: &str) -> Result<Self> {
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let folder = newer.root().join(format!("c{}-{number}", std::process::id()));
+        let mut cluster = Self::make(newer.postgres(), &folder, &[])?;
+        cluster.environment.clone_from(&self.environment);
+        cluster.initdb()?;
+        let program = q(&newer.postgres().program("pg_upgrade"));
+        let (old, new) = (q(&self.postgres.bin), q(&newer.postgres().bin));
+        let (from, to, here) = (q(&self.data()), q(&cluster.data()), q(&folder));
+        // It writes into the folder where it is run, and its sockets' names must be short.
+        let said = cluster.run_as_server_user(&format!(
+            "cd {here} && {program} {mode} -U postgres -b {old} -B {new} -d {from} -D {to} -s {here} > pg_upgrade.log 2>&1 || {{ cat pg_upgrade.log; grep -h . {to}/pg_upgrade_output.d/*/*.txt {to}/pg_upgrade_output.d/*/log/*.log | grep -i -A3 error; echo failed; }}"
+        ))?;
+        if said.trim_end().ends_with("failed") {
+            return Err(Error::new(said));
+        }
+        cluster.configure(&[])?;
+        // The settings that were changed by SQL are not taken along.
+        let settings = "postgresql.auto.conf";
+        let (from, to) = (self.data().join(settings), cluster.data().join(settings));
+        cluster.run_as_server_user(&format!("cp {} {}", q(&from), q(&to)))?;
+        cluster.start_server()?;
+        Ok(cluster)
+    }
+
+    /// Ends a standby's following.
+    ///
+    /// # Errors
+    /// If it is no standby.
+    pub fn promote(&mut self) -> Result<()> {
+        self.pg_ctl("-w promote")
+    }
+
     /// Stops the server in a folder, if it runs, and removes the folder.
     ///
     /// # Errors
@@ -109,8 +170,10 @@ impl Cluster {
     }
 
     fn initdb(&self) -> Result<()> {
+        // Checksums are the default from 18 on, and pg_upgrade wants the same of both servers.
+        let checksums = if self.postgres.major >= 18 { "--no-data-checksums" } else { "" };
         self.run_as_server_user(&format!(
-            "{} -D {} -U postgres -A trust --no-sync -E UTF8 --locale=C.UTF-8",
+            "{} -D {} -U postgres -A trust --no-sync -E UTF8 --locale=C.UTF-8 {checksums}",
             q(&self.postgres.program("initdb")),
             q(&self.data()),
         ))
@@ -201,6 +264,12 @@ impl Cluster {
     /// Leaves it running when dropped.
     pub fn leave_running(mut self) {
         self.running = false;
+    }
+
+    /// Whether it was started and not stopped.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.running
     }
 
     /// Its data directory.

@@ -5,6 +5,7 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{self, Command},
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 use super::{cluster, Extension, Postgres};
@@ -17,6 +18,12 @@ const PREFIX: &str = "vetassist-";
 
 /// Names the copy for tests that another process made it for.
 pub const VARIABLE: &str = "VETASSIST_TEST_PG";
+
+/// Names another, of a newer version, where two are tested.
+pub const NEWER_VARIABLE: &str = "VETASSIST_TEST_NEWER_PG";
+
+/// Set where the tests are to take the minutes that they need.
+pub const ALL_VARIABLE: &str = "VETASSIST_TEST_ALL";
 
 /// A relocated PostgreSQL: it finds its libraries and shared files beside its programs wherever it
 /// stands. Servers of it live below the same folder, which goes when this is dropped.
@@ -45,7 +52,9 @@ impl Scratch {
     pub fn without_extension(postgres: &Postgres) -> Result<Self> {
         remove_stale();
         // Not below the repository: the server's user may not be able to get there.
-        let root = env::temp_dir().join(format!("{PREFIX}{}", process::id()));
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let root = env::temp_dir().join(format!("{PREFIX}{}-{number}", process::id()));
         fs::create_dir(&root).context(format!("cannot create {}", root.display()))?;
         let mut scratch = Self { root: root.clone(), postgres: postgres.clone(), owned: true };
         open_to_all(&root)?;
@@ -82,12 +91,20 @@ impl Scratch {
     /// # Errors
     /// If it names none.
     pub fn from_env() -> Result<Self> {
-        let root = env::var_os(VARIABLE).ok_or_else(|| {
-            Error::new(format!("{VARIABLE} is not set: run `cargo xtask test --only server`"))
+        Self::named_by(VARIABLE)
+    }
+
+    /// The copy that a variable of the environment names.
+    ///
+    /// # Errors
+    /// If it names none.
+    pub fn named_by(variable: &str) -> Result<Self> {
+        let root = env::var_os(variable).ok_or_else(|| {
+            Error::new(format!("{variable} is not set: run `cargo xtask test --only server`"))
         })?;
         let root = PathBuf::from(root);
         let pg_config = fs::read_to_string(root.join("pg_config"))
-            .context(format!("{VARIABLE} names no scratch installation"))?;
+            .context(format!("{variable} names no scratch installation"))?;
         let postgres = Postgres::from_pg_config(Path::new(&pg_config))?;
         Ok(Self { root, postgres, owned: false })
     }
@@ -159,7 +176,8 @@ fn remove_stale() {
     let Ok(entries) = fs::read_dir(env::temp_dir()) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let pid = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.parse::<u32>().ok());
+        let number = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split('-').next());
+        let pid = number.and_then(|pid| pid.parse::<u32>().ok());
         if let Some(pid) = pid {
             if !Path::new("/proc").join(pid.to_string()).exists() {
                 remove(&entry.path());

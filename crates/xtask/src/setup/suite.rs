@@ -146,20 +146,23 @@ fn mirror() -> Result<String> {
 fn collect_libraries(tree: &Path, home: &Path) -> Result<()> {
     let target = home.join(LIBRARIES);
     fs::create_dir_all(&target).context(format!("cannot create {}", target.display()))?;
-    let source = tree.join("usr/lib/x86_64-linux-gnu");
-    let entries = fs::read_dir(&source).context(format!("cannot read {}", source.display()))?;
-    for entry in entries.flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let left_out = LEFT_OUT.iter().any(|prefix| name.starts_with(prefix));
-        if name.contains(".so") && !left_out {
+    // Debian moved the latter into the former.
+    for source in ["usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu"] {
+        let Ok(entries) = fs::read_dir(tree.join(source)) else { continue };
+        for entry in entries.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let left_out = LEFT_OUT.iter().any(|prefix| name.starts_with(prefix));
             // What a link of the package names, under the link's own name.
-            if let Ok(file) = entry.path().canonicalize() {
-                fs::copy(file, target.join(&name)).context(format!("cannot copy {name}"))?;
+            match entry.path().canonicalize() {
+                Ok(file) if name.contains(".so") && !left_out && file.is_file() => {
+                    fs::copy(file, target.join(&name)).context(format!("cannot copy {name}"))?;
+                }
+                _ => {}
             }
         }
     }
     if !target.join(LOADER).exists() {
-        return Err(Error::new(format!("{} has no {LOADER}", source.display())));
+        return Err(Error::new(format!("no package has {LOADER}")));
     }
     Ok(())
 }

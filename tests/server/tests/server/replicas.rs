@@ -1,0 +1,106 @@
+//! A standby answers what only reads, and everything once it is promoted; a subscriber has the same rows.
+
+use vetassist_server_tests::{
+    contents::{goes_on, opens, rows, surroundings, TABLES},
+    sqlstate, KeyedServer,
+};
+
+#[test]
+fn a_standby_reads_and_once_promoted_does_everything() {
+    let mut server = KeyedServer::filled(&[]);
+    let mut standby = server.standby();
+    // What comes after the base backup, too.
+    server
+        .db
+        .batch_execute("SELECT vetassist_login('ICN later', 'access later', now() + '1 h', 'jti later', now() + '1 h', refresh_token => 'later')")
+        .unwrap();
+    standby.wait_for(&mut server.db);
+    let mut replica = standby.connect_as("postgres");
+    assert_eq!(opens(&mut replica), 39);
+    assert_eq!(rows(&mut replica), rows(&mut server.db));
+    assert_eq!(surroundings(&mut replica), surroundings(&mut server.db));
+    let mut app = standby.connect_as("app");
+    let row = app
+        .query_one(
+            "SELECT vetassist_session_active('jti 1'), vetassist_session_active('jti 7'), vetassist_session_active('jti later'),
+                    vetassist_session_active('nobody'), vetassist_hash_ip('203.0.113.7')",
+            &[],
+        )
+        .unwrap();
+    assert_eq!([0, 1, 2, 3].map(|column| row.get::<_, bool>(column)), [true, false, true, false]);
+    assert_eq!(row.get::<_, &str>(4).len(), 64);
+    let row = replica
+        .query_one(
+            "SELECT vetassist_access_token(id), vetassist_refresh_token(id), vetassist_hash_ip_keyed('203.0.113.7'), count(s.*)
+             FROM vetassist_users, vetassist_list_sessions(id) AS s WHERE va_icn = 'ICN later' GROUP BY id",
+            &[],
+        )
+        .unwrap();
+    assert_eq!((row.get(0), row.get(1)), ("access later", "later"));
+    assert_eq!(row.get::<_, i64>(3), 1);
+    // What writes is refused in PostgreSQL's own words, and changes nothing.
+    for writes in [
+        "SELECT vetassist_login('ICN1', 'a', now(), 'j', now())",
+        "SELECT vetassist_store_tokens(id, 'a', now()) FROM vetassist_users WHERE va_icn = 'ICN1'",
+        "SELECT vetassist_revoke_session('jti 1', id) FROM vetassist_users WHERE va_icn = 'ICN1'",
+        "SELECT vetassist_log_event('an event')",
+        "SELECT vetassist_erase_user(id) FROM vetassist_users WHERE va_icn = 'ICN1'",
+        "CALL vetassist_rotate_tokens()",
+    ] {
+        let error = replica.batch_execute(writes).unwrap_err();
+        assert_eq!(sqlstate(&error), "25006", "{writes}: {error:?}");
+    }
+    standby.promote();
+    let mut promoted = standby.connect_as("postgres");
+    assert_eq!(rows(&mut promoted), rows(&mut server.db));
+    // A sequence is 32 ahead in the log.
+    goes_on(&mut promoted, 32);
+    promoted.batch_execute("CALL vetassist_rotate_tokens()").unwrap();
+    promoted
+        .batch_execute("SELECT vetassist_erase_user(id) FROM vetassist_users WHERE va_icn = 'ICN1'")
+        .unwrap();
+    assert!(promoted.query("SELECT * FROM vetassist_check_schema()", &[]).unwrap().is_empty());
+}
+
+#[test]
+fn a_subscriber_has_the_same_rows() {
+    let mut publisher = KeyedServer::filled(&[("wal_level", "logical")]);
+    let mut subscriber = KeyedServer::start();
+    publisher
+        .db
+        .batch_execute(&format!("CREATE PUBLICATION veterans FOR TABLE {}", TABLES.join(", ")))
+        .unwrap();
+    subscriber
+        .db
+        .batch_execute(&format!(
+            "CREATE SUBSCRIPTION veterans CONNECTION 'host={} port=5432 user=postgres dbname=postgres' PUBLICATION veterans",
+            publisher.socket_dir().display()
+        ))
+        .unwrap();
+    subscriber.wait_for_subscription(&mut publisher.db);
+    assert_eq!(rows(&mut subscriber.db), rows(&mut publisher.db));
+    // Each kind of change that the functions make, a purge of what is append-only for all others among them.
+    publisher
+        .db
+        .batch_execute(
+            "SELECT vetassist_login('ICN later', 'access later', now() + '1 h', 'jti later', now() + '1 h', ip => '2001:db8::7');
+             SELECT vetassist_store_tokens(id, 'newer still', now() + '1 h') FROM vetassist_users WHERE va_icn = 'ICN later';
+             SELECT vetassist_revoke_all_sessions(id) FROM vetassist_users WHERE va_icn = 'ICN2';
+             SELECT vetassist_erase_user(id) FROM vetassist_users WHERE va_icn = 'ICN4';
+             SELECT vetassist_purge_sessions('0 s'), vetassist_purge_audit('1 us', 5);
+             UPDATE vetassist_users SET email = 'other@example.com' WHERE va_icn = 'ICN5';",
+        )
+        .unwrap();
+    subscriber.wait_for_subscription(&mut publisher.db);
+    assert_eq!(rows(&mut subscriber.db), rows(&mut publisher.db));
+    assert_eq!(opens(&mut subscriber.db), 38);
+    subscriber.db.batch_execute("DROP SUBSCRIPTION veterans").unwrap();
+    // Sequences are not replicated: whoever moves over sets the next id, as README says.
+    subscriber
+        .db
+        .batch_execute(
+            "SELECT setval('vetassist_auth_audit_id_seq', (SELECT max(id) FROM vetassist_auth_audit))",
+        )
+        .unwrap();
+    goes_on(&mut subscriber.db, 0);
+}

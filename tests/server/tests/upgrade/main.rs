@@ -1,0 +1,32 @@
+//! A server with data, moved to a newer version of PostgreSQL by `pg_upgrade`.
+#![allow(clippy::unwrap_used)]
+
+use vetassist_server_tests::{
+    contents::{goes_on, opens, rows, surroundings},
+    KeyedServer,
+};
+
+#[test]
+fn everything_is_there_in_the_newer_version() {
+    let mut server = KeyedServer::filled(&[]);
+    let before = rows(&mut server.db);
+    let around = surroundings(&mut server.db);
+    let version = "SELECT current_setting('server_version_num')::int / 10000";
+    let older: i32 = server.db.query_one(version, &[]).unwrap().get(0);
+    // The second takes the older server's files away.
+    for mode in ["--copy", "--link"] {
+        let newer = server.upgraded(mode);
+        let mut db = newer.connect_as("postgres");
+        assert!(db.query_one(version, &[]).unwrap().get::<_, i32>(0) > older);
+        assert_eq!(rows(&mut db), before);
+        assert_eq!(surroundings(&mut db), around);
+        assert_eq!(opens(&mut db), 39);
+        let mut app = newer.connect_as("app");
+        let active = "SELECT vetassist_session_active('jti 1'), vetassist_session_active('jti 7')";
+        let row = app.query_one(active, &[]).unwrap();
+        assert!(row.get::<_, bool>(0) && !row.get::<_, bool>(1));
+        goes_on(&mut db, 0);
+        db.batch_execute("CALL vetassist_rotate_tokens()").unwrap();
+        assert!(db.query("SELECT * FROM vetassist_check_schema()", &[]).unwrap().is_empty());
+    }
+}
