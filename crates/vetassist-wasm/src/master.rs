@@ -40,7 +40,7 @@ pub fn master_new_hex() -> i32 {
 /// Stages the master key's bytes as entry `index` of a ring to be made.
 #[wasm_bindgen]
 pub fn master_expose(handle: usize, index: usize) -> i32 {
-    run(|engine| match engine.entry(handle, index * KEY_LEN, Some(KEY_LEN))? {
+    run(|engine| match engine.entry(handle, keys_len(index)?, Some(KEY_LEN))? {
         (Entry::Master(key), _, place) => {
             place.copy_from_slice(key.expose_bytes());
             Ok(KEY_LEN)
@@ -79,7 +79,7 @@ pub fn fingerprint(handle: usize, position: usize) -> i32 {
 #[wasm_bindgen]
 pub fn ring_new(count: usize) -> i32 {
     run(|engine| {
-        let bytes = engine.staged(count * KEY_LEN)?;
+        let bytes = engine.staged(keys_len(count)?)?;
         let keys = bytes.as_chunks().0.iter().map(MasterKey::from_bytes).collect();
         bytes.zeroize();
         match KeyRing::new(keys) {
@@ -124,6 +124,11 @@ pub fn decrypt_token(handle: usize, len: usize) -> i32 {
         user.open_token_in_place(body)?;
         Ok(body.len() - OVERHEAD)
     })
+}
+
+/// The length of so many keys.
+fn keys_len(count: usize) -> Result<usize, Status> {
+    count.checked_mul(KEY_LEN).ok_or(Status::Bounds)
 }
 
 fn keep_ring(engine: &mut Engine, ring: Result<KeyRing, RingError>) -> Result<usize, Status> {

@@ -3,8 +3,10 @@
 mod bench;
 mod checks;
 mod demo;
+mod fuzz;
 mod npm;
 mod package;
+mod supply_chain;
 mod tests;
 mod versions;
 
@@ -29,6 +31,8 @@ cargo xtask test --list           list the steps
 cargo xtask install [PG_CONFIG]   build the extension for a PostgreSQL and install it there, as root by sudo
 cargo xtask bench [--short] [--record] [--only FAMILY]…
                                   measure it beside what a user would pick instead, into target/bench
+cargo xtask fuzz [--seconds N] [TARGET]…
+                                  run the fuzz targets, each for so long, 15 s where nothing else is said
 cargo xtask npm                   build the npm package, into target/npm
 cargo xtask package [--only PART]… build what a release consists of, into target/package: deb, npm, crate, sql
 cargo xtask sql                   write target/vetassist.sql, the tables for a database without the extension";
@@ -68,6 +72,13 @@ fn dispatch(arguments: &[&str]) -> Result<()> {
             Ok(())
         }
         ["package", only @ ..] => package::package(&steps(only)?),
+        ["fuzz", "--seconds", seconds, only @ ..] => {
+            let seconds = seconds.parse().map_err(|_| {
+                Error::new(format!("--seconds takes a number, and {seconds} is none"))
+            })?;
+            fuzz::fuzz(&setup::build_tools()?, only, seconds).map(|_| ())
+        }
+        ["fuzz", only @ ..] => fuzz::fuzz(&setup::build_tools()?, only, fuzz::SECONDS).map(|_| ()),
         ["bench", arguments @ ..] => bench::bench(arguments),
         ["install"] => install(None),
         ["install", pg_config] => install(Some(Path::new(pg_config))),

@@ -27,6 +27,9 @@ const POSTGRES_PACKAGES: [&str; 3] =
 /// The PostgreSQL that [`POSTGRES_PACKAGES`] bring.
 pub const DEFAULT_MAJOR: u32 = 15;
 
+/// Tells pgrx which PostgreSQL it builds for.
+const PG_CONFIG_VARIABLE: &str = "PGRX_PG_CONFIG_PATH";
+
 /// What builds the extension.
 #[derive(Clone, Debug)]
 pub struct Tools {
@@ -40,13 +43,8 @@ impl Tools {
     /// `cargo pgrx`, for a PostgreSQL known by its `pg_config`.
     #[must_use]
     pub fn cargo_pgrx(&self, pg_config: &Path) -> Command {
-        let mut cargo = self.cargo(pg_config);
-        let path = env::var_os("PATH").unwrap_or_default();
-        let paths = [self.cargo_pgrx.clone()].into_iter().chain(env::split_paths(&path));
-        if let Ok(path) = env::join_paths(paths) {
-            cargo.env("PATH", path);
-        }
-        cargo.arg("pgrx");
+        let mut cargo = self.with_path(&self.cargo_pgrx, "pgrx");
+        cargo.env(PG_CONFIG_VARIABLE, pg_config);
         cargo
     }
 
@@ -55,7 +53,7 @@ impl Tools {
     pub fn cargo(&self, pg_config: &Path) -> Command {
         let mut cargo = self.toolchain.cargo();
         // Instead of a configuration under the user's home, which is theirs.
-        cargo.env("PGRX_PG_CONFIG_PATH", pg_config);
+        cargo.env(PG_CONFIG_VARIABLE, pg_config);
         cargo
     }
 }
@@ -204,6 +202,47 @@ fn cache() -> Result<PathBuf> {
     Ok(base.join("vetassist").join("tools"))
 }
 
+impl Tools {
+    /// `cargo fuzz`, in the workspace of the fuzz targets.
+    ///
+    /// # Errors
+    /// If it cannot be had.
+    pub fn cargo_fuzz(&self) -> Result<Command> {
+        let folder = installed(&self.toolchain, "cargo-fuzz", "0.13.2", &["--version"])?;
+        Ok(self.with_path(&folder, "fuzz"))
+    }
+
+    /// `cargo machete`, which finds dependencies that nothing uses.
+    ///
+    /// # Errors
+    /// If it cannot be had.
+    pub fn cargo_machete(&self) -> Result<Command> {
+        let folder = installed(&self.toolchain, "cargo-machete", "0.9.2", &["--version"])?;
+        Ok(self.with_path(&folder, "machete"))
+    }
+
+    /// `cargo deny`, which checks licences, sources and advisories.
+    ///
+    /// # Errors
+    /// If it cannot be had.
+    pub fn cargo_deny(&self) -> Result<Command> {
+        let folder = installed(&self.toolchain, "cargo-deny", "0.20.2", &["--version"])?;
+        Ok(self.with_path(&folder, "deny"))
+    }
+
+    /// `cargo` and one of its subcommands, from a folder that the user's `PATH` need not name.
+    fn with_path(&self, folder: &Path, subcommand: &str) -> Command {
+        let mut cargo = self.toolchain.cargo();
+        let path = env::var_os("PATH").unwrap_or_default();
+        let paths = std::iter::once(folder.to_owned()).chain(env::split_paths(&path));
+        if let Ok(path) = env::join_paths(paths) {
+            cargo.env("PATH", path);
+        }
+        cargo.arg(subcommand);
+        cargo
+    }
+}
+
 /// Builds cargo-pgrx of the version that the extension is written for, unless it is there. A
 /// cargo-pgrx that the user installed is left alone.
 fn cargo_pgrx(toolchain: &Toolchain) -> Result<PathBuf> {
@@ -213,12 +252,17 @@ fn cargo_pgrx(toolchain: &Toolchain) -> Result<PathBuf> {
     let version = quoted_value(&manifest, "pgrx")
         .and_then(|version| version.strip_prefix('=').map(str::to_owned))
         .ok_or_else(|| Error::new("crates/vetassist-pg/Cargo.toml pins no version of pgrx"))?;
-    let root = cache()?.join(format!("cargo-pgrx-{version}"));
+    installed(toolchain, "cargo-pgrx", &version, &["pgrx", "--version"])
+}
+
+/// A program of crates.io, of this version, built unless it is there: the folder that it is in.
+fn installed(toolchain: &Toolchain, name: &str, version: &str, asks: &[&str]) -> Result<PathBuf> {
+    let root = cache()?.join(format!("{name}-{version}"));
     let folder = root.join("bin");
-    if !succeeds(Command::new(folder.join("cargo-pgrx")).args(["pgrx", "--version"])) {
-        step(&format!("building cargo-pgrx {version} (once, some minutes)"), || {
+    if !succeeds(Command::new(folder.join(name)).args(asks)) {
+        step(&format!("building {name} {version} (once, some minutes)"), || {
             let mut cargo = toolchain.cargo();
-            cargo.args(["install", "cargo-pgrx", "--locked", "--version", &version, "--root"]);
+            cargo.args(["install", name, "--locked", "--version", version, "--root"]);
             run(cargo.arg(&root))
         })?;
     }

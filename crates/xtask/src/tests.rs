@@ -15,7 +15,7 @@ use xtask::{
     Context, Error, Result,
 };
 
-use crate::{bench, checks, npm, package, versions};
+use crate::{bench, checks, fuzz, npm, package, supply_chain, versions};
 
 /// What the steps share.
 struct Bench {
@@ -80,6 +80,16 @@ const STEPS: &[(&str, &str, Run)] = &[
         bench.cargo(&[&lint[..], &target, &["--", "-D", "warnings"]].concat())?;
         npm::build(&bench.tools.toolchain)?;
         bench.passed += npm::test()?;
+        Ok(())
+    }),
+    ("supply-chain", "looking at what we depend on", |bench| {
+        bench.passed += supply_chain::check(&bench.tools)?;
+        Ok(())
+    }),
+    ("fuzz", "running the fuzz targets, for a moment each", |bench| {
+        let manifest = ["--manifest-path", "fuzz/Cargo.toml"];
+        bench.cargo(&[&["fmt"], &manifest[..], &["--all", "--check"]].concat())?;
+        bench.passed += fuzz::fuzz(&bench.tools, &[], fuzz::SECONDS)?;
         Ok(())
     }),
     ("xtask", "testing these commands", |bench| bench.cargo(&["test", "-p", "xtask"])),

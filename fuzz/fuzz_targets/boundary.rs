@@ -1,0 +1,145 @@
+//! Whatever JavaScript calls with whatever numbers, the module answers with a length, a handle or a status, and
+//! what one call sealed another opens.
+#![no_main]
+
+use boundary::{address, data_key, engine, master};
+use libfuzzer_sys::{
+    arbitrary::{self, Arbitrary},
+    fuzz_target,
+};
+
+/// A size that is mostly sensible, and sometimes the worst.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Size {
+    Small(u8),
+    Any(u16),
+    Huge(u32),
+    Largest,
+}
+
+impl Size {
+    fn get(self) -> usize {
+        match self {
+            Self::Small(size) => size.into(),
+            Self::Any(size) => size.into(),
+            Self::Huge(size) => usize::MAX - size as usize,
+            Self::Largest => usize::MAX,
+        }
+    }
+}
+
+#[derive(Arbitrary, Debug)]
+enum Call {
+    Write(Vec<u8>),
+    Stage(u16),
+    Unstage,
+    DrawNonce,
+    GenerateKey,
+    Release(Size),
+    Scrub,
+    HashIp(Size),
+    HashIpKeyed(Size, Size),
+    UpgradeIpHash(Size, Size),
+    KeyNew,
+    KeyExpose(Size),
+    KeySeal(Size, Size, Size),
+    KeyOpen(Size, Size, Size),
+    MasterNew,
+    MasterNewHex,
+    MasterExpose(Size, Size),
+    DeriveUserKey(Size),
+    MasterCount(Size),
+    Fingerprint(Size, Size),
+    RingNew(Size),
+    RingParse(Size),
+    EncryptToken(Size, Size),
+    DecryptToken(Size, Size),
+    SealAndOpen(Vec<u8>, Vec<u8>),
+}
+
+/// What is staged, as JavaScript sees it: a pointer into the module's memory.
+fn staged(len: usize) -> &'static mut [u8] {
+    let start = engine::stage(len);
+    assert!(!start.is_null());
+    // SAFETY: the buffer is at least so long, and there is no other thread.
+    unsafe { std::slice::from_raw_parts_mut(start, len) }
+}
+
+fn call(call: Call) -> Option<i32> {
+    Some(match call {
+        Call::Write(bytes) => {
+            staged(bytes.len()).copy_from_slice(&bytes);
+            return None;
+        }
+        Call::Stage(len) => {
+            staged(len.into());
+            return None;
+        }
+        Call::Unstage => {
+            engine::unstage();
+            return None;
+        }
+        Call::Release(handle) => {
+            engine::release(handle.get());
+            return None;
+        }
+        Call::Scrub => {
+            engine::scrub();
+            return None;
+        }
+        Call::SealAndOpen(aad, plaintext) => {
+            seal_and_open(&aad, &plaintext);
+            return None;
+        }
+        Call::DrawNonce => engine::draw_nonce(),
+        Call::GenerateKey => engine::generate_key(),
+        Call::HashIp(len) => address::hash_ip(len.get()),
+        Call::HashIpKeyed(handle, len) => address::hash_ip_keyed(handle.get(), len.get()),
+        Call::UpgradeIpHash(handle, len) => address::upgrade_ip_hash(handle.get(), len.get()),
+        Call::KeyNew => data_key::key_new(),
+        Call::KeyExpose(handle) => data_key::key_expose(handle.get()),
+        Call::KeySeal(handle, aad, len) => data_key::key_seal(handle.get(), aad.get(), len.get()),
+        Call::KeyOpen(handle, aad, len) => data_key::key_open(handle.get(), aad.get(), len.get()),
+        Call::MasterNew => master::master_new(),
+        Call::MasterNewHex => master::master_new_hex(),
+        Call::MasterExpose(handle, index) => master::master_expose(handle.get(), index.get()),
+        Call::DeriveUserKey(handle) => master::derive_user_key(handle.get()),
+        Call::MasterCount(handle) => master::master_count(handle.get()),
+        Call::Fingerprint(handle, position) => master::fingerprint(handle.get(), position.get()),
+        Call::RingNew(count) => master::ring_new(count.get()),
+        Call::RingParse(len) => master::ring_parse(len.get()),
+        Call::EncryptToken(handle, len) => master::encrypt_token(handle.get(), len.get()),
+        Call::DecryptToken(handle, len) => master::decrypt_token(handle.get(), len.get()),
+    })
+}
+
+/// As the facade does it.
+fn seal_and_open(aad: &[u8], plaintext: &[u8]) {
+    staged(32).fill(7);
+    let handle = usize::try_from(data_key::key_new()).unwrap();
+    let stage = staged(aad.len() + plaintext.len() + 28);
+    stage[..aad.len()].copy_from_slice(aad);
+    stage[aad.len() + 12..][..plaintext.len()].copy_from_slice(plaintext);
+    let sealed = usize::try_from(data_key::key_seal(handle, aad.len(), plaintext.len())).unwrap();
+    assert_eq!(sealed, plaintext.len() + 28);
+    let opened = usize::try_from(data_key::key_open(handle, aad.len(), sealed)).unwrap();
+    assert_eq!(opened, plaintext.len());
+    assert_eq!(&staged(aad.len() + sealed)[aad.len() + 12..][..opened], plaintext);
+    // The tag is still there, and verifies no plaintext; a short one may be its own ciphertext.
+    let again = data_key::key_open(handle, aad.len(), sealed);
+    assert!(again == -8 || plaintext.len() < 16);
+    engine::release(handle);
+}
+
+fuzz_target!(|calls: Vec<Call>| {
+    for each in calls {
+        if let Some(answer) = call(each) {
+            assert!((-10..=1 << 17).contains(&answer), "{answer}");
+        }
+    }
+    engine::unstage();
+    // The engine outlives the input: what was made is forgotten.
+    for handle in 1..200 {
+        engine::release(handle);
+    }
+});
