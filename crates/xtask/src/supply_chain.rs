@@ -1,6 +1,9 @@
 //! What we depend on: under which licences, from where, used at all, and with what known about it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use xtask::{
     command::{command, output, run},
@@ -32,8 +35,7 @@ pub(crate) fn check(tools: &Tools) -> Result<u64> {
             let said = String::from_utf8_lossy(&described.stderr);
             return Err(Error::new(format!("{manifest}: {}", said.trim())));
         }
-        let mut deny = tools.cargo_deny()?;
-        deny.args(["--locked", "--manifest-path", manifest, "check", "--config", "deny.toml"]);
+        let mut deny = cargo_deny(tools, manifest)?;
         run(deny.args(["--hide-inclusion-graph", "licenses", "bans", "sources"]))?;
         checks += 4;
     }
@@ -46,20 +48,17 @@ pub(crate) fn check(tools: &Tools) -> Result<u64> {
     Ok(checks)
 }
 
+/// `cargo deny check` of a workspace, by the rules that all of them share.
+fn cargo_deny(tools: &Tools, manifest: &str) -> Result<Command> {
+    let mut deny = tools.cargo_deny()?;
+    deny.args(["--locked", "--manifest-path", manifest, "--config", "deny.toml", "check"]);
+    Ok(deny)
+}
+
 /// What is known about the crates, where the database of advisories can be had.
 fn advisories(tools: &Tools) -> Result<u64> {
     for (index, manifest) in WORKSPACES.iter().enumerate() {
-        let mut deny = tools.cargo_deny()?;
-        deny.args([
-            "--locked",
-            "--manifest-path",
-            manifest,
-            "check",
-            "--config",
-            "deny.toml",
-            "advisories",
-        ]);
-        let found = output(&mut deny)?;
+        let found = output(cargo_deny(tools, manifest)?.arg("advisories"))?;
         let said = String::from_utf8_lossy(&found.stderr);
         if found.status.success() {
             continue;
