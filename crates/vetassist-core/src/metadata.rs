@@ -56,8 +56,17 @@ const ABOUT: [&str; 9] =
 #[must_use]
 pub fn suspect_name(name: &str, is_text: bool) -> Option<Suspicion> {
     let has_word = |wanted: &str| words(name).any(|word| word.eq_ignore_ascii_case(wanted));
-    let letters = || name.bytes().filter(u8::is_ascii_alphanumeric).map(|b| b.to_ascii_lowercase());
-    let holds = |part: &str| (0..name.len()).any(|start| starts_with(letters().skip(start), part));
+    let holds = |part: &str| {
+        let mut letters = letters(name);
+        loop {
+            if starts_with(letters.clone(), part) {
+                return true;
+            }
+            if letters.next().is_none() {
+                return false;
+            }
+        }
+    };
     if has_word("ssn") || ends_with_ssn(name) || holds("socialsecurity") {
         return Some(Suspicion::Name);
     }
@@ -80,6 +89,11 @@ pub fn suspect_value(text: &str) -> Option<Suspicion> {
     } else {
         None
     }
+}
+
+/// The letters and digits of a name, whatever its spelling.
+fn letters(name: &str) -> impl Iterator<Item = u8> + Clone + '_ {
+    name.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase())
 }
 
 fn starts_with(mut bytes: impl Iterator<Item = u8>, part: &str) -> bool {
@@ -118,18 +132,15 @@ fn is_base64url(byte: u8) -> bool {
 
 /// Three parts of base64url, the first of which is JSON that begins with a member: `eyJ` is `{"`.
 fn holds_jwt(text: &str) -> bool {
-    text.match_indices("eyJ").any(|(start, _)| {
-        let part = |from: usize| {
-            text.as_bytes()[from..].iter().take_while(|byte| is_base64url(**byte)).count()
-        };
-        let dot = |at: usize| text.as_bytes().get(at) == Some(&b'.');
-        let header = start + part(start);
-        if header < start + 6 || !dot(header) {
-            return false;
-        }
-        let payload = header + 1 + part(header + 1);
+    let mut dotted = text.as_bytes().split(|byte| !is_base64url(*byte) && *byte != b'.');
+    dotted.any(|dotted| {
+        let parts = || dotted.split(|byte| *byte == b'.');
         // The signature of an unsecured token is empty, its dot is there.
-        payload > header + 1 && dot(payload)
+        parts().zip(parts().skip(1)).zip(parts().skip(2)).any(|((header, payload), _)| {
+            let starts = header.len().checked_sub(3).and_then(|end| header.get(..end));
+            starts.is_some_and(|starts| starts.windows(3).any(|start| start == b"eyJ"))
+                && !payload.is_empty()
+        })
     })
 }
 
@@ -190,8 +201,7 @@ pub fn names_address(name: &str) -> bool {
         "xforwardedfor",
         "xrealip",
     ];
-    let letters = || name.bytes().filter(u8::is_ascii_alphanumeric).map(|b| b.to_ascii_lowercase());
-    NAMES.iter().any(|known| letters().eq(known.bytes()))
+    NAMES.iter().any(|known| letters(name).eq(known.bytes()))
 }
 
 #[cfg(test)]
@@ -303,6 +313,17 @@ mod tests {
             "1bb044aa-ded1-40c7-8a88-433e74903f95",
         ] {
             assert_eq!(suspect_value(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn long_names_and_values_take_time_in_proportion() {
+        // What looks at all that follows, from each place again, would take minutes.
+        for part in ["k", "t-", "eyJ", "eyJa.", "bearer ", "basic\t", "1-"] {
+            let text = part.repeat(100_000 / part.len());
+            assert_eq!(suspect_value(&text), None, "{part}");
+            assert_eq!(suspect_name(&text, true).is_some(), part == "bearer ", "{part}");
+            assert!(!names_address(&text));
         }
     }
 

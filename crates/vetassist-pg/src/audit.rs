@@ -4,7 +4,7 @@
 use core::cell::Cell;
 
 use pgrx::{
-    datum::{DatumWithOid, JsonB, TimestampWithTimeZone},
+    datum::{DatumWithOid, TimestampWithTimeZone},
     heap_tuple::{PgHeapTuple, PgHeapTupleError},
     iter::TableIterator,
     name, pg_extern, pg_sys,
@@ -16,6 +16,7 @@ use serde_json::Value;
 use vetassist_core::{metadata, IpHash, Suspicion};
 
 use crate::{
+    datum::Jsonb,
     errors::{report, Explain, Outcome},
     settings,
 };
@@ -140,10 +141,16 @@ fn vetassist_upgrade_audit_batch(
 
 /// Refuses metadata that carries what looks like a secret, and says where; never what.
 #[pg_extern(immutable, strict, parallel_safe)]
-#[allow(clippy::needless_pass_by_value)] // pgrx hands it over
-fn vetassist_check_event_data(event_data: JsonB) -> Outcome<()> {
+fn vetassist_check_event_data(event_data: Jsonb) -> Outcome<()> {
+    let event_data = serde_json::from_str(&event_data.into_text()?).map_err(|_| {
+        report(
+            PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+            "event_data is nested more than 127 deep, or has a number past 1.8e308",
+            "Such metadata cannot be looked through for secrets. Nothing was written.",
+        )
+    })?;
     let mut path = String::from("event_data");
-    match suspect(&event_data.0, &mut path) {
+    match suspect(&event_data, &mut path) {
         None => Ok(()),
         Some(suspicion) => Err(report(
             PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,

@@ -159,6 +159,32 @@ impl FromDatum for TextDatum {
     }
 }
 
+/// A `jsonb` argument. pgrx's own parses it as it is handed over, and what it cannot parse, because it is nested
+/// deeply or has a number too large for Rust, is an internal error there.
+pub(crate) struct Jsonb(TextDatum);
+
+impl_sql_translatable!(Jsonb, arg_only = "jsonb");
+
+// SAFETY: nothing is made of it yet.
+unsafe impl<'fcx> ArgAbi<'fcx> for Jsonb {
+    unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
+        // SAFETY: the caller's promise, handed on.
+        Self(unsafe { TextDatum::unbox_arg_unchecked(arg) })
+    }
+}
+
+impl Jsonb {
+    /// Its text, in UTF-8.
+    pub(crate) fn into_text(self) -> Outcome<String> {
+        // SAFETY: the datum is a jsonb, as the function's declaration says, and not NULL, as it is strict; the
+        // result is a NUL-terminated string in the memory context of the call.
+        let text: Option<&core::ffi::CStr> =
+            unsafe { pgrx::direct_function_call(pg_sys::jsonb_out, &[Some(self.0 .0)]) };
+        let text = text.map(core::ffi::CStr::to_bytes).unwrap_or_default();
+        Utf8(Cow::Borrowed(text)).into_utf8().map(Cow::into_owned)
+    }
+}
+
 #[derive(Clone, Copy)]
 enum Direction {
     ToUtf8,
