@@ -1,26 +1,3 @@
--- Seals both tokens into the user's row. What is NULL, or an empty refresh token, leaves what is stored.
-CREATE FUNCTION vetassist_put_tokens(
-    owner_id uuid, access_token text, expiry timestamptz, refresh_token text, kind text, scopes text
-) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    INSERT INTO @extschema@.vetassist_va_tokens AS t
-        (user_id, access_token_encrypted, refresh_token_encrypted, token_type, scope, expires_at)
-    VALUES (owner_id,
-            @extschema@.vetassist_encrypt_token(access_token, owner_id),
-            @extschema@.vetassist_encrypt_token(nullif(refresh_token, ''), owner_id),
-            coalesce(kind, 'Bearer'), scopes, expiry)
-    ON CONFLICT (user_id) DO UPDATE SET
-        access_token_encrypted = excluded.access_token_encrypted,
-        refresh_token_encrypted = coalesce(excluded.refresh_token_encrypted, t.refresh_token_encrypted),
-        token_type = coalesce(kind, t.token_type),
-        scope = coalesce(scopes, t.scope),
-        expires_at = excluded.expires_at,
-        refreshed_at = now();
-END
-$$;
-
 -- Raises what is wrong with a user that must be there and active. The row is kept from being erased until
 -- the transaction ends.
 CREATE FUNCTION vetassist_require_active_user(wanted uuid) RETURNS void
@@ -48,39 +25,8 @@ CREATE FUNCTION vetassist_store_tokens(
     token_type text DEFAULT NULL,
     scope text DEFAULT NULL
 ) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-#variable_conflict use_column
-DECLARE
-    given_user CONSTANT uuid := vetassist_store_tokens.user_id;
-    wrong text;
-BEGIN
-    wrong := CASE
-        WHEN given_user IS NULL THEN 'user_id'
-        WHEN vetassist_store_tokens.access_token IS NULL THEN 'access_token'
-        WHEN vetassist_store_tokens.expires_at IS NULL THEN 'expires_at'
-    END;
-    IF wrong IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = format('%s must not be NULL', wrong),
-            HINT = 'The first three arguments are required.';
-    ELSIF vetassist_store_tokens.access_token = '' THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'access_token must not be blank',
-            HINT = 'Pass what VA.gov answered.';
-    END IF;
-    wrong := CASE
-        WHEN length(vetassist_store_tokens.token_type) > 20 THEN 'token_type'
-        WHEN length(vetassist_store_tokens.scope) > 500 THEN 'scope'
-    END;
-    IF wrong IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'string_data_right_truncation',
-            MESSAGE = format('%s is longer than its column', wrong), HINT = 'The columns'' lengths are fixed.';
-    END IF;
-    PERFORM @extschema@.vetassist_require_active_user(given_user);
-    PERFORM @extschema@.vetassist_put_tokens(
-        given_user, vetassist_store_tokens.access_token, vetassist_store_tokens.expires_at,
-        vetassist_store_tokens.refresh_token, vetassist_store_tokens.token_type, vetassist_store_tokens.scope);
-END
-$$;
+LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'vetassist_store_tokens_wrapper';
 
 CREATE FUNCTION vetassist_access_token(user_id uuid) RETURNS text
 LANGUAGE plpgsql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp

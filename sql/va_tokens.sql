@@ -11,5 +11,10 @@ CREATE TABLE IF NOT EXISTS vetassist_va_tokens (
     refreshed_at            timestamptz
 );
 
+-- Ciphertext does not compress, and to try would take a tenth of a sign-in.
+ALTER TABLE vetassist_va_tokens
+    ALTER access_token_encrypted SET STORAGE EXTERNAL,
+    ALTER refresh_token_encrypted SET STORAGE EXTERNAL;
+
 COMMENT ON TABLE vetassist_va_tokens IS 'Encrypted VA OAuth tokens - access and refresh';
 COMMENT ON COLUMN vetassist_va_tokens.access_token_encrypted IS 'AES-256-GCM encrypted, nonce prepended';

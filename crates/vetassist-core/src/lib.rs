@@ -30,5 +30,7 @@ pub use master::{Fingerprint, MasterKey};
 pub use metadata::Suspicion;
 pub use nonce::{Nonce, NoncePool, RandomSource, NONCE_LEN};
 pub use ring::{KeyRing, UserRing, MAX_KEYS};
+#[cfg(feature = "getrandom")]
+pub use rows::random_uuids;
 pub use rows::{AuthAudit, Json, Sealed, Session, Timestamp, User, VaToken};
 pub use uuid::Uuid;

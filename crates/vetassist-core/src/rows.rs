@@ -36,6 +36,18 @@ pub use timestamp::Timestamp;
 
 use crate::ip::IpHash;
 
+/// Ids for new rows: random UUIDs (RFC 9562, version 4) from the operating system's generator, all of them
+/// drawn at once.
+///
+/// # Errors
+/// [`RandomError`](crate::RandomError) if the generator fails.
+#[cfg(feature = "getrandom")]
+pub fn random_uuids<const COUNT: usize>() -> Result<[Uuid; COUNT], crate::RandomError> {
+    let mut random = [[0; 16]; COUNT];
+    crate::nonce::os_random(random.as_flattened_mut())?;
+    Ok(random.map(|bytes| uuid::Builder::from_random_bytes(bytes).into_uuid()))
+}
+
 /// A row of `vetassist_users`: an account.
 ///
 /// Its `Debug` shows neither ICN, status, e-mail nor names, so that logs hold none of them.

@@ -2,6 +2,7 @@
 
 use core::{
     cell::OnceCell,
+    ffi::CStr,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     ptr::NonNull,
     slice, str,
@@ -13,7 +14,7 @@ use pgrx::{
     datum::Datum,
     impl_sql_translatable, pg_sys,
     varlena::set_varsize_4b,
-    FromDatum, PgSqlErrorCode, PgTryBuilder,
+    FromDatum, IntoDatum, PgSqlErrorCode, PgTryBuilder,
 };
 use vetassist_core::{AddressError, OpenError};
 use zeroize::Zeroize;
@@ -27,6 +28,16 @@ const MAX_CONTENT: usize = 0x3fff_ffff - pg_sys::VARHDRSZ;
 pub(crate) struct Bytea(NonNull<pg_sys::varlena>);
 
 impl_sql_translatable!(Bytea, "bytea");
+
+impl IntoDatum for Bytea {
+    fn into_datum(self) -> Option<pg_sys::Datum> {
+        Some(pg_sys::Datum::from(self.0.as_ptr()))
+    }
+
+    fn type_oid() -> pg_sys::Oid {
+        pg_sys::BYTEAOID
+    }
+}
 
 impl Bytea {
     /// Zeros, to be written over.
@@ -136,6 +147,104 @@ impl<'a> Utf8<'a> {
     }
 }
 
+/// A `text` argument that is looked at, and then handed to a statement or sealed.
+pub(crate) struct TextArg<'a> {
+    datum: pg_sys::Datum,
+    content: &'a [u8],
+}
+
+impl_sql_translatable!(TextArg<'_>, arg_only = "text");
+
+// SAFETY: as for `Utf8`; the datum is not changed.
+unsafe impl<'fcx> ArgAbi<'fcx> for TextArg<'fcx> {
+    unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
+        // SAFETY: a text is laid out as a bytea is, and whoever may be NULL is an option.
+        unsafe { arg.unbox_arg_using_from_datum() }
+            .unwrap_or(Self { datum: pg_sys::Datum::from(0), content: &[] })
+    }
+}
+
+impl FromDatum for TextArg<'_> {
+    unsafe fn from_polymorphic_datum(
+        datum: pg_sys::Datum,
+        is_null: bool,
+        oid: pg_sys::Oid,
+    ) -> Option<Self> {
+        // SAFETY: the caller's promise, handed on.
+        let content = unsafe { <&[u8]>::from_polymorphic_datum(datum, is_null, oid) }?;
+        Some(Self { datum, content })
+    }
+}
+
+impl IntoDatum for TextArg<'_> {
+    fn into_datum(self) -> Option<pg_sys::Datum> {
+        Some(self.datum)
+    }
+
+    fn type_oid() -> pg_sys::Oid {
+        pg_sys::TEXTOID
+    }
+}
+
+impl<'a> TextArg<'a> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.content.is_empty()
+    }
+
+    /// Whether there is nothing in it but spaces.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.content.iter().all(|byte| *byte == b' ')
+    }
+
+    /// Whether it has more characters than this.
+    pub(crate) fn is_longer_than(&self, most: usize) -> bool {
+        // No encoding has more characters than bytes.
+        self.content.len() > most
+            && i32::try_from(self.content.len()).is_ok_and(|len| {
+                let content = self.content.as_ptr().cast::<core::ffi::c_char>();
+                // SAFETY: reads that many bytes, which are text in the database's encoding.
+                let characters = unsafe { pg_sys::pg_mbstrlen_with_len(content, len) };
+                usize::try_from(characters).is_ok_and(|characters| characters > most)
+            })
+    }
+
+    pub(crate) fn into_utf8(self) -> Outcome<Cow<'a, str>> {
+        Utf8(Cow::Borrowed(self.content)).into_utf8()
+    }
+}
+
+/// A `timestamptz` as it is, to be handed to a statement.
+#[derive(Clone, Copy)]
+pub(crate) struct Instant(pg_sys::TimestampTz);
+
+impl_sql_translatable!(Instant, arg_only = "timestamp with time zone");
+
+// SAFETY: a timestamptz is passed by value.
+unsafe impl<'fcx> ArgAbi<'fcx> for Instant {
+    unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
+        // SAFETY: the function's declaration says what it is, and whoever may be NULL is an option.
+        Self(unsafe { arg.unbox_arg_using_from_datum() }.unwrap_or_default())
+    }
+}
+
+impl IntoDatum for Instant {
+    fn into_datum(self) -> Option<pg_sys::Datum> {
+        self.0.into_datum()
+    }
+
+    fn type_oid() -> pg_sys::Oid {
+        pg_sys::TIMESTAMPTZOID
+    }
+}
+
+impl Instant {
+    /// What `now()` is.
+    pub(crate) fn of_transaction() -> Self {
+        // SAFETY: reads a variable of this process.
+        Self(unsafe { pg_sys::GetCurrentTransactionStartTimestamp() })
+    }
+}
+
 /// A `text` argument as it is, to be handed to a function of PostgreSQL's.
 pub(crate) struct TextDatum(pub(crate) pg_sys::Datum);
 
@@ -173,14 +282,38 @@ unsafe impl<'fcx> ArgAbi<'fcx> for Jsonb {
     }
 }
 
+impl IntoDatum for Jsonb {
+    fn into_datum(self) -> Option<pg_sys::Datum> {
+        Some(self.0 .0)
+    }
+
+    fn type_oid() -> pg_sys::Oid {
+        pg_sys::JSONBOID
+    }
+}
+
 impl Jsonb {
+    /// What this text is, which must be JSON.
+    pub(crate) fn parsed(text: &CStr) -> Option<Self> {
+        let text = pg_sys::Datum::from(text.as_ptr());
+        // SAFETY: reads a NUL-terminated string.
+        let parsed =
+            unsafe { pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[Some(text)]) };
+        Self::found(parsed)
+    }
+
+    /// One that a statement returned.
+    pub(crate) fn found(datum: Option<pg_sys::Datum>) -> Option<Self> {
+        datum.map(|datum| Self(TextDatum(datum)))
+    }
+
     /// Its text, in UTF-8.
     pub(crate) fn into_text(self) -> Outcome<String> {
         // SAFETY: the datum is a jsonb, as the function's declaration says, and not NULL, as it is strict; the
         // result is a NUL-terminated string in the memory context of the call.
-        let text: Option<&core::ffi::CStr> =
+        let text: Option<&CStr> =
             unsafe { pgrx::direct_function_call(pg_sys::jsonb_out, &[Some(self.0 .0)]) };
-        let text = text.map(core::ffi::CStr::to_bytes).unwrap_or_default();
+        let text = text.map(CStr::to_bytes).unwrap_or_default();
         Utf8(Cow::Borrowed(text)).into_utf8().map(Cow::into_owned)
     }
 }
@@ -229,7 +362,7 @@ fn convert(bytes: &[u8], direction: Direction) -> Outcome<Vec<u8>> {
         Some(pointer) if pointer.cast_const() == source => Ok(bytes.to_vec()),
         Some(pointer) => {
             // SAFETY: a conversion returns a NUL-terminated string.
-            let converted = unsafe { core::ffi::CStr::from_ptr(pointer) }.to_bytes().to_vec();
+            let converted = unsafe { CStr::from_ptr(pointer) }.to_bytes().to_vec();
             // SAFETY: it was palloc'd for us.
             unsafe { pg_sys::pfree(pointer.cast()) };
             Ok(converted)

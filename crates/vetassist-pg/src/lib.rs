@@ -17,6 +17,8 @@ mod rotation;
 mod schema;
 mod session;
 mod settings;
+mod sign_in;
+mod statements;
 mod tokens;
 
 pg_module_magic!(name, version);

@@ -4,14 +4,19 @@ use pgrx::{iter::TableIterator, name, pg_extern, pg_sys::panic::ErrorReport};
 use vetassist_core::{opened_len, IpHash, OVERHEAD};
 
 use crate::{
-    datum::{core_uuid, Bytea, InetArg, Text, Utf8},
+    datum::{core_uuid, Bytea, InetArg, Text, TextArg},
     errors::{Explain, Outcome},
     keyring::{self, with_ring},
 };
 
 /// Seals a token for a user, under the current key of the ring.
 #[pg_extern(volatile, strict, parallel_safe)]
-fn vetassist_encrypt_token(token: Utf8<'_>, user_id: pgrx::Uuid) -> Outcome<Bytea> {
+fn vetassist_encrypt_token(token: TextArg<'_>, user_id: pgrx::Uuid) -> Outcome<Bytea> {
+    seal(token, user_id)
+}
+
+/// Seals a token for a user under the current key.
+pub(crate) fn seal(token: TextArg<'_>, user_id: pgrx::Uuid) -> Outcome<Bytea> {
     let token = token.into_utf8()?;
     with_ring(|loaded| {
         let mut sealed = Bytea::zeroed(token.len() + OVERHEAD)?;

@@ -28,4 +28,5 @@ mod session_active;
 mod tables;
 mod typescript;
 mod unsafe_code;
+mod upgrades;
 mod vectors;

@@ -1,0 +1,103 @@
+//! Every version that was released becomes this one, and is then no different from a fresh installation.
+
+use std::{collections::BTreeSet, fs};
+
+use postgres::Client;
+use vetassist_server_tests::{
+    catalog::catalog,
+    contents::{fill, goes_on, opens, rows, surroundings},
+    repository, KeyedServer,
+};
+
+/// The versions whose installation script is kept: those that were released.
+fn released() -> Vec<String> {
+    let entries = fs::read_dir(repository().join("sql")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut versions: Vec<_> = names
+        .filter_map(|name| {
+            let version = name.strip_prefix("vetassist--")?.strip_suffix(".sql")?.to_owned();
+            (!version.contains("--")).then_some(version)
+        })
+        .collect();
+    versions.sort();
+    assert!(!versions.is_empty());
+    versions
+}
+
+fn version(db: &mut Client) -> String {
+    let query = "SELECT extversion FROM pg_extension WHERE extname = 'vetassist'";
+    db.query_one(query, &[]).unwrap().get(0)
+}
+
+/// A database of its own with a released version in it. Roles are the server's, so there is one of these a server.
+fn with_version(server: &mut KeyedServer, database: &str, version: &str) -> Client {
+    server.db.batch_execute(&format!("CREATE DATABASE {database}")).unwrap();
+    let mut db = server.connect_to(database);
+    db.batch_execute(&format!("CREATE EXTENSION vetassist VERSION '{version}'")).unwrap();
+    db
+}
+
+#[test]
+fn an_upgraded_installation_is_a_fresh_one() {
+    let mut server = KeyedServer::start();
+    let fresh = catalog(&mut server.db);
+    assert!(fresh.len() > 200, "{}", fresh.len());
+    for (number, old) in released().iter().enumerate() {
+        let mut db = with_version(&mut server, &format!("upgraded_{number}"), old);
+        assert_ne!(catalog(&mut db), fresh, "nothing changed since {old}, not even the version");
+        db.batch_execute("ALTER EXTENSION vetassist UPDATE").unwrap();
+        let upgraded = catalog(&mut db);
+        for line in fresh.iter().filter(|line| !upgraded.contains(line)) {
+            panic!("{old} lacks after the upgrade: {line}");
+        }
+        for line in upgraded.iter().filter(|line| !fresh.contains(line)) {
+            panic!("{old} has after the upgrade: {line}");
+        }
+        assert_eq!(upgraded, fresh);
+    }
+}
+
+/// The new library is there before anybody runs ALTER EXTENSION, and has to serve the old definitions till then.
+#[test]
+fn the_library_serves_the_versions_before() {
+    for old in released() {
+        let mut server = KeyedServer::start();
+        server.db.batch_execute("DROP EXTENSION vetassist").unwrap();
+        server.db.batch_execute(&format!("CREATE EXTENSION vetassist VERSION '{old}'")).unwrap();
+        let db = &mut server.db;
+        fill(db);
+        assert_eq!(opens(db), 39, "{old}");
+        assert!(db.query("SELECT * FROM vetassist_check_schema()", &[]).unwrap().is_empty());
+        db.batch_execute("CALL vetassist_rotate_tokens()").unwrap();
+        goes_on(db, 0);
+        // And what was stored under it is all there afterwards, with the privileges that were granted.
+        let (before, around) = (rows(db), surroundings(db));
+        db.batch_execute("ALTER EXTENSION vetassist UPDATE").unwrap();
+        assert_ne!(version(db), old);
+        assert_eq!(rows(db), before);
+        let kept: BTreeSet<_> =
+            surroundings(db).into_iter().filter(|line| line.contains("app=")).collect();
+        let granted: BTreeSet<_> =
+            around.into_iter().filter(|line| line.contains("app=")).collect();
+        assert!(!granted.is_empty() && kept == granted, "{granted:?} {kept:?}");
+        let log = "SELECT vetassist_log_event('after the upgrade') > 0";
+        assert!(db.query_one(log, &[]).unwrap().get::<_, bool>(0));
+        let mut app = server.connect_as("app");
+        let active = "SELECT vetassist_session_active('jti 1')";
+        assert!(app.query_one(active, &[]).unwrap().get::<_, bool>(0));
+        app.batch_execute("SELECT vetassist_login('ICN of later', 'access', now() + '1 h', 'jti of later', now() + '1 h')")
+            .unwrap();
+    }
+}
+
+#[test]
+fn a_failed_upgrade_leaves_the_version_before() {
+    let mut server = KeyedServer::start();
+    for (number, old) in released().iter().enumerate() {
+        let mut db = with_version(&mut server, &format!("failed_{number}"), old);
+        let before = catalog(&mut db);
+        db.batch_execute("BEGIN; ALTER EXTENSION vetassist UPDATE; ROLLBACK").unwrap();
+        assert_eq!(catalog(&mut db), before);
+        assert_eq!(version(&mut db), *old);
+    }
+}
