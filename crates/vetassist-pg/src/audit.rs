@@ -139,10 +139,20 @@ fn vetassist_upgrade_audit_batch(
     Ok(TableIterator::once(row))
 }
 
+/// How long the JSON of an event's metadata may be, in bytes. What is made of it in memory is larger.
+const MAX_EVENT_DATA: usize = 1 << 20;
+
 /// Refuses metadata that carries what looks like a secret, and says where; never what.
 #[pg_extern(immutable, strict, parallel_safe)]
 fn vetassist_check_event_data(event_data: Jsonb) -> Outcome<()> {
-    let event_data = serde_json::from_str(&event_data.into_text()?).map_err(|_| {
+    let text = event_data.into_text(MAX_EVENT_DATA)?.ok_or_else(|| {
+        report(
+            PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+            "event_data is longer than 1 MB",
+            "The audit trail is for short metadata. Nothing was written.",
+        )
+    })?;
+    let event_data = serde_json::from_str(&text).map_err(|_| {
         report(
             PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
             "event_data is nested more than 127 deep, or has a number past 1.8e308",

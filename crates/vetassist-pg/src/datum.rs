@@ -19,7 +19,7 @@ use pgrx::{
 use vetassist_core::{AddressError, OpenError};
 use zeroize::Zeroize;
 
-use crate::errors::{too_large, untranslatable, Explain, Outcome};
+use crate::errors::{out_of_memory, too_large, untranslatable, Explain, Outcome};
 
 /// The longest content of a varlena: `MaxAllocSize` less its header.
 const MAX_CONTENT: usize = 0x3fff_ffff - pg_sys::VARHDRSZ;
@@ -76,6 +76,15 @@ unsafe impl BoxRet for Bytea {
     unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
         // SAFETY: as above.
         unsafe { fcinfo.return_raw_datum(pg_sys::Datum::from(self.0.as_ptr())) }
+    }
+}
+
+/// A plaintext that does not leave: wiped when dropped.
+pub(crate) struct Plaintext(pub(crate) Bytea);
+
+impl Drop for Plaintext {
+    fn drop(&mut self) {
+        self.0.as_mut_slice().zeroize();
     }
 }
 
@@ -307,14 +316,17 @@ impl Jsonb {
         datum.map(|datum| Self(TextDatum(datum)))
     }
 
-    /// Its text, in UTF-8.
-    pub(crate) fn into_text(self) -> Outcome<String> {
+    /// Its text, in UTF-8, if it is no longer than this.
+    pub(crate) fn into_text(self, most: usize) -> Outcome<Option<String>> {
         // SAFETY: the datum is a jsonb, as the function's declaration says, and not NULL, as it is strict; the
         // result is a NUL-terminated string in the memory context of the call.
         let text: Option<&CStr> =
             unsafe { pgrx::direct_function_call(pg_sys::jsonb_out, &[Some(self.0 .0)]) };
         let text = text.map(CStr::to_bytes).unwrap_or_default();
-        Utf8(Cow::Borrowed(text)).into_utf8().map(Cow::into_owned)
+        if text.len() > most {
+            return Ok(None);
+        }
+        Utf8(Cow::Borrowed(text)).into_utf8().map(|text| Some(text.into_owned()))
     }
 }
 
@@ -359,15 +371,23 @@ fn convert(bytes: &[u8], direction: Direction) -> Outcome<Vec<u8>> {
     .execute();
     match converted {
         None => Err(untranslatable()),
-        Some(pointer) if pointer.cast_const() == source => Ok(bytes.to_vec()),
+        Some(pointer) if pointer.cast_const() == source => copied(bytes),
         Some(pointer) => {
             // SAFETY: a conversion returns a NUL-terminated string.
-            let converted = unsafe { CStr::from_ptr(pointer) }.to_bytes().to_vec();
+            let converted = copied(unsafe { CStr::from_ptr(pointer) }.to_bytes());
             // SAFETY: it was palloc'd for us.
             unsafe { pg_sys::pfree(pointer.cast()) };
-            Ok(converted)
+            converted
         }
     }
+}
+
+/// A copy, or an error where there is no memory for it: Rust itself would end the process.
+fn copied(bytes: &[u8]) -> Outcome<Vec<u8>> {
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(bytes.len()).map_err(|_| out_of_memory())?;
+    copy.extend_from_slice(bytes);
+    Ok(copy)
 }
 
 /// An `inet` argument: the address of one host, or of something else.

@@ -128,6 +128,15 @@ pub(crate) fn too_large() -> ErrorReport {
     )
 }
 
+/// What PostgreSQL says itself where it is its own memory.
+pub(crate) fn out_of_memory() -> ErrorReport {
+    report(
+        PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY,
+        "there is not enough memory for a copy of the text",
+        "A UTF8 database needs none.",
+    )
+}
+
 /// Text that cannot be had in the encoding asked for.
 pub(crate) fn untranslatable() -> ErrorReport {
     report(

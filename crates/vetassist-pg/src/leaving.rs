@@ -14,6 +14,8 @@ use crate::{
 };
 
 const EXTENSION: &CStr = c"vetassist";
+/// An extension too. What depends on it goes with it, and an extension goes with any of its objects.
+const LANGUAGE: &CStr = c"plpgsql";
 
 /// Refuses a command that would drop the extension while one of its tables has a row.
 #[pg_extern(sql = "
@@ -59,35 +61,35 @@ fn node_tag<T>(node: *mut T) -> Option<pg_sys::NodeTag> {
     (!node.is_null()).then(|| unsafe { (*node.cast::<pg_sys::Node>()).type_ })
 }
 
-/// Whether a command drops the extension: by its name, with its schema, or with all that its owner has.
+/// Whether a command drops the extension: by its name, with its schema, with all that its owner has, or with the
+/// language of most of its functions.
 fn drops_extension(command: *mut pg_sys::Node) -> bool {
     match node_tag(command) {
         Some(pg_sys::NodeTag::T_DropStmt) => {
             // SAFETY: its tag says what it is.
             let drop = unsafe { &*command.cast::<pg_sys::DropStmt>() };
+            let cascades = drop.behavior == pg_sys::DropBehavior::DROP_CASCADE;
             match drop.removeType {
-                pg_sys::ObjectType::OBJECT_EXTENSION => {
-                    names(drop.objects).any(|name| name == EXTENSION)
-                }
+                pg_sys::ObjectType::OBJECT_EXTENSION => names(drop.objects)
+                    .any(|name| name == EXTENSION || (cascades && name == LANGUAGE)),
                 // Without CASCADE, a schema with something in it is not dropped.
                 pg_sys::ObjectType::OBJECT_SCHEMA => {
-                    drop.behavior == pg_sys::DropBehavior::DROP_CASCADE
-                        && names(drop.objects).any(is_own_schema)
+                    cascades && names(drop.objects).any(holds_member)
                 }
                 _ => false,
             }
         }
         Some(pg_sys::NodeTag::T_DropOwnedStmt) => {
             // SAFETY: its tag says what it is.
-            let roles = unsafe { (*command.cast::<pg_sys::DropOwnedStmt>()).roles };
+            let drop = unsafe { &*command.cast::<pg_sys::DropOwnedStmt>() };
+            let cascades = drop.behavior == pg_sys::DropBehavior::DROP_CASCADE;
             // SAFETY: the grammar makes a list of roles of it.
-            let roles = unsafe { PgList::<pg_sys::RoleSpec>::from_pg(roles) };
-            let owner = of_extension("extowner");
-            let is_owner = |role: *mut pg_sys::RoleSpec| {
+            let roles = unsafe { PgList::<pg_sys::RoleSpec>::from_pg(drop.roles) };
+            let owners = owners(cascades);
+            let found = roles.iter_ptr().any(|role| {
                 // SAFETY: looks the role up; 0 if there is none.
-                owner == Some(unsafe { pg_sys::get_rolespec_oid(role, true) })
-            };
-            let found = roles.iter_ptr().any(is_owner);
+                owners.contains(&unsafe { pg_sys::get_rolespec_oid(role, true) })
+            });
             found
         }
         _ => false,
@@ -106,16 +108,37 @@ fn names<'a>(list: *mut pg_sys::List) -> impl Iterator<Item = &'a CStr> {
         .map(|string| unsafe { CStr::from_ptr((*string).sval) })
 }
 
-fn is_own_schema(name: &CStr) -> bool {
+/// The schemas that something of the extension's is in: its own, and wherever a table was moved to.
+const SCHEMAS: &str = "SELECT x.schema FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'vetassist',
+     LATERAL (SELECT e.extnamespace UNION ALL
+              SELECT relnamespace FROM pg_class WHERE oid = d.objid AND d.classid = 'pg_class'::regclass UNION ALL
+              SELECT pronamespace FROM pg_proc WHERE oid = d.objid AND d.classid = 'pg_proc'::regclass) AS x (schema)
+     WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'";
+
+/// Whether something of the extension's is in a schema.
+fn holds_member(name: &CStr) -> bool {
     // SAFETY: reads the catalog; 0 if there is none.
     let schema = unsafe { pg_sys::get_namespace_oid(name.as_ptr(), true) };
-    of_extension("extnamespace") == Some(schema)
+    oids(SCHEMAS).contains(&schema)
 }
 
-/// A column of the extension's row in the catalog.
-fn of_extension(column: &str) -> Option<pg_sys::Oid> {
-    let query = format!("SELECT {column} FROM pg_extension WHERE extname = 'vetassist'");
-    Spi::get_one(&query).ok().flatten()
+/// The roles with whose property the extension goes.
+fn owners(cascades: bool) -> Vec<pg_sys::Oid> {
+    let names = if cascades { "'vetassist', 'plpgsql'" } else { "'vetassist'" };
+    let mut owners = oids(&format!("SELECT extowner FROM pg_extension WHERE extname IN ({names})"));
+    if cascades {
+        owners.extend(oids(&format!("SELECT nspowner FROM pg_namespace WHERE oid IN ({SCHEMAS})")));
+    }
+    owners
+}
+
+/// The first column of what a query of the catalogs returns.
+fn oids(query: &str) -> Vec<pg_sys::Oid> {
+    let found = Spi::connect(|client| {
+        let rows = client.select(query, None, &[])?;
+        rows.map(|row| row.get::<pg_sys::Oid>(1)).collect::<spi::Result<Vec<_>>>()
+    });
+    found.unwrap_or_default().into_iter().flatten().collect()
 }
 
 /// One of the tables that would go with the extension, if one has a row.

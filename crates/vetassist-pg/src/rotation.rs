@@ -2,10 +2,9 @@
 
 use pgrx::pg_extern;
 use vetassist_core::{opened_len, OpenError, OVERHEAD};
-use zeroize::Zeroizing;
 
 use crate::{
-    datum::{core_uuid, Bytea},
+    datum::{core_uuid, Bytea, Plaintext},
     errors::{Explain, Outcome},
     keyring::{self, with_ring, Loaded},
 };
@@ -26,11 +25,12 @@ fn vetassist_token_key(sealed: &[u8], user_id: pgrx::Uuid) -> Outcome<i32> {
 fn vetassist_reseal_token(sealed: &[u8], user_id: pgrx::Uuid) -> Outcome<Option<Bytea>> {
     with_ring(|loaded| match open(loaded, sealed, user_id)? {
         None | Some((0, _)) => Ok(None),
-        Some((_, token)) => {
+        Some((_, mut token)) => {
+            let token = token.0.as_mut_slice();
             let mut resealed = Bytea::zeroed(token.len() + OVERHEAD)?;
             loaded
                 .user(core_uuid(user_id))
-                .seal_into(keyring::nonce()?, &token, resealed.as_mut_slice())
+                .seal_into(keyring::nonce()?, token, resealed.as_mut_slice())
                 .explain()?;
             Ok(Some(resealed))
         }
@@ -42,10 +42,10 @@ fn open(
     loaded: &mut Loaded,
     sealed: &[u8],
     user_id: pgrx::Uuid,
-) -> Outcome<Option<(usize, Zeroizing<Vec<u8>>)>> {
+) -> Outcome<Option<(usize, Plaintext)>> {
     let Ok(len) = opened_len(sealed) else { return Ok(None) };
-    let mut token = Zeroizing::new(vec![0; len]);
-    match loaded.user(core_uuid(user_id)).open_token_into(sealed, &mut token) {
+    let mut token = Plaintext(Bytea::zeroed(len)?);
+    match loaded.user(core_uuid(user_id)).open_token_into(sealed, token.0.as_mut_slice()) {
         Ok(position) => Ok(Some((position, token))),
         Err(OpenError::Refused) => Ok(None),
         Err(error) => Err(error).explain(),

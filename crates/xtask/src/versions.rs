@@ -2,7 +2,12 @@
 
 use std::fs;
 
-use xtask::{repository, toolchain::workspace_version, Context, Error, Result};
+use xtask::{
+    command::{capture, command, run},
+    repository,
+    toolchain::workspace_version,
+    Context, Error, Result,
+};
 
 /// Each file, and the beginnings of the lines in it that state the version, which follows.
 const STATED: [(&str, &[&str]); 4] = [
@@ -52,7 +57,49 @@ pub(crate) fn agree() -> Result<u64> {
     if newest != "Next release" && newest.split_whitespace().next() != Some(&version) {
         return Err(Error::new(format!("CHANGELOG.md begins with {newest} and not {version}")));
     }
-    Ok(checked + 1)
+    Ok(checked + 1 + released()?)
+}
+
+/// Checksums of the scripts that were released, as sha256sum writes them.
+const RELEASED: &str = "sql/released.sha256";
+
+/// Whether the scripts of released versions are as they were: databases were made by them. A release adds its own
+/// two, how one installs it and how one comes to it from the version before, and changes no line.
+fn released() -> Result<u64> {
+    let list = read(RELEASED)?;
+    let entries = fs::read_dir(repository().join("sql")).context("cannot read sql")?;
+    let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let names: Vec<_> = names.filter(|name| name.starts_with("vetassist--")).collect();
+    if let Some(unlisted) = unlisted(&names, &list) {
+        return Err(Error::new(format!(
+            "{RELEASED} lacks {unlisted}: (cd sql && sha256sum {unlisted} >> released.sha256)"
+        )));
+    }
+    let mut check = command("sha256sum");
+    check.current_dir(repository().join("sql"));
+    run(check.args(["--check", "--strict", "--quiet", "released.sha256"]))?;
+    // The list itself only ever grew, as far as this clone knows.
+    let history = ["log", "--format=", "--patch", "--unified=0", "--", RELEASED];
+    let history = capture(command("git").args(history))?;
+    if let Some(line) =
+        history.lines().find(|line| line.starts_with('-') && !line.starts_with("---"))
+    {
+        return Err(Error::new(format!("{RELEASED} once had another line: {}", &line[1..])));
+    }
+    Ok(list.lines().count() as u64)
+}
+
+/// A script of a released version that has no checksum. A version is released if its installation script is kept.
+fn unlisted<'a>(names: &'a [String], list: &str) -> Option<&'a str> {
+    let versions = |name: &'a str| {
+        let versions = name.strip_prefix("vetassist--")?.strip_suffix(".sql")?;
+        Some(versions.split("--").collect::<Vec<_>>())
+    };
+    let is_released = |version: &str| names.contains(&format!("vetassist--{version}.sql"));
+    names.iter().map(String::as_str).find(|name| {
+        let known = list.lines().any(|line| line.split_whitespace().nth(1) == Some(name));
+        !known && versions(name).is_some_and(|of| of.last().is_some_and(|last| is_released(last)))
+    })
 }
 
 fn read(name: &str) -> Result<String> {
@@ -95,6 +142,15 @@ mod tests {
         assert!(stated("version = \"1.2.30\"", "version = \"", "1.2.3").is_err());
         assert!(stated("version = \"1.2\"\nversion = \"1.2.3\"", "version = \"", "1.2.3").is_err());
         assert!(stated("", "version = \"", "1.2.3").is_err());
+    }
+
+    #[test]
+    fn a_released_script_needs_a_checksum() {
+        let names =
+            ["vetassist--1.sql", "vetassist--1--2.sql", "vetassist--0--1.sql"].map(String::from);
+        assert_eq!(unlisted(&names, "ab  vetassist--1.sql\nab  vetassist--0--1.sql"), None);
+        assert_eq!(unlisted(&names, "ab  vetassist--1.sql"), Some("vetassist--0--1.sql"));
+        assert_eq!(unlisted(&names, "ab  vetassist--0--1.sql"), Some("vetassist--1.sql"));
     }
 
     #[test]

@@ -137,6 +137,23 @@ impl Server {
         db
     }
 
+    /// Those of these libraries that the installation has. One that comes without contrib lacks them.
+    #[must_use]
+    pub fn libraries<'a>(names: &[&'a str]) -> Vec<&'a str> {
+        let folder = &scratch().postgres().lib;
+        names
+            .iter()
+            .copied()
+            .filter(|name| {
+                let is_there = folder.join(format!("{name}.so")).exists();
+                if !is_there {
+                    println!("this PostgreSQL comes without {name}");
+                }
+                is_there
+            })
+            .collect()
+    }
+
     /// Connects as another role.
     #[must_use]
     pub fn connect_as(&self, role: &str) -> Client {

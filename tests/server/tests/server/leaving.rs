@@ -39,6 +39,8 @@ fn a_drop_with_data_is_refused_however_it_is_said() {
         "DROP SCHEMA IF EXISTS nothing, public CASCADE",
         "DROP OWNED BY postgres CASCADE",
         "DROP OWNED BY current_user",
+        // The language of most of its functions.
+        "DROP EXTENSION plpgsql CASCADE",
     ] {
         is_refused_in_any_case(&mut db, command);
     }
@@ -55,6 +57,28 @@ fn is_refused_in_any_case(db: &mut Client, command: &str) {
     } else {
         is_refused(db, command);
     }
+}
+
+/// PostgreSQL drops an extension together with any object of it that has to go.
+#[test]
+fn a_drop_of_what_holds_a_part_of_it_is_refused() {
+    let mut db = database();
+    db.batch_execute(USER).unwrap();
+    let role: String = db.query_one("SELECT 'holder_' || current_database()", &[]).unwrap().get(0);
+    db.batch_execute(&format!(
+        "CREATE ROLE {role}; CREATE SCHEMA held AUTHORIZATION {role}; ALTER TABLE vetassist_sessions SET SCHEMA held"
+    ))
+    .unwrap();
+    is_refused(&mut db, "DROP SCHEMA held CASCADE");
+    is_refused(&mut db, &format!("DROP OWNED BY {role} CASCADE"));
+    // Without CASCADE PostgreSQL refuses it by itself, in words of its own.
+    for command in ["DROP SCHEMA held".to_owned(), format!("DROP OWNED BY {role}")] {
+        let error = db.batch_execute(&command).unwrap_err();
+        assert_eq!(sqlstate(&error), "2BP01", "{command}: {error:?}");
+    }
+    db.batch_execute("ALTER TABLE held.vetassist_sessions SET SCHEMA public").unwrap();
+    db.batch_execute(&format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}")).unwrap();
+    assert_eq!(rows(&mut db, "vetassist_users"), 1);
 }
 
 #[test]

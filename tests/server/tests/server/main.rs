@@ -17,6 +17,7 @@ mod leaving;
 mod moves;
 mod nonces;
 mod on_disk;
+mod panics;
 mod plain;
 mod privileges;
 mod python;

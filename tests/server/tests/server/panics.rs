@@ -1,0 +1,120 @@
+//! What goes wrong inside the library ends a statement and never a backend.
+
+use std::fs;
+
+use postgres::Client;
+use vetassist_server_tests::{repository, sqlstate, KeyedServer, Server};
+
+fn pid(db: &mut Client) -> i32 {
+    db.query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0)
+}
+
+/// A superuser can declare the library's functions as what they are not, and then Rust panics.
+#[test]
+fn a_panic_is_an_error() {
+    let mut server = KeyedServer::start();
+    let db = &mut server.db;
+    db.batch_execute(
+        "CREATE FUNCTION no_arguments() RETURNS bytea LANGUAGE c AS '$libdir/vetassist', 'vetassist_derive_user_key_wrapper';
+         CREATE FUNCTION not_strict(bytea, uuid) RETURNS bytea LANGUAGE c AS '$libdir/vetassist', 'vetassist_derive_user_key_wrapper'",
+    )
+    .unwrap();
+    let before = pid(db);
+    for _ in 0..3 {
+        for call in ["no_arguments()", "not_strict(sha256('k'), NULL)", "not_strict(NULL, NULL)"] {
+            let error = db.simple_query(&format!("SELECT {call}")).unwrap_err();
+            assert_eq!(sqlstate(&error), "XX000", "{call}: {error:?}");
+            // In a block of its own, and after a savepoint.
+            let caught = format!(
+                "DO $$ BEGIN PERFORM {call}; RAISE 'it did not fail'; EXCEPTION WHEN internal_error THEN NULL; END $$"
+            );
+            db.batch_execute(&caught).unwrap();
+        }
+        // What the failed call held is free.
+        let sealed = "SELECT vetassist_decrypt_token(vetassist_encrypt_token('a token', u), u) FROM gen_random_uuid() AS u";
+        assert_eq!(db.query_one(sealed, &[]).unwrap().get::<_, &str>(0), "a token");
+    }
+    assert_eq!(pid(db), before);
+    let log = server.log();
+    assert!(log.contains("unboxing") || log.contains("None"), "{log}");
+    assert!(!log.contains("terminated by signal"), "{log}");
+}
+
+/// Each function that PostgreSQL calls catches what it raises; the one that it does not call itself, only by way of
+/// the C library, raises nothing.
+#[test]
+fn every_function_for_postgres_is_guarded() {
+    let folder = repository().join("crates/vetassist-pg/src");
+    let mut seen = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let source = fs::read_to_string(entry.unwrap().path()).unwrap();
+        for item in syn::parse_file(&source).unwrap().items {
+            let syn::Item::Fn(function) = item else { continue };
+            let Some(abi) = &function.sig.abi else { continue };
+            let name = function.sig.ident.to_string();
+            let guarded = function.attrs.iter().any(|attr| attr.path().is_ident("pg_guard"));
+            let unwinds = abi.name.as_ref().is_some_and(|name| name.value() == "C-unwind");
+            assert!((guarded && unwinds) || name == "forked", "{name}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 5, "{seen}");
+    let manifest = fs::read_to_string(repository().join("Cargo.toml")).unwrap();
+    let release = manifest.split("[profile.release]").nth(1).unwrap();
+    assert!(release.split("\n[").next().unwrap().contains("panic = \"unwind\""));
+}
+
+/// The backend may have so much more address space than it has now. Returns what it has.
+fn limit(server: &Server, db: &mut Client, more: u64) {
+    let pid = pid(db);
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let size = status.lines().find_map(|line| line.strip_prefix("VmSize:")).unwrap();
+    let size: u64 = size.split_whitespace().next().unwrap().parse().unwrap();
+    let limit = size * 1024 + more;
+    server.run_as_server_user(&format!("prlimit --pid {pid} --as={limit}:{limit}"));
+}
+
+/// Rust ends a process that asks for memory in vain; PostgreSQL ends the statement.
+#[test]
+fn a_backend_without_memory_goes_on() {
+    const USER: &str = "'1266421b-a944-46cc-bc26-e3e89453b8cd'";
+    let server = KeyedServer::start();
+    for options in ["", "ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0"] {
+        let name = if options.is_empty() { "utf8" } else { "latin1" };
+        server.connect().batch_execute(&format!("CREATE DATABASE {name} {options}")).unwrap();
+        let mut db = server.connect_to(name);
+        db.batch_execute("CREATE EXTENSION vetassist").unwrap();
+        // What is asked first is there before memory is short.
+        let seal = |len: u32| {
+            format!("SELECT length(vetassist_encrypt_token(repeat('x', {len}), {USER}))")
+        };
+        let open = |len: u32| {
+            format!("SELECT length(vetassist_decrypt_token(vetassist_encrypt_token(repeat('x', {len}), {USER}), {USER}))")
+        };
+        let metadata = |len: u32| {
+            format!("SELECT vetassist_log_event('an event', NULL, jsonb_build_object('a', repeat(E'\\x01', {len})))")
+        };
+        for statement in [seal(10), open(10), metadata(10)] {
+            db.simple_query(&statement).unwrap();
+        }
+        let before = pid(&mut db);
+        limit(&server, &mut db, 120 << 20);
+        let mut failed = 0;
+        for len in [10_000, 20_000_000, 40_000_000, 60_000_000, 100_000_000] {
+            for statement in [seal(len), open(len), metadata(len / 8)] {
+                match db.simple_query(&statement) {
+                    Ok(_) => {}
+                    Err(error) => {
+                        let state = sqlstate(&error);
+                        assert!(["53200", "54000"].contains(&state), "{name} {len}: {error:?}");
+                        failed += u32::from(state == "53200");
+                    }
+                }
+            }
+        }
+        assert!(failed >= 4, "{name}: memory was not short");
+        assert_eq!(pid(&mut db), before);
+        db.simple_query(&open(1000)).unwrap();
+    }
+    assert!(!server.log().contains("terminated by signal"));
+}
