@@ -142,6 +142,12 @@ impl UserRing {
         self.user_id
     }
 
+    /// How many keys were derived for the user so far.
+    #[must_use]
+    pub fn derived(&self) -> usize {
+        self.keys.iter().flatten().count()
+    }
+
     fn key(&mut self, position: usize) -> &Key {
         self.keys[position]
             .get_or_insert_with(|| self.ring.0[position].derive_user_key(&self.user_id))

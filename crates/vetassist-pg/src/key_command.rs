@@ -14,11 +14,11 @@ use std::{
 };
 
 use pgrx::{check_for_interrupts, pg_sys};
-use zeroize::Zeroizing;
 
 use crate::{
     errors::{config, log_to_server, Outcome},
     key_file::MAX_RING_TEXT,
+    secret_memory::SecretText,
 };
 
 const HINT: &str =
@@ -28,7 +28,7 @@ const HINT: &str =
 const POLL_MS: i32 = 100;
 
 /// The command's standard output.
-pub(crate) fn run(command: &CStr) -> Outcome<Zeroizing<Vec<u8>>> {
+pub(crate) fn run(command: &CStr) -> Outcome<SecretText> {
     let mut child = Command::new("/bin/sh")
         .arg("-c")
         .arg(OsStr::from_bytes(command.to_bytes()))
@@ -55,7 +55,7 @@ pub(crate) fn run(command: &CStr) -> Outcome<Zeroizing<Vec<u8>>> {
 }
 
 enum Output {
-    Complete(Zeroizing<Vec<u8>>),
+    Complete(SecretText),
     TooLong,
     Interrupted,
 }
@@ -64,9 +64,7 @@ fn read_output(child: &mut Child) -> io::Result<Output> {
     let Some(mut stdout) = child.stdout.take() else {
         return Err(io::Error::other("no pipe"));
     };
-    // Never grown, so that no copy of a key stays behind.
-    let mut text = Zeroizing::new(vec![0; MAX_RING_TEXT + 1]);
-    let mut len = 0;
+    let mut text = SecretText::with_room(MAX_RING_TEXT + 1)?;
     loop {
         if interrupted() {
             return Ok(Output::Interrupted);
@@ -74,16 +72,13 @@ fn read_output(child: &mut Child) -> io::Result<Output> {
         if !readable(&stdout)? {
             continue;
         }
-        match stdout.read(&mut text[len..]) {
-            Ok(0) => {
-                text.truncate(len);
-                return Ok(Output::Complete(text));
-            }
-            Ok(read) => len += read,
+        match stdout.read(text.room()) {
+            Ok(0) => return Ok(Output::Complete(text)),
+            Ok(read) => text.extend(read),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
-        if len > MAX_RING_TEXT {
+        if text.len() > MAX_RING_TEXT {
             return Ok(Output::TooLong);
         }
     }

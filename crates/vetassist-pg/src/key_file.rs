@@ -12,9 +12,11 @@ use std::{
 };
 
 use pgrx::{pg_sys, warning};
-use zeroize::Zeroizing;
 
-use crate::errors::{config, log_to_server, Outcome};
+use crate::{
+    errors::{config, log_to_server, Outcome},
+    secret_memory::SecretText,
+};
 
 /// More than 16 keys with long comments need; a larger file is not a key file.
 pub(crate) const MAX_RING_TEXT: usize = 64 * 1024;
@@ -25,7 +27,7 @@ const MODE_HINT: &str =
 
 /// The file's content. What is wrong with it is an error; the path goes to the server's log only,
 /// since the setting is hidden from those who are not superusers.
-pub(crate) fn read(setting: &CStr) -> Outcome<Zeroizing<Vec<u8>>> {
+pub(crate) fn read(setting: &CStr) -> Outcome<SecretText> {
     let path = Path::new(std::ffi::OsStr::from_bytes(setting.to_bytes()));
     let refuse = |what: String, hint| {
         log_to_server(format!("vetassist.master_key_file \"{}\": {what}", path.display()));
@@ -76,11 +78,17 @@ fn check_owner_and_mode(metadata: &Metadata) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Reads no more than one byte past the limit, into memory that is never moved and is wiped.
-fn read_all(file: &File) -> io::Result<Zeroizing<Vec<u8>>> {
-    let mut text = Zeroizing::new(Vec::with_capacity(MAX_RING_TEXT + 1));
-    file.take(MAX_RING_TEXT as u64 + 1).read_to_end(&mut text)?;
-    Ok(text)
+/// Reads no more than one byte past the limit.
+fn read_all(mut file: &File) -> io::Result<SecretText> {
+    let mut text = SecretText::with_room(MAX_RING_TEXT + 1)?;
+    loop {
+        match file.read(text.room()) {
+            Ok(0) => return Ok(text),
+            Ok(read) => text.extend(read),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// The system's words, without the number that Rust appends.

@@ -12,8 +12,15 @@ use zeroize::Zeroizing;
 
 use crate::{
     errors::{bad_ring, config, log_to_server, Explain, Outcome},
-    key_command, key_file, settings,
+    key_command, key_file,
+    secret_memory::{below, in_secret, wipe_stack, SecretText},
+    settings,
 };
+
+/// How much of the stack reading a ring takes, and making keys of it, with room to spare.
+const LOADING_STACK: usize = 32 << 10;
+/// How much of it deriving a user's key takes, with room to spare.
+const DERIVING_STACK: usize = 4 << 10;
 
 const KEY_VARIABLE: &str = "VETASSIST_MASTER_KEY";
 
@@ -52,12 +59,20 @@ pub(crate) struct Loaded {
     configured_at: pg_sys::TimestampTz,
     /// The keys of the user asked for last: rows of one user often come in a row.
     user: Option<UserRing>,
+    /// How many keys were derived for the users before.
+    derived: usize,
 }
 
 impl Loaded {
+    /// How many keys were derived for all users so far.
+    fn derived(&self) -> usize {
+        self.derived + self.user.as_ref().map_or(0, UserRing::derived)
+    }
+
     /// This user's keys.
     pub(crate) fn user(&mut self, user_id: Uuid) -> &mut UserRing {
         if self.user.as_ref().is_none_or(|user| user.user_id() != user_id) {
+            self.derived = self.derived();
             self.user = Some(self.ring.user(user_id));
         }
         // Just filled if it was empty or another's.
@@ -94,6 +109,7 @@ pub(crate) fn init() {
 unsafe extern "C-unwind" fn wipe(_code: core::ffi::c_int, _argument: pg_sys::Datum) {
     // The process may be ending in the middle of a call that holds the ring.
     let _ = LOADED.try_with(|loaded| loaded.try_borrow_mut().map(|mut loaded| loaded.take()));
+    wipe_stack::<LOADING_STACK>();
 }
 
 /// A nonce, from this process's pool.
@@ -106,19 +122,26 @@ pub(crate) fn with_ring<T>(f: impl FnOnce(&mut Loaded) -> Outcome<T>) -> Outcome
     // SAFETY: a variable of this process, written when it reads its settings.
     let configured_at = unsafe { pg_sys::PgReloadTime };
     let changed = settings::take_changed();
-    LOADED.with_borrow_mut(|loaded| {
-        let current =
-            matches!(loaded, Some(ring) if !changed && ring.configured_at == configured_at);
-        if !current {
-            // The old keys go first: if the new ones are broken, the call fails, as it would in a
-            // new backend.
-            *loaded = None;
-            *loaded = Some(load(configured_at)?);
-        }
-        match loaded {
-            Some(ring) => f(ring),
-            None => unreachable!("loaded just now"),
-        }
+    in_secret(|| {
+        LOADED.with_borrow_mut(|loaded| {
+            let current =
+                matches!(loaded, Some(ring) if !changed && ring.configured_at == configured_at);
+            if !current {
+                // The old keys go first: if the new ones are broken, the call fails, as it would in a
+                // new backend.
+                *loaded = None;
+                let read = below(|| load(configured_at));
+                wipe_stack::<LOADING_STACK>();
+                *loaded = Some(read?);
+            }
+            let Some(loaded) = loaded else { unreachable!("loaded just now") };
+            let before = loaded.derived();
+            let outcome = below(|| f(loaded));
+            if loaded.derived() != before {
+                wipe_stack::<DERIVING_STACK>();
+            }
+            outcome
+        })
     })
 }
 
@@ -128,15 +151,15 @@ pub(crate) fn forget() {
 }
 
 fn load(configured_at: pg_sys::TimestampTz) -> Outcome<Loaded> {
-    let (source, text) = read_source()?;
-    let ring = KeyRing::parse(&text).map_err(|error| {
+    let (source, mut text) = read_source()?;
+    let ring = KeyRing::parse(text.as_bytes()).map_err(|error| {
         log_to_server(format!("vetassist: the {} is malformed: {error}", source.place()));
         bad_ring(source.place(), error)
     })?;
-    Ok(Loaded { ring, source, configured_at, user: None })
+    Ok(Loaded { ring, source, configured_at, user: None, derived: 0 })
 }
 
-fn read_source() -> Outcome<(Source, Zeroizing<Vec<u8>>)> {
+fn read_source() -> Outcome<(Source, SecretText)> {
     if let Some(path) = settings::master_key_file() {
         return Ok((Source::File, key_file::read(&path)?));
     }
@@ -145,7 +168,13 @@ fn read_source() -> Outcome<(Source, Zeroizing<Vec<u8>>)> {
     }
     match std::env::var_os(KEY_VARIABLE) {
         Some(value) if !value.is_empty() => {
-            Ok((Source::Environment, Zeroizing::new(value.into_vec())))
+            let value = Zeroizing::new(value.into_vec());
+            let mut text = SecretText::with_room(value.len()).map_err(|error| {
+                config(format!("there is no memory for the key ring: {error}"), "Try again.")
+            })?;
+            text.room()[..value.len()].copy_from_slice(&value);
+            text.extend(value.len());
+            Ok((Source::Environment, text))
         }
         _ => Err(config(
             "no key ring is configured",

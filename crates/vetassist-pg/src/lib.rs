@@ -15,6 +15,7 @@ mod leaving;
 mod primitives;
 mod rotation;
 mod schema;
+mod secret_memory;
 mod session;
 mod settings;
 mod sign_in;

@@ -14,6 +14,7 @@ mod inventory;
 mod key_sources;
 mod large_values;
 mod leaving;
+mod memory;
 mod moves;
 mod nonces;
 mod on_disk;
