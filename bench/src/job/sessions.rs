@@ -35,7 +35,7 @@ pub(super) fn run(server: &Server, effort: Effort) -> Result<Vec<Comparison>> {
             for _ in 0..CONNECTIONS {
                 clients.push(server.connect(&database)?);
             }
-            let calls = effort.of(3000, 10);
+            let calls = effort.of(8000, 10);
             cases.push(Case::new(name, move || nanoseconds(&mut clients, query, *size, calls)));
         }
     }

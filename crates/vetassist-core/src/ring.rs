@@ -71,7 +71,7 @@ impl KeyRing {
     /// One user's view of the ring, which derives each key of that user at most once.
     #[must_use]
     pub fn user(&self, user_id: Uuid) -> UserRing {
-        UserRing { ring: self.clone(), user_id, keys: [const { None }; MAX_KEYS] }
+        UserRing { ring: self.clone(), user_id, keys: [const { None }; MAX_KEYS], derived: 0 }
     }
 
     /// The keyed hash of a plain IP hash, under the current key.
@@ -133,6 +133,7 @@ pub struct UserRing {
     ring: KeyRing,
     user_id: Uuid,
     keys: [Option<Key>; MAX_KEYS],
+    derived: usize,
 }
 
 impl UserRing {
@@ -144,13 +145,15 @@ impl UserRing {
 
     /// How many keys were derived for the user so far.
     #[must_use]
-    pub fn derived(&self) -> usize {
-        self.keys.iter().flatten().count()
+    pub const fn derived(&self) -> usize {
+        self.derived
     }
 
     fn key(&mut self, position: usize) -> &Key {
-        self.keys[position]
-            .get_or_insert_with(|| self.ring.0[position].derive_user_key(&self.user_id))
+        self.keys[position].get_or_insert_with(|| {
+            self.derived += 1;
+            self.ring.0[position].derive_user_key(&self.user_id)
+        })
     }
 
     /// Seals a token under a nonce from the operating system's generator.

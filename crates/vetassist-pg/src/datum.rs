@@ -13,7 +13,7 @@ use pgrx::{
     callconv::{Arg, ArgAbi, BoxRet, FcInfo},
     datum::Datum,
     impl_sql_translatable, pg_sys,
-    varlena::set_varsize_4b,
+    varlena::{self, set_varsize_4b},
     FromDatum, IntoDatum, PgSqlErrorCode, PgTryBuilder,
 };
 use vetassist_core::{AddressError, OpenError};
@@ -23,6 +23,14 @@ use crate::errors::{out_of_memory, too_large, untranslatable, Explain, Outcome};
 
 /// The longest content of a varlena: `MaxAllocSize` less its header.
 const MAX_CONTENT: usize = 0x3fff_ffff - pg_sys::VARHDRSZ;
+
+const NO_ERROR: core::ffi::c_int = pg_sys::MCXT_ALLOC_NO_OOM as _;
+const ZEROED: core::ffi::c_int = pg_sys::MCXT_ALLOC_ZERO as _;
+
+extern "C" {
+    /// PostgreSQL's own. pgrx's binding prepares for an error, which takes longer than a small allocation.
+    fn palloc_extended(size: usize, flags: core::ffi::c_int) -> *mut core::ffi::c_void;
+}
 
 /// A varlena being filled, in the memory context of the call. It becomes a `bytea`.
 pub(crate) struct Bytea(NonNull<pg_sys::varlena>);
@@ -47,9 +55,9 @@ impl Bytea {
         }
         let size = len + pg_sys::VARHDRSZ;
         let Ok(header) = i32::try_from(size) else { return Err(too_large()) };
-        // SAFETY: palloc0 returns memory of the size asked for, or raises an error.
-        let varlena = unsafe { pg_sys::palloc0(size) }.cast::<pg_sys::varlena>();
-        let Some(pointer) = NonNull::new(varlena) else { return Err(too_large()) };
+        // SAFETY: raises no error, because the size is one that PostgreSQL allows.
+        let varlena = unsafe { palloc_extended(size, NO_ERROR | ZEROED) }.cast();
+        let Some(pointer) = NonNull::new(varlena) else { return Err(out_of_memory()) };
         // SAFETY: just allocated, aligned as palloc aligns, and large enough for its header.
         unsafe { set_varsize_4b(varlena, header) };
         Ok(Self(pointer))
@@ -77,6 +85,52 @@ unsafe impl BoxRet for Bytea {
         // SAFETY: as above.
         unsafe { fcinfo.return_raw_datum(pg_sys::Datum::from(self.0.as_ptr())) }
     }
+}
+
+/// The content of a varlena: a `text`, a `bytea`, an `inet`. It is in one piece in most rows, and then PostgreSQL is
+/// not asked.
+///
+/// # Safety
+/// The datum is a varlena, which is not changed for as long as the content is used.
+unsafe fn content<'a>(datum: pg_sys::Datum) -> &'a [u8] {
+    let mut varlena = datum.cast_mut_ptr::<pg_sys::varlena>();
+    // SAFETY: the caller's promise.
+    unsafe {
+        let is_plain = varlena::varatt_is_4b_u(varlena)
+            || (varlena::varatt_is_1b(varlena) && !varlena::varatt_is_1b_e(varlena));
+        if !is_plain {
+            varlena = pg_sys::pg_detoast_datum_packed(varlena);
+        }
+        varlena::varlena_to_byte_slice(varlena)
+    }
+}
+
+/// A `bytea` argument's content.
+pub(crate) struct Bytes<'a>(pub(crate) &'a [u8]);
+
+impl_sql_translatable!(Bytes<'_>, arg_only = "bytea");
+
+// SAFETY: a bytea is a varlena, whose content is borrowed for the call.
+unsafe impl<'fcx> ArgAbi<'fcx> for Bytes<'fcx> {
+    unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
+        // SAFETY: as above, and the function is strict.
+        let datum: Option<TextDatum> = unsafe { arg.unbox_arg_using_from_datum() };
+        // SAFETY: as above.
+        Self(datum.map_or(&[], |datum| unsafe { content(datum.0) }))
+    }
+}
+
+/// Lets the processor fetch what is about to be read, while it does something else: rows that a query goes through
+/// are seldom in its caches. As much as it fetches at once; what is longer it sees coming by itself.
+pub(crate) fn prefetch(bytes: &[u8]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in bytes.chunks(64).take(32) {
+        use core::arch::x86_64::{_mm_prefetch, _MM_HINT_T0};
+        // SAFETY: reads nothing, wherever it points.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = bytes;
 }
 
 /// A plaintext that does not leave: wiped when dropped.
@@ -135,9 +189,8 @@ impl_sql_translatable!(Utf8<'_>, arg_only = "text");
 // SAFETY: a text is a varlena, whose content is borrowed for the call.
 unsafe impl<'fcx> ArgAbi<'fcx> for Utf8<'fcx> {
     unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
-        // SAFETY: a text is laid out as a bytea is, and the function is strict.
-        let content: Option<&'fcx [u8]> = unsafe { arg.unbox_arg_using_from_datum() };
-        Self(Cow::Borrowed(content.unwrap_or_default()))
+        // SAFETY: a text is laid out as a bytea is.
+        Self(Cow::Borrowed(unsafe { Bytes::unbox_arg_unchecked(arg) }.0))
     }
 }
 
@@ -177,11 +230,10 @@ impl FromDatum for TextArg<'_> {
     unsafe fn from_polymorphic_datum(
         datum: pg_sys::Datum,
         is_null: bool,
-        oid: pg_sys::Oid,
+        _: pg_sys::Oid,
     ) -> Option<Self> {
         // SAFETY: the caller's promise, handed on.
-        let content = unsafe { <&[u8]>::from_polymorphic_datum(datum, is_null, oid) }?;
-        Some(Self { datum, content })
+        (!is_null).then(|| Self { datum, content: unsafe { content(datum) } })
     }
 }
 
@@ -215,6 +267,11 @@ impl<'a> TextArg<'a> {
                 let characters = unsafe { pg_sys::pg_mbstrlen_with_len(content, len) };
                 usize::try_from(characters).is_ok_and(|characters| characters > most)
             })
+    }
+
+    /// See [`prefetch`].
+    pub(crate) fn prefetch(&self) {
+        prefetch(self.content);
     }
 
     pub(crate) fn into_utf8(self) -> Outcome<Cow<'a, str>> {
@@ -403,8 +460,7 @@ const PGSQL_AF_INET6: u8 = 3;
 unsafe impl<'fcx> ArgAbi<'fcx> for InetArg {
     unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
         // SAFETY: as above, and the function is strict.
-        let content: Option<&'fcx [u8]> = unsafe { arg.unbox_arg_using_from_datum() };
-        Self(match content.unwrap_or_default() {
+        Self(match unsafe { Bytes::unbox_arg_unchecked(arg) }.0 {
             [PGSQL_AF_INET, 32, address @ ..] => {
                 address.first_chunk::<4>().map(|octets| Ipv4Addr::from(*octets).into())
             }
@@ -424,6 +480,23 @@ impl InetArg {
 }
 
 /// A `uuid` argument as the core knows it.
+pub(crate) struct UserId(pub(crate) vetassist_core::Uuid);
+
+impl_sql_translatable!(UserId, arg_only = "uuid");
+
+// SAFETY: a uuid is passed as a pointer to its 16 bytes.
+unsafe impl<'fcx> ArgAbi<'fcx> for UserId {
+    unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
+        // SAFETY: nothing is read but the datum itself.
+        let datum: Option<TextDatum> = unsafe { arg.unbox_arg_using_from_datum() };
+        let Some(datum) = datum else { panic!("a function that takes a user id is strict") };
+        // SAFETY: as above.
+        let bytes = unsafe { datum.0.cast_mut_ptr::<[u8; 16]>().read() };
+        Self(vetassist_core::Uuid::from_bytes(bytes))
+    }
+}
+
+/// A `uuid` as the core knows it.
 pub(crate) fn core_uuid(uuid: pgrx::Uuid) -> vetassist_core::Uuid {
     vetassist_core::Uuid::from_bytes(*uuid.as_bytes())
 }

@@ -4,7 +4,7 @@ use pgrx::{default, pg_extern};
 use vetassist_core::{opened_len, IpHash, Key, MasterKey, OVERHEAD};
 
 use crate::{
-    datum::{core_uuid, Bytea, InetArg, Text, Utf8},
+    datum::{Bytea, Bytes, InetArg, Text, UserId, Utf8},
     errors::{Explain, Outcome},
     keyring,
 };
@@ -45,9 +45,9 @@ fn vetassist_generate_key() -> Outcome<Bytea> {
 
 /// Derives the key that seals a user's tokens from a master key.
 #[pg_extern(stable, strict, parallel_safe)]
-fn vetassist_derive_user_key(master: &[u8], user_id: pgrx::Uuid) -> Outcome<Bytea> {
-    let master = MasterKey::try_from(master).explain()?;
-    Bytea::copied(master.derive_user_key(&core_uuid(user_id)).expose_bytes())
+fn vetassist_derive_user_key(master: Bytes<'_>, user_id: UserId) -> Outcome<Bytea> {
+    let master = MasterKey::try_from(master.0).explain()?;
+    Bytea::copied(master.derive_user_key(&user_id.0).expose_bytes())
 }
 
 /// SHA-256 over the canonical text of an address, as 64 lower-case hexadecimal digits.

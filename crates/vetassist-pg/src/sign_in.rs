@@ -15,7 +15,7 @@ use pgrx::{
 use vetassist_core::{random_uuids, IpHash};
 
 use crate::{
-    datum::{InetArg, Instant, Jsonb, TextArg},
+    datum::{core_uuid, InetArg, Instant, Jsonb, TextArg},
     errors::{report, Explain, Outcome},
     keyring::with_ring,
     settings::{self, IpHashKind},
@@ -148,7 +148,7 @@ impl SignedIn {
 // so a set has this row alone, without a second call that would say so.
 unsafe impl BoxRet for SignedIn {
     unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
-        let columns = [self.user, self.session].map(|id| id.into_datum());
+        let columns = [self.user, self.session].map(IntoDatum::into_datum);
         let mut values = columns.map(|datum| datum.unwrap_or(pg_sys::Datum::from(0)));
         let mut nulls = columns.map(|datum| datum.is_none());
         // SAFETY: as many values as the description has columns.
@@ -214,8 +214,8 @@ impl Tokens<'_> {
         let row: [DatumWithOid<'_>; 8] = [
             id.into(),
             user.into(),
-            seal(self.access, user)?.into(),
-            refresh.map(|token| seal(token, user)).transpose()?.into(),
+            seal(self.access, core_uuid(user))?.into(),
+            refresh.map(|token| seal(token, core_uuid(user))).transpose()?.into(),
             self.kind.into(),
             self.scope.into(),
             expires_at.into(),
@@ -225,7 +225,7 @@ impl Tokens<'_> {
             return statements.run(client, Statement::AddTokens, &row).map(|_| ());
         }
         let replaced = statements.run(client, Statement::ReplaceTokens, &row[1..])?;
-        if replaced.len() == 0 {
+        if replaced.is_empty() {
             statements.run(client, Statement::PutTokens, &row)?;
         }
         Ok(())

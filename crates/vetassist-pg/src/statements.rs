@@ -193,6 +193,7 @@ pub(crate) fn connected<T>(f: impl FnOnce(&mut SpiClient<'_>) -> Outcome<T>) -> 
 }
 
 /// What no caller can do anything about.
+#[allow(clippy::needless_pass_by_value)] // for map_err
 pub(crate) fn failed(error: spi::Error) -> pg_sys::panic::ErrorReport {
     internal(&error.to_string())
 }

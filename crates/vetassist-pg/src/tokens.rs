@@ -1,40 +1,40 @@
 //! The functions that use the server's key ring. No key is ever a SQL value here.
 
 use pgrx::{iter::TableIterator, name, pg_extern, pg_sys::panic::ErrorReport};
-use vetassist_core::{opened_len, IpHash, OVERHEAD};
+use vetassist_core::{opened_len, IpHash, Uuid, OVERHEAD};
 
 use crate::{
-    datum::{core_uuid, Bytea, InetArg, Text, TextArg},
+    datum::{prefetch, Bytea, Bytes, InetArg, Text, TextArg, UserId},
     errors::{Explain, Outcome},
     keyring::{self, with_ring},
 };
 
 /// Seals a token for a user, under the current key of the ring.
 #[pg_extern(volatile, strict, parallel_safe)]
-fn vetassist_encrypt_token(token: TextArg<'_>, user_id: pgrx::Uuid) -> Outcome<Bytea> {
-    seal(token, user_id)
+fn vetassist_encrypt_token(token: TextArg<'_>, user_id: UserId) -> Outcome<Bytea> {
+    seal(token, user_id.0)
 }
 
 /// Seals a token for a user under the current key.
-pub(crate) fn seal(token: TextArg<'_>, user_id: pgrx::Uuid) -> Outcome<Bytea> {
+pub(crate) fn seal(token: TextArg<'_>, user_id: Uuid) -> Outcome<Bytea> {
+    token.prefetch();
     let token = token.into_utf8()?;
     with_ring(|loaded| {
         let mut sealed = Bytea::zeroed(token.len() + OVERHEAD)?;
         let nonce = keyring::nonce()?;
-        loaded
-            .user(core_uuid(user_id))
-            .seal_token_into(nonce, &token, sealed.as_mut_slice())
-            .explain()?;
+        loaded.user(user_id).seal_token_into(nonce, &token, sealed.as_mut_slice()).explain()?;
         Ok(sealed)
     })
 }
 
 /// Opens a user's token with whichever key of the ring sealed it.
 #[pg_extern(stable, strict, parallel_safe)]
-fn vetassist_decrypt_token(sealed: &[u8], user_id: pgrx::Uuid) -> Outcome<Text> {
+fn vetassist_decrypt_token(sealed: Bytes<'_>, user_id: UserId) -> Outcome<Text> {
+    let sealed = sealed.0;
+    prefetch(sealed);
     with_ring(|loaded| {
         let mut token = Bytea::zeroed(opened_len(sealed).explain()?)?;
-        loaded.user(core_uuid(user_id)).open_token_into(sealed, token.as_mut_slice()).explain()?;
+        loaded.user(user_id.0).open_token_into(sealed, token.as_mut_slice()).explain()?;
         Text::from_utf8(token)
     })
 }
