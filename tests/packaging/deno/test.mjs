@@ -1,5 +1,6 @@
 // The package in Deno, which grants it nothing.
 import * as api from 'vetassist';
+import { paced } from '../pace.mjs';
 import { run } from '../run.mjs';
 
 for (const name of ['read', 'write', 'net', 'env', 'sys', 'run', 'ffi']) {
@@ -7,3 +8,4 @@ for (const name of ['read', 'write', 'net', 'env', 'sys', 'run', 'ffi']) {
   if (state === 'granted') throw new Error(`this has the permission ${name}, so it proves nothing`);
 }
 console.log(await run(api, `deno ${Deno.version.deno}, without permissions`));
+await paced(api);

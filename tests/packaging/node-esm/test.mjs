@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import assert from 'node:assert/strict';
 import * as api from 'vetassist';
 import * as slim from 'vetassist/slim';
+import { paced } from '../pace.mjs';
 import { run } from '../run.mjs';
 
 const said = await run(api, 'node, ESM');
@@ -31,3 +32,4 @@ for (const length of [0, 1, 16, 1000, 70_000]) {
   assert.deepEqual(Buffer.from(theirs), plaintext, 'we open its');
 }
 console.log(said);
+await paced(api);

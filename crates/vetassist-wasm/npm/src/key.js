@@ -15,7 +15,17 @@ import {
   wasm,
 } from './engine.js';
 import { error, failure, freed, REFUSED, TOO_SHORT } from './errors.js';
-import { fasterSubtle, importKey, parameters, snapshot, unshared, view } from './webcrypto.js';
+import {
+  byModule,
+  bySubtle,
+  fasterSubtle,
+  importKey,
+  mayBeLarge,
+  parameters,
+  snapshot,
+  unshared,
+  view,
+} from './webcrypto.js';
 
 export const KEY_BYTES = 32;
 export const NONCE_BYTES = 12;
@@ -76,13 +86,11 @@ export class Key {
     const handle = this.#live();
     let data = asData(plaintext, 'plaintext');
     let extra = dataOr(aad, 'aad');
-    // What is small however it is encoded need not be encoded to know.
-    let subtle = fasterSubtle(mostBytes(data) + mostBytes(extra));
-    if (subtle !== undefined) {
-      [data, extra] = [toBytes(data), toBytes(extra)];
-      subtle = fasterSubtle(sizeOf(data) + sizeOf(extra));
-    }
-    if (subtle === undefined) return sealData(handle, data, extra);
+    if (!mayBeLarge(mostBytes(data) + mostBytes(extra))) return sealData(handle, data, extra);
+    [data, extra] = [toBytes(data), toBytes(extra)];
+    const size = sizeOf(data) + sizeOf(extra);
+    const subtle = fasterSubtle(size);
+    if (subtle === undefined) return byModule(size, () => sealData(handle, data, extra));
     if (this.#cryptoKey === undefined) {
       // The caller may change the arrays while the key is being imported. WebCrypto itself copies them
       // before it returns.
@@ -93,7 +101,7 @@ export class Key {
     checked(wasm.draw_nonce());
     const nonce = take(0, NONCE_BYTES);
     const algorithm = parameters(nonce, extra);
-    const body = await subtle.encrypt(algorithm, this.#cryptoKey, unshared(data));
+    const body = await bySubtle(size, () => subtle.encrypt(algorithm, this.#cryptoKey, unshared(data)));
     const sealed = new Uint8Array(NONCE_BYTES + body.byteLength);
     sealed.set(nonce);
     sealed.set(new Uint8Array(body), NONCE_BYTES);
@@ -105,12 +113,11 @@ export class Key {
     let data = asBytes(sealed, 'sealed');
     let extra = dataOr(aad, 'aad');
     if (sizeOf(data) < OVERHEAD) throw failure(TOO_SHORT);
-    let subtle = fasterSubtle(sizeOf(data) + mostBytes(extra));
-    if (subtle !== undefined) {
-      extra = toBytes(extra);
-      subtle = fasterSubtle(sizeOf(data) + sizeOf(extra));
-    }
-    if (subtle === undefined) return openData(handle, data, extra, take);
+    if (!mayBeLarge(sizeOf(data) + mostBytes(extra))) return openData(handle, data, extra, take);
+    extra = toBytes(extra);
+    const size = sizeOf(data) + sizeOf(extra);
+    const subtle = fasterSubtle(size);
+    if (subtle === undefined) return byModule(size, () => openData(handle, data, extra, take));
     if (this.#cryptoKey === undefined) {
       [data, extra] = [snapshot(data), snapshot(extra)];
       await this.#import(subtle);
@@ -119,7 +126,8 @@ export class Key {
     const algorithm = parameters(view(data, 0, NONCE_BYTES), extra);
     try {
       const body = view(data, NONCE_BYTES, sizeOf(data) - NONCE_BYTES);
-      return new Uint8Array(await subtle.decrypt(algorithm, this.#cryptoKey, body));
+      const opening = bySubtle(size, () => subtle.decrypt(algorithm, this.#cryptoKey, body));
+      return new Uint8Array(await opening);
     } catch (cause) {
       if (cause?.name === 'OperationError') throw failure(REFUSED);
       throw error('ERR_INTERNAL', 'the WebCrypto of the runtime failed', { cause });
