@@ -71,7 +71,7 @@ impl Bytea {
 
     pub(crate) fn as_mut_slice(&mut self) -> &mut [u8] {
         // SAFETY: `zeroed` allocated it with a 4-byte header.
-        let size = unsafe { pgrx::varlena::varsize_4b(self.0.as_ptr()) };
+        let size = unsafe { varlena::varsize_4b(self.0.as_ptr()) };
         // SAFETY: the content follows the header within the same allocation.
         let content = unsafe { self.0.as_ptr().cast::<u8>().add(pg_sys::VARHDRSZ) };
         // SAFETY: initialised by palloc0, and borrowed for as long as `self` is.
@@ -106,6 +106,7 @@ unsafe fn content<'a>(datum: pg_sys::Datum) -> &'a [u8] {
 }
 
 /// A `bytea` argument's content.
+#[derive(Clone, Copy)]
 pub(crate) struct Bytes<'a>(pub(crate) &'a [u8]);
 
 impl_sql_translatable!(Bytes<'_>, arg_only = "bytea");
@@ -480,6 +481,7 @@ impl InetArg {
 }
 
 /// A `uuid` argument as the core knows it.
+#[derive(Clone, Copy)]
 pub(crate) struct UserId(pub(crate) vetassist_core::Uuid);
 
 impl_sql_translatable!(UserId, arg_only = "uuid");
