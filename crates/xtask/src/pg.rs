@@ -122,21 +122,46 @@ impl Extension {
     /// If it does not build.
     pub fn build(tools: &Tools, postgres: &Postgres) -> Result<Self> {
         let folder = repository().join(format!("target/vetassist-pg{}", postgres.major));
+        let extension = Self { folder: folder.clone(), built_for: postgres.clone() };
+        // What another version left there does not belong to this one.
+        let _ = fs::remove_dir_all(extension.scripts());
         let mut cargo = tools.cargo_pgrx(&postgres.pg_config);
         cargo.args(["package", "-p", "vetassist-pg", "--no-default-features", "-F"]);
         cargo.arg(format!("pg{}", postgres.major)).arg("-c").arg(&postgres.pg_config);
         cargo.arg("--out-dir").arg(&folder);
         run(&mut cargo)?;
-        Ok(Self { folder, built_for: postgres.clone() })
+        extension.add_released()?;
+        Ok(extension)
+    }
+
+    /// A folder of the installation, where it stands among what was built.
+    fn below(&self, path: &Path) -> PathBuf {
+        self.folder.join(path.strip_prefix("/").unwrap_or(path))
+    }
+
+    fn scripts(&self) -> PathBuf {
+        self.below(&self.built_for.share).join("extension")
+    }
+
+    /// The scripts of the versions before: cargo-pgrx takes those that upgrade, and not those that install.
+    fn add_released(&self) -> Result<()> {
+        let entries = fs::read_dir(repository().join("sql")).context("cannot read sql")?;
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let name = path.file_name().unwrap_or_default();
+            if name.to_string_lossy().starts_with("vetassist--") {
+                let copied = fs::copy(&path, self.scripts().join(name));
+                copied.context(format!("cannot copy {}", path.display()))?;
+            }
+        }
+        Ok(())
     }
 
     /// The files, each with the folder that it is installed into.
     fn files(&self) -> Result<Vec<(PathBuf, Destination)>> {
         let mut files = Vec::new();
-        let below = |path: &Path| self.folder.join(path.strip_prefix("/").unwrap_or(path));
         for (folder, destination) in [
-            (below(&self.built_for.lib), Destination::Library),
-            (below(&self.built_for.share).join("extension"), Destination::Script),
+            (self.below(&self.built_for.lib), Destination::Library),
+            (self.scripts(), Destination::Script),
         ] {
             let entries =
                 fs::read_dir(&folder).context(format!("cannot read {}", folder.display()))?;
