@@ -486,7 +486,10 @@ impl Deref for KeyedServer {
 }
 
 /// Waits for something that another process does.
-fn wait(mut done: impl FnMut() -> bool) {
+///
+/// # Panics
+/// If it does not happen within a minute.
+pub fn wait(mut done: impl FnMut() -> bool) {
     for _ in 0..1200 {
         if done() {
             return;

@@ -1,10 +1,10 @@
 //! Where the ring comes from, each way it can be wrong, and when it is read again.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path, thread, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
 use postgres::Client;
 use serde_json::Value;
-use vetassist_server_tests::{hex_key, sqlstate, vectors_of, KeyedServer, Server};
+use vetassist_server_tests::{hex_key, sqlstate, vectors_of, wait, KeyedServer, Server};
 
 const SEAL: &str = "SELECT vetassist_encrypt_token('a token', gen_random_uuid())";
 
@@ -249,7 +249,7 @@ fn sighup_reads_the_ring_again() {
     let mut other = server.connect();
     server.write_key_file(&hex_key(1), 0o600);
     server.reload();
-    wait_for(|| fingerprints(&mut server.db).len() == 1);
+    wait(|| fingerprints(&mut server.db).len() == 1);
     let old = fingerprints(&mut server.db);
     assert_eq!(fingerprints(&mut other), old);
     let sealed: Vec<u8> = other
@@ -264,8 +264,8 @@ fn sighup_reads_the_ring_again() {
     server.write_key_file(&format!("{}\n{}\n", hex_key(2), hex_key(1)), 0o600);
     assert_eq!(fingerprints(&mut other), old);
     server.reload();
-    wait_for(|| fingerprints(&mut server.db).len() == 2);
-    wait_for(|| fingerprints(&mut other).len() == 2);
+    wait(|| fingerprints(&mut server.db).len() == 2);
+    wait(|| fingerprints(&mut other).len() == 2);
     assert_eq!(fingerprints(&mut other)[1], old[0]);
     let open = "SELECT vetassist_decrypt_token($1, '00000000-0000-0000-0000-000000000001')";
     assert_eq!(other.query_one(open, &[&sealed]).unwrap().get::<_, &str>(0), "a token");
@@ -273,13 +273,13 @@ fn sighup_reads_the_ring_again() {
     // A key that was taken out opens nothing any more.
     server.write_key_file(&hex_key(2), 0o600);
     server.reload();
-    wait_for(|| fingerprints(&mut other).len() == 1);
+    wait(|| fingerprints(&mut other).len() == 1);
     assert_eq!(sqlstate(&other.query_one(open, &[&sealed]).unwrap_err()), "39000");
 
     // A broken file fails the calls, in old backends as in new ones, and mends without a restart.
     server.write_key_file("broken", 0o600);
     server.reload();
-    wait_for(|| other.simple_query(SEAL).is_err());
+    wait(|| other.simple_query(SEAL).is_err());
     let mut fresh = server.connect();
     fresh.simple_query(SEAL).unwrap_err();
     server.write_key_file(&hex_key(2), 0o600);
@@ -316,7 +316,7 @@ fn it_works_preloaded_too() {
         ))
         .unwrap();
         server.reload();
-        wait_for(|| db.simple_query(SEAL).is_ok());
+        wait(|| db.simple_query(SEAL).is_ok());
         // Hidden from the start.
         db.batch_execute("CREATE ROLE nobody LOGIN").unwrap();
         let mut nobody = server.connect_as("nobody");
@@ -344,16 +344,6 @@ fn parallel_workers_read_the_ring_for_themselves() {
     let plan: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
     assert!(plan.iter().any(|line| line.contains("Parallel Seq Scan")), "{plan:?}");
     assert_eq!(server.db.query_one(query, &[]).unwrap().get::<_, i64>(0), 20000);
-}
-
-fn wait_for(mut condition: impl FnMut() -> bool) {
-    for _ in 0..100 {
-        if condition() {
-            return;
-        }
-        thread::sleep(Duration::from_millis(50));
-    }
-    panic!("waited five seconds in vain");
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Values of every size and in every form that PostgreSQL stores them in, and what failures leave behind.
 
-use std::fs;
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use postgres::Client;
 use vetassist_server_tests::{sqlstate, KeyedServer};
@@ -152,10 +155,9 @@ fn a_hundred_thousand_failures_leave_nothing_behind() {
     let (contexts, resident) = held(db);
     fail(db, 20_000);
     let (contexts_after, resident_after) = held(db);
-    println!("contexts {contexts} -> {contexts_after}, resident {resident} -> {resident_after}");
-    // A leak of eleven bytes in each would be seen.
-    assert!(contexts_after <= contexts + (1 << 20), "{contexts} -> {contexts_after}");
-    assert!(resident_after <= resident + (2 << 20), "{resident} -> {resident_after}");
+    // The least allocation takes 16 bytes, which makes 320 kB of one in every fourth failure.
+    assert!(contexts_after <= contexts + (64 << 10), "{contexts} -> {contexts_after}");
+    assert!(resident_after <= resident + (256 << 10), "{resident} -> {resident_after}");
 }
 
 #[test]
@@ -166,10 +168,15 @@ fn what_is_cancelled_in_the_middle_of_a_large_value_leaves_nothing_behind() {
     let db = &mut server.db;
     db.simple_query(&seal).unwrap();
     let (contexts, resident) = held(db);
+    let started = Instant::now();
+    db.simple_query(&seal).unwrap();
+    let whole = started.elapsed();
     let mut ended = 0;
     for round in 0..40 {
-        let milliseconds = 1 + 5 * (round % 20);
+        // From the beginning to the end of what it does.
+        let after = whole * (round % 20) / 20 + Duration::from_millis(1);
         if round % 2 == 0 {
+            let milliseconds = after.as_millis();
             db.batch_execute(&format!("SET statement_timeout = {milliseconds}")).unwrap();
             ended +=
                 u32::from(db.simple_query(&seal).is_err_and(|error| sqlstate(&error) == "57014"));
@@ -177,7 +184,7 @@ fn what_is_cancelled_in_the_middle_of_a_large_value_leaves_nothing_behind() {
         } else {
             let token = token.clone();
             let canceller = std::thread::spawn(move || {
-                std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+                std::thread::sleep(after);
                 token.cancel_query(postgres::NoTls).unwrap();
             });
             ended +=
@@ -189,6 +196,6 @@ fn what_is_cancelled_in_the_middle_of_a_large_value_leaves_nothing_behind() {
     }
     assert!(ended >= 10, "only {ended} of 40 were in time");
     let (contexts_after, resident_after) = held(db);
-    assert!(contexts_after <= contexts + (1 << 20), "{contexts} -> {contexts_after}");
+    assert!(contexts_after <= contexts + (64 << 10), "{contexts} -> {contexts_after}");
     assert!(resident_after <= resident + (8 << 20), "{resident} -> {resident_after}");
 }

@@ -8,7 +8,7 @@ use std::{
 use postgres::Client;
 use serde_json::Value;
 use vetassist_core::{MasterKey, Uuid};
-use vetassist_server_tests::{repository, KeyedServer};
+use vetassist_server_tests::{repository, wait, KeyedServer};
 use xtask::{
     command::{as_root, capture},
     pg::random_key,
@@ -114,12 +114,17 @@ fn the_ring_is_in_locked_memory_and_goes_when_it_is_read_anew() {
         for needle in first.needles.iter().chain(&older.needles) {
             assert_eq!(count(&found, needle), 0, "{source}: {found}");
         }
-        // A ring that cannot be read leaves none.
-        use_ring(&mut db);
-        server.write_key_file(&format!("{}\nno key\n", first.hex), 0o600);
-        assert!(db.simple_query("SELECT vetassist_reload_keys()").is_err());
-        let found = places(pid, &all);
-        assert_eq!(are_kept(&found), 0, "{source}: {found}");
+        // A ring that cannot be read leaves none, whether the backend is told to read it or finds out by itself.
+        for reload in ["SELECT vetassist_reload_keys()", "SELECT pg_reload_conf()"] {
+            server.write_key_file(&format!("{}\n", second.hex), 0o600);
+            db.simple_query("SELECT vetassist_reload_keys()").unwrap();
+            use_ring(&mut db);
+            server.write_key_file(&format!("{}\nno key\n", first.hex), 0o600);
+            let _ = db.simple_query(reload);
+            wait(|| db.simple_query("SELECT vetassist_hash_ip_keyed('::1')").is_err());
+            let found = places(pid, &all);
+            assert_eq!(are_kept(&found), 0, "{source}: {reload}: {found}");
+        }
     }
     assert!(!server.log().contains("is not kept out of swap"));
 }

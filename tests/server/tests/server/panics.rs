@@ -79,9 +79,11 @@ fn limit(server: &Server, db: &mut Client, more: u64) {
 fn a_backend_without_memory_goes_on() {
     const USER: &str = "'1266421b-a944-46cc-bc26-e3e89453b8cd'";
     let server = KeyedServer::start();
-    for options in ["", "ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0"] {
-        let name = if options.is_empty() { "utf8" } else { "latin1" };
-        server.connect().batch_execute(&format!("CREATE DATABASE {name} {options}")).unwrap();
+    // What is converted is copied, and so is what needs no conversion but might have.
+    for name in ["utf8", "latin1", "sql_ascii"] {
+        let create =
+            format!("CREATE DATABASE {name} ENCODING '{name}' LOCALE 'C' TEMPLATE template0");
+        server.connect().batch_execute(&create).unwrap();
         let mut db = server.connect_to(name);
         db.batch_execute("CREATE EXTENSION vetassist").unwrap();
         // What is asked first is there before memory is short.
