@@ -1,11 +1,13 @@
 """Sign-ins a second: vetassist_login against the statements of a backend that seals by itself.
 
-Arguments: the folder of the server's socket, the database, the ring's only master key in hex, rounds, sign-ins of
-each kind in a round. Prints a comparison as a line of JSON.
+Arguments: the folder of the server's socket, the database, the path of pgbench, the ring's only master key in hex,
+rounds, sign-ins of each kind in a round. Prints a comparison a line as JSON.
 """
 
 import asyncio
 import json
+import re
+import subprocess
 import sys
 import time
 import uuid
@@ -65,22 +67,40 @@ async def nanoseconds(connections, how, master, count):
     return (time.perf_counter() - started) * 1e9 / count
 
 
-async def main(socket, database, master, rounds, count):
+def by_pgbench(pgbench, socket, database, count):
+    """What a sign-in takes with a driver that costs next to nothing."""
+    ran = subprocess.run(
+        [pgbench, "-h", socket, "-U", "postgres", "-n", "-M", "prepared", "-c", str(CONNECTIONS), "-j", "1",
+         "-t", str(count // CONNECTIONS), "-D", f"token={TOKEN}", "-f", Path(__file__).parent / "sign_in.sql", database],
+        check=True, stdout=subprocess.PIPE, text=True)
+    return 1e9 / float(re.search(r"^tps = ([0-9.]+) \(without", ran.stdout, re.MULTILINE)[1])
+
+
+async def main(socket, database, pgbench, master, rounds, count):
     key = bytes.fromhex(master)
     connections = [
         await asyncpg.connect(host=socket, user="postgres", database=database) for _ in range(CONNECTIONS)]
     measured = []
     for number in range(int(rounds) + 1):
-        ways = [by_login, by_statements][:: 1 if number % 2 else -1]
-        times = {how: await nanoseconds(connections, how, key, int(count)) for how in ways}
-        measured.append([times[by_login], times[by_statements]])
+        ways = [by_login, by_statements, by_pgbench][:: 1 if number % 2 else -1]
+        times = {}
+        for how in ways:
+            if how is by_pgbench:
+                times[how] = by_pgbench(pgbench, socket, database, int(count))
+            else:
+                times[how] = await nanoseconds(connections, how, key, int(count))
+        measured.append(times)
     for db in connections:
         await db.close()
-    print(json.dumps({
-        "family": "job", "what": "a sign-in from asyncpg", "ours": "vetassist_login",
-        "other": "five statements, cryptography", "unit": "ns", "target": 0.3333,
-        # The first round is for the connections' prepared statements.
-        "rounds": measured[1:]}))
+    for how, ours, target in [
+        (by_login, "vetassist_login from asyncpg", 0.3333),
+        (by_pgbench, "vetassist_login from pgbench", None),
+    ]:
+        print(json.dumps({
+            "family": "job", "what": "a sign-in", "ours": ours,
+            "other": "five statements from asyncpg, cryptography", "unit": "ns", "target": target,
+            # The first round is for the connections' prepared statements.
+            "rounds": [[times[how], times[by_statements]] for times in measured[1:]]}))
 
 
 asyncio.run(main(*sys.argv[1:]))
