@@ -7,17 +7,15 @@ use pgrx::{
     datum::{DatumWithOid, TimestampWithTimeZone},
     heap_tuple::{PgHeapTuple, PgHeapTupleError},
     iter::TableIterator,
-    name, pg_extern, pg_sys,
-    pg_sys::panic::ErrorReport,
-    pg_trigger, search_path, spi, AllocatedByPostgres, PgLogLevel, PgSqlErrorCode, PgTrigger, Spi,
-    WhoAllocated,
+    name, pg_extern, pg_sys, pg_trigger, search_path, spi, AllocatedByPostgres, PgLogLevel,
+    PgSqlErrorCode, PgTrigger, Spi, WhoAllocated,
 };
 use serde_json::Value;
 use vetassist_core::{metadata, IpHash, Suspicion};
 
 use crate::{
     datum::Jsonb,
-    errors::{report, Explain, Outcome},
+    errors::{report, Answer, Explain},
     settings,
 };
 
@@ -144,7 +142,7 @@ const MAX_EVENT_DATA: usize = 1 << 20;
 
 /// Refuses metadata that carries what looks like a secret, and says where; never what.
 #[pg_extern(immutable, strict, parallel_safe)]
-fn vetassist_check_event_data(event_data: Jsonb) -> Outcome<()> {
+fn vetassist_check_event_data(event_data: Jsonb) -> Answer<()> {
     let text = event_data.into_text(MAX_EVENT_DATA)?.ok_or_else(|| {
         report(
             PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
@@ -215,13 +213,13 @@ fn vetassist_names_address(name: &str) -> bool {
 
 /// The plain hash of an address that is written as text. Unlike `inet`'s, its error does not quote it.
 #[pg_extern(immutable, strict, parallel_safe)]
-fn vetassist_hash_ip_text(address: &str) -> Outcome<String> {
+fn vetassist_hash_ip_text(address: &str) -> Answer<String> {
     Ok(IpHash::of_text(address).explain()?.as_str().to_owned())
 }
 
 /// Refuses to go on inside a transaction block, where a procedure cannot commit.
 #[pg_extern(volatile, strict, parallel_unsafe)]
-fn vetassist_forbid_transaction_block(what: &str) -> Result<(), ErrorReport> {
+fn vetassist_forbid_transaction_block(what: &str) -> Answer<()> {
     // SAFETY: reads the state of this backend's transaction.
     if unsafe { pg_sys::IsTransactionBlock() } {
         return Err(report(

@@ -1,4 +1,5 @@
-//! Arguments and results as PostgreSQL passes them, without a copy where one can be spared.
+//! Arguments and results as PostgreSQL passes them, without a copy where one can be spared. What each token passes
+//! through is inlined: calls are much of what a function costs beside the core's own work.
 
 use core::{
     cell::OnceCell,
@@ -49,6 +50,7 @@ impl IntoDatum for Bytea {
 
 impl Bytea {
     /// Zeros, to be written over.
+    #[inline(always)]
     pub(crate) fn zeroed(len: usize) -> Outcome<Self> {
         if len > MAX_CONTENT {
             return Err(too_large());
@@ -92,6 +94,7 @@ unsafe impl BoxRet for Bytea {
 ///
 /// # Safety
 /// The datum is a varlena, which is not changed for as long as the content is used.
+#[inline(always)]
 unsafe fn content<'a>(datum: pg_sys::Datum) -> &'a [u8] {
     let mut varlena = datum.cast_mut_ptr::<pg_sys::varlena>();
     // SAFETY: the caller's promise.
@@ -143,6 +146,11 @@ impl Drop for Plaintext {
     }
 }
 
+/// Most tokens are ASCII, which is seen faster.
+fn is_utf8(bytes: &[u8]) -> bool {
+    bytes.is_ascii() || str::from_utf8(bytes).is_ok()
+}
+
 /// UTF-8 bytes on their way out as `text` in the database's encoding.
 pub(crate) struct Text(Bytea);
 
@@ -162,13 +170,9 @@ impl Text {
     /// PostgreSQL's own check is not asked: its error would quote the bytes.
     pub(crate) fn from_utf8(mut bytes: Bytea) -> Outcome<Self> {
         let content = bytes.as_mut_slice();
-        // A NUL is valid UTF-8, but no text of PostgreSQL's can hold it. All bytes are looked at, which
-        // becomes vector instructions where stopping at the first would not.
-        let (has_nul, is_ascii) =
-            content.iter().fold((false, true), |(has_nul, is_ascii), byte| {
-                (has_nul | (*byte == 0), is_ascii & (*byte < 0x80))
-            });
-        if has_nul || !(is_ascii || str::from_utf8(content).is_ok()) {
+        // A NUL is valid UTF-8, but no text of PostgreSQL's can hold it.
+        let has_nul = memchr::memchr(0, content).is_some();
+        if has_nul || !is_utf8(content) {
             bytes.as_mut_slice().zeroize();
             return Err(OpenError::NotUtf8).explain();
         }
@@ -196,17 +200,19 @@ unsafe impl<'fcx> ArgAbi<'fcx> for Utf8<'fcx> {
 }
 
 impl<'a> Utf8<'a> {
-    pub(crate) fn into_utf8(self) -> Outcome<Cow<'a, str>> {
+    /// Its bytes. That they are UTF-8 is looked at, since what is sealed must open again.
+    #[inline(always)]
+    pub(crate) fn into_utf8(self) -> Outcome<Cow<'a, [u8]>> {
         let bytes = if database_is_utf8() {
             self.0
         } else {
             Cow::Owned(convert(&self.0, Direction::ToUtf8)?)
         };
-        let text = match bytes {
-            Cow::Borrowed(bytes) => str::from_utf8(bytes).ok().map(Cow::Borrowed),
-            Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
-        };
-        text.ok_or_else(untranslatable)
+        if is_utf8(&bytes) {
+            Ok(bytes)
+        } else {
+            Err(untranslatable())
+        }
     }
 }
 
@@ -275,7 +281,8 @@ impl<'a> TextArg<'a> {
         prefetch(self.content);
     }
 
-    pub(crate) fn into_utf8(self) -> Outcome<Cow<'a, str>> {
+    #[inline(always)]
+    pub(crate) fn into_utf8(self) -> Outcome<Cow<'a, [u8]>> {
         Utf8(Cow::Borrowed(self.content)).into_utf8()
     }
 }
@@ -384,7 +391,8 @@ impl Jsonb {
         if text.len() > most {
             return Ok(None);
         }
-        Utf8(Cow::Borrowed(text)).into_utf8().map(|text| Some(text.into_owned()))
+        let text = Utf8(Cow::Borrowed(text)).into_utf8()?.into_owned();
+        String::from_utf8(text).map(Some).map_err(|_| untranslatable())
     }
 }
 

@@ -8,8 +8,26 @@ use vetassist_core::{
     AddressError, IpHashError, KeyError, OpenError, RandomError, RingError, SealError,
 };
 
-/// The outcome of a function that SQL calls.
-pub(crate) type Outcome<T> = Result<T, ErrorReport>;
+/// What a function that SQL calls returns.
+pub(crate) type Answer<T> = Result<T, ErrorReport>;
+
+/// What goes wrong in here. It is one word: a report is as large as four lines of the processor's cache, and each
+/// function on the way would move what went right together with the room for one.
+pub(crate) struct Failure(Box<ErrorReport>);
+
+pub(crate) type Outcome<T> = Result<T, Failure>;
+
+impl From<ErrorReport> for Failure {
+    fn from(report: ErrorReport) -> Self {
+        Self(Box::new(report))
+    }
+}
+
+impl From<Failure> for ErrorReport {
+    fn from(failure: Failure) -> Self {
+        *failure.0
+    }
+}
 
 pub(crate) fn report(
     code: PgSqlErrorCode,
@@ -35,7 +53,7 @@ impl<T, E: Into<Explained>> Explain<T> for Result<T, E> {
     fn explain(self) -> Outcome<T> {
         self.map_err(|error| {
             let Explained { code, message, hint } = error.into();
-            report(code, message, hint)
+            report(code, message, hint).into()
         })
     }
 }
@@ -120,40 +138,43 @@ impl From<IpHashError> for Explained {
 }
 
 /// What a value cannot be: longer than PostgreSQL's 1 GB.
-pub(crate) fn too_large() -> ErrorReport {
+pub(crate) fn too_large() -> Failure {
     report(
         PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
         "the sealed value would be longer than PostgreSQL's limit of 1 GB",
         "A sealed value is 28 bytes longer than its plaintext. Seal it in parts.",
     )
+    .into()
 }
 
 /// What PostgreSQL says itself where it is its own memory.
-pub(crate) fn out_of_memory() -> ErrorReport {
+pub(crate) fn out_of_memory() -> Failure {
     report(
         PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY,
         "there is not enough memory for a copy of the text",
         "A UTF8 database needs none.",
     )
+    .into()
 }
 
 /// Text that cannot be had in the encoding asked for.
-pub(crate) fn untranslatable() -> ErrorReport {
+pub(crate) fn untranslatable() -> Failure {
     report(
         PgSqlErrorCode::ERRCODE_UNTRANSLATABLE_CHARACTER,
         "the text has a character that the other encoding has not",
         "Sealed text is UTF-8. Open it as bytea, with vetassist_decrypt(), or use a UTF8 database.",
     )
+    .into()
 }
 
 const RING_HINT: &str = "One key of 64 hexadecimal digits a line, the current one first, at most 16; # begins a comment.";
 
 /// A key ring that cannot be used. `place` says where it came from.
-pub(crate) fn bad_ring(place: &str, error: RingError) -> ErrorReport {
+pub(crate) fn bad_ring(place: &str, error: RingError) -> Failure {
     config(format!("the {place} is malformed: {error}"), RING_HINT)
 }
 
 /// Anything wrong with where the key ring comes from.
-pub(crate) fn config(message: impl Into<String>, hint: &'static str) -> ErrorReport {
-    report(PgSqlErrorCode::ERRCODE_CONFIG_FILE_ERROR, message, hint)
+pub(crate) fn config(message: impl Into<String>, hint: &'static str) -> Failure {
+    report(PgSqlErrorCode::ERRCODE_CONFIG_FILE_ERROR, message, hint).into()
 }

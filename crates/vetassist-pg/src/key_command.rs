@@ -16,7 +16,7 @@ use std::{
 use pgrx::{check_for_interrupts, pg_sys};
 
 use crate::{
-    errors::{config, log_to_server, Outcome},
+    errors::{config, log_to_server, Failure, Outcome},
     key_file::MAX_RING_TEXT,
     secret_memory::SecretText,
 };
@@ -117,7 +117,7 @@ fn describe(status: ExitStatus) -> String {
     }
 }
 
-fn refuse(what: &str) -> pg_sys::panic::ErrorReport {
+fn refuse(what: &str) -> Failure {
     log_to_server(format!("vetassist.master_key_command {what}"));
     config(format!("the key command {what}"), HINT)
 }

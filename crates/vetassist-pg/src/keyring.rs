@@ -112,12 +112,14 @@ unsafe extern "C-unwind" fn wipe(_code: core::ffi::c_int, _argument: pg_sys::Dat
     wipe_stack::<LOADING_STACK>();
 }
 
-/// A nonce, from this process's pool.
+/// A nonce, from this process's pool. Inlined, as [`with_ring`] is: both are on the way of each token.
+#[inline(always)]
 pub(crate) fn nonce() -> Outcome<Nonce> {
     NONCES.with_borrow_mut(|pool| pool.draw(FORKS.load(Ordering::Relaxed))).explain()
 }
 
 /// Calls `f` with the ring, reading it first where it was not read since the settings last were.
+#[inline(always)]
 pub(crate) fn with_ring<T>(f: impl FnOnce(&mut Loaded) -> Outcome<T>) -> Outcome<T> {
     // SAFETY: a variable of this process, written when it reads its settings.
     let configured_at = unsafe { pg_sys::PgReloadTime };

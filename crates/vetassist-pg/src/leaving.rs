@@ -9,7 +9,7 @@ use core::ffi::CStr;
 use pgrx::{pg_extern, pg_sys, spi, PgList, PgSqlErrorCode, Spi};
 
 use crate::{
-    errors::{report, Outcome},
+    errors::{report, Answer},
     settings,
 };
 
@@ -26,7 +26,7 @@ CREATE EVENT TRIGGER vetassist_guard_drop ON ddl_command_start
 WHEN TAG IN ('DROP EXTENSION', 'DROP OWNED', 'DROP SCHEMA')
 EXECUTE FUNCTION @extschema@.vetassist_guard_drop();
 ")]
-fn vetassist_guard_drop(fcinfo: pg_sys::FunctionCallInfo) -> Outcome<()> {
+fn vetassist_guard_drop(fcinfo: pg_sys::FunctionCallInfo) -> Answer<()> {
     // SAFETY: PostgreSQL passes the call's own information.
     let context = unsafe { (*fcinfo).context };
     if node_tag(context) != Some(pg_sys::NodeTag::T_EventTriggerData) {

@@ -5,25 +5,25 @@ use vetassist_core::{opened_len, OpenError, Uuid, OVERHEAD};
 
 use crate::{
     datum::{Bytea, Bytes, Plaintext, UserId},
-    errors::{Explain, Outcome},
+    errors::{Answer, Explain, Outcome},
     keyring::{self, with_ring, Loaded},
 };
 
 /// The position, from 1, of the key that sealed a user's token; 0 if no key of the ring did.
 #[pg_extern(stable, strict, parallel_safe)]
-fn vetassist_token_key(sealed: Bytes<'_>, user_id: UserId) -> Outcome<i32> {
-    with_ring(|loaded| {
+fn vetassist_token_key(sealed: Bytes<'_>, user_id: UserId) -> Answer<i32> {
+    Ok(with_ring(|loaded| {
         Ok(open(loaded, sealed.0, user_id.0)?.map_or(0, |(position, _)| {
             i32::try_from(position).unwrap_or(i32::MAX).saturating_add(1)
         }))
-    })
+    })?)
 }
 
 /// A user's token sealed anew under the current key. NULL where nothing is to be done: the current key
 /// sealed it, or no key of the ring did.
 #[pg_extern(volatile, strict, parallel_safe)]
-fn vetassist_reseal_token(sealed: Bytes<'_>, user_id: UserId) -> Outcome<Option<Bytea>> {
-    with_ring(|loaded| match open(loaded, sealed.0, user_id.0)? {
+fn vetassist_reseal_token(sealed: Bytes<'_>, user_id: UserId) -> Answer<Option<Bytea>> {
+    Ok(with_ring(|loaded| match open(loaded, sealed.0, user_id.0)? {
         None | Some((0, _)) => Ok(None),
         Some((_, mut token)) => {
             let token = token.0.as_mut_slice();
@@ -34,7 +34,7 @@ fn vetassist_reseal_token(sealed: Bytes<'_>, user_id: UserId) -> Outcome<Option<
                 .explain()?;
             Ok(Some(resealed))
         }
-    })
+    })?)
 }
 
 /// The token and the position of its key, if a key of the ring opens it.

@@ -13,7 +13,7 @@ use pgrx::{
 
 use crate::{
     datum::TextDatum,
-    errors::{report, Outcome},
+    errors::{report, Answer, Failure, Outcome},
 };
 
 /// Whether there is an unrevoked, unexpired session of an active user with this `jwt_id`. NULL is no session's.
@@ -21,7 +21,7 @@ use crate::{
 fn vetassist_session_active(
     jwt_id: Option<TextDatum>,
     fcinfo: pg_sys::FunctionCallInfo,
-) -> Outcome<bool> {
+) -> Answer<bool> {
     let Some(jwt_id) = jwt_id else { return Ok(false) };
     // SAFETY: PostgreSQL passes the call's own information, with the function that is called.
     let function = unsafe { (*(*fcinfo).flinfo).fn_oid };
@@ -156,12 +156,13 @@ fn find_relation(schema: pg_sys::Oid, name: &CStr) -> pg_sys::Oid {
     unsafe { pg_sys::get_relname_relid(name.as_ptr(), schema) }
 }
 
-fn drifted(what: &str) -> pg_sys::panic::ErrorReport {
+fn drifted(what: &str) -> Failure {
     report(
         PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
         format!("{what} is not as vetassist left it"),
         "SELECT * FROM vetassist_check_schema() says what is wrong.",
     )
+    .into()
 }
 
 impl Table {

@@ -16,7 +16,7 @@ use vetassist_core::{random_uuids, IpHash};
 
 use crate::{
     datum::{core_uuid, InetArg, Instant, Jsonb, TextArg},
-    errors::{report, Explain, Outcome},
+    errors::{report, Answer, Explain, Outcome},
     keyring::with_ring,
     settings::{self, IpHashKind},
     statements::{connected, failed, Statement, Statements},
@@ -42,7 +42,7 @@ fn vetassist_login(
     device_info: Option<Jsonb>,
     ip: Option<InetArg>,
     fcinfo: pg_sys::FunctionCallInfo,
-) -> Outcome<SignedIn> {
+) -> Answer<SignedIn> {
     const HINT: &str = "The first five arguments are required.";
     let icn = va_icn.ok_or_else(|| missing("va_icn", HINT))?;
     let access = access_token.ok_or_else(|| missing("access_token", HINT))?;
@@ -71,7 +71,7 @@ fn vetassist_login(
     ])?;
     let ids = random_uuids().explain()?;
     let [new_user, tokens_id, session] = ids.map(pg_uuid);
-    connected(|client| {
+    let signed_in = connected(|client| {
         let statements = Statements::of(fcinfo, client)?;
         let now = Instant::of_transaction();
         let known = [veteran_status, email, first_name, last_name];
@@ -106,7 +106,8 @@ fn vetassist_login(
         let event = [user.into(), said.into(), hash.into(), now.into()];
         statements.run(client, Statement::LogSignIn, &event)?;
         Ok(SignedIn { user, session })
-    })
+    })?;
+    Ok(signed_in)
 }
 
 /// The one row that a sign-in returns.
@@ -172,7 +173,7 @@ fn vetassist_store_tokens(
     token_type: Option<TextArg<'_>>,
     scope: Option<TextArg<'_>>,
     fcinfo: pg_sys::FunctionCallInfo,
-) -> Outcome<()> {
+) -> Answer<()> {
     const HINT: &str = "The first three arguments are required.";
     let user = user_id.ok_or_else(|| missing("user_id", HINT))?;
     let access = access_token.ok_or_else(|| missing("access_token", HINT))?;
@@ -188,7 +189,8 @@ fn vetassist_store_tokens(
         let tokens = Tokens { access, refresh: refresh_token, kind: token_type, scope };
         let times = [expires_at, Instant::of_transaction()];
         tokens.put(statements, client, [id, user], false, times)
-    })
+    })?;
+    Ok(())
 }
 
 /// What VA.gov's answer carries.
@@ -264,7 +266,8 @@ fn add_session(
                 PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION,
                 "there is a session with this jwt_id already",
                 "Give every JWT a jti of its own.",
-            ))
+            )
+            .into())
         }
         other => other.rethrow(),
     };
@@ -309,7 +312,7 @@ fn blank(name: &str, hint: &'static str) -> ErrorReport {
 }
 
 /// Refuses what is longer than its column, in characters.
-fn fits(texts: &[(&str, Option<&TextArg<'_>>, usize)]) -> Outcome<()> {
+fn fits(texts: &[(&str, Option<&TextArg<'_>>, usize)]) -> Answer<()> {
     let too_long =
         texts.iter().find(|(_, text, most)| text.is_some_and(|text| text.is_longer_than(*most)));
     match too_long {

@@ -11,7 +11,7 @@ use pgrx::{
     PgSqlErrorCode, Spi,
 };
 
-use crate::errors::{report, Outcome};
+use crate::errors::{report, Failure, Outcome};
 
 /// The statements, for tables that are in one schema.
 pub(crate) struct Statements {
@@ -194,14 +194,15 @@ pub(crate) fn connected<T>(f: impl FnOnce(&mut SpiClient<'_>) -> Outcome<T>) -> 
 
 /// What no caller can do anything about.
 #[allow(clippy::needless_pass_by_value)] // for map_err
-pub(crate) fn failed(error: spi::Error) -> pg_sys::panic::ErrorReport {
+pub(crate) fn failed(error: spi::Error) -> Failure {
     internal(&error.to_string())
 }
 
-fn internal(what: &str) -> pg_sys::panic::ErrorReport {
+fn internal(what: &str) -> Failure {
     report(
         PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
         format!("a statement of vetassist's failed: {what}"),
         "Please report it. SELECT * FROM vetassist_check_schema() says whether the tables are as they must be.",
     )
+    .into()
 }
