@@ -9,32 +9,33 @@ AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
-        WITH looked_at AS MATERIALIZED (
-            SELECT t.user_id,
-                   @extschema@.vetassist_token_key(t.access_token_encrypted, t.user_id) AS access_key,
-                   @extschema@.vetassist_token_key(t.refresh_token_encrypted, t.user_id) AS refresh_key
-            FROM @extschema@.vetassist_va_tokens AS t
-            WHERE t.user_id = ANY (user_ids)
-        ), judged AS MATERIALIZED (
-            SELECT l.user_id,
-                   CASE WHEN 0 IN (l.access_key, coalesce(l.refresh_key, 1)) THEN 'unopened'
-                        WHEN l.access_key > 1 OR l.refresh_key > 1 THEN 'held'
+        WITH judged AS MATERIALIZED (
+            SELECT s.place, s.user_id, s.access_token, s.refresh_token,
+                   CASE WHEN s.access_token IS NULL
+                             AND @extschema@.vetassist_token_key(s.access_token_encrypted, s.user_id) = 0
+                          OR s.refresh_token IS NULL
+                             AND @extschema@.vetassist_token_key(s.refresh_token_encrypted, s.user_id) = 0 THEN 'unopened'
+                        WHEN s.access_token IS NOT NULL OR s.refresh_token IS NOT NULL THEN 'held'
                         ELSE 'current' END AS outcome
-            FROM looked_at AS l
+            FROM (SELECT t.ctid AS place, t.user_id, t.access_token_encrypted, t.refresh_token_encrypted,
+                         @extschema@.vetassist_reseal_token(t.access_token_encrypted, t.user_id) AS access_token,
+                         @extschema@.vetassist_reseal_token(t.refresh_token_encrypted, t.user_id) AS refresh_token
+                  FROM @extschema@.vetassist_va_tokens AS t
+                  WHERE t.user_id = ANY (user_ids)) AS s
         ), locked AS MATERIALIZED (
-            SELECT t.id, t.user_id, t.access_token_encrypted, t.refresh_token_encrypted
+            SELECT t.ctid AS place
             FROM @extschema@.vetassist_va_tokens AS t
-            JOIN judged AS j ON j.user_id = t.user_id AND j.outcome = 'held'
-            FOR UPDATE OF t SKIP LOCKED
+            WHERE t.ctid = ANY (ARRAY(SELECT j.place FROM judged AS j WHERE j.outcome = 'held'))
+            FOR UPDATE SKIP LOCKED
         ), rotated AS (
-            -- A sign-in may have come between the look and the lock: what is current by now stays.
+            -- A place is a version's of the row. Where a sign-in came between the look and the lock there is a newer
+            -- one, which stays, and the row is looked at again.
             UPDATE @extschema@.vetassist_va_tokens AS t
-            SET access_token_encrypted = coalesce(
-                    @extschema@.vetassist_reseal_token(l.access_token_encrypted, l.user_id), l.access_token_encrypted),
-                refresh_token_encrypted = coalesce(
-                    @extschema@.vetassist_reseal_token(l.refresh_token_encrypted, l.user_id), l.refresh_token_encrypted)
+            SET access_token_encrypted = coalesce(j.access_token, t.access_token_encrypted),
+                refresh_token_encrypted = coalesce(j.refresh_token, t.refresh_token_encrypted)
             FROM locked AS l
-            WHERE t.id = l.id
+            JOIN judged AS j ON j.place = l.place
+            WHERE t.ctid = l.place
             RETURNING t.user_id
         )
         SELECT j.user_id, CASE WHEN r.user_id IS NULL THEN j.outcome ELSE 'rotated' END

@@ -1,4 +1,5 @@
--- From 0.1.0 to 0.2.0: signing in and storing tokens are functions of the library's, which hand no token to a statement.
+-- From 0.1.0 to 0.2.0: signing in and storing tokens are functions of the library's, which hand no token to a statement,
+-- and rotation opens each token once.
 
 -- Ciphertext does not compress, and to try would take a tenth of a sign-in.
 ALTER TABLE @extschema@.vetassist_va_tokens
@@ -48,3 +49,45 @@ LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'vetassist_store_tokens_wrapper';
 
 DROP FUNCTION @extschema@.vetassist_put_tokens(uuid, text, timestamptz, text, text, text);
+
+-- Each token is opened once, and not once to look and again to seal.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_rotate_rows(user_ids uuid[]) RETURNS TABLE (user_id uuid, outcome text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        WITH judged AS MATERIALIZED (
+            SELECT s.place, s.user_id, s.access_token, s.refresh_token,
+                   CASE WHEN s.access_token IS NULL
+                             AND @extschema@.vetassist_token_key(s.access_token_encrypted, s.user_id) = 0
+                          OR s.refresh_token IS NULL
+                             AND @extschema@.vetassist_token_key(s.refresh_token_encrypted, s.user_id) = 0 THEN 'unopened'
+                        WHEN s.access_token IS NOT NULL OR s.refresh_token IS NOT NULL THEN 'held'
+                        ELSE 'current' END AS outcome
+            FROM (SELECT t.ctid AS place, t.user_id, t.access_token_encrypted, t.refresh_token_encrypted,
+                         @extschema@.vetassist_reseal_token(t.access_token_encrypted, t.user_id) AS access_token,
+                         @extschema@.vetassist_reseal_token(t.refresh_token_encrypted, t.user_id) AS refresh_token
+                  FROM @extschema@.vetassist_va_tokens AS t
+                  WHERE t.user_id = ANY (user_ids)) AS s
+        ), locked AS MATERIALIZED (
+            SELECT t.ctid AS place
+            FROM @extschema@.vetassist_va_tokens AS t
+            WHERE t.ctid = ANY (ARRAY(SELECT j.place FROM judged AS j WHERE j.outcome = 'held'))
+            FOR UPDATE SKIP LOCKED
+        ), rotated AS (
+            -- A place is a version's of the row. Where a sign-in came between the look and the lock there is a newer
+            -- one, which stays, and the row is looked at again.
+            UPDATE @extschema@.vetassist_va_tokens AS t
+            SET access_token_encrypted = coalesce(j.access_token, t.access_token_encrypted),
+                refresh_token_encrypted = coalesce(j.refresh_token, t.refresh_token_encrypted)
+            FROM locked AS l
+            JOIN judged AS j ON j.place = l.place
+            WHERE t.ctid = l.place
+            RETURNING t.user_id
+        )
+        SELECT j.user_id, CASE WHEN r.user_id IS NULL THEN j.outcome ELSE 'rotated' END
+        FROM judged AS j
+        LEFT JOIN rotated AS r ON r.user_id = j.user_id;
+END
+$$;
