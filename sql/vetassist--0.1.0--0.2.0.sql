@@ -1,5 +1,5 @@
 -- From 0.1.0 to 0.2.0: signing in and storing tokens are functions of the library's, which hand no token to a statement,
--- and rotation opens each token once.
+-- and rotation opens a token that it seals anew once.
 
 -- Ciphertext does not compress, and to try would take a tenth of a sign-in.
 ALTER TABLE @extschema@.vetassist_va_tokens
@@ -50,7 +50,7 @@ AS 'MODULE_PATHNAME', 'vetassist_store_tokens_wrapper';
 
 DROP FUNCTION @extschema@.vetassist_put_tokens(uuid, text, timestamptz, text, text, text);
 
--- Each token is opened once, and not once to look and again to seal.
+-- What is sealed anew is opened once, and not once to look and again to seal.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_rotate_rows(user_ids uuid[]) RETURNS TABLE (user_id uuid, outcome text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$

@@ -200,14 +200,20 @@ unsafe impl<'fcx> ArgAbi<'fcx> for Utf8<'fcx> {
 }
 
 impl<'a> Utf8<'a> {
+    /// Its bytes, as PostgreSQL says that they are UTF-8.
+    #[inline(always)]
+    fn converted(self) -> Outcome<Cow<'a, [u8]>> {
+        if database_is_utf8() {
+            Ok(self.0)
+        } else {
+            Ok(Cow::Owned(convert(&self.0, Direction::ToUtf8)?))
+        }
+    }
+
     /// Its bytes. That they are UTF-8 is looked at, since what is sealed must open again.
     #[inline(always)]
     pub(crate) fn into_utf8(self) -> Outcome<Cow<'a, [u8]>> {
-        let bytes = if database_is_utf8() {
-            self.0
-        } else {
-            Cow::Owned(convert(&self.0, Direction::ToUtf8)?)
-        };
+        let bytes = self.converted()?;
         if is_utf8(&bytes) {
             Ok(bytes)
         } else {
@@ -391,7 +397,7 @@ impl Jsonb {
         if text.len() > most {
             return Ok(None);
         }
-        let text = Utf8(Cow::Borrowed(text)).into_utf8()?.into_owned();
+        let text = Utf8(Cow::Borrowed(text)).converted()?.into_owned();
         String::from_utf8(text).map(Some).map_err(|_| untranslatable())
     }
 }
