@@ -115,12 +115,14 @@ fn the_ring_is_in_locked_memory_and_goes_when_it_is_read_anew() {
             assert_eq!(count(&found, needle), 0, "{source}: {found}");
         }
         // A ring that cannot be read leaves none, whether the backend is told to read it or finds out by itself.
-        for reload in ["SELECT vetassist_reload_keys()", "SELECT pg_reload_conf()"] {
+        for (reload, fails) in
+            [("SELECT vetassist_reload_keys()", true), ("SELECT pg_reload_conf()", false)]
+        {
             server.write_key_file(&format!("{}\n", second.hex), 0o600);
             db.simple_query("SELECT vetassist_reload_keys()").unwrap();
             use_ring(&mut db);
             server.write_key_file(&format!("{}\nno key\n", first.hex), 0o600);
-            let _ = db.simple_query(reload);
+            assert_eq!(db.simple_query(reload).is_err(), fails, "{source}: {reload}");
             wait(|| db.simple_query("SELECT vetassist_hash_ip_keyed('::1')").is_err());
             let found = places(pid, &all);
             assert_eq!(are_kept(&found), 0, "{source}: {reload}: {found}");
