@@ -77,19 +77,18 @@ def by_pgbench(pgbench, socket, database, count):
 
 
 async def main(socket, database, pgbench, master, rounds, count):
-    key = bytes.fromhex(master)
+    key, count = bytes.fromhex(master), int(count)
     connections = [
         await asyncpg.connect(host=socket, user="postgres", database=database) for _ in range(CONNECTIONS)]
+    ways = {
+        by_login: lambda: nanoseconds(connections, by_login, key, count),
+        by_statements: lambda: nanoseconds(connections, by_statements, key, count),
+        by_pgbench: lambda: asyncio.to_thread(by_pgbench, pgbench, socket, database, count),
+    }
     measured = []
     for number in range(int(rounds) + 1):
-        ways = [by_login, by_statements, by_pgbench][:: 1 if number % 2 else -1]
-        times = {}
-        for how in ways:
-            if how is by_pgbench:
-                times[how] = by_pgbench(pgbench, socket, database, int(count))
-            else:
-                times[how] = await nanoseconds(connections, how, key, int(count))
-        measured.append(times)
+        order = list(ways)[:: 1 if number % 2 else -1]
+        measured.append({how: await ways[how]() for how in order})
     for db in connections:
         await db.close()
     for how, ours, target in [

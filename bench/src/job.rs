@@ -25,7 +25,8 @@ fn sign_in(server: &Server, effort: Effort) -> Result<Vec<Comparison>> {
     server.database("bench_login")?;
     let mut python = command(setup::python()?);
     python.arg(repository().join("bench/job.py")).arg(server.socket());
-    python.arg("bench_login").arg(server.pgbench()).arg("01".repeat(32));
+    let pgbench = server.cluster.postgres().program("pgbench");
+    python.arg("bench_login").arg(pgbench).arg("01".repeat(32));
     python.arg(effort.rounds().to_string()).arg(effort.of(4000, 80).to_string());
     others::comparisons(&mut python)
 }

@@ -1,7 +1,5 @@
 //! The server that is measured.
 
-use std::path::{Path, PathBuf};
-
 use postgres::{Client, Config, NoTls};
 use vetassist_core::MasterKey;
 use xtask::{
@@ -14,7 +12,6 @@ pub(crate) const IDENTITY: &str = "VETASSIST_BENCH_IDENTITY";
 
 pub(crate) struct Server {
     pub(crate) cluster: Cluster,
-    pgbench: PathBuf,
 }
 
 impl Server {
@@ -33,10 +30,7 @@ impl Server {
             ("max_parallel_workers_per_gather", "0"),
             ("maintenance_work_mem", "512MB"),
         ];
-        let server = Self {
-            cluster: Cluster::start_at(scratch.postgres(), &folder, &settings)?,
-            pgbench: scratch.postgres().program("pgbench"),
-        };
+        let server = Self { cluster: Cluster::start_at(scratch.postgres(), &folder, &settings)? };
         server.ring(&[1])?;
         Ok(server)
     }
@@ -65,11 +59,6 @@ impl Server {
         let mut config = Config::new();
         config.host_path(self.cluster.socket_dir()).port(PORT).user("postgres").dbname(database);
         config.connect(NoTls).map_err(sql_error)
-    }
-
-    /// The program that comes with it.
-    pub(crate) fn pgbench(&self) -> &Path {
-        &self.pgbench
     }
 
     /// The folder of its socket, for clients in other languages.

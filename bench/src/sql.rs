@@ -28,29 +28,32 @@ const SIZES: [(usize, &str, usize); 4] = [
 
 /// What is measured on the tables `texts`, `bytes`, `cbc`, `sealed` and `one_user`, each of which has a
 /// payload `x`, and a user `u` where one is needed.
-const QUERIES: [(&str, &str); 16] = [
+const QUERIES: [(&str, &str); 12] = [
     // These take the payload out of wherever it is, as every function does.
     ("scan texts", "SELECT count(ascii(x)) FROM texts"),
     ("scan bytes", "SELECT count(get_byte(x, 0)) FROM bytes"),
     ("scan cbc", "SELECT count(get_byte(x, 0)) FROM cbc"),
     ("scan sealed", "SELECT count(get_byte(x, 0)) FROM sealed"),
-    ("scan one", "SELECT count(get_byte(x, 0)) FROM one_user"),
     ("encrypt_token", "SELECT count(vetassist_encrypt_token(x, u)) FROM texts"),
-    ("encrypt_token, one user", "SELECT count(vetassist_encrypt_token(x, {one})) FROM texts"),
     ("decrypt_token", "SELECT count(vetassist_decrypt_token(x, u)) FROM sealed"),
-    ("decrypt_token, one user", "SELECT count(vetassist_decrypt_token(x, {one})) FROM one_user"),
     ("encrypt_iv", "SELECT count(encrypt_iv(x, {key}, {iv}, 'aes-cbc')) FROM bytes"),
     ("encrypt_iv + hmac", "SELECT count(hmac(encrypt_iv(x, {key}, {iv}, 'aes-cbc'), {key}, 'sha256')) FROM bytes"),
     ("decrypt_iv", "SELECT count(decrypt_iv(x, {key}, {iv}, 'aes-cbc')) FROM cbc"),
     ("decrypt_iv + hmac", "SELECT count(hmac(x, {key}, 'sha256')), count(decrypt_iv(x, {key}, {iv}, 'aes-cbc')) FROM cbc"),
-    ("identity", "SELECT count(identity(x)) FROM bytes"),
     ("pgp_sym_encrypt", "SELECT count(pgp_sym_encrypt(x, {key})) FROM (SELECT x FROM texts LIMIT {few}) AS t"),
     ("pgp_sym_decrypt", "SELECT count(pgp_sym_decrypt(x, {key})) FROM pgp"),
 ];
 
 const TABLES: [&str; 6] = ["texts", "bytes", "cbc", "sealed", "one_user", "pgp"];
 
-/// Up to which size it is also said what a call consists of. Of larger payloads the noise is more than its parts.
+/// What is measured on them too, to say what a call consists of.
+const PARTS: [(&str, &str); 4] = [
+    ("scan one", "SELECT count(get_byte(x, 0)) FROM one_user"),
+    ("encrypt_token, one user", "SELECT count(vetassist_encrypt_token(x, {one})) FROM texts"),
+    ("decrypt_token, one user", "SELECT count(vetassist_decrypt_token(x, {one})) FROM one_user"),
+    ("identity", "SELECT count(identity(x)) FROM bytes"),
+];
+/// Up to which size it is said. Of larger payloads the noise is more than the parts.
 const LARGEST_WITH_PARTS: usize = 4096;
 
 /// How many rows the slowest go through.
@@ -69,7 +72,10 @@ pub(crate) fn run(server: &Server, effort: Effort) -> Result<Vec<Comparison>> {
         let rows = effort.of(rows, 2 * FEW);
         db.fill(size, rows)?;
         // The queries outlive the cases.
-        let queries: Vec<_> = QUERIES.iter().map(|(name, query)| (*name, bound(query))).collect();
+        let has_parts = size <= LARGEST_WITH_PARTS;
+        let parts = PARTS.iter().filter(|_| has_parts);
+        let queries: Vec<_> =
+            QUERIES.iter().chain(parts).map(|(name, query)| (*name, bound(query))).collect();
         let mut cases: Vec<_> = queries
             .iter()
             .map(|(name, query)| {
@@ -78,8 +84,14 @@ pub(crate) fn run(server: &Server, effort: Effort) -> Result<Vec<Comparison>> {
                 Case::new(name, move || db.nanoseconds(query, rows))
             })
             .collect();
-        cases.extend(in_process(effort, size)?);
-        found.extend(tokens(&in_turns(effort, cases)?, size, label));
+        if has_parts {
+            cases.extend(in_process(effort, size)?);
+        }
+        let times = in_turns(effort, cases)?;
+        found.extend(tokens(&times, size, label));
+        if has_parts {
+            found.extend(parts_of_calls(&times, label));
+        }
     }
     found.extend(addresses(&db, effort)?);
     found.extend(old_keys(server, &db, effort)?);
@@ -156,7 +168,7 @@ fn in_process<'a>(effort: Effort, size: usize) -> Result<[Case<'a>; 2]> {
     Ok([Case::call("core seal", effort, seal), Case::call("core open", effort, open)])
 }
 
-/// Ours against pgcrypto's and against what any function costs.
+/// Ours against pgcrypto's.
 fn tokens(times: &Times, size: usize, label: &str) -> Vec<Comparison> {
     // What is promised against pgcrypto is promised at 1 KiB.
     let at = |target: f64| (size == 1024).then_some(target);
@@ -175,9 +187,12 @@ fn tokens(times: &Times, size: usize, label: &str) -> Vec<Comparison> {
         let theirs = times.less(other, scan);
         found.push(compared(FAMILY, label, (name, ours.clone()), (other, theirs), target));
     }
-    if size > LARGEST_WITH_PARTS {
-        return found;
-    }
+    found
+}
+
+/// What deriving a user's key costs, and what a call costs beside the core's work.
+fn parts_of_calls(times: &Times, label: &str) -> Vec<Comparison> {
+    let mut found = Vec::new();
     for (name, scan, one_scan, core) in [
         ("encrypt_token", "scan texts", "scan texts", "core seal"),
         ("decrypt_token", "scan sealed", "scan one", "core open"),
@@ -253,7 +268,11 @@ fn old_keys(server: &Server, db: &Db, effort: Effort) -> Result<Vec<Comparison>>
         })
     };
     let query = |name: &str| {
-        QUERIES.iter().find(|(known, _)| *known == name).map_or("", |(_, query)| *query)
+        QUERIES
+            .iter()
+            .chain(&PARTS)
+            .find(|(known, _)| *known == name)
+            .map_or("", |(_, query)| *query)
     };
     let cases = vec![
         Case::new("scan sealed", || db.nanoseconds(query("scan sealed"), rows)),
