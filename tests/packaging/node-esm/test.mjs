@@ -4,8 +4,8 @@ import { createRequire } from 'node:module';
 import assert from 'node:assert/strict';
 import * as api from 'vetassist';
 import * as slim from 'vetassist/slim';
-import { paced } from '../pace.mjs';
 import { run } from '../run.mjs';
+import { takesTheFasterWay } from '../ways.mjs';
 
 const said = await run(api, 'node, ESM');
 
@@ -32,4 +32,4 @@ for (const length of [0, 1, 16, 1000, 70_000]) {
   assert.deepEqual(Buffer.from(theirs), plaintext, 'we open its');
 }
 console.log(said);
-await paced(api);
+await takesTheFasterWay(api, 512);
