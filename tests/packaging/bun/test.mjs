@@ -7,4 +7,4 @@ import { takesTheFasterWay } from '../ways.mjs';
 const required = createRequire(import.meta.url)('vetassist');
 if (required.Key !== api.Key) throw new Error('import and require give two classes');
 console.log(await run(api, `bun ${Bun.version}`));
-await takesTheFasterWay(api, 0);
+await takesTheFasterWay(api, { seal: 0, open: 0 });

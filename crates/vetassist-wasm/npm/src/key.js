@@ -191,64 +191,55 @@ function asSealed(value) {
   return sealed;
 }
 
-/** Runs the faster of both ways: node:crypto with everything as bytes, or the module. */
-function faster(data, extra, overhead, byNodeCrypto, byModule) {
-  if (!nodeCrypto.isFaster(mostBytes(data) + mostBytes(extra))) return byModule(data, extra);
-  const [bytes, aad] = [toBytes(data), toBytes(extra)];
-  try {
-    const size = sizeOf(bytes) + sizeOf(aad);
-    if (size + overhead > MAX_BYTES) throw tooLarge();
-    return nodeCrypto.isFaster(size) ? byNodeCrypto(bytes, aad) : byModule(bytes, aad);
-  } finally {
-    // Text was encoded here, and nobody else can wipe that.
-    if (bytes !== data) bytes.fill(0);
-  }
+/** Wipes bytes that text was encoded to here: nobody else can. */
+function forget(bytes, given) {
+  if (typeof given === 'string') bytes.fill(0);
+}
+
+function checkSize(size) {
+  if (size > MAX_BYTES) throw tooLarge();
 }
 
 function seal(held, plaintext, aad) {
-  const given = asData(plaintext, 'plaintext');
+  const data = asData(plaintext, 'plaintext');
+  const extra = dataOr(aad, 'aad');
+  if (!nodeCrypto.sealsFaster(mostBytes(data) + mostBytes(extra))) return sealByModule(held, data, extra);
+  const bytes = toBytes(data);
   try {
-    return faster(
-      given,
-      dataOr(aad, 'aad'),
-      OVERHEAD,
-      (data, extra) => nodeCrypto.seal((held.bytes ??= exposed(held)), data, extra, draw),
-      (data, extra) => sealByModule(held, data, extra),
-    );
+    const extraBytes = toBytes(extra);
+    const size = sizeOf(bytes) + sizeOf(extraBytes);
+    checkSize(size + OVERHEAD);
+    if (!nodeCrypto.sealsFaster(size)) return sealByModule(held, bytes, extraBytes);
+    return nodeCrypto.seal((held.bytes ??= exposed(held)), bytes, extraBytes, draw);
   } finally {
-    if (typeof plaintext === 'string' && typeof given !== 'string') given.fill(0);
+    forget(bytes, plaintext);
   }
 }
 
-const openByNodeCrypto = (held, data, extra) =>
-  nodeCrypto.open((held.bytes ??= exposed(held)), data, extra);
-
-function open(held, sealed, aad) {
-  return faster(
-    asSealed(sealed),
-    dataOr(aad, 'aad'),
-    0,
-    (data, extra) => openByNodeCrypto(held, data, extra),
-    (data, extra) => openByModule(held, data, extra, take),
-  );
+/** Opens, and reads what was opened: as it stands in the module's staging buffer, or as bytes of their own. */
+function openAs(held, sealed, aad, readStaged, read) {
+  const data = asSealed(sealed);
+  const extra = dataOr(aad, 'aad');
+  if (!nodeCrypto.opensFaster(sizeOf(data) + mostBytes(extra))) return openByModule(held, data, extra, readStaged);
+  const extraBytes = toBytes(extra);
+  const size = sizeOf(data) + sizeOf(extraBytes);
+  checkSize(size);
+  if (!nodeCrypto.opensFaster(size)) return openByModule(held, data, extraBytes, readStaged);
+  return read(nodeCrypto.open((held.bytes ??= exposed(held)), data, extraBytes));
 }
 
-function openText(held, sealed, aad) {
-  return faster(
-    asSealed(sealed),
-    dataOr(aad, 'aad'),
-    0,
-    (data, extra) => {
-      const opened = openByNodeCrypto(held, data, extra);
-      try {
-        return decode(opened);
-      } finally {
-        opened.fill(0);
-      }
-    },
-    (data, extra) => openByModule(held, data, extra, takeText),
-  );
+const asIs = (bytes) => bytes;
+
+function asText(bytes) {
+  try {
+    return decode(bytes);
+  } finally {
+    bytes.fill(0);
+  }
 }
+
+const open = (held, sealed, aad) => openAs(held, sealed, aad, take, asIs);
+const openText = (held, sealed, aad) => openAs(held, sealed, aad, takeText, asText);
 
 function sealByModule({ handle }, plaintext, aad) {
   const most = mostBytes(aad) + mostBytes(plaintext) + OVERHEAD;
