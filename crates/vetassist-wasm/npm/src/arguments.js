@@ -35,10 +35,10 @@ export function typeError(what, expected, value) {
 /** Returns how many bytes a genuine Uint8Array holds, whatever a subclass says. */
 export const sizeOf = (bytes) => lengthOf.call(bytes);
 
-/** Tells whether the bytes lie in memory that other threads can write to. */
-export function isShared(bytes) {
+/** Tells whether the memory of a genuine array is one that other threads can write to. */
+export function isShared(buffer) {
   try {
-    bufferLengthOf.call(bufferOf.call(bytes));
+    bufferLengthOf.call(buffer);
     return false;
   } catch {
     return true;
@@ -50,8 +50,16 @@ function bytesOf(value, what) {
   if (typeof value !== 'object' || value === null) return undefined;
   const detached = () =>
     error('ERR_DETACHED_BUFFER', `${what} lies in a buffer that was detached or has shrunk`);
-  if (nameOf.call(value) === 'Uint8Array') {
-    if (lengthOf.call(value) === 0) {
+  // The usual case first: asking an array for its name takes as long as all the other questions.
+  if (Object.getPrototypeOf(value) === Uint8Array.prototype || nameOf.call(value) === 'Uint8Array') {
+    let length;
+    try {
+      length = lengthOf.call(value);
+    } catch {
+      return undefined;
+    }
+    if (length > MAX_BYTES) throw tooLarge();
+    if (length === 0) {
       // An empty array is fine. One whose buffer is gone says that it is empty too, but has no keys.
       try {
         keysOf(value);
@@ -61,11 +69,13 @@ function bytesOf(value, what) {
     }
     return value;
   }
+  let length;
   try {
-    bufferLengthOf.call(value);
+    length = bufferLengthOf.call(value);
   } catch {
     return undefined;
   }
+  if (length > MAX_BYTES) throw tooLarge();
   try {
     return new Uint8Array(value);
   } catch {
@@ -77,7 +87,6 @@ function bytesOf(value, what) {
 export function asBytes(value, what) {
   const bytes = bytesOf(value, what);
   if (bytes === undefined) throw typeError(what, 'a Uint8Array or an ArrayBuffer', value);
-  if (lengthOf.call(bytes) > MAX_BYTES) throw tooLarge();
   return bytes;
 }
 
@@ -112,7 +121,6 @@ export function asData(value, what) {
   if (bytes === undefined) {
     throw typeError(what, 'a string, a Uint8Array or an ArrayBuffer', value);
   }
-  if (lengthOf.call(bytes) > MAX_BYTES) throw tooLarge();
   return bytes;
 }
 
@@ -122,13 +130,8 @@ export function asTextData(value, what) {
   return asData(value, what);
 }
 
-const NOTHING = /* @__PURE__ */ new Uint8Array(0);
-
-/** Returns the same as bytes. No text, the usual AAD, is not worth a call of the encoder. */
-export const toBytes = (data) => {
-  if (typeof data !== 'string') return data;
-  return data === '' ? NOTHING : encode(data);
-};
+/** Returns the same as bytes. */
+export const toBytes = (data) => (typeof data === 'string' ? encode(data) : data);
 
 /** Returns a string, of whatever content. */
 export function asString(value, what) {

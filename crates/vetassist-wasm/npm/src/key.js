@@ -122,7 +122,8 @@ export const Key = /* @__PURE__ */ define(
       async openAsync(sealed, aad) {
         const held = Key.#live(this);
         if (nodeCrypto.isThere()) return open(held, sealed, aad);
-        let data = asSealed(sealed);
+        let data = asBytes(sealed, 'sealed');
+        if (sizeOf(data) < OVERHEAD) throw failure(TOO_SHORT);
         let extra = dataOr(aad, 'aad');
         if (!mayBeFaster(sizeOf(data) + mostBytes(extra))) return openByModule(held, data, extra, take);
         extra = toBytes(extra);
@@ -185,32 +186,22 @@ function draw(nonce) {
   nonce.set(memory.subarray(place, place + NONCE_BYTES));
 }
 
-function asSealed(value) {
-  const sealed = asBytes(value, 'sealed');
-  if (sizeOf(sealed) < OVERHEAD) throw failure(TOO_SHORT);
-  return sealed;
-}
-
 /** Wipes bytes that text was encoded to here: nobody else can. */
 function forget(bytes, given) {
   if (typeof given === 'string') bytes.fill(0);
 }
 
-function checkSize(size) {
-  if (size > MAX_BYTES) throw tooLarge();
-}
-
 function seal(held, plaintext, aad) {
   const data = asData(plaintext, 'plaintext');
   const extra = dataOr(aad, 'aad');
-  if (!nodeCrypto.sealsFaster(mostBytes(data) + mostBytes(extra))) return sealByModule(held, data, extra);
+  const aadMost = mostBytes(extra);
+  if (!nodeCrypto.sealsFaster(mostBytes(data) + aadMost)) return sealByModule(held, data, extra);
   const bytes = toBytes(data);
   try {
-    const extraBytes = toBytes(extra);
-    const size = sizeOf(bytes) + sizeOf(extraBytes);
-    checkSize(size + OVERHEAD);
-    if (!nodeCrypto.sealsFaster(size)) return sealByModule(held, bytes, extraBytes);
-    return nodeCrypto.seal((held.bytes ??= exposed(held)), bytes, extraBytes, draw);
+    const size = sizeOf(bytes);
+    if (size + aadMost + OVERHEAD > MAX_BYTES) throw tooLarge();
+    if (!nodeCrypto.sealsFaster(size + aadMost)) return sealByModule(held, bytes, extra);
+    return nodeCrypto.seal((held.bytes ??= exposed(held)), bytes, size, extra === '' ? '' : toBytes(extra), draw);
   } finally {
     forget(bytes, plaintext);
   }
@@ -218,14 +209,14 @@ function seal(held, plaintext, aad) {
 
 /** Opens, and reads what was opened: as it stands in the module's staging buffer, or as bytes of their own. */
 function openAs(held, sealed, aad, readStaged, read) {
-  const data = asSealed(sealed);
+  const data = asBytes(sealed, 'sealed');
+  const size = sizeOf(data);
+  if (size < OVERHEAD) throw failure(TOO_SHORT);
   const extra = dataOr(aad, 'aad');
-  if (!nodeCrypto.opensFaster(sizeOf(data) + mostBytes(extra))) return openByModule(held, data, extra, readStaged);
-  const extraBytes = toBytes(extra);
-  const size = sizeOf(data) + sizeOf(extraBytes);
-  checkSize(size);
-  if (!nodeCrypto.opensFaster(size)) return openByModule(held, data, extraBytes, readStaged);
-  return read(nodeCrypto.open((held.bytes ??= exposed(held)), data, extraBytes));
+  const aadMost = mostBytes(extra);
+  if (!nodeCrypto.opensFaster(size + aadMost)) return openByModule(held, data, extra, readStaged);
+  if (size + aadMost > MAX_BYTES) throw tooLarge();
+  return read(nodeCrypto.open((held.bytes ??= exposed(held)), data, size, extra === '' ? '' : toBytes(extra)));
 }
 
 const asIs = (bytes) => bytes;

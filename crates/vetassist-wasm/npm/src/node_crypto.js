@@ -1,9 +1,9 @@
 // The AES-GCM of node:crypto, in Node, Deno and Bun: the processor's own, and synchronous.
 
-import { sizeOf } from './arguments.js';
+import { bufferOf, isShared, offsetOf } from './arguments.js';
 import { builtin } from './builtin.js';
 import { error, failure, REFUSED, tooLarge } from './errors.js';
-import { unshared, view } from './webcrypto.js';
+import { unshared } from './webcrypto.js';
 
 const ALGORITHM = 'aes-256-gcm';
 const NONCE_BYTES = 12;
@@ -74,15 +74,14 @@ function failed(cause) {
   return cause instanceof RangeError ? tooLarge({ cause }) : error('ERR_INTERNAL', 'node:crypto failed', { cause });
 }
 
-/** Seals under a key of 32 bytes. `draw` writes the nonce to its place. */
-export function seal(key, plaintext, aad, draw) {
-  const size = sizeOf(plaintext);
+/** Seals under a key of 32 bytes, with AAD unless it is empty. `draw` writes the nonce to its place. */
+export function seal(key, plaintext, size, aad, draw) {
   const sealed = allocate(NONCE_BYTES + size + TAG_BYTES);
   const nonce = sealed.subarray(0, NONCE_BYTES);
   draw(nonce);
   try {
     const cipher = crypto.createCipheriv(ALGORITHM, key, nonce, OPTIONS);
-    if (sizeOf(aad) > 0) cipher.setAAD(unshared(aad));
+    if (aad !== '') cipher.setAAD(unshared(aad));
     sealed.set(cipher.update(unshared(plaintext)), NONCE_BYTES);
     cipher.final();
     sealed.set(cipher.getAuthTag(), NONCE_BYTES + size);
@@ -95,16 +94,25 @@ export function seal(key, plaintext, aad, draw) {
 // What the runtimes' errors say when the tag is not that of the rest, and nothing else is wrong.
 const UNAUTHENTIC = /authenticat/i;
 
-/** Opens under a key of 32 bytes. Returns bytes that are the caller's to wipe. */
-export function open(key, given, aad) {
-  const sealed = unshared(given);
-  const end = sizeOf(sealed) - TAG_BYTES;
+/** Returns the same bytes as a Uint8Array whose class nobody has extended, in memory that is not shared: what another
+ * thread can write to may change between being authenticated and being opened. */
+function plain(bytes, size) {
+  const buffer = bufferOf.call(bytes);
+  if (isShared(buffer)) return new Uint8Array(bytes);
+  if (Object.getPrototypeOf(bytes) === Uint8Array.prototype) return bytes;
+  return new Uint8Array(buffer, offsetOf.call(bytes), size);
+}
+
+/** Opens under a key of 32 bytes, with AAD unless it is empty. Returns bytes that are the caller's to wipe. */
+export function open(key, given, size, aad) {
+  const sealed = plain(given, size);
+  const end = size - TAG_BYTES;
   let opened;
   try {
-    const decipher = crypto.createDecipheriv(ALGORITHM, key, view(sealed, 0, NONCE_BYTES), OPTIONS);
-    decipher.setAuthTag(view(sealed, end, end + TAG_BYTES));
-    if (sizeOf(aad) > 0) decipher.setAAD(unshared(aad));
-    opened = decipher.update(view(sealed, NONCE_BYTES, end));
+    const decipher = crypto.createDecipheriv(ALGORITHM, key, sealed.subarray(0, NONCE_BYTES), OPTIONS);
+    decipher.setAuthTag(sealed.subarray(end, size));
+    if (aad !== '') decipher.setAAD(unshared(aad));
+    opened = decipher.update(sealed.subarray(NONCE_BYTES, end));
     decipher.final();
   } catch (cause) {
     // Nobody may see what is not authentic.
@@ -113,7 +121,7 @@ export function open(key, given, aad) {
     throw begun && UNAUTHENTIC.test(cause?.message) ? failure(REFUSED) : failed(cause);
   }
   // The runtime's Buffer, as a plain array with an ArrayBuffer of its own.
-  if (opened.byteLength === opened.buffer.byteLength) return new Uint8Array(opened.buffer);
+  if (opened.length === opened.buffer.byteLength) return new Uint8Array(opened.buffer);
   const copy = new Uint8Array(opened);
   opened.fill(0);
   return copy;

@@ -26,7 +26,7 @@ export const fasterSubtle = (size) => (mayBeFaster(size) ? globalThis.crypto?.su
 export const snapshot = (bytes) => new Uint8Array(bytes);
 
 /** Returns bytes in memory that is not shared: WebCrypto refuses views of that. */
-export const unshared = (bytes) => (isShared(bytes) ? snapshot(bytes) : bytes);
+export const unshared = (bytes) => (isShared(bufferOf.call(bytes)) ? snapshot(bytes) : bytes);
 
 /** Returns some of the same bytes as a plain Uint8Array, whatever class the caller's is of. */
 export const view = (bytes, from, to) =>
