@@ -22,7 +22,7 @@ function forwarded(value) {
     }
     at += whole.length;
     if (at === value.length || value[at] === ',') {
-      if (Object.keys(element).length > 0) found.push(element.for ?? null);
+      if (Object.keys(element).length > 0) found.push(nodeOf(element));
       element = {};
     } else if (value[at] !== ';') {
       return undefined;
@@ -30,6 +30,9 @@ function forwarded(value) {
   }
   return found;
 }
+
+/** Returns whom an element of a Forwarded header names. An IPv6 address stands in brackets there. */
+const nodeOf = ({ for: node }) => (node === undefined || /^[^[].*:.*:/.test(node) ? null : node);
 
 /** Returns the address of a node, without its port: null for an unknown or hidden one. */
 function host(node) {
@@ -45,13 +48,16 @@ function host(node) {
   }
 }
 
-export function addressOf(value, options = {}) {
+export function addressOf(value, options) {
+  if (options !== undefined && (typeof options !== 'object' || options === null)) {
+    throw typeError('options', 'an object', options);
+  }
+  const { trustedHops = 1 } = options ?? {};
+  if (!Number.isSafeInteger(trustedHops) || trustedHops < 0) {
+    throw error('ERR_INVALID_ARG_TYPE', 'trustedHops must be a whole number, 0 or more');
+  }
   if (value === null || value === undefined) return null;
   const text = asString(value, 'the header');
-  const { trustedHops = 1 } = options;
-  if (!Number.isSafeInteger(trustedHops) || trustedHops < 0) {
-    throw typeError('trustedHops', 'a whole number, 0 or more', trustedHops);
-  }
   // No address has an equals sign in it, and each element of a Forwarded header has.
   const nodes = text.includes('=')
     ? forwarded(text)
