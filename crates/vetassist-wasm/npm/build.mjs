@@ -85,8 +85,8 @@ async function bundled(entry, name, modules) {
         // Files of their own, which several of these import.
         name: 'beside',
         setup: ({ onResolve }) =>
-          onResolve({ filter: /^#(inline|schema_query)$|\.wasm\?module$/ }, ({ path }) => ({
-            path: path.startsWith('#') ? `./${path.slice(1)}${extname(name)}` : path,
+          onResolve({ filter: /^#(imported|inline|schema_query)$/ }, ({ path }) => ({
+            path: `./${path.slice(1)}${extname(name)}`,
             external: true,
             sideEffects: false,
           })),
@@ -106,7 +106,8 @@ const query = readFileSync(join(here, '../../vetassist-core/src/schema/catalog.s
 written('schema_query', `export const schemaQuery = \`${query.replaceAll(/[\\`$]/g, '\\$&')}\`;`);
 
 await bundled('index.js', 'index.js', 'inlined.js');
-await bundled('index.js', 'edge.js', 'imported.js');
+await bundled('index.js', 'edge.js', 'edge.js');
+copyFileSync(join(here, 'src/modules/imported.js'), join(dist, 'imported.js'));
 await bundled('slim.js', 'slim.js', 'none.js');
 await bundled('common.js', 'core.cjs', 'given.js');
 
