@@ -12,7 +12,7 @@ use vetassist_server_tests::{
 /// What `cargo xtask sql` writes; written once, because tests run side by side.
 fn script() -> &'static str {
     static SCRIPT: OnceLock<String> = OnceLock::new();
-    SCRIPT.get_or_init(|| fs::read_to_string(xtask::plain_sql::write().unwrap()).unwrap())
+    SCRIPT.get_or_init(|| fs::read_to_string(xtask::sql::write_plain().unwrap()).unwrap())
 }
 
 fn plain_database() -> Client {
