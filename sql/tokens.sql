@@ -32,7 +32,7 @@ CREATE FUNCTION vetassist_access_token(user_id uuid) RETURNS text
 LANGUAGE plpgsql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN (SELECT @extschema@.vetassist_decrypt_token(t.access_token_encrypted, t.user_id)
+    RETURN (SELECT @extschema@.vetassist_decrypt_token(t.access_token_encrypted::bytea, t.user_id::uuid)
             FROM @extschema@.vetassist_va_tokens AS t
             WHERE t.user_id = vetassist_access_token.user_id);
 END
@@ -42,7 +42,7 @@ CREATE FUNCTION vetassist_refresh_token(user_id uuid) RETURNS text
 LANGUAGE plpgsql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN (SELECT @extschema@.vetassist_decrypt_token(t.refresh_token_encrypted, t.user_id)
+    RETURN (SELECT @extschema@.vetassist_decrypt_token(t.refresh_token_encrypted::bytea, t.user_id::uuid)
             FROM @extschema@.vetassist_va_tokens AS t
             WHERE t.user_id = vetassist_refresh_token.user_id);
 END
