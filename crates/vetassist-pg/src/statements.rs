@@ -86,8 +86,8 @@ const SOURCES: [(&str, &[pg_sys::Oid]); COUNT] = [
          RETURNING u.id, u.is_active",
         &[UUID, TEXT, TIME, TEXT, TEXT, TEXT, TEXT],
     ),
-    ("SELECT @.vetassist_require_active_user($1)", &[UUID]),
-    ("SELECT @.vetassist_refuse_sign_in($1)", &[UUID]),
+    ("SELECT @.vetassist_require_active_user($1::uuid)", &[UUID]),
+    ("SELECT @.vetassist_refuse_sign_in($1::uuid)", &[UUID]),
     (
         "INSERT INTO @.vetassist_va_tokens
              (id, user_id, access_token_encrypted, refresh_token_encrypted, token_type, scope, expires_at, created_at)
@@ -123,13 +123,13 @@ const SOURCES: [(&str, &[pg_sys::Oid]); COUNT] = [
          VALUES ($1, $2, $3, $4, $5, $6)",
         &[UUID, UUID, TEXT, JSONB, TIME, TIME],
     ),
-    ("SELECT @.vetassist_hash_device_ips($1)", &[JSONB]),
+    ("SELECT @.vetassist_hash_device_ips($1::jsonb)", &[JSONB]),
     (
         "INSERT INTO @.vetassist_auth_audit (user_id, event_type, event_data, ip_hash, created_at)
          VALUES ($1, 'login', $2, $3, $4)",
         &[UUID, JSONB, TEXT, TIME],
     ),
-    ("SELECT @.vetassist_mark_keyed($1)", &[TEXT]),
+    ("SELECT @.vetassist_mark_keyed($1::text)", &[TEXT]),
 ];
 
 thread_local! {

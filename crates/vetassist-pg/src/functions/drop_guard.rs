@@ -31,7 +31,7 @@ fn vetassist_guard_drop(fcinfo: pg_sys::FunctionCallInfo) -> Answer<()> {
     }
     // SAFETY: its tag says what it is.
     let command = unsafe { (*context.cast::<pg_sys::EventTriggerData>()).parsetree };
-    if settings::drop_with_data() || !drops_extension(command) {
+    if !drops_extension(command) || settings::drop_with_data()? {
         return Ok(());
     }
     match table_with_rows() {

@@ -32,8 +32,8 @@ fn vetassist_upgrade_ip_hash(plain_hash: &str) -> Answer<String> {
 
 /// Whether new hashes of addresses are keyed.
 #[pg_extern(stable, strict, parallel_safe, sql = false)]
-fn vetassist_hashes_are_keyed() -> bool {
-    settings::ip_hash() == settings::IpHashKind::keyed
+fn vetassist_hashes_are_keyed() -> Answer<bool> {
+    Ok(settings::ip_hash()? == settings::IpHashKind::keyed)
 }
 
 /// The plain hash of an address that is written as text. Unlike `inet`'s, its error does not quote it.

@@ -28,7 +28,7 @@ fn vetassist_upgrade_audit_batch(
                  SELECT a.id, a.ip_hash FROM {schema}.vetassist_auth_audit AS a
                  WHERE a.id > $1 AND a.ip_hash IS NOT NULL ORDER BY a.id LIMIT $2
              ), plain AS MATERIALIZED (
-                 SELECT p.id, p.ip_hash, {schema}.vetassist_upgrade_ip_hash(p.ip_hash) AS keyed
+                 SELECT p.id, p.ip_hash, {schema}.vetassist_upgrade_ip_hash(p.ip_hash::text) AS keyed
                  FROM page AS p
                  WHERE p.ip_hash ~ '^[0-9a-f]{{64}}$'
                    AND NOT EXISTS (SELECT FROM {schema}.vetassist_keyed_ip_hashes AS k WHERE k.ip_hash = p.ip_hash)

@@ -221,7 +221,7 @@ fn stored_hash(
     ip: InetArg,
 ) -> Outcome<String> {
     let plain = IpHash::of(ip.host()?);
-    if settings::ip_hash() != IpHashKind::keyed {
+    if settings::ip_hash()? != IpHashKind::keyed {
         return Ok(plain.as_str().to_owned());
     }
     let keyed = with_ring(|loaded| Ok(loaded.ring.upgrade_ip_hash(&plain).as_str().to_owned()))?;

@@ -162,10 +162,10 @@ fn load(configured_at: pg_sys::TimestampTz) -> Outcome<Loaded> {
 }
 
 fn read_source() -> Outcome<(Source, SecretText)> {
-    if let Some(path) = settings::master_key_file() {
+    if let Some(path) = settings::master_key_file()? {
         return Ok((Source::File, file::read(&path)?));
     }
-    if let Some(command) = settings::master_key_command() {
+    if let Some(command) = settings::master_key_command()? {
         return Ok((Source::Command, command::run(&command)?));
     }
     if let Some(text) = environment::read()? {
