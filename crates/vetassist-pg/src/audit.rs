@@ -73,7 +73,7 @@ fn own_schema(client: &spi::SpiClient<'_>) -> Result<String, spi::Error> {
 
 /// Deletes a batch of what is older than the cutoff, oldest first, and writes down that it did. Nothing is deleted that
 /// is younger than `vetassist.audit_min_retention` allows.
-#[pg_extern(volatile, strict, parallel_unsafe)]
+#[pg_extern(volatile, strict, parallel_unsafe, sql = false)]
 #[search_path(pg_catalog, pg_temp)]
 fn vetassist_purge_audit_batch(cutoff: TimestampWithTimeZone, max_rows: i32) -> Answer<i32> {
     let retention = settings::audit_min_retention()?;
@@ -90,8 +90,8 @@ fn vetassist_purge_audit_batch(cutoff: TimestampWithTimeZone, max_rows: i32) -> 
         if is_young != Some(false) {
             return Err(report(
                 PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
-                "the audit trail is kept for longer than older_than",
-                "Pass at least vetassist.audit_min_retention, which only a superuser may change. Nothing was purged.",
+                "older_than is shorter than vetassist.audit_min_retention",
+                "Pass a longer interval, or have a superuser change the setting. Nothing was purged.",
             )
             .into());
         }
@@ -133,7 +133,7 @@ fn purge(
 
 /// Upgrades the plain hashes among the next `batch_size` rows after an id, and remembers that they are
 /// keyed. Returns the last id looked at, and how many rows were looked at and upgraded.
-#[pg_extern(volatile, strict, parallel_unsafe)]
+#[pg_extern(volatile, strict, parallel_unsafe, sql = false)]
 #[search_path(pg_catalog, pg_temp)]
 #[allow(clippy::type_complexity)] // the columns
 fn vetassist_upgrade_audit_batch(
@@ -180,7 +180,7 @@ fn vetassist_upgrade_audit_batch(
 const MAX_EVENT_DATA: usize = 1 << 20;
 
 /// Refuses metadata that carries what looks like a secret, and says where; never what.
-#[pg_extern(immutable, strict, parallel_safe)]
+#[pg_extern(immutable, strict, parallel_safe, sql = false)]
 fn vetassist_check_event_data(event_data: Jsonb) -> Answer<()> {
     let text = event_data.into_text(MAX_EVENT_DATA)?.ok_or_else(|| {
         report(
@@ -239,25 +239,25 @@ fn suspect(value: &Value, path: &mut String) -> Option<Suspicion> {
 }
 
 /// Whether new hashes of addresses are keyed.
-#[pg_extern(stable, strict, parallel_safe)]
+#[pg_extern(stable, strict, parallel_safe, sql = false)]
 fn vetassist_hashes_are_keyed() -> Answer<bool> {
     Ok(settings::ip_hash()? == settings::IpHashKind::keyed)
 }
 
 /// Whether a member of this name describes a device's address.
-#[pg_extern(immutable, strict, parallel_safe)]
+#[pg_extern(immutable, strict, parallel_safe, sql = false)]
 fn vetassist_names_address(name: &str) -> bool {
     metadata::names_address(name)
 }
 
 /// The plain hash of an address that is written as text. Unlike `inet`'s, its error does not quote it.
-#[pg_extern(immutable, strict, parallel_safe)]
+#[pg_extern(immutable, strict, parallel_safe, sql = false)]
 fn vetassist_hash_ip_text(address: &str) -> Answer<String> {
     Ok(IpHash::of_text(address).explain()?.as_str().to_owned())
 }
 
 /// Refuses to go on inside a transaction block, where a procedure cannot commit.
-#[pg_extern(volatile, strict, parallel_unsafe)]
+#[pg_extern(volatile, strict, parallel_unsafe, sql = false)]
 fn vetassist_forbid_transaction_block(what: &str) -> Answer<()> {
     // SAFETY: reads the state of this backend's transaction.
     if unsafe { pg_sys::IsTransactionBlock() } {

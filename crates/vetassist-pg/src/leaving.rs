@@ -18,14 +18,7 @@ const EXTENSION: &CStr = c"vetassist";
 const LANGUAGE: &CStr = c"plpgsql";
 
 /// Refuses a command that would drop the extension while one of its tables has a row.
-#[pg_extern(sql = "
-CREATE FUNCTION vetassist_guard_drop() RETURNS event_trigger
-LANGUAGE c SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
-
-CREATE EVENT TRIGGER vetassist_guard_drop ON ddl_command_start
-WHEN TAG IN ('DROP EXTENSION', 'DROP OWNED', 'DROP SCHEMA')
-EXECUTE FUNCTION @extschema@.vetassist_guard_drop();
-")]
+#[pg_extern(sql = false)]
 fn vetassist_guard_drop(fcinfo: pg_sys::FunctionCallInfo) -> Answer<()> {
     // SAFETY: PostgreSQL passes the call's own information.
     let context = unsafe { (*fcinfo).context };

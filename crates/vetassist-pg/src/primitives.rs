@@ -10,13 +10,13 @@ use crate::{
 };
 
 /// Seals bytes: a fresh nonce, the ciphertext and the tag, 28 bytes more than the plaintext.
-#[pg_extern(volatile, strict, parallel_safe)]
+#[pg_extern(volatile, strict, parallel_safe, sql = false)]
 fn vetassist_encrypt(plaintext: &[u8], key: &[u8], aad: default!(&[u8], "''")) -> Answer<Bytea> {
     Ok(seal(plaintext, key, aad)?)
 }
 
 /// Seals text, as UTF-8 whatever the database's encoding.
-#[pg_extern(name = "vetassist_encrypt", volatile, strict, parallel_safe)]
+#[pg_extern(name = "vetassist_encrypt", volatile, strict, parallel_safe, sql = false)]
 fn vetassist_encrypt_text(
     plaintext: Utf8<'_>,
     key: &[u8],
@@ -26,38 +26,38 @@ fn vetassist_encrypt_text(
 }
 
 /// Opens a sealed value.
-#[pg_extern(stable, strict, parallel_safe)]
+#[pg_extern(stable, strict, parallel_safe, sql = false)]
 fn vetassist_decrypt(sealed: &[u8], key: &[u8], aad: default!(&[u8], "''")) -> Answer<Bytea> {
     Ok(open(sealed, key, aad)?)
 }
 
 /// Opens a sealed value that holds text.
-#[pg_extern(stable, strict, parallel_safe)]
+#[pg_extern(stable, strict, parallel_safe, sql = false)]
 fn vetassist_decrypt_text(sealed: &[u8], key: &[u8], aad: default!(&[u8], "''")) -> Answer<Text> {
     Ok(Text::from_utf8(open(sealed, key, aad)?)?)
 }
 
 /// Draws a key of 32 bytes.
-#[pg_extern(volatile, strict, parallel_safe)]
+#[pg_extern(volatile, strict, parallel_safe, sql = false)]
 fn vetassist_generate_key() -> Answer<Bytea> {
     Ok(Bytea::copied(Key::generate().explain()?.expose_bytes())?)
 }
 
 /// Derives the key that seals a user's tokens from a master key.
-#[pg_extern(stable, strict, parallel_safe)]
+#[pg_extern(stable, strict, parallel_safe, sql = false)]
 fn vetassist_derive_user_key(master: Bytes<'_>, user_id: UserId) -> Answer<Bytea> {
     let master = MasterKey::try_from(master.0).explain()?;
     Ok(Bytea::copied(master.derive_user_key(&user_id.0).expose_bytes())?)
 }
 
 /// SHA-256 over the canonical text of an address, as 64 lower-case hexadecimal digits.
-#[pg_extern(immutable, strict, parallel_safe)]
+#[pg_extern(immutable, strict, parallel_safe, sql = false)]
 fn vetassist_hash_ip(ip: InetArg) -> Answer<String> {
     Ok(IpHash::of(ip.host()?).as_str().to_owned())
 }
 
 /// The version of the installed library.
-#[pg_extern(stable, strict, parallel_safe)]
+#[pg_extern(stable, strict, parallel_safe, sql = false)]
 fn vetassist_version() -> &'static str {
     env!("CARGO_PKG_VERSION")
 }

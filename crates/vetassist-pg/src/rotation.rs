@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The position, from 1, of the key that sealed a user's token; 0 if no key of the ring did.
-#[pg_extern(stable, strict, parallel_safe)]
+#[pg_extern(stable, strict, parallel_safe, sql = false)]
 fn vetassist_token_key(sealed: Bytes<'_>, user_id: UserId) -> Answer<i32> {
     Ok(with_ring(|loaded| {
         Ok(open(loaded, sealed.0, user_id.0)?.map_or(0, |(position, _)| {
@@ -21,7 +21,7 @@ fn vetassist_token_key(sealed: Bytes<'_>, user_id: UserId) -> Answer<i32> {
 
 /// A user's token sealed anew under the current key. NULL where nothing is to be done: the current key
 /// sealed it, or no key of the ring did.
-#[pg_extern(volatile, strict, parallel_safe)]
+#[pg_extern(volatile, strict, parallel_safe, sql = false)]
 fn vetassist_reseal_token(sealed: Bytes<'_>, user_id: UserId) -> Answer<Option<Bytea>> {
     Ok(with_ring(|loaded| match open(loaded, sealed.0, user_id.0)? {
         None | Some((0, _)) => Ok(None),

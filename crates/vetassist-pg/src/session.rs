@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Whether there is an unrevoked, unexpired session of an active user with this `jwt_id`. NULL is no session's.
-#[pg_extern(stable, parallel_safe)]
+#[pg_extern(stable, parallel_safe, sql = false)]
 fn vetassist_session_active(
     jwt_id: Option<TextDatum>,
     fcinfo: pg_sys::FunctionCallInfo,

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Seals a token for a user, under the current key of the ring.
-#[pg_extern(volatile, strict, parallel_safe)]
+#[pg_extern(volatile, strict, parallel_safe, sql = false)]
 fn vetassist_encrypt_token(token: TextArg<'_>, user_id: UserId) -> Answer<Bytea> {
     Ok(seal(token, user_id.0)?)
 }
@@ -28,7 +28,7 @@ pub(crate) fn seal(token: TextArg<'_>, user_id: Uuid) -> Outcome<Bytea> {
 }
 
 /// Opens a user's token with whichever key of the ring sealed it.
-#[pg_extern(stable, strict, parallel_safe)]
+#[pg_extern(stable, strict, parallel_safe, sql = false)]
 fn vetassist_decrypt_token(sealed: Bytes<'_>, user_id: UserId) -> Answer<Text> {
     let sealed = sealed.0;
     prefetch(sealed);
@@ -40,21 +40,21 @@ fn vetassist_decrypt_token(sealed: Bytes<'_>, user_id: UserId) -> Answer<Text> {
 }
 
 /// The hash of an address under a key derived from the current master key.
-#[pg_extern(stable, strict, parallel_safe)]
+#[pg_extern(stable, strict, parallel_safe, sql = false)]
 fn vetassist_hash_ip_keyed(ip: InetArg) -> Answer<String> {
     let plain = IpHash::of(ip.host()?);
     Ok(with_ring(|loaded| Ok(loaded.ring.upgrade_ip_hash(&plain).as_str().to_owned()))?)
 }
 
 /// Makes a keyed hash of a plain one.
-#[pg_extern(stable, strict, parallel_safe)]
+#[pg_extern(stable, strict, parallel_safe, sql = false)]
 fn vetassist_upgrade_ip_hash(plain_hash: &str) -> Answer<String> {
     let plain: IpHash = plain_hash.parse().explain()?;
     Ok(with_ring(|loaded| Ok(loaded.ring.upgrade_ip_hash(&plain).as_str().to_owned()))?)
 }
 
 /// The keys of the ring, by fingerprint.
-#[pg_extern(stable, strict, parallel_safe)]
+#[pg_extern(stable, strict, parallel_safe, sql = false)]
 #[allow(clippy::type_complexity)] // the columns, which pgrx reads here and through no alias
 fn vetassist_keys() -> Result<
     TableIterator<
@@ -81,7 +81,7 @@ fn vetassist_keys() -> Result<
 }
 
 /// Reads the ring again, in this backend, and says how many keys it holds.
-#[pg_extern(volatile, strict, parallel_restricted)]
+#[pg_extern(volatile, strict, parallel_restricted, sql = false)]
 fn vetassist_reload_keys() -> Answer<i32> {
     keyring::forget();
     Ok(with_ring(|loaded| Ok(i32::try_from(loaded.ring.keys().len()).unwrap_or(i32::MAX)))?)
