@@ -2,7 +2,7 @@
 --
 -- requires: tables/auth_audit.sql functions/event_data.sql functions/ip_hash.sql
 
--- Deletes a batch of what is older than the cutoff, oldest first.
+-- Deletes a batch of what is older than the cutoff, oldest first, unless it is to be kept, and writes down that it did.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_purge_audit_batch(cutoff timestamptz, max_rows integer) RETURNS integer
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'vetassist_purge_audit_batch_wrapper';

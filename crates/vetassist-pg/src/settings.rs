@@ -118,11 +118,11 @@ fn find(name: &CStr) -> Option<pg_sys::config_generic> {
         let count = usize::try_from(pg_sys::GetNumConfigOptions()).unwrap_or(0);
         core::slice::from_raw_parts(pg_sys::get_guc_variables(), count)
     };
-    // SAFETY: an entry stays as long as the list, and its name ends with a NUL.
-    let mut found = settings.iter().map(|setting| unsafe { **setting }).filter(|setting| unsafe {
-        CStr::from_ptr(setting.name).to_bytes().eq_ignore_ascii_case(name.to_bytes())
-    });
-    found.next()
+    settings.iter().find_map(|setting| {
+        // SAFETY: an entry stays as long as the list, and its name ends with a NUL.
+        let (setting, found) = unsafe { (**setting, CStr::from_ptr((**setting).name)) };
+        found.to_bytes().eq_ignore_ascii_case(name.to_bytes()).then_some(setting)
+    })
 }
 
 /// Finds what PostgreSQL knows of a setting, by a name in any case.

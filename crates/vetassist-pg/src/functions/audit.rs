@@ -31,8 +31,8 @@ fn vetassist_purge_audit_batch(cutoff: TimestampWithTimeZone, max_rows: i32) -> 
         if is_young != Some(false) {
             return Err(report(
                 PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
-                "the audit trail is kept for longer than older_than",
-                "Pass at least vetassist.audit_min_retention, which only a superuser may change. Nothing was purged.",
+                "older_than is shorter than vetassist.audit_min_retention",
+                "Pass a longer interval, or have a superuser change the setting. Nothing was purged.",
             )
             .into());
         }
