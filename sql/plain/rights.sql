@@ -26,7 +26,7 @@ BEGIN
             SELECT p.oid, format('FUNCTION %s', p.oid::regprocedure), p.proowner,
                    coalesce(p.proacl, acldefault('f', p.proowner))
             FROM pg_proc AS p
-            WHERE p.pronamespace = own_schema AND p.proname = 'vetassist_audit_guard' AND p.pronargs = 0
+            WHERE p.pronamespace = own_schema AND p.proname IN ('vetassist_audit_guard', 'vetassist_audit_id') AND p.pronargs = 0
         ) AS o (oid, object, owner, acl)
         CROSS JOIN LATERAL aclexplode(o.acl) AS g
         WHERE o.oid <> ALL (present) AND g.grantee <> o.owner
