@@ -249,6 +249,11 @@ def check(claims) -> int:
     leaves = list(map(bytes.fromhex, claims["leaves"]))
     hashes = list(map(leaf_hash, leaves))
     count = 0
+    for claim in claims.get("rows", []):
+        salts = bytes.fromhex(claim["salt_event_data"]), bytes.fromhex(claim["salt_ip_hash"])
+        if row(*claim["fields"], *salts).hex() not in claims["row_data"]:
+            raise Refused(f"the row {claim['fields'][0]}")
+        count += 1
     for note in claims["notes"]:
         origin, size, root_hash = read_checkpoint(open_note(note.encode(), claims["verifiers"]))
         if origin != claims["origin"] or root_hash != root(hashes[:size]):
