@@ -142,7 +142,7 @@ impl Demo {
             "1",
         )?;
         self.sign_in(access, refresh)?;
-        self.turn_key()
+        self.rotate_key()
     }
 
     /// What a backend calls: everything that a sign-in takes, in one statement.
@@ -167,9 +167,9 @@ impl Demo {
         )
     }
 
-    /// A new key in front of the ring, and every token sealed anew under it.
-    fn turn_key(&self) -> Result<()> {
-        say("Turning the key: 20,000 more veterans, then a new key in front of the old one");
+    /// Rotates the key: a new one behind the current one, then in front of it, and every token sealed anew under it.
+    fn rotate_key(&self) -> Result<()> {
+        say("Rotating the key: 20,000 more veterans, then a new key behind the current one");
         self.show(
             "SELECT count(*) FROM generate_series(1, 20000) AS n,\n    \
              vetassist_login('ICN' || n, 'access token ' || n, now() + interval '1 hour',\n                    \
@@ -177,10 +177,13 @@ impl Demo {
         )?;
         let ring = self.cluster.key_dir().join("ring");
         let old = fs::read_to_string(ring).context("cannot read the demo's ring")?;
-        let turned = format!("{} # the new one\n{old}", random_key()?);
-        self.cluster.write_key_file("ring", &turned, 0o600)?;
+        let new = format!("{} # the new one\n", random_key()?);
+        self.cluster.write_key_file("ring", &format!("{old}{new}"), 0o600)?;
         self.show("SELECT pg_reload_conf();")?;
         self.show("SELECT * FROM vetassist_rotation_status();")?;
+        say("Every server has it by now, so it goes in front, and seals");
+        self.cluster.write_key_file("ring", &format!("{new}{old}"), 0o600)?;
+        self.show("SELECT pg_reload_conf();")?;
         println!("CALL vetassist_rotate_tokens();");
         let call = ["-v", "ON_ERROR_STOP=1", "-c", "CALL vetassist_rotate_tokens()"];
         let output = self.cluster.psql(DATABASE, &call)?;

@@ -2,8 +2,8 @@
 
 pub mod command;
 pub mod pg;
-pub mod plain_sql;
 pub mod setup;
+pub mod sql;
 pub mod toolchain;
 
 use std::{

@@ -15,7 +15,7 @@ use std::{path::Path, process::ExitCode};
 use tests::Selection;
 use xtask::{
     pg::{Extension, Postgres},
-    plain_sql, setup,
+    setup, sql,
     toolchain::Toolchain,
     Error, Result,
 };
@@ -68,7 +68,7 @@ fn dispatch(arguments: &[&str]) -> Result<()> {
             tests::test(&Selection { only: steps(only)?, ..Selection::default() })
         }
         ["sql"] => {
-            println!("{}", plain_sql::write()?.display());
+            println!("{}", sql::write_plain()?.display());
             Ok(())
         }
         ["package", only @ ..] => package::package(&steps(only)?),

@@ -8,7 +8,7 @@ use std::{
 use xtask::{
     command::{capture, command, run},
     pg::{random_key, Cluster, Extension, Postgres, Scratch},
-    plain_sql, repository, setup,
+    repository, setup, sql,
     toolchain::Toolchain,
     Context, Error, Result,
 };
@@ -45,7 +45,7 @@ pub(crate) fn build(toolchain: &Toolchain) -> Result<()> {
         return Err(Error::new(format!("npm is missing: {get}")));
     }
     // It is part of the package.
-    plain_sql::write()?;
+    sql::write_plain()?;
     run(toolchain.cargo().args(["run", "--quiet", "--package", "xtask-npm"]))
 }
 

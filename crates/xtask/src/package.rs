@@ -11,9 +11,9 @@ use std::{
 use xtask::{
     command::{capture, command, run},
     pg::Postgres,
-    plain_sql, repository,
+    repository,
     setup::{self, Tools},
-    step,
+    sql, step,
     toolchain::{workspace_version, Toolchain},
     Context, Error, Result,
 };
@@ -111,7 +111,7 @@ impl Release {
     }
 
     fn plain_sql(&mut self) -> Result<()> {
-        self.take(&plain_sql::write()?, &format!("vetassist-{}.sql", self.version))
+        self.take(&sql::write_plain()?, &format!("vetassist-{}.sql", self.version))
     }
 
     fn take(&mut self, from: &Path, name: &str) -> Result<()> {

@@ -18,6 +18,8 @@ use crate::{
     command::{as_root, capture, run},
     repository,
     setup::Tools,
+    sql,
+    toolchain::workspace_version,
     Context, Error, Result,
 };
 
@@ -116,21 +118,35 @@ pub struct Extension {
 }
 
 impl Extension {
-    /// Builds it; nothing is done where nothing changed.
+    /// Builds it and writes its scripts; nothing is compiled where nothing changed.
     ///
     /// # Errors
-    /// If it does not build.
+    /// If it does not build, or a script cannot be assembled.
     pub fn build(tools: &Tools, postgres: &Postgres) -> Result<Self> {
         let folder = repository().join(format!("target/vetassist-pg{}", postgres.major));
-        let extension = Self { folder: folder.clone(), built_for: postgres.clone() };
+        let extension = Self { folder, built_for: postgres.clone() };
+        let mut cargo = tools.cargo(&postgres.pg_config);
+        cargo.args(["build", "--release", "-p", "vetassist-pg", "--no-default-features", "-F"]);
+        run(cargo.arg(format!("pg{}", postgres.major)))?;
+        let library = extension.below(&postgres.lib);
         // What another version left there does not belong to this one.
-        let _ = fs::remove_dir_all(extension.scripts());
-        let mut cargo = tools.cargo_pgrx(&postgres.pg_config);
-        cargo.args(["package", "-p", "vetassist-pg", "--no-default-features", "-F"]);
-        cargo.arg(format!("pg{}", postgres.major)).arg("-c").arg(&postgres.pg_config);
-        cargo.arg("--out-dir").arg(&folder);
-        run(&mut cargo)?;
-        extension.add_released()?;
+        let _ = fs::remove_dir_all(&extension.folder);
+        for folder in [&library, &extension.scripts()] {
+            fs::create_dir_all(folder).context(format!("cannot create {}", folder.display()))?;
+        }
+        let built = repository().join("target/release/libvetassist.so");
+        fs::copy(&built, library.join("vetassist.so"))
+            .context(format!("cannot copy {}", built.display()))?;
+        let control =
+            fs::read_to_string(repository().join("crates/vetassist-pg/vetassist.control"))
+                .context("cannot read vetassist.control")?
+                .replace("@CARGO_VERSION@", &workspace_version()?);
+        let mut files = sql::scripts()?;
+        files.push(("vetassist.control".into(), control));
+        for (name, text) in files {
+            let path = extension.scripts().join(name);
+            fs::write(&path, text).context(format!("cannot write {}", path.display()))?;
+        }
         Ok(extension)
     }
 
@@ -141,19 +157,6 @@ impl Extension {
 
     fn scripts(&self) -> PathBuf {
         self.below(&self.built_for.share).join("extension")
-    }
-
-    /// The scripts of the versions before: cargo-pgrx takes those that upgrade, and not those that install.
-    fn add_released(&self) -> Result<()> {
-        let entries = fs::read_dir(repository().join("sql")).context("cannot read sql")?;
-        for path in entries.flatten().map(|entry| entry.path()) {
-            let name = path.file_name().unwrap_or_default();
-            if name.to_string_lossy().starts_with("vetassist--") {
-                let copied = fs::copy(&path, self.scripts().join(name));
-                copied.context(format!("cannot copy {}", path.display()))?;
-            }
-        }
-        Ok(())
     }
 
     /// The files, each with the folder that it is installed into.

@@ -14,7 +14,7 @@ use crate::{
     command::{as_root, capture, command, run, succeeds},
     pg::Postgres,
     repository, step,
-    toolchain::{quoted_value, Toolchain},
+    toolchain::Toolchain,
     Context, Error, Result,
 };
 
@@ -35,19 +35,9 @@ const PG_CONFIG_VARIABLE: &str = "PGRX_PG_CONFIG_PATH";
 pub struct Tools {
     /// The Rust toolchain.
     pub toolchain: Toolchain,
-    /// The folder of the cargo-pgrx of our version.
-    cargo_pgrx: PathBuf,
 }
 
 impl Tools {
-    /// `cargo pgrx`, for a PostgreSQL known by its `pg_config`.
-    #[must_use]
-    pub fn cargo_pgrx(&self, pg_config: &Path) -> Command {
-        let mut cargo = self.with_path(&self.cargo_pgrx, "pgrx");
-        cargo.env(PG_CONFIG_VARIABLE, pg_config);
-        cargo
-    }
-
     /// `cargo`, building against a PostgreSQL known by its `pg_config`.
     #[must_use]
     pub fn cargo(&self, pg_config: &Path) -> Command {
@@ -58,7 +48,7 @@ impl Tools {
     }
 }
 
-/// Debian's packages, the Rust toolchain and cargo-pgrx.
+/// Debian's packages and the Rust toolchain.
 ///
 /// # Errors
 /// One line that says what is missing and how to get it.
@@ -77,9 +67,7 @@ pub fn build_tools() -> Result<Tools> {
 }
 
 fn rust_tools() -> Result<Tools> {
-    let toolchain = Toolchain::ensure()?;
-    let cargo_pgrx = cargo_pgrx(&toolchain)?;
-    Ok(Tools { toolchain, cargo_pgrx })
+    Ok(Tools { toolchain: Toolchain::ensure()? })
 }
 
 /// Installs those of Debian's packages that are missing.
@@ -241,18 +229,6 @@ impl Tools {
         cargo.arg(subcommand);
         cargo
     }
-}
-
-/// Builds cargo-pgrx of the version that the extension is written for, unless it is there. A
-/// cargo-pgrx that the user installed is left alone.
-fn cargo_pgrx(toolchain: &Toolchain) -> Result<PathBuf> {
-    let manifest = repository().join("crates/vetassist-pg/Cargo.toml");
-    let manifest =
-        fs::read_to_string(&manifest).context("cannot read the extension's Cargo.toml")?;
-    let version = quoted_value(&manifest, "pgrx")
-        .and_then(|version| version.strip_prefix('=').map(str::to_owned))
-        .ok_or_else(|| Error::new("crates/vetassist-pg/Cargo.toml pins no version of pgrx"))?;
-    installed(toolchain, "cargo-pgrx", &version, &["pgrx", "--version"])
 }
 
 /// A program of crates.io, of this version, built unless it is there: the folder that it is in.

@@ -61,22 +61,22 @@ pub(crate) fn agree() -> Result<u64> {
 }
 
 /// Checksums of the scripts that were released, as sha256sum writes them.
-const RELEASED: &str = "sql/released.sha256";
+const RELEASED: &str = "sql/released/released.sha256";
 
 /// Whether the scripts of released versions are as they were: databases were made by them. A release adds its own
 /// two, how one installs it and how one comes to it from the version before, and changes no line.
 fn released() -> Result<u64> {
     let list = read(RELEASED)?;
-    let entries = fs::read_dir(repository().join("sql")).context("cannot read sql")?;
+    let entries = fs::read_dir(repository().join("sql/released")).context("cannot read sql")?;
     let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
     let names: Vec<_> = names.filter(|name| name.starts_with("vetassist--")).collect();
     if let Some(unlisted) = unlisted(&names, &list) {
         return Err(Error::new(format!(
-            "{RELEASED} lacks {unlisted}: (cd sql && sha256sum {unlisted} >> released.sha256)"
+            "{RELEASED} lacks {unlisted}: (cd sql/released && sha256sum {unlisted} >> released.sha256)"
         )));
     }
     let mut check = command("sha256sum");
-    check.current_dir(repository().join("sql"));
+    check.current_dir(repository().join("sql/released"));
     run(check.args(["--check", "--strict", "--quiet", "released.sha256"]))?;
     // The list itself only ever grew, as far as this clone knows.
     let history = ["log", "--format=", "--patch", "--unified=0", "--", RELEASED];

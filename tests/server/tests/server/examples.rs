@@ -75,7 +75,7 @@ fn the_example_service_of_rust_works_without_the_extension_and_with_it() {
 
     let missing = service.refuses(&["check"], "");
     assert_eq!(missing.lines().count(), 4, "{missing}");
-    db.batch_execute(&xtask::plain_sql::text().unwrap()).unwrap();
+    db.batch_execute(&xtask::sql::plain().unwrap()).unwrap();
     assert_eq!(service.prints(&["check"], ""), "");
 
     let user_id = service.prints(&SIGN_IN, &response("an access t\u{f6}k\u{e9}n"));

@@ -9,18 +9,18 @@ use vetassist_server_tests::{
     repository, KeyedServer,
 };
 
-/// The versions whose installation script is kept: those that were released.
+/// Returns the versions that were released: those that the kept scripts lead to.
 fn released() -> Vec<String> {
-    let entries = fs::read_dir(repository().join("sql")).unwrap();
+    let entries = fs::read_dir(repository().join("sql/released")).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut versions: Vec<_> = names
         .filter_map(|name| {
-            let version = name.strip_prefix("vetassist--")?.strip_suffix(".sql")?.to_owned();
-            (!version.contains("--")).then_some(version)
+            let versions = name.strip_prefix("vetassist--")?.strip_suffix(".sql")?;
+            Some(versions.rsplit("--").next().unwrap_or(versions).to_owned())
         })
         .collect();
     versions.sort();
-    assert!(!versions.is_empty());
+    assert!(versions.len() > 1);
     versions
 }
 
