@@ -54,49 +54,53 @@ const dataOr = (value, what) => (value === undefined ? '' : asData(value, what))
 
 export const Key = /* @__PURE__ */ define(
   'Key',
-  () =>
-    class Key extends Uncloneable {
+  () => {
+    let heldBy;
+    const working = (self) => live(heldBy(self), 'Key');
+
+    return class Key extends Uncloneable {
       #held;
       #cryptoKey;
       #importing;
+
+      static {
+        heldBy = (self) => {
+          try {
+            return self.#held;
+          } catch {
+            throw wrongThis('Key');
+          }
+        };
+      }
 
       constructor(bytes) {
         super();
         this.#held = hold(this, bytes instanceof Handle ? bytes.value : importDataKey(bytes));
       }
 
-      static #heldBy(self) {
-        if (typeof self !== 'object' || self === null || !(#held in self)) throw wrongThis('Key');
-        return self.#held;
-      }
-
-      static #live(self) {
-        return live(Key.#heldBy(self), 'Key');
-      }
-
       seal(plaintext, aad) {
-        return seal(Key.#live(this), plaintext, aad);
+        return seal(working(this), plaintext, aad);
       }
 
       open(sealed, aad) {
-        return open(Key.#live(this), sealed, aad);
+        return open(working(this), sealed, aad);
       }
 
       openText(sealed, aad) {
-        return openText(Key.#live(this), sealed, aad);
+        return openText(working(this), sealed, aad);
       }
 
       sealToText(plaintext, aad) {
-        return encodeText(seal(Key.#live(this), plaintext, aad));
+        return encodeText(seal(working(this), plaintext, aad));
       }
 
       openFromText(sealedText, aad) {
-        const held = Key.#live(this);
+        const held = working(this);
         return openText(held, decodeText(asString(sealedText, 'sealed text')), aad);
       }
 
       async sealAsync(plaintext, aad) {
-        const held = Key.#live(this);
+        const held = working(this);
         if (nodeCrypto.isThere()) return seal(held, plaintext, aad);
         let data = asData(plaintext, 'plaintext');
         let extra = dataOr(aad, 'aad');
@@ -120,7 +124,7 @@ export const Key = /* @__PURE__ */ define(
       }
 
       async openAsync(sealed, aad) {
-        const held = Key.#live(this);
+        const held = working(this);
         if (nodeCrypto.isThere()) return open(held, sealed, aad);
         let data = asBytes(sealed, 'sealed');
         if (sizeOf(data) < OVERHEAD) throw failure(TOO_SHORT);
@@ -153,11 +157,12 @@ export const Key = /* @__PURE__ */ define(
       }
 
       free() {
-        letGo(Key.#heldBy(this));
+        letGo(heldBy(this));
         this.#cryptoKey = undefined;
         this.#importing = undefined;
       }
-    },
+    };
+  },
 );
 
 /** Returns the bytes of a key that are staged from this offset on, which are the caller's to wipe. */
