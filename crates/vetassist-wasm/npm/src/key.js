@@ -34,7 +34,8 @@ export function importBytes(value, what, take) {
   return checked(take());
 }
 
-function importDataKey(value) {
+/** Returns a handle to a new data key. */
+export function importDataKey(value) {
   if (typeof value === 'string') {
     throw error(
       'ERR_INVALID_ARG_TYPE',
@@ -200,7 +201,8 @@ export function forget(bytes, given) {
   if (typeof given === 'string') bytes.fill(0);
 }
 
-function seal(held, plaintext, aad) {
+/** Seals by the faster of both ways. */
+export function seal(held, plaintext, aad) {
   const data = asData(plaintext, 'plaintext');
   const extra = dataOr(aad, 'aad');
   const aadMost = mostBytes(extra);
@@ -239,8 +241,10 @@ export function asText(bytes) {
   }
 }
 
-const open = (held, sealed, aad) => openAs(held, sealed, aad, take, asIs);
-const openText = (held, sealed, aad) => openAs(held, sealed, aad, takeText, asText);
+/** Opens to bytes. */
+export const open = (held, sealed, aad) => openAs(held, sealed, aad, take, asIs);
+/** Opens to text. */
+export const openText = (held, sealed, aad) => openAs(held, sealed, aad, takeText, asText);
 
 function sealByModule({ handle }, plaintext, aad) {
   const most = mostBytes(aad) + mostBytes(plaintext) + OVERHEAD;

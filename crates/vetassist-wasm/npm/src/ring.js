@@ -2,7 +2,7 @@
 
 import { asBytes, asData, asString, asTextData, sizeOf, toBytes, typeError } from './arguments.js';
 import { define, isBranded, Uncloneable } from './define.js';
-import { checked, engine, finish, mostBytes, put, release, reserve, take, takeText, wasm } from './engine.js';
+import { checked, clearStack, engine, finish, mostBytes, put, release, reserve, take, takeText, wasm } from './engine.js';
 import { error, wrongThis } from './errors.js';
 import { hold, letGo, live } from './held.js';
 import { asText, draw, Handle, KEY_BYTES, NONCE_BYTES, OVERHEAD, takeKey } from './key.js';
@@ -41,6 +41,7 @@ export const KeyRing = /* @__PURE__ */ define(
         const most = mostBytes(data);
         reserve(Math.max(most, HEX_LENGTH));
         const status = wasm.ring_parse(put(data, 0));
+        clearStack();
         return new KeyRing(new Handle(finish(status, most, 0, (_, handle) => handle)));
       }
 
@@ -145,7 +146,9 @@ function importRing(keys) {
     engine();
     reserve(MAX_KEYS * HEX_LENGTH);
     handles.forEach((handle, index) => checked(wasm.master_expose(handle, 0, index)));
-    return checked(wasm.ring_new(count));
+    const status = wasm.ring_new(count);
+    clearStack();
+    return checked(status);
   } finally {
     made.forEach(release);
   }
