@@ -29,6 +29,5 @@ mod secrets;
 mod session_active;
 mod tables;
 mod typescript;
-mod unsafe_code;
 mod upgrades;
 mod vectors;
