@@ -1,7 +1,7 @@
 //! Builds the npm package `vetassist` into `target/npm`. `cargo xtask npm` runs this.
 //!
-//! Here is what needs Rust: the two modules, and the glue of the one that seals. The rest (optimising, bundling, packing) is
-//! `build.mjs` in the package's own folder, with tools from npm at the versions of its lock file.
+//! Here is what needs Rust: the two modules. The rest (optimising, bundling, packing) is `build.mjs` in the
+//! package's own folder, with tools from npm at the versions of its lock file.
 
 use std::{
     env,
@@ -10,8 +10,6 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, ExitCode},
 };
-
-use wasm_bindgen_cli_support::Bindgen;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
@@ -61,19 +59,14 @@ fn build() -> Result<(), Box<dyn Error>> {
             .current_dir(root))?;
     }
 
-    Bindgen::new()
-        .input_path(target.join(TARGET).join("wasm/vetassist_wasm.wasm"))
-        .web(true)?
-        // Whoever wants the module fetched does that: the glue must not make bundlers look for a file.
-        .omit_default_module_path(true)
-        .typescript(false)
-        .out_name("glue")
-        .generate(out.join("glue"))?;
-    // This one takes and returns numbers only, and needs no glue.
-    fs::copy(
-        target.join(TARGET).join("wasm-small/vetassist_schema_wasm.wasm"),
-        out.join("glue/schema.wasm"),
-    )?;
+    let modules = out.join("modules");
+    fs::create_dir_all(&modules)?;
+    for (built, name) in [
+        ("wasm/vetassist_wasm.wasm", "vetassist.wasm"),
+        ("wasm-small/vetassist_schema_wasm.wasm", "schema.wasm"),
+    ] {
+        fs::copy(target.join(TARGET).join(built), modules.join(name))?;
+    }
 
     let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
     run(Command::new(npm).args(["ci", "--no-audit", "--no-fund"]).current_dir(&package))?;

@@ -1,5 +1,6 @@
-// One call for those who hold no key object.
+// What needs no object: a new key, and sealing and opening with a key that is needed once.
 
+import { isBranded } from './define.js';
 import { checked, clear, engine, reserve, take, wasm } from './engine.js';
 import { Key, KEY_BYTES } from './key.js';
 
@@ -14,7 +15,7 @@ export function generateKey() {
 }
 
 function withKey(key, call) {
-  if (key instanceof Key) return call(key);
+  if (isBranded(key, 'Key')) return call(key);
   const made = new Key(key);
   try {
     return call(made);
