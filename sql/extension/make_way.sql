@@ -10,7 +10,10 @@ BEGIN
                WHERE p.pronamespace = own_schema::regnamespace AND p.proname = 'vetassist_audit_guard'
                  AND p.pronargs = 0 AND p.prorettype = 'trigger'::regtype AND l.lanname = 'plpgsql') THEN
         EXECUTE format('DROP TRIGGER IF EXISTS vetassist_auth_audit_append_only ON %s.vetassist_auth_audit', own_schema);
+        EXECUTE format('DROP TRIGGER IF EXISTS vetassist_auth_audit_append_only_rows ON %s.vetassist_auth_audit', own_schema);
+        EXECUTE format('DROP TRIGGER IF EXISTS vetassist_auth_audit_id ON %s.vetassist_auth_audit', own_schema);
         EXECUTE format('DROP FUNCTION %s.vetassist_audit_guard()', own_schema);
+        EXECUTE format('DROP FUNCTION IF EXISTS %s.vetassist_audit_id()', own_schema);
     END IF;
 END
 $$;

@@ -2,7 +2,7 @@
 --
 -- requires: tables/auth_audit.sql functions/event_data.sql functions/ip_hash.sql
 
--- Deletes a batch of what is older than the cutoff, oldest first.
+-- Deletes a batch of what is older than the cutoff, oldest first, unless it is to be kept, and writes down that it did.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_purge_audit_batch(cutoff timestamptz, max_rows integer) RETURNS integer
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'vetassist_purge_audit_batch_wrapper';
@@ -28,7 +28,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'string_data_right_truncation',
             MESSAGE = 'event_type must not be longer than 50 characters', HINT = 'Details go into event_data.';
     END IF;
-    PERFORM @extschema@.vetassist_check_event_data(event_data);
+    PERFORM @extschema@.vetassist_check_event_data(event_data::jsonb);
     IF user_id IS NOT NULL
        AND NOT EXISTS (SELECT FROM @extschema@.vetassist_users AS u WHERE u.id = vetassist_log_event.user_id) THEN
         RAISE EXCEPTION USING ERRCODE = 'foreign_key_violation', MESSAGE = 'there is no such user',
@@ -36,18 +36,19 @@ BEGIN
     END IF;
     INSERT INTO @extschema@.vetassist_auth_audit (user_id, event_type, event_data, ip_hash)
     VALUES (vetassist_log_event.user_id, vetassist_log_event.event_type, vetassist_log_event.event_data,
-            @extschema@.vetassist_stored_ip_hash(ip))
+            @extschema@.vetassist_stored_ip_hash(ip::inet))
     RETURNING id INTO event_id;
     RETURN event_id;
 END
 $$;
 
--- How the trail is ever shortened.
+-- How the trail is ever shortened, by no more than vetassist.audit_min_retention allows. What was purged is an event.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_purge_audit(older_than interval, max_rows integer DEFAULT 10000) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    cutoff CONSTANT timestamptz := statement_timestamp() - older_than;
+    -- In UTC, as the caller's time zone is the caller's to choose.
+    cutoff CONSTANT timestamptz := (statement_timestamp() AT TIME ZONE 'UTC' - older_than) AT TIME ZONE 'UTC';
 BEGIN
     IF older_than IS NULL OR max_rows IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'neither argument may be NULL',
@@ -59,6 +60,6 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'max_rows must be at least 1',
             HINT = 'Call again until it returns 0.';
     END IF;
-    RETURN @extschema@.vetassist_purge_audit_batch(cutoff, max_rows);
+    RETURN @extschema@.vetassist_purge_audit_batch(cutoff::timestamptz, max_rows::integer);
 END
 $$;

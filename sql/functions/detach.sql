@@ -10,8 +10,10 @@ AS $$
 DECLARE
     member text;
 BEGIN
-    -- The guard calls a function of the extension's, so it goes with it. Until then nothing guards the trail.
+    -- The guard calls functions of the extension's, so it goes with them. Until then nothing guards the trail.
     DROP TRIGGER vetassist_auth_audit_append_only ON @extschema@.vetassist_auth_audit;
+    DROP TRIGGER vetassist_auth_audit_append_only_rows ON @extschema@.vetassist_auth_audit;
+    DROP TRIGGER vetassist_auth_audit_id ON @extschema@.vetassist_auth_audit;
     FOREACH member IN ARRAY ARRAY['vetassist_users', 'vetassist_va_tokens', 'vetassist_sessions',
                                   'vetassist_auth_audit', 'vetassist_keyed_ip_hashes'] LOOP
         EXECUTE format('ALTER EXTENSION vetassist DROP TABLE @extschema@.%I', member);

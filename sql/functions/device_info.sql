@@ -18,16 +18,16 @@ DECLARE
     result jsonb;
 BEGIN
     IF jsonb_typeof(node) = 'array' THEN
-        RETURN (SELECT coalesce(jsonb_agg(@extschema@.vetassist_hash_device_ips(e.value) ORDER BY e.place), '[]')
+        RETURN (SELECT coalesce(jsonb_agg(@extschema@.vetassist_hash_device_ips(e.value::jsonb) ORDER BY e.place), '[]')
                 FROM jsonb_array_elements(node) WITH ORDINALITY AS e (value, place));
     ELSIF jsonb_typeof(node) <> 'object' THEN
         RETURN node;
     END IF;
     result := '{}';
-    FOR member IN SELECT m.key, m.value, @extschema@.vetassist_names_address(m.key) AS is_address
+    FOR member IN SELECT m.key, m.value, @extschema@.vetassist_names_address(m.key::text) AS is_address
                   FROM jsonb_each(node) AS m ORDER BY 3, lower(m.key) <> 'ip', m.key LOOP
         IF NOT member.is_address THEN
-            result := result || jsonb_build_object(member.key, @extschema@.vetassist_hash_device_ips(member.value));
+            result := result || jsonb_build_object(member.key, @extschema@.vetassist_hash_device_ips(member.value::jsonb));
             CONTINUE;
         END IF;
         IF jsonb_typeof(member.value) NOT IN ('string', 'null') THEN
@@ -36,10 +36,10 @@ BEGIN
                 HINT = 'Pass one address as a string, or leave the member out.';
         END IF;
         -- NULL for null.
-        hash := @extschema@.vetassist_hash_ip_text(member.value #>> '{}');
+        hash := @extschema@.vetassist_hash_ip_text((member.value #>> '{}')::text);
         IF hash IS NOT NULL AND @extschema@.vetassist_hashes_are_keyed() THEN
-            hash := @extschema@.vetassist_upgrade_ip_hash(hash);
-            PERFORM @extschema@.vetassist_mark_keyed(hash);
+            hash := @extschema@.vetassist_upgrade_ip_hash(hash::text);
+            PERFORM @extschema@.vetassist_mark_keyed(hash::text);
         END IF;
         result := result || jsonb_build_object(
             CASE WHEN lower(member.key) = 'ip' OR NOT result ? 'ip_hash' THEN 'ip_hash' ELSE member.key || '_hash' END,

@@ -42,10 +42,10 @@ DECLARE
     hash text;
 BEGIN
     IF NOT @extschema@.vetassist_hashes_are_keyed() THEN
-        RETURN @extschema@.vetassist_hash_ip(ip);
+        RETURN @extschema@.vetassist_hash_ip(ip::inet);
     END IF;
-    hash := @extschema@.vetassist_hash_ip_keyed(ip);
-    PERFORM @extschema@.vetassist_mark_keyed(hash);
+    hash := @extschema@.vetassist_hash_ip_keyed(ip::inet);
+    PERFORM @extschema@.vetassist_mark_keyed(hash::text);
     RETURN hash;
 END
 $$;
@@ -84,7 +84,7 @@ DECLARE
 BEGIN
     finished := false;
     IF state IS NULL THEN
-        PERFORM @extschema@.vetassist_forbid_transaction_block('CALL vetassist_upgrade_ip_hashes()');
+        PERFORM @extschema@.vetassist_forbid_transaction_block('CALL vetassist_upgrade_ip_hashes()'::text);
         IF batch_size IS NULL OR batch_size < 1 THEN
             RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'batch_size must be at least 1',
                 HINT = 'Leave it out for its default, 10000.';
@@ -103,7 +103,8 @@ BEGIN
 
     IF (state -> 'audit')::boolean THEN
         SELECT b.last, b.seen, b.upgraded INTO batch
-        FROM @extschema@.vetassist_upgrade_audit_batch(coalesce((state ->> 'after')::bigint, 0), batch_size) AS b;
+        FROM @extschema@.vetassist_upgrade_audit_batch(
+            coalesce((state ->> 'after')::bigint, 0)::bigint, batch_size::integer) AS b;
         seen := batch.seen;
         upgraded := batch.upgraded;
         state := state || jsonb_build_object('after', batch.last, 'audit', seen = batch_size);
@@ -121,10 +122,10 @@ BEGIN
             seen := seen + 1;
             state := state || jsonb_build_object('after', device.id);
             upgraded_info := device.device_info;
-            FOREACH plain IN ARRAY @extschema@.vetassist_device_ip_hashes(device.device_info) LOOP
+            FOREACH plain IN ARRAY @extschema@.vetassist_device_ip_hashes(device.device_info::jsonb) LOOP
                 CONTINUE WHEN EXISTS (SELECT FROM @extschema@.vetassist_keyed_ip_hashes AS k WHERE k.ip_hash = plain);
-                keyed := @extschema@.vetassist_upgrade_ip_hash(plain);
-                PERFORM @extschema@.vetassist_mark_keyed(keyed);
+                keyed := @extschema@.vetassist_upgrade_ip_hash(plain::text);
+                PERFORM @extschema@.vetassist_mark_keyed(keyed::text);
                 upgraded_info := replace(upgraded_info::text, '"' || plain || '"', '"' || keyed || '"')::jsonb;
                 upgraded := upgraded + 1;
             END LOOP;
@@ -159,7 +160,7 @@ DECLARE
 BEGIN
     LOOP
         SELECT s.next_state, s.finished INTO state, finished
-        FROM @extschema@.vetassist_upgrade_ip_step(state, batch_size) AS s;
+        FROM @extschema@.vetassist_upgrade_ip_step(state::pg_catalog.jsonb, batch_size::pg_catalog.int4) AS s;
         COMMIT;
         EXIT WHEN finished;
     END LOOP;

@@ -23,14 +23,14 @@ BEGIN
         WITH judged AS MATERIALIZED (
             SELECT s.place, s.user_id, s.access_token, s.refresh_token,
                    CASE WHEN s.access_token IS NULL
-                             AND @extschema@.vetassist_token_key(s.access_token_encrypted, s.user_id) = 0
+                             AND @extschema@.vetassist_token_key(s.access_token_encrypted::bytea, s.user_id::uuid) = 0
                           OR s.refresh_token IS NULL
-                             AND @extschema@.vetassist_token_key(s.refresh_token_encrypted, s.user_id) = 0 THEN 'unopened'
+                             AND @extschema@.vetassist_token_key(s.refresh_token_encrypted::bytea, s.user_id::uuid) = 0 THEN 'unopened'
                         WHEN s.access_token IS NOT NULL OR s.refresh_token IS NOT NULL THEN 'held'
                         ELSE 'current' END AS outcome
             FROM (SELECT t.ctid AS place, t.user_id, t.access_token_encrypted, t.refresh_token_encrypted,
-                         @extschema@.vetassist_reseal_token(t.access_token_encrypted, t.user_id) AS access_token,
-                         @extschema@.vetassist_reseal_token(t.refresh_token_encrypted, t.user_id) AS refresh_token
+                         @extschema@.vetassist_reseal_token(t.access_token_encrypted::bytea, t.user_id::uuid) AS access_token,
+                         @extschema@.vetassist_reseal_token(t.refresh_token_encrypted::bytea, t.user_id::uuid) AS refresh_token
                   FROM @extschema@.vetassist_va_tokens AS t
                   WHERE t.user_id = ANY (user_ids)) AS s
         ), locked AS MATERIALIZED (
@@ -72,7 +72,7 @@ DECLARE
     rate double precision;
 BEGIN
     IF state IS NULL THEN
-        PERFORM @extschema@.vetassist_forbid_transaction_block('CALL vetassist_rotate_tokens()');
+        PERFORM @extschema@.vetassist_forbid_transaction_block('CALL vetassist_rotate_tokens()'::text);
         IF batch_size IS NULL OR batch_size < 1 THEN
             RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'batch_size must be at least 1',
                 HINT = 'Leave it out for its default, 1000.';
@@ -101,7 +101,7 @@ BEGIN
            coalesce(array_agg(r.user_id ORDER BY r.user_id) FILTER (WHERE r.outcome = 'unopened'), '{}') AS unopened_users,
            coalesce(jsonb_agg(r.user_id) FILTER (WHERE r.outcome = 'held'), '[]') AS held
     INTO outcomes
-    FROM @extschema@.vetassist_rotate_rows(page) AS r;
+    FROM @extschema@.vetassist_rotate_rows(page::uuid[]) AS r;
 
     FOREACH unopened_user IN ARRAY outcomes.unopened_users[1 : greatest(0, most_reports - (state ->> 'unopened')::integer)] LOOP
         RAISE WARNING USING MESSAGE = format('no key of the ring opens the tokens of user %s', unopened_user),
@@ -167,7 +167,7 @@ DECLARE
 BEGIN
     LOOP
         SELECT s.next_state, s.finished INTO state, finished
-        FROM @extschema@.vetassist_rotate_step(state, batch_size) AS s;
+        FROM @extschema@.vetassist_rotate_step(state::pg_catalog.jsonb, batch_size::pg_catalog.int4) AS s;
         COMMIT;
         EXIT WHEN finished;
     END LOOP;
@@ -182,7 +182,7 @@ AS $$
 BEGIN
     RETURN QUERY
         WITH sealed AS MATERIALIZED (
-            SELECT t.user_id, @extschema@.vetassist_token_key(v.sealed, t.user_id) AS key
+            SELECT t.user_id, @extschema@.vetassist_token_key(v.sealed::bytea, t.user_id::uuid) AS key
             FROM @extschema@.vetassist_va_tokens AS t
             CROSS JOIN LATERAL (VALUES (t.access_token_encrypted), (t.refresh_token_encrypted)) AS v (sealed)
             WHERE v.sealed IS NOT NULL

@@ -25,7 +25,7 @@ CREATE OR REPLACE FUNCTION @extschema@.vetassist_access_token(user_id uuid) RETU
 LANGUAGE plpgsql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN (SELECT @extschema@.vetassist_decrypt_token(t.access_token_encrypted, t.user_id)
+    RETURN (SELECT @extschema@.vetassist_decrypt_token(t.access_token_encrypted::bytea, t.user_id::uuid)
             FROM @extschema@.vetassist_va_tokens AS t
             WHERE t.user_id = vetassist_access_token.user_id);
 END
@@ -35,7 +35,7 @@ CREATE OR REPLACE FUNCTION @extschema@.vetassist_refresh_token(user_id uuid) RET
 LANGUAGE plpgsql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN (SELECT @extschema@.vetassist_decrypt_token(t.refresh_token_encrypted, t.user_id)
+    RETURN (SELECT @extschema@.vetassist_decrypt_token(t.refresh_token_encrypted::bytea, t.user_id::uuid)
             FROM @extschema@.vetassist_va_tokens AS t
             WHERE t.user_id = vetassist_refresh_token.user_id);
 END

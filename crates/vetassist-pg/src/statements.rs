@@ -86,8 +86,8 @@ const SOURCES: [(&str, &[pg_sys::Oid]); COUNT] = [
          RETURNING u.id, u.is_active",
         &[UUID, TEXT, TIME, TEXT, TEXT, TEXT, TEXT],
     ),
-    ("SELECT @.vetassist_require_active_user($1)", &[UUID]),
-    ("SELECT @.vetassist_refuse_sign_in($1)", &[UUID]),
+    ("SELECT @.vetassist_require_active_user($1::uuid)", &[UUID]),
+    ("SELECT @.vetassist_refuse_sign_in($1::uuid)", &[UUID]),
     (
         "INSERT INTO @.vetassist_va_tokens
              (id, user_id, access_token_encrypted, refresh_token_encrypted, token_type, scope, expires_at, created_at)
@@ -123,13 +123,13 @@ const SOURCES: [(&str, &[pg_sys::Oid]); COUNT] = [
          VALUES ($1, $2, $3, $4, $5, $6)",
         &[UUID, UUID, TEXT, JSONB, TIME, TIME],
     ),
-    ("SELECT @.vetassist_hash_device_ips($1)", &[JSONB]),
+    ("SELECT @.vetassist_hash_device_ips($1::jsonb)", &[JSONB]),
     (
         "INSERT INTO @.vetassist_auth_audit (user_id, event_type, event_data, ip_hash, created_at)
          VALUES ($1, 'login', $2, $3, $4)",
         &[UUID, JSONB, TEXT, TIME],
     ),
-    ("SELECT @.vetassist_mark_keyed($1)", &[TEXT]),
+    ("SELECT @.vetassist_mark_keyed($1::text)", &[TEXT]),
 ];
 
 thread_local! {
@@ -198,11 +198,26 @@ pub(crate) fn failed(error: spi::Error) -> Failure {
     internal(&error.to_string())
 }
 
-fn internal(what: &str) -> Failure {
+/// Returns the one value that a statement returns, which is not NULL.
+pub(crate) fn one<T>(found: spi::Result<Option<T>>) -> Outcome<T> {
+    found.map_err(failed)?.ok_or_else(|| internal("a statement returned nothing"))
+}
+
+pub(crate) fn internal(what: &str) -> Failure {
     report(
         PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
         format!("a statement of vetassist's failed: {what}"),
         "Please report it. SELECT * FROM vetassist_check_schema() says whether the tables are as they must be.",
     )
     .into()
+}
+
+/// Returns the schema that the extension is in, quoted.
+pub(crate) fn own_schema(client: &SpiClient<'_>) -> Outcome<String> {
+    let rows = client.select(
+        "SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'vetassist'",
+        Some(1),
+        &[],
+    );
+    one(rows.and_then(|rows| rows.first().get_one()))
 }

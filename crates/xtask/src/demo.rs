@@ -21,7 +21,8 @@ use crate::{
 const DATABASE: &str = "vetassist_demo";
 
 /// What is told, statement by statement. A line `--- ` is a heading, `--: ` is printed, `--! ` is a statement that must
-/// be refused, `--? QUERY => VALUE` is checked and not shown, and `--@` stands for a new key in the ring.
+/// be refused, `--? QUERY => VALUE` is checked and not shown, and `--@ behind` and
+/// `--@ in front` say where the ring gets a new key.
 const STORY: &str = include_str!("demo/story.sql");
 
 /// Sets up, builds, installs, and tells the story. With `shell`, psql follows and the server goes with it; without,
@@ -126,7 +127,7 @@ impl Demo {
             match (line.get(..4).unwrap_or(line), line.get(4..).unwrap_or_default()) {
                 ("--- ", heading) => println!("--- {heading}\n"),
                 ("--: ", text) => shown(text),
-                ("--@", _) => self.new_key()?,
+                ("--@ ", place) => self.move_new_key(place)?,
                 ("--? ", check) => {
                     let (query, expected) = check.split_once(" => ").context("no => in a check")?;
                     self.expect(&filled(query), &filled(expected))?;
@@ -147,10 +148,13 @@ impl Demo {
         Ok(self)
     }
 
-    /// Puts a new key in front of the ring.
-    fn new_key(&self) -> Result<()> {
-        let old = fs::read_to_string(self.cluster.key_dir().join("ring"))?;
-        let ring = format!("{} # the new one\n{old}", random_key()?);
+    /// Puts a new key behind the current one, or the one behind it in front.
+    fn move_new_key(&self, place: &str) -> Result<()> {
+        let ring = fs::read_to_string(self.cluster.key_dir().join("ring"))?;
+        let ring = match (place, ring.split_once('\n')) {
+            ("in front", Some((current, new))) => format!("{new}{current}\n"),
+            _ => format!("{ring}{} # the new one\n", random_key()?),
+        };
         self.cluster.write_key_file("ring", &ring, 0o600).map(|_| ())
     }
 

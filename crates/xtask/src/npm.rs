@@ -41,9 +41,11 @@ const RUSTFLAGS: &[&str] = &[
     "-Cllvm-args=-inline-threshold=40",
 ];
 
-/// Each module of the package: its crate, its profile and its flags.
-const MODULES: [(&str, &str, &[&str]); 2] =
-    [("vetassist-wasm", "wasm", RUSTFLAGS), ("vetassist-schema-wasm", "wasm-small", &[])];
+/// Each module of the package: its name there, its crate, its profile and its flags.
+const MODULES: [(&str, &str, &str, &[&str]); 2] = [
+    ("vetassist.wasm", "vetassist-wasm", "wasm", RUSTFLAGS),
+    ("schema.wasm", "vetassist-schema-wasm", "wasm-small", &[]),
+];
 
 /// Builds `target/npm/vetassist.tgz`.
 pub(crate) fn build(tools: &Tools) -> Result<()> {
@@ -53,7 +55,8 @@ pub(crate) fn build(tools: &Tools) -> Result<()> {
     let major = node.trim_start_matches('v').split('.').next().and_then(|part| part.parse().ok());
     ensure!(major.is_none_or(|major: u32| major >= NODE_MAJOR), "Node {node} is too old: {get}");
     cmd!(sh, "npm --version").read().with_context(|| format!("no npm: {get}"))?;
-    for (package, profile, flags) in MODULES {
+    let modules = sh.create_dir(out.join("modules"))?;
+    for (name, package, profile, flags) in MODULES {
         tools
             .cargo(&format!(
                 "build --locked -p {package} --profile {profile} --target {WASM_TARGET}"
@@ -63,16 +66,9 @@ pub(crate) fn build(tools: &Tools) -> Result<()> {
             .env_remove("RUSTFLAGS")
             .env_remove("CARGO_ENCODED_RUSTFLAGS")
             .run()?;
+        let built = format!("{WASM_TARGET}/{profile}/{}.wasm", package.replace('-', "_"));
+        sh.copy_file(target().join(built), modules.join(name))?;
     }
-    // A program of its own: it needs wasm-bindgen's library, which takes longer to build than all of xtask.
-    let built = target().join(WASM_TARGET);
-    let module = built.join("wasm/vetassist_wasm.wasm");
-    tools.cargo("run --quiet -p xtask-npm").arg(module).arg(out.join("glue")).run()?;
-    // This one takes and returns numbers only, and needs no glue.
-    sh.copy_file(
-        built.join("wasm-small/vetassist_schema_wasm.wasm"),
-        out.join("glue/schema.wasm"),
-    )?;
     // It is part of the package.
     sql::write_plain()?;
     install_locked(sh, Path::new(PACKAGE))?;

@@ -9,8 +9,8 @@ use std::{
 
 use anyhow::{bail, ensure, Context, Result};
 use pg_scratch::{
-    find_or_fetch, point_release, Postgres, ALL_VARIABLE, DEFAULT_MAJOR, NEWER_VARIABLE, RELEASED,
-    SUPPORTED, VARIABLE,
+    find_or_fetch, install_missing, point_release, Postgres, ALL_VARIABLE, DEFAULT_MAJOR,
+    NEWER_VARIABLE, RELEASED, SUPPORTED, VARIABLE,
 };
 use xshell::{cmd, Cmd};
 
@@ -64,7 +64,7 @@ use When::{All, Always};
 type Step = (&'static str, When, &'static str, fn(&Run) -> Result<u64>);
 
 /// The steps that run a test by its name.
-const NAMED: [&str; 3] = ["core", "npm", "server"];
+const NAMED: [&str; 4] = ["audit", "core", "npm", "server"];
 
 /// The steps that depend on PostgreSQL's version.
 const OF_A_SERVER: [&str; 2] = ["server", "npm-server"];
@@ -99,11 +99,16 @@ const STEPS: &[Step] = &[
         }
         run.cargo("test -p vetassist-core --all-features")?;
         // Each feature by itself.
-        for feature in ["", "getrandom", "serde", "time", "chrono", "serde_json", "postgres"] {
+        for feature in
+            ["", "audit", "getrandom", "serde", "time", "chrono", "serde_json", "postgres"]
+        {
             let core = "check -p vetassist-core --no-default-features --features";
             run.count(run.tools.cargo(core).arg(feature))?;
         }
         Ok(0)
+    }),
+    ("audit", Always, "testing the program that watches the audit log", |run| {
+        run.cargo(&format!("test -p vetassist-audit -- {}", run.name.as_deref().unwrap_or("")))
     }),
     ("docs", Always, "building the core's documentation", |run| {
         let doc = run.tools.cargo("doc -p vetassist-core --all-features --no-deps");
@@ -112,7 +117,7 @@ const STEPS: &[Step] = &[
     ("bare-metal", Always, "building the core where there is no operating system", |run| {
         let core = format!("build -p vetassist-core --target {BARE_METAL_TARGET}");
         run.cargo(&format!("{core} --no-default-features"))?;
-        run.cargo(&format!("{core} --no-default-features --features serde,time"))
+        run.cargo(&format!("{core} --no-default-features --features audit,serde,time"))
     }),
     ("xtask", Always, "testing these commands", |run| run.cargo("test -p xtask -p pg-scratch")),
     ("npm", Always, "building the npm package and testing it in each runtime", |run| {
@@ -145,6 +150,11 @@ const STEPS: &[Step] = &[
         let folder = package::build_for_tests(&run.postgres)?;
         let tests = run.tools.cargo("test -p vetassist-server-tests --features packages");
         run.count(tests.args(["--test", "package"]).env("VETASSIST_TEST_PACKAGES", folder))
+    }),
+    ("judges", All, "letting Go and Python judge the audit log's notes and proofs", |run| {
+        install_missing(&["golang-go", "golang-golang-x-mod-dev"])?;
+        let tests = run.tools.cargo("test -p vetassist-audit --features judges --test judges");
+        run.count(tests.env(PYTHON_VARIABLE, python()?))
     }),
     ("others", All, "testing the extension in the other versions of PostgreSQL", |run| {
         for major in SUPPORTED.filter(|major| *major != DEFAULT_MAJOR) {

@@ -95,6 +95,8 @@ pub enum Guards {
     Required,
     /// They may, as they are after vetassist was installed before: its installation makes them.
     Allowed,
+    /// Those of the versions before 0.3.0 must, which had one trigger: the library is newer than what is installed.
+    Older,
 }
 
 /// Compares what was found with what should be. Empty means that they agree.
@@ -112,7 +114,7 @@ pub fn compare(rows: &[CatalogRow], guards: Guards) -> Vec<Difference> {
     }
     let mut known: Vec<Object<'_>> = Vec::new();
     for table in tables() {
-        let objects = expected_of(table);
+        let objects = expected_of(table, guards);
         compare_table(&objects, &found, guards, &mut differences);
         known.extend(objects);
     }
@@ -199,7 +201,7 @@ fn difference(
 }
 
 /// What the catalog query finds of a table where nothing differs: the objects, the table first.
-fn expected_of(table: &super::Table) -> Vec<Object<'static>> {
+fn expected_of(table: &super::Table, guards: Guards) -> Vec<Object<'static>> {
     let name = table.name;
     let mut objects = Vec::new();
     let mut object = |name: &[&str], facts: &[(&'static str, Option<Cow<'static, str>>)]| {
@@ -253,14 +255,16 @@ fn expected_of(table: &super::Table) -> Vec<Object<'static>> {
         let definition = ["ON ", name, " ", index.definition].concat();
         object(&[index.name], &[("definition", Some(Cow::Owned(definition)))]);
     }
-    for guard in table.guards {
+    let is_older = guards == Guards::Older;
+    for guard in table.guards.iter().take(if is_older { 1 } else { usize::MAX }) {
         object(
             &[name, " trigger ", guard.name],
             &[
                 ("kind", fixed("trigger")),
                 ("fires", fixed(guard.fires)),
-                ("for each", fixed("statement")),
+                ("for each", fixed(guard.for_each)),
                 ("calls", fixed(guard.calls)),
+                ("enabled", fixed("always").filter(|_| !is_older)),
             ],
         );
     }
@@ -271,7 +275,7 @@ fn expected_of(table: &super::Table) -> Vec<Object<'static>> {
 #[cfg(test)]
 fn agreeing_rows() -> Vec<CatalogRow> {
     let mut rows = Vec::new();
-    for object in tables().iter().flat_map(expected_of) {
+    for object in tables().iter().flat_map(|table| expected_of(table, Guards::Required)) {
         for (attribute, value) in object.facts {
             let (object, attribute) = (object.name.clone().into_owned(), attribute.to_owned());
             rows.push(CatalogRow { object, attribute, value: value.into_owned() });
@@ -370,14 +374,31 @@ mod tests {
         assert_eq!(compare(&rows, Guards::Allowed), []);
         assert_eq!(
             problems(&rows),
-            ["vetassist_auth_audit trigger vetassist_auth_audit_append_only: missing"]
+            [
+                "vetassist_auth_audit trigger vetassist_auth_audit_append_only: missing",
+                "vetassist_auth_audit trigger vetassist_auth_audit_append_only_rows: missing",
+                "vetassist_auth_audit trigger vetassist_auth_audit_id: missing",
+            ]
         );
         let mut rows = agreeing_rows();
         assert_eq!(compare(&rows, Guards::Allowed), []);
         for row in rows.iter_mut().filter(|row| row.attribute == "calls") {
             row.value = "public.something_else".to_owned();
         }
-        assert_eq!(compare(&rows, Guards::Allowed).len(), 1);
+        assert_eq!(compare(&rows, Guards::Allowed).len(), 3);
+    }
+
+    #[test]
+    fn the_guard_of_versions_before_is_one_trigger() {
+        let mut rows = agreeing_rows();
+        rows.retain(|row| {
+            !row.object.contains(" trigger ")
+                || (row.object.ends_with("_append_only") && row.attribute != "enabled")
+        });
+        assert_eq!(compare(&rows, Guards::Older), []);
+        assert_eq!(compare(&rows, Guards::Required).len(), 3);
+        rows.retain(|row| !row.object.contains(" trigger "));
+        assert_eq!(compare(&rows, Guards::Older).len(), 1);
     }
 
     #[test]

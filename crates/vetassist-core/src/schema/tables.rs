@@ -66,7 +66,9 @@ pub struct Guard {
     pub name: &'static str,
     /// When it fires, as `pg_get_triggerdef` writes it.
     pub fires: &'static str,
-    /// The function that it calls for each statement.
+    /// `row` or `statement`: what it fires for.
+    pub for_each: &'static str,
+    /// The function that it calls.
     pub calls: &'static str,
 }
 
@@ -191,11 +193,26 @@ const TABLES: [Table; 4] = [
             index("idx_vetassist_audit_type", "USING btree (event_type)"),
             index("idx_vetassist_audit_created", "USING btree (created_at)"),
         ],
-        guards: &[Guard {
-            name: "vetassist_auth_audit_append_only",
-            fires: "BEFORE DELETE OR UPDATE OR TRUNCATE",
-            calls: "vetassist_audit_guard",
-        }],
+        guards: &[
+            Guard {
+                name: "vetassist_auth_audit_append_only",
+                fires: "BEFORE DELETE OR UPDATE OR TRUNCATE",
+                for_each: "statement",
+                calls: "vetassist_audit_guard",
+            },
+            Guard {
+                name: "vetassist_auth_audit_append_only_rows",
+                fires: "AFTER DELETE OR UPDATE",
+                for_each: "row",
+                calls: "vetassist_audit_guard",
+            },
+            Guard {
+                name: "vetassist_auth_audit_id",
+                fires: "BEFORE INSERT",
+                for_each: "row",
+                calls: "vetassist_audit_id",
+            },
+        ],
     },
 ];
 

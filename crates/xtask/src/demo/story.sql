@@ -55,13 +55,17 @@ SELECT event_type, event_data, left(ip_hash, 16) || '...' AS ip_hash FROM vetass
 --? SELECT vetassist_session_active('a1d0c6e8-jti') => t
 --? SELECT count(*) FROM vetassist_sessions WHERE device_info::text LIKE '%203.0.113.7%' => 0
 
---- Rotating the key: 20,000 more veterans, then a new key in front of the old one
+--- Rotating the key: 20,000 more veterans, then a new key behind the current one
 SELECT count(*) FROM generate_series(1, 20000) AS n,
     vetassist_login('ICN' || n, 'access token ' || n, now() + interval '1 hour',
                     'jti ' || n, now() + interval '8 hours', refresh_token => 'refresh token ' || n);
---@
+--@ behind
 SELECT pg_reload_conf();
 SELECT * FROM vetassist_rotation_status();
+
+--- Every server has it by now, so it goes in front, and seals
+--@ in front
+SELECT pg_reload_conf();
 CALL vetassist_rotate_tokens();
 SELECT * FROM vetassist_rotation_status();
 --? SELECT sum(sealed_values) FROM vetassist_rotation_status() WHERE "position" IS DISTINCT FROM 1 => 0

@@ -138,11 +138,25 @@ const SEQUENCE_AND_GUARD: &[Drift] = &[
     ("DROP TRIGGER vetassist_auth_audit_append_only ON vetassist_auth_audit", &[
         ("vetassist_auth_audit trigger vetassist_auth_audit_append_only", "missing"),
     ]),
+    ("DROP TRIGGER vetassist_auth_audit_append_only_rows ON vetassist_auth_audit", &[
+        ("vetassist_auth_audit trigger vetassist_auth_audit_append_only_rows", "missing"),
+    ]),
     ("ALTER TABLE vetassist_auth_audit DISABLE TRIGGER USER", &[
         ("vetassist_auth_audit trigger vetassist_auth_audit_append_only", "enabled"),
+        ("vetassist_auth_audit trigger vetassist_auth_audit_append_only_rows", "enabled"),
+        ("vetassist_auth_audit trigger vetassist_auth_audit_id", "enabled"),
+    ]),
+    // As pg_restore --disable-triggers leaves them: not in a session whose replication role is replica.
+    ("ALTER TABLE vetassist_auth_audit ENABLE TRIGGER vetassist_auth_audit_append_only_rows", &[
+        ("vetassist_auth_audit trigger vetassist_auth_audit_append_only_rows", "enabled"),
+    ]),
+    ("ALTER TABLE vetassist_auth_audit ENABLE REPLICA TRIGGER vetassist_auth_audit_id", &[
+        ("vetassist_auth_audit trigger vetassist_auth_audit_id", "enabled"),
     ]),
     ("CREATE OR REPLACE TRIGGER vetassist_auth_audit_append_only BEFORE DELETE ON vetassist_auth_audit EXECUTE FUNCTION vetassist_audit_guard()", &[
         ("vetassist_auth_audit trigger vetassist_auth_audit_append_only", "fires"),
+        // It is the new trigger's, which fires as triggers do.
+        ("vetassist_auth_audit trigger vetassist_auth_audit_append_only", "enabled"),
     ]),
     ("CREATE TRIGGER t BEFORE UPDATE ON vetassist_users FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()", &[
         ("vetassist_users trigger t", "extra"),

@@ -1,0 +1,109 @@
+// Key rings.
+
+import { asBytes, asData, asTextData, asString, sizeOf, typeError } from './arguments.js';
+import { define, isBranded, Uncloneable } from './define.js';
+import { checked, engine, finish, mostBytes, put, release, reserve, take, takeText, wasm } from './engine.js';
+import { error, wrongThis } from './errors.js';
+import { hold, letGo, live } from './held.js';
+import { Handle, NONCE_BYTES, OVERHEAD } from './key.js';
+import { EACH_KEY, eachKey, fingerprintAt, HANDLE, HEX_LENGTH, importMaster, stageUserId } from './master_key.js';
+
+const MAX_KEYS = 16;
+
+export const KeyRing = /* @__PURE__ */ define(
+  'KeyRing',
+  () =>
+    class KeyRing extends Uncloneable {
+      #held;
+
+      constructor(keys) {
+        super();
+        this.#held = hold(this, keys instanceof Handle ? keys.value : importRing(keys));
+      }
+
+      static parse(text) {
+        const data = asData(text, 'text');
+        engine();
+        const most = mostBytes(data);
+        reserve(Math.max(most, HEX_LENGTH));
+        const status = wasm.ring_parse(put(data, 0));
+        return new KeyRing(new Handle(finish(status, most, 0, (_, handle) => handle)));
+      }
+
+      static #heldBy(self) {
+        if (typeof self !== 'object' || self === null || !(#held in self)) throw wrongThis('KeyRing');
+        return self.#held;
+      }
+
+      static #live(self) {
+        return live(KeyRing.#heldBy(self), 'KeyRing').handle;
+      }
+
+      [HANDLE]() {
+        return KeyRing.#live(this);
+      }
+
+      [EACH_KEY](receive) {
+        return eachKey(KeyRing.#live(this), receive);
+      }
+
+      encryptToken(token, userId) {
+        const handle = KeyRing.#live(this);
+        const data = asTextData(token, 'token');
+        const most = mostBytes(data) + OVERHEAD;
+        const start = stageUserId(asString(userId, 'userId'), most);
+        const status = wasm.encrypt_token(handle, put(data, start + NONCE_BYTES));
+        return finish(status, start + most, start, take);
+      }
+
+      decryptToken(sealed, userId) {
+        const handle = KeyRing.#live(this);
+        const bytes = asBytes(sealed, 'sealed');
+        const size = sizeOf(bytes);
+        const start = stageUserId(asString(userId, 'userId'), size);
+        put(bytes, start);
+        const status = wasm.decrypt_token(handle, size);
+        return finish(status, start + size, start + NONCE_BYTES, takeText);
+      }
+
+      fingerprints() {
+        const handle = KeyRing.#live(this);
+        const count = checked(wasm.master_count(handle));
+        return Array.from({ length: count }, (_, position) => fingerprintAt(handle, position));
+      }
+
+      free() {
+        letGo(KeyRing.#heldBy(this));
+      }
+    },
+);
+
+function importRing(keys) {
+  if (typeof keys === 'string') {
+    throw error('ERR_INVALID_ARG_TYPE', 'keys must be an array of master keys, not a string: KeyRing.parse reads text');
+  }
+  if (!Array.isArray(keys)) throw typeError('keys', 'an array of master keys', keys);
+  const refuse = (detail) =>
+    error('ERR_INVALID_KEY_RING', `the key ring was refused: ${detail}`);
+  const count = keys.length;
+  if (count > MAX_KEYS) throw refuse(`it holds more than ${MAX_KEYS} keys`);
+  // Reading an array may run code of the caller's, which may free keys: so all is read first.
+  const entries = Array.from({ length: count }, (_, i) => keys[i]);
+  const made = [];
+  try {
+    const handles = entries.map((key, i) => {
+      const isMaster = isBranded(key, 'MasterKey');
+      if (isMaster && key[HANDLE] !== undefined) return key[HANDLE]();
+      const add = (given) => made.push(importMaster(given, `keys[${i}]`));
+      if (isMaster) key[EACH_KEY](add);
+      else add(key);
+      return made.at(-1);
+    });
+    engine();
+    reserve(MAX_KEYS * HEX_LENGTH);
+    handles.forEach((handle, index) => checked(wasm.master_expose(handle, 0, index)));
+    return checked(wasm.ring_new(count));
+  } finally {
+    made.forEach(release);
+  }
+}
