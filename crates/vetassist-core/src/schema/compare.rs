@@ -2,16 +2,19 @@
 
 use alloc::{
     borrow::{Cow, ToOwned},
-    string::{String, ToString},
+    string::String,
     vec::Vec,
 };
 
-use super::tables::{tables, AUDIT_SEQUENCE};
+use super::{
+    expected::{expected_of, Object, POSITION},
+    tables::{own_tables, tables},
+};
 
 /// One fact about a live database: a row of [`CATALOG_QUERY`](super::CATALOG_QUERY).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CatalogRow {
-    /// The table, column, key, index, sequence, trigger, rule or policy.
+    /// The table, column, key, index, sequence, trigger or whatever else the fact is about.
     pub object: String,
     /// What is said of it.
     pub attribute: String,
@@ -23,7 +26,7 @@ pub struct CatalogRow {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Difference {
-    /// The table, column, key, index, sequence, trigger, rule or policy.
+    /// The table, column, key, index, sequence, trigger or whatever else differs.
     pub object: String,
     /// `missing`, `extra`, `duplicate`, or the attribute that differs.
     pub problem: String,
@@ -31,39 +34,6 @@ pub struct Difference {
     pub expected: Option<String>,
     /// What it is, where it is something.
     pub found: Option<String>,
-}
-
-const POSITION: &str = "position";
-
-/// Attributes and values, in the order they are reported.
-type Facts<'a> = Vec<(&'a str, Cow<'a, str>)>;
-
-/// A table, column, key, index, sequence, trigger, rule or policy.
-struct Object<'a> {
-    name: Cow<'a, str>,
-    facts: Facts<'a>,
-}
-
-impl Object<'_> {
-    fn value(&self, attribute: &str) -> Option<&str> {
-        self.facts.iter().find(|(name, _)| *name == attribute).map(|(_, value)| &**value)
-    }
-
-    fn is_trigger(&self) -> bool {
-        self.name.contains(" trigger ")
-    }
-
-    /// What there is to know of it, in a line.
-    fn describe(&self) -> String {
-        let mut text = String::new();
-        for (attribute, value) in &self.facts {
-            let separator = if text.is_empty() { "" } else { ", " };
-            for part in [separator, attribute, " ", value] {
-                text.push_str(part);
-            }
-        }
-        text
-    }
 }
 
 /// What was found, by name. Some hundred objects at most: lists serve, and keep the WebAssembly module
@@ -88,14 +58,19 @@ impl<'a> Found<'a> {
     }
 }
 
-/// Whether the triggers that guard the tables must be there.
+/// Whether what vetassist adds to the four tables must be there: the triggers that guard them, and tables of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guards {
-    /// They must: vetassist is installed.
+    /// It must: vetassist is installed.
     Required,
-    /// They may, as they are after vetassist was installed before: its installation makes them.
+    /// It may, as it is after vetassist was installed before: its installation makes it. What surrounds the tables of an
+    /// installation is not looked at.
     Allowed,
 }
+
+/// What the names of objects begin with that surround the tables of an installation. There is a fact about one only
+/// where something is wrong.
+const SURROUNDINGS: [&str; 4] = ["role ", "schema ", "function ", "event trigger "];
 
 /// Compares what was found with what should be. Empty means that they agree.
 #[must_use]
@@ -111,16 +86,32 @@ pub fn compare(rows: &[CatalogRow], guards: Guards) -> Vec<Difference> {
         }
     }
     let mut known: Vec<Object<'_>> = Vec::new();
-    for table in tables() {
+    for (table, may_be_missing) in tables()
+        .iter()
+        .map(|table| (table, false))
+        .chain(own_tables().iter().map(|table| (table, guards == Guards::Allowed)))
+    {
         let objects = expected_of(table);
-        compare_table(&objects, &found, guards, &mut differences);
+        let is_here = found.get(table.name).is_some_and(|table| table.value("schema").is_none());
+        if is_here || !may_be_missing {
+            compare_table(&objects, &found, guards, &mut differences);
+        }
         known.extend(objects);
     }
     for object in &found.0 {
-        if !known.iter().any(|known| known.name == object.name) {
-            let what = object.facts.first().map(|(_, value)| &**value);
-            differences.push(difference(&object.name, "extra", None, what));
+        if known.iter().any(|known| known.name == object.name) {
+            continue;
         }
+        if SURROUNDINGS.iter().any(|kind| object.name.starts_with(kind)) {
+            if guards == Guards::Required {
+                for (attribute, value) in &object.facts {
+                    differences.push(difference(&object.name, attribute, None, Some(value)));
+                }
+            }
+            continue;
+        }
+        let what = object.facts.first().map(|(_, value)| &**value);
+        differences.push(difference(&object.name, "extra", None, what));
     }
     differences
 }
@@ -198,80 +189,11 @@ fn difference(
     }
 }
 
-/// What the catalog query finds of a table where nothing differs: the objects, the table first.
-fn expected_of(table: &super::Table) -> Vec<Object<'static>> {
-    let name = table.name;
-    let mut objects = Vec::new();
-    let mut object = |name: &[&str], facts: &[(&'static str, Option<Cow<'static, str>>)]| {
-        let facts = facts
-            .iter()
-            .filter_map(|(attribute, value)| Some((*attribute, value.clone()?)))
-            .collect();
-        objects.push(Object { name: Cow::Owned(name.concat()), facts });
-    };
-    let fixed = |value: &'static str| Some(Cow::Borrowed(value));
-    object(
-        &[name],
-        &[
-            ("kind", fixed("table")),
-            ("persistence", fixed("permanent")),
-            ("comment", fixed(table.comment)),
-        ],
-    );
-    for (index, column) in table.columns.iter().enumerate() {
-        object(
-            &[name, ".", column.name],
-            &[
-                (POSITION, Some(Cow::Owned((index + 1).to_string()))),
-                ("type", fixed(column.sql_type)),
-                ("not null", fixed(if column.not_null { "true" } else { "false" })),
-                ("default", column.default.map(Cow::Borrowed)),
-                ("comment", column.comment.map(Cow::Borrowed)),
-            ],
-        );
-        if column.sql_type == "bigint" && column.default.is_some() {
-            object(&[AUDIT_SEQUENCE], &[("type", fixed("bigint")), ("increment", fixed("1"))]);
-        }
-    }
-    if let Some(id) = table.columns.first() {
-        object(&[name, " PRIMARY KEY (", id.name, ")"], &[("kind", fixed("primary key"))]);
-    }
-    for column in table.unique {
-        object(&[name, " UNIQUE (", column, ")"], &[("kind", fixed("unique"))]);
-    }
-    for key in table.foreign_keys {
-        object(
-            &[name, " FOREIGN KEY (", key.column, ")"],
-            &[
-                ("references", fixed(key.references)),
-                ("on delete", fixed(key.on_delete)),
-                ("on update", fixed("NO ACTION")),
-            ],
-        );
-    }
-    for index in table.indexes {
-        let definition = ["ON ", name, " ", index.definition].concat();
-        object(&[index.name], &[("definition", Some(Cow::Owned(definition)))]);
-    }
-    for guard in table.guards {
-        object(
-            &[name, " trigger ", guard.name],
-            &[
-                ("kind", fixed("trigger")),
-                ("fires", fixed(guard.fires)),
-                ("for each", fixed("statement")),
-                ("calls", fixed(guard.calls)),
-            ],
-        );
-    }
-    objects
-}
-
 /// The rows that agree, for tests of those that do not.
 #[cfg(test)]
 fn agreeing_rows() -> Vec<CatalogRow> {
     let mut rows = Vec::new();
-    for object in tables().iter().flat_map(expected_of) {
+    for object in tables().iter().chain(own_tables()).flat_map(expected_of) {
         for (attribute, value) in object.facts {
             let (object, attribute) = (object.name.clone().into_owned(), attribute.to_owned());
             rows.push(CatalogRow { object, attribute, value: value.into_owned() });
@@ -282,7 +204,7 @@ fn agreeing_rows() -> Vec<CatalogRow> {
 
 #[cfg(test)]
 mod tests {
-    use alloc::format;
+    use alloc::{format, string::ToString};
 
     use super::*;
 
@@ -299,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_database_misses_four_tables_and_says_no_more() {
+    fn an_empty_database_misses_the_tables_and_says_no_more() {
         assert_eq!(
             problems(&[]),
             [
@@ -307,6 +229,7 @@ mod tests {
                 "vetassist_va_tokens: missing",
                 "vetassist_sessions: missing",
                 "vetassist_auth_audit: missing",
+                "vetassist_keyed_ip_hashes: missing",
             ]
         );
     }
@@ -368,6 +291,10 @@ mod tests {
         let mut rows = agreeing_rows();
         rows.retain(|row| !row.object.contains(" trigger "));
         assert_eq!(compare(&rows, Guards::Allowed), []);
+        let mut without_own = rows.clone();
+        without_own.retain(|row| !row.object.starts_with("vetassist_keyed_ip_hashes"));
+        assert_eq!(compare(&without_own, Guards::Allowed), []);
+        assert_eq!(compare(&without_own, Guards::Required).len(), 2);
         assert_eq!(
             problems(&rows),
             ["vetassist_auth_audit trigger vetassist_auth_audit_append_only: missing"]
@@ -389,16 +316,22 @@ mod tests {
             value: value.to_owned(),
         };
         rows.push(extra("vetassist_users trigger t", "kind", "trigger"));
-        rows.push(extra("vetassist_users", "row security", "enabled"));
+        rows.push(extra("vetassist_users", "row security", "forced"));
+        rows.push(extra("role vetassist_owner", "login", "true"));
+        rows.push(extra("role vetassist_owner", "members", "mallory"));
         rows.push(rows[0].clone());
         assert_eq!(
             problems(&rows),
             [
                 "vetassist_users: duplicate",
                 "vetassist_users: row security",
+                "role vetassist_owner: login",
+                "role vetassist_owner: members",
                 "vetassist_users trigger t: extra",
             ]
         );
+        // The installation makes and judges them itself.
+        assert_eq!(compare(&rows, Guards::Allowed).len(), 3);
     }
 
     #[test]

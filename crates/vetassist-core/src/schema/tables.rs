@@ -1,4 +1,4 @@
-//! What the four tables are.
+//! What the tables are.
 
 /// A table.
 #[derive(Clone, Copy, Debug)]
@@ -199,8 +199,24 @@ const TABLES: [Table; 4] = [
     },
 ];
 
+const OWN_TABLES: [Table; 1] = [Table {
+    name: "vetassist_keyed_ip_hashes",
+    comment: "Address hashes that are keyed, of those that vetassist_auth_audit and vetassist_sessions hold",
+    columns: &[column("ip_hash", "character varying(64)").not_null()],
+    unique: &[],
+    foreign_keys: &[],
+    indexes: &[],
+    guards: &[],
+}];
+
 /// The four tables, each after those it refers to.
 #[must_use]
 pub const fn tables() -> &'static [Table] {
     &TABLES
+}
+
+/// The tables that vetassist adds to the four. A database that ran a migration of its own lacks them.
+#[must_use]
+pub const fn own_tables() -> &'static [Table] {
+    &OWN_TABLES
 }
