@@ -1,7 +1,9 @@
 WITH installed AS (
+    -- What 0.2.0 and before installed belongs to whoever installed it, like the plain tables, until it is updated.
     SELECT EXISTS (SELECT FROM pg_catalog.pg_extension e
                    JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
-                   WHERE e.extname = 'vetassist' AND n.nspname = $1::name) AS is_extension
+                   WHERE e.extname = 'vetassist' AND n.nspname = $1::name
+                     AND e.extversion NOT IN ('0.1.0', '0.2.0')) AS is_extension
 ), tables AS (
     SELECT c.relname::text AS name, c.*
     FROM pg_catalog.pg_class c
@@ -85,7 +87,8 @@ WITH installed AS (
     FROM pg_catalog.pg_extension e
     JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
     JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.refobjid = e.oid
-    WHERE e.extname = 'vetassist' AND n.nspname = $1::name AND d.deptype = 'e'
+    CROSS JOIN installed i
+    WHERE e.extname = 'vetassist' AND n.nspname = $1::name AND d.deptype = 'e' AND i.is_extension
 ), functions AS (
     SELECT 'function ' || p.proname || '(' || pg_catalog.oidvectortypes(p.proargtypes) || ')' AS object, p.*, m.extnamespace, m.nspname
     FROM members m
