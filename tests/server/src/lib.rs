@@ -470,6 +470,13 @@ impl KeyedServer {
         run(dump.stdout(std::process::Stdio::null())).unwrap();
     }
 
+    /// Runs a statement by psql in the database with the extension, and returns what it printed, messages included.
+    #[must_use]
+    pub fn psql(&self, statement: &str) -> String {
+        let output = self.server.cluster.psql("postgres", &["-c", statement]).unwrap();
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    }
+
     /// Runs a script by psql and returns what it printed, messages included.
     #[must_use]
     pub fn psql_script(&self, script: &str) -> String {

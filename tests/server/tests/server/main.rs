@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod adoption;
+mod check;
 mod concurrency;
 mod drift;
 mod encoding;
@@ -16,6 +17,7 @@ mod large_values;
 mod leaving;
 mod memory;
 mod moves;
+mod names_taken;
 mod nonces;
 mod on_disk;
 mod owner;
@@ -30,6 +32,7 @@ mod schema_guard;
 mod secrets;
 mod session_active;
 mod tables;
+mod tiers;
 mod typescript;
 mod unsafe_code;
 mod upgrades;
