@@ -37,9 +37,9 @@ BEGIN
         FROM pg_class AS c
         WHERE c.oid = ANY (found) OR (c.relnamespace = own_schema AND c.relname = 'vetassist_auth_audit_id_seq')
         UNION ALL
-        SELECT 'pg_proc'::regclass, p.oid, 'vetassist_audit_guard()', p.proowner
+        SELECT 'pg_proc'::regclass, p.oid, p.proname || '()', p.proowner
         FROM pg_proc AS p
-        WHERE p.pronamespace = own_schema AND p.proname = 'vetassist_audit_guard' AND p.pronargs = 0
+        WHERE p.pronamespace = own_schema AND p.proname IN ('vetassist_audit_guard', 'vetassist_audit_id') AND p.pronargs = 0
     ), lines (line) AS (
         -- Owner and rights are the extension's affair from now on.
         SELECT format('%s: %s', s.object, s.problem) || coalesce(', expected ' || s.expected, '')
@@ -74,9 +74,12 @@ BEGIN
             HINT = 'Nothing was changed. Mend each difference, or install into another schema with CREATE EXTENSION vetassist SCHEMA <name>. Tables of another role are adopted where vetassist.adopt_from names it.';
     END IF;
 
-    -- The guard of the plain file has the name that the library's takes.
+    -- The guard of the plain file has the names that the library's takes.
     DROP TRIGGER IF EXISTS vetassist_auth_audit_append_only ON @extschema@.vetassist_auth_audit;
+    DROP TRIGGER IF EXISTS vetassist_auth_audit_append_only_rows ON @extschema@.vetassist_auth_audit;
+    DROP TRIGGER IF EXISTS vetassist_auth_audit_id ON @extschema@.vetassist_auth_audit;
     DROP FUNCTION IF EXISTS @extschema@.vetassist_audit_guard();
+    DROP FUNCTION IF EXISTS @extschema@.vetassist_audit_id();
 
     FOR relation IN
         SELECT c.oid::regclass AS name, CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind

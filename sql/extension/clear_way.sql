@@ -20,7 +20,8 @@ BEGIN
         SELECT 'pg_proc'::regclass, p.oid, p.proowner
         FROM pg_proc AS p
         WHERE p.pronamespace = own_schema AND p.proname = ANY (ARRAY['@functions@'])
-          AND NOT (p.proname = 'vetassist_audit_guard' AND p.pronargs = 0 AND cardinality(adoptable) > 0)
+          AND NOT (p.proname IN ('vetassist_audit_guard', 'vetassist_audit_id') AND p.pronargs = 0
+                   AND cardinality(adoptable) > 0)
         UNION ALL
         SELECT 'pg_class'::regclass, c.oid, c.relowner
         FROM pg_class AS c

@@ -3,7 +3,7 @@
 -- requires: extension/clear_way.sql extension/owner.sql extension/lock_tables.sql extension/foreign_code.sql
 -- provides: extension/adoption.sql extension/adopted_rights.sql extension/dump.sql
 -- provides: tables/users.sql tables/va_tokens.sql tables/sessions.sql tables/auth_audit.sql tables/keyed_ip_hashes.sql
--- provides: tables/append_only.sql tables/storage.sql
+-- provides: tables/storage.sql
 
 -- Rights are made anew below, and so are the tiers of those who have one. What the installation found as default
 -- privileges is no tier.

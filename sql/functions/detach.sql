@@ -12,8 +12,10 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'new_owner must not be NULL',
             HINT = 'Leave it out, and the tables are yours.';
     END IF;
-    -- The guard calls a function of the extension's, so it goes with it. Until then nothing guards the trail.
+    -- The guard calls functions of the extension's, so it goes with them. Until then nothing guards the trail.
     DROP TRIGGER vetassist_auth_audit_append_only ON @extschema@.vetassist_auth_audit;
+    DROP TRIGGER vetassist_auth_audit_append_only_rows ON @extschema@.vetassist_auth_audit;
+    DROP TRIGGER vetassist_auth_audit_id ON @extschema@.vetassist_auth_audit;
     FOR member IN
         SELECT c.oid::regclass AS name, CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind
         FROM pg_extension AS e

@@ -7,8 +7,10 @@ mod compare;
 mod expected;
 mod tables;
 
-pub use compare::{compare, CatalogRow, Difference, Guards};
-pub use tables::{own_tables, tables, Column, ForeignKey, Guard, Index, Table, AUDIT_SEQUENCE};
+pub use compare::{compare, CatalogRow, Difference};
+pub use tables::{
+    own_tables, tables, Column, ForeignKey, Guard, Guards, Index, Table, AUDIT_SEQUENCE,
+};
 
 /// Reads the catalogs of a PostgreSQL server: one row (object, attribute, value) for each fact about
 /// the tables in schema `$1`, and about what is wrong around them.

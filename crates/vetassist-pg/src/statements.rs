@@ -198,7 +198,12 @@ pub(crate) fn failed(error: spi::Error) -> Failure {
     internal(&error.to_string())
 }
 
-fn internal(what: &str) -> Failure {
+/// Returns the one value that a statement returns, which is not NULL.
+pub(crate) fn one<T>(found: spi::Result<Option<T>>) -> Outcome<T> {
+    found.map_err(failed)?.ok_or_else(|| internal("a statement returned nothing"))
+}
+
+pub(crate) fn internal(what: &str) -> Failure {
     report(
         PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
         format!("a statement of vetassist's failed: {what}"),
@@ -207,15 +212,12 @@ fn internal(what: &str) -> Failure {
     .into()
 }
 
-/// The schema that the extension is in, quoted.
-pub(crate) fn own_schema(client: &SpiClient<'_>) -> Result<String, spi::Error> {
-    let schema = client
-        .select(
-            "SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'vetassist'",
-            Some(1),
-            &[],
-        )?
-        .first()
-        .get_one::<String>()?;
-    Ok(schema.unwrap_or_default())
+/// Returns the schema that the extension is in, quoted.
+pub(crate) fn own_schema(client: &SpiClient<'_>) -> Outcome<String> {
+    let rows = client.select(
+        "SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'vetassist'",
+        Some(1),
+        &[],
+    );
+    one(rows.and_then(|rows| rows.first().get_one()))
 }

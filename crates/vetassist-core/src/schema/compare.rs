@@ -8,7 +8,7 @@ use alloc::{
 
 use super::{
     expected::{expected_of, Object, POSITION},
-    tables::{own_tables, tables},
+    tables::{own_tables, tables, Guards},
 };
 
 /// One fact about a live database: a row of [`CATALOG_QUERY`](super::CATALOG_QUERY).
@@ -58,16 +58,6 @@ impl<'a> Found<'a> {
     }
 }
 
-/// Whether what vetassist adds to the four tables must be there: the triggers that guard them, and tables of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Guards {
-    /// It must: vetassist is installed.
-    Required,
-    /// It may, as it is after vetassist was installed before: its installation makes it. What surrounds the tables of an
-    /// installation is not looked at.
-    Allowed,
-}
-
 /// What the names of objects begin with that surround the tables of an installation. There is a fact about one only
 /// where something is wrong.
 const SURROUNDINGS: [&str; 4] = ["role ", "schema ", "function ", "event trigger "];
@@ -91,7 +81,7 @@ pub fn compare(rows: &[CatalogRow], guards: Guards) -> Vec<Difference> {
         .map(|table| (table, false))
         .chain(own_tables().iter().map(|table| (table, guards == Guards::Allowed)))
     {
-        let objects = expected_of(table);
+        let objects = expected_of(table, guards);
         let is_here = found.get(table.name).is_some_and(|table| table.value("schema").is_none());
         if is_here || !may_be_missing {
             compare_table(&objects, &found, guards, &mut differences);
@@ -143,7 +133,11 @@ fn compare_table(
         }
         for (attribute, value) in &expected.facts {
             let there = actual.value(attribute);
-            let fine = there == Some(&**value)
+            // A version before enabled it as PostgreSQL does. The installation replaces it.
+            let may_differ =
+                guards == Guards::Allowed && expected.is_trigger() && *attribute == "enabled";
+            let fine = may_differ
+                || there == Some(&**value)
                 || (*attribute == POSITION && is_in_order(expected, objects, found));
             if !fine {
                 differences.push(difference(name, attribute, Some(value), there));
@@ -193,7 +187,9 @@ fn difference(
 #[cfg(test)]
 fn agreeing_rows() -> Vec<CatalogRow> {
     let mut rows = Vec::new();
-    for object in tables().iter().chain(own_tables()).flat_map(expected_of) {
+    for object in
+        tables().iter().chain(own_tables()).flat_map(|table| expected_of(table, Guards::Required))
+    {
         for (attribute, value) in object.facts {
             let (object, attribute) = (object.name.clone().into_owned(), attribute.to_owned());
             rows.push(CatalogRow { object, attribute, value: value.into_owned() });
@@ -294,17 +290,34 @@ mod tests {
         let mut without_own = rows.clone();
         without_own.retain(|row| !row.object.starts_with("vetassist_keyed_ip_hashes"));
         assert_eq!(compare(&without_own, Guards::Allowed), []);
-        assert_eq!(compare(&without_own, Guards::Required).len(), 2);
+        assert_eq!(compare(&without_own, Guards::Required).len(), 4);
         assert_eq!(
             problems(&rows),
-            ["vetassist_auth_audit trigger vetassist_auth_audit_append_only: missing"]
+            [
+                "vetassist_auth_audit trigger vetassist_auth_audit_append_only: missing",
+                "vetassist_auth_audit trigger vetassist_auth_audit_append_only_rows: missing",
+                "vetassist_auth_audit trigger vetassist_auth_audit_id: missing",
+            ]
         );
         let mut rows = agreeing_rows();
         assert_eq!(compare(&rows, Guards::Allowed), []);
         for row in rows.iter_mut().filter(|row| row.attribute == "calls") {
             row.value = "public.something_else".to_owned();
         }
-        assert_eq!(compare(&rows, Guards::Allowed).len(), 1);
+        assert_eq!(compare(&rows, Guards::Allowed).len(), 3);
+    }
+
+    #[test]
+    fn the_guard_of_versions_before_is_one_trigger() {
+        let mut rows = agreeing_rows();
+        rows.retain(|row| {
+            !row.object.contains(" trigger ")
+                || (row.object.ends_with("_append_only") && row.attribute != "enabled")
+        });
+        assert_eq!(compare(&rows, Guards::Older), []);
+        assert_eq!(compare(&rows, Guards::Required).len(), 3);
+        rows.retain(|row| !row.object.contains(" trigger "));
+        assert_eq!(compare(&rows, Guards::Older).len(), 1);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use alloc::{
     vec::Vec,
 };
 
-use super::tables::{Table, AUDIT_SEQUENCE};
+use super::tables::{Guards, Table, AUDIT_SEQUENCE};
 
 pub(super) const POSITION: &str = "position";
 
@@ -42,7 +42,7 @@ impl Object<'_> {
 }
 
 /// What the catalog query finds of a table where nothing differs: the objects, the table first.
-pub(super) fn expected_of(table: &Table) -> Vec<Object<'static>> {
+pub(super) fn expected_of(table: &Table, guards: Guards) -> Vec<Object<'static>> {
     let name = table.name;
     let mut objects = Vec::new();
     let mut object = |name: &[&str], facts: &[(&'static str, Option<Cow<'static, str>>)]| {
@@ -105,14 +105,16 @@ pub(super) fn expected_of(table: &Table) -> Vec<Object<'static>> {
         let definition = ["ON ", name, " ", index.definition].concat();
         object(&[index.name], &[("definition", Some(Cow::Owned(definition)))]);
     }
-    for guard in table.guards {
+    let is_older = guards == Guards::Older;
+    for guard in table.guards.iter().take(if is_older { 1 } else { usize::MAX }) {
         object(
             &[name, " trigger ", guard.name],
             &[
                 ("kind", fixed("trigger")),
                 ("fires", fixed(guard.fires)),
-                ("for each", fixed("statement")),
+                ("for each", fixed(guard.for_each)),
                 ("calls", fixed(guard.calls)),
+                ("enabled", fixed("always").filter(|_| !is_older)),
             ],
         );
     }

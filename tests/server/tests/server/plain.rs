@@ -63,6 +63,7 @@ fn the_plain_tables_match() {
         made,
         [
             "vetassist_audit_guard",
+            "vetassist_audit_id",
             "vetassist_auth_audit",
             "vetassist_auth_audit_id_seq",
             "vetassist_keyed_ip_hashes",
