@@ -5,3 +5,8 @@
 
 -- An event trigger cannot be replaced.
 DROP EVENT TRIGGER vetassist_guard_drop;
+
+-- Rotation is a procedure of the library's.
+DROP FUNCTION @extschema@.vetassist_rotate_step(jsonb, integer);
+DROP FUNCTION @extschema@.vetassist_rotate_rows(uuid[]);
+DROP FUNCTION @extschema@.vetassist_reseal_token(bytea, uuid);

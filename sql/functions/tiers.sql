@@ -41,7 +41,7 @@ AS $$
     UNION ALL
     SELECT 'admin', 'EXECUTE', 'ROUTINE @extschema@.' || f
     FROM unnest(ARRAY[
-        'vetassist_rotate_tokens', 'vetassist_rotate_step', 'vetassist_rotation_status',
+        'vetassist_rotate_tokens', 'vetassist_rotation_status',
         'vetassist_upgrade_ip_hashes', 'vetassist_upgrade_ip_step', 'vetassist_keys', 'vetassist_reload_keys',
         'vetassist_purge_sessions', 'vetassist_purge_audit', 'vetassist_check_schema', 'vetassist_check_dump']) AS f
 $$;
