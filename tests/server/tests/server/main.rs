@@ -8,6 +8,7 @@ mod concurrency;
 mod drift;
 mod encoding;
 mod errors;
+mod events;
 mod examples;
 mod goldens;
 mod hostile;
