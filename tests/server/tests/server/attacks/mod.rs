@@ -5,6 +5,7 @@
 //! called and by whom, which no rollback takes back.
 
 mod overloads;
+mod plain_rights;
 mod retention;
 mod settings;
 
@@ -50,6 +51,14 @@ impl Victim {
         db.batch_execute("CREATE DATABASE victim OWNER mallory").unwrap();
         let db = server.connect_to("victim");
         Self { server, db }
+    }
+
+    /// Drops the database and makes it anew.
+    pub(crate) fn empty(&mut self) {
+        let mut db = self.server.connect_to("postgres");
+        db.batch_execute("DROP DATABASE victim WITH (FORCE)").unwrap();
+        db.batch_execute("CREATE DATABASE victim OWNER mallory").unwrap();
+        self.db = self.server.connect_to("victim");
     }
 
     /// Starts one with the extension in the database, and with a role for each tier.
