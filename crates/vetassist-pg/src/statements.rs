@@ -206,3 +206,16 @@ fn internal(what: &str) -> Failure {
     )
     .into()
 }
+
+/// The schema that the extension is in, quoted.
+pub(crate) fn own_schema(client: &SpiClient<'_>) -> Result<String, spi::Error> {
+    let schema = client
+        .select(
+            "SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'vetassist'",
+            Some(1),
+            &[],
+        )?
+        .first()
+        .get_one::<String>()?;
+    Ok(schema.unwrap_or_default())
+}

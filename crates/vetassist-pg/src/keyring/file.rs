@@ -13,13 +13,11 @@ use std::{
 
 use pgrx::{pg_sys, warning};
 
-use crate::{
-    errors::{config, log_to_server, Outcome},
-    secret_memory::SecretText,
-};
+use super::memory::SecretText;
+use crate::errors::{config, log_to_server, Outcome};
 
 /// More than 16 keys with long comments need; a larger file is not a key file.
-pub(crate) const MAX_RING_TEXT: usize = 64 * 1024;
+pub(super) const MAX_RING_TEXT: usize = 64 * 1024;
 
 const HINT: &str = "See vetassist.master_key_file and the server's log.";
 const MODE_HINT: &str =
@@ -27,7 +25,7 @@ const MODE_HINT: &str =
 
 /// The file's content. What is wrong with it is an error; the path goes to the server's log only,
 /// since the setting is hidden from those who are not superusers.
-pub(crate) fn read(setting: &CStr) -> Outcome<SecretText> {
+pub(super) fn read(setting: &CStr) -> Outcome<SecretText> {
     let path = Path::new(std::ffi::OsStr::from_bytes(setting.to_bytes()));
     let refuse = |what: String, hint| {
         log_to_server(format!("vetassist.master_key_file \"{}\": {what}", path.display()));

@@ -15,11 +15,8 @@ use std::{
 
 use pgrx::{check_for_interrupts, pg_sys};
 
-use crate::{
-    errors::{config, log_to_server, Failure, Outcome},
-    key_file::MAX_RING_TEXT,
-    secret_memory::SecretText,
-};
+use super::{file::MAX_RING_TEXT, memory::SecretText};
+use crate::errors::{config, log_to_server, Failure, Outcome};
 
 const HINT: &str =
     "See vetassist.master_key_command; what it wrote to standard error is in the server's log.";
@@ -28,7 +25,7 @@ const HINT: &str =
 const POLL_MS: i32 = 100;
 
 /// The command's standard output.
-pub(crate) fn run(command: &CStr) -> Outcome<SecretText> {
+pub(super) fn run(command: &CStr) -> Outcome<SecretText> {
     let mut child = Command::new("/bin/sh")
         .arg("-c")
         .arg(OsStr::from_bytes(command.to_bytes()))

@@ -12,8 +12,8 @@ use pgrx::{
 };
 
 use crate::{
-    datum::TextDatum,
     errors::{report, Answer, Failure, Outcome},
+    values::TextDatum,
 };
 
 /// Whether there is an unrevoked, unexpired session of an active user with this `jwt_id`. NULL is no session's.
@@ -76,7 +76,7 @@ thread_local! {
 }
 
 /// Called once, when the library is loaded.
-pub(crate) fn init() {
+pub(super) fn init() {
     // SAFETY: the callback is guarded and takes no argument.
     unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(forget), pg_sys::Datum::from(0)) };
 }

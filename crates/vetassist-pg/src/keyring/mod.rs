@@ -1,28 +1,28 @@
 //! This backend's key ring: where it comes from, when it is read again, and the keys derived from it.
 
-use core::cell::RefCell;
-use std::{
-    os::unix::ffi::OsStringExt,
+use core::{
+    cell::RefCell,
     sync::atomic::{AtomicU64, Ordering},
 };
 
 use pgrx::{pg_guard, pg_sys};
 use vetassist_core::{KeyRing, Nonce, NoncePool, UserRing, Uuid};
-use zeroize::Zeroizing;
 
+use self::memory::{below, in_secret, wipe_stack, SecretText};
 use crate::{
     errors::{bad_ring, config, log_to_server, Explain, Outcome},
-    key_command, key_file,
-    secret_memory::{below, in_secret, wipe_stack, SecretText},
     settings,
 };
+
+mod command;
+mod environment;
+mod file;
+mod memory;
 
 /// How much of the stack reading a ring takes, and making keys of it, with room to spare.
 const LOADING_STACK: usize = 32 << 10;
 /// How much of it deriving a user's key takes, with room to spare.
 const DERIVING_STACK: usize = 4 << 10;
-
-const KEY_VARIABLE: &str = "VETASSIST_MASTER_KEY";
 
 /// Where a ring came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,24 +163,16 @@ fn load(configured_at: pg_sys::TimestampTz) -> Outcome<Loaded> {
 
 fn read_source() -> Outcome<(Source, SecretText)> {
     if let Some(path) = settings::master_key_file()? {
-        return Ok((Source::File, key_file::read(&path)?));
+        return Ok((Source::File, file::read(&path)?));
     }
     if let Some(command) = settings::master_key_command()? {
-        return Ok((Source::Command, key_command::run(&command)?));
+        return Ok((Source::Command, command::run(&command)?));
     }
-    match std::env::var_os(KEY_VARIABLE) {
-        Some(value) if !value.is_empty() => {
-            let value = Zeroizing::new(value.into_vec());
-            let mut text = SecretText::with_room(value.len()).map_err(|error| {
-                config(format!("there is no memory for the key ring: {error}"), "Try again.")
-            })?;
-            text.room()[..value.len()].copy_from_slice(&value);
-            text.extend(value.len());
-            Ok((Source::Environment, text))
-        }
-        _ => Err(config(
-            "no key ring is configured",
-            "Set vetassist.master_key_file or vetassist.master_key_command, or start the server with VETASSIST_MASTER_KEY in its environment.",
-        )),
+    if let Some(text) = environment::read()? {
+        return Ok((Source::Environment, text));
     }
+    Err(config(
+        "no key ring is configured",
+        "Set vetassist.master_key_file or vetassist.master_key_command, or start the server with VETASSIST_MASTER_KEY in its environment.",
+    ))
 }

@@ -4,9 +4,9 @@ use pgrx::pg_extern;
 use vetassist_core::{opened_len, OpenError, Uuid, OVERHEAD};
 
 use crate::{
-    datum::{Bytea, Bytes, Plaintext, UserId},
     errors::{Answer, Explain, Outcome},
     keyring::{self, with_ring, Loaded},
+    values::{Bytea, Bytes, Plaintext, UserId},
 };
 
 /// The position, from 1, of the key that sealed a user's token; 0 if no key of the ring did.

@@ -1,4 +1,4 @@
-//! Signing in, and storing refreshed tokens: what writes a veteran's rows, in one statement of the caller's.
+//! Signing in: what writes a veteran's rows, in one statement of the caller's.
 //!
 //! Tokens are sealed here, before any statement is told of them.
 
@@ -8,22 +8,23 @@ use pgrx::{
     callconv::{BoxRet, FcInfo},
     datum::{Datum, DatumWithOid},
     impl_sql_translatable, pg_extern, pg_sys,
-    pg_sys::panic::{CaughtError, ErrorReport},
+    pg_sys::panic::CaughtError,
     spi::SpiClient,
     IntoDatum, PgMemoryContexts, PgSqlErrorCode, PgTryBuilder, Uuid,
 };
 use vetassist_core::{random_uuids, IpHash};
 
+use super::tokens::Tokens;
 use crate::{
-    datum::{core_uuid, InetArg, Instant, Jsonb, TextArg},
+    arguments::{blank, fits, missing},
     errors::{report, Answer, Explain, Outcome},
     keyring::with_ring,
     settings::{self, IpHashKind},
     statements::{connected, failed, Statement, Statements},
-    tokens::seal,
+    values::{pg_uuid, InetArg, Instant, Jsonb, TextArg},
 };
 
-/// A sign-in: the user, both tokens, the session and the audit row. Its SQL is in `sql/login.sql`.
+/// A sign-in: the user, both tokens, the session and the audit row. Its SQL is in `sql/functions/login.sql`.
 #[pg_extern(sql = false)]
 #[allow(clippy::too_many_arguments)] // what VA.gov and the JWT carry
 fn vetassist_login(
@@ -163,77 +164,6 @@ unsafe impl BoxRet for SignedIn {
     }
 }
 
-/// Stores tokens that VA.gov refreshed. Its SQL is in `sql/tokens.sql`.
-#[pg_extern(sql = false)]
-fn vetassist_store_tokens(
-    user_id: Option<Uuid>,
-    access_token: Option<TextArg<'_>>,
-    expires_at: Option<Instant>,
-    refresh_token: Option<TextArg<'_>>,
-    token_type: Option<TextArg<'_>>,
-    scope: Option<TextArg<'_>>,
-    fcinfo: pg_sys::FunctionCallInfo,
-) -> Answer<()> {
-    const HINT: &str = "The first three arguments are required.";
-    let user = user_id.ok_or_else(|| missing("user_id", HINT))?;
-    let access = access_token.ok_or_else(|| missing("access_token", HINT))?;
-    let expires_at = expires_at.ok_or_else(|| missing("expires_at", HINT))?;
-    if access.is_empty() {
-        return Err(blank("access_token", "Pass what VA.gov answered."));
-    }
-    fits(&[("token_type", token_type.as_ref(), 20), ("scope", scope.as_ref(), 500)])?;
-    let [id] = random_uuids().explain()?.map(pg_uuid);
-    connected(|client| {
-        let statements = Statements::of(fcinfo, client)?;
-        statements.run(client, Statement::RequireActiveUser, &[user.into()])?;
-        let tokens = Tokens { access, refresh: refresh_token, kind: token_type, scope };
-        let times = [expires_at, Instant::of_transaction()];
-        tokens.put(statements, client, [id, user], false, times)
-    })?;
-    Ok(())
-}
-
-/// What VA.gov's answer carries.
-struct Tokens<'a> {
-    access: TextArg<'a>,
-    /// None, or empty, leaves what is stored.
-    refresh: Option<TextArg<'a>>,
-    kind: Option<TextArg<'a>>,
-    scope: Option<TextArg<'a>>,
-}
-
-impl Tokens<'_> {
-    /// Seals both into the user's row. A new user is one whom nobody else can see yet.
-    fn put(
-        self,
-        statements: &Statements,
-        client: &mut SpiClient<'_>,
-        [id, user]: [Uuid; 2],
-        is_new: bool,
-        [expires_at, now]: [Instant; 2],
-    ) -> Outcome<()> {
-        let refresh = self.refresh.filter(|token| !token.is_empty());
-        let row: [DatumWithOid<'_>; 8] = [
-            id.into(),
-            user.into(),
-            seal(self.access, core_uuid(user))?.into(),
-            refresh.map(|token| seal(token, core_uuid(user))).transpose()?.into(),
-            self.kind.into(),
-            self.scope.into(),
-            expires_at.into(),
-            now.into(),
-        ];
-        if is_new {
-            return statements.run(client, Statement::AddTokens, &row).map(|_| ());
-        }
-        let replaced = statements.run(client, Statement::ReplaceTokens, &row[1..])?;
-        if replaced.is_empty() {
-            statements.run(client, Statement::PutTokens, &row)?;
-        }
-        Ok(())
-    }
-}
-
 /// Makes the user, or updates him, and says who he is and whether he is active.
 fn put_user(
     statements: &Statements,
@@ -297,34 +227,4 @@ fn stored_hash(
     let keyed = with_ring(|loaded| Ok(loaded.ring.upgrade_ip_hash(&plain).as_str().to_owned()))?;
     statements.run(client, Statement::MarkKeyed, &[keyed.as_str().into()])?;
     Ok(keyed)
-}
-
-fn missing(name: &str, hint: &'static str) -> ErrorReport {
-    report(PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED, format!("{name} must not be NULL"), hint)
-}
-
-fn blank(name: &str, hint: &'static str) -> ErrorReport {
-    report(
-        PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
-        format!("{name} must not be blank"),
-        hint,
-    )
-}
-
-/// Refuses what is longer than its column, in characters.
-fn fits(texts: &[(&str, Option<&TextArg<'_>>, usize)]) -> Answer<()> {
-    let too_long =
-        texts.iter().find(|(_, text, most)| text.is_some_and(|text| text.is_longer_than(*most)));
-    match too_long {
-        None => Ok(()),
-        Some((name, ..)) => Err(report(
-            PgSqlErrorCode::ERRCODE_STRING_DATA_RIGHT_TRUNCATION,
-            format!("{name} is longer than its column"),
-            "The columns' lengths are fixed.",
-        )),
-    }
-}
-
-fn pg_uuid(uuid: vetassist_core::Uuid) -> Uuid {
-    Uuid::from_bytes(uuid.into_bytes())
 }

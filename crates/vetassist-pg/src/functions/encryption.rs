@@ -1,12 +1,12 @@
-//! The primitives whose key the caller gives, and the hash that needs none.
+//! The primitives whose key the caller gives.
 
 use pgrx::{default, pg_extern};
-use vetassist_core::{opened_len, IpHash, Key, MasterKey, OVERHEAD};
+use vetassist_core::{opened_len, Key, MasterKey, OVERHEAD};
 
 use crate::{
-    datum::{Bytea, Bytes, InetArg, Text, UserId, Utf8},
     errors::{Answer, Explain, Outcome},
     keyring,
+    values::{Bytea, Bytes, Text, UserId, Utf8},
 };
 
 /// Seals bytes: a fresh nonce, the ciphertext and the tag, 28 bytes more than the plaintext.
@@ -48,18 +48,6 @@ fn vetassist_generate_key() -> Answer<Bytea> {
 fn vetassist_derive_user_key(master: Bytes<'_>, user_id: UserId) -> Answer<Bytea> {
     let master = MasterKey::try_from(master.0).explain()?;
     Ok(Bytea::copied(master.derive_user_key(&user_id.0).expose_bytes())?)
-}
-
-/// SHA-256 over the canonical text of an address, as 64 lower-case hexadecimal digits.
-#[pg_extern(immutable, strict, parallel_safe, sql = false)]
-fn vetassist_hash_ip(ip: InetArg) -> Answer<String> {
-    Ok(IpHash::of(ip.host()?).as_str().to_owned())
-}
-
-/// The version of the installed library.
-#[pg_extern(stable, strict, parallel_safe, sql = false)]
-fn vetassist_version() -> &'static str {
-    env!("CARGO_PKG_VERSION")
 }
 
 fn seal(plaintext: &[u8], key: &[u8], aad: &[u8]) -> Outcome<Bytea> {
