@@ -313,7 +313,7 @@ fn look_alikes_from_before_the_installation_are_not_called() {
     // Once more, with tables that are adopted.
     victim
         .db
-        .batch_execute("SELECT public.vetassist_detach(); DROP EXTENSION vetassist; CREATE EXTENSION vetassist")
+        .batch_execute("SELECT public.vetassist_detach(); DROP EXTENSION vetassist; CREATE EXTENSION vetassist SCHEMA public")
         .unwrap();
     nothing_was_called(&mut victim);
 }
