@@ -9,8 +9,31 @@ mod plain_rights;
 mod retention;
 mod settings;
 
+mod addresses;
+mod adoption;
+mod audit_guard;
+mod callers_settings;
+mod drop_guard;
+mod encodings;
+mod erasure;
+mod events;
+mod grants;
+mod inactive;
+mod isolation;
+mod key_command;
+mod names_taken;
+mod owner;
+mod plain_names;
+mod proportion;
+mod schema_creators;
+mod schema_moves;
+mod secrets;
+mod session_active;
+mod threat_model;
+mod triggers;
+
 use postgres::{Client, NoTls};
-use vetassist_server_tests::{column_of, hex_key, sqlstate, Server};
+use vetassist_server_tests::{column_of, hex_key, repository, sqlstate, Server};
 
 use crate::hostile_calls::values;
 
@@ -97,6 +120,26 @@ impl Victim {
         }
     }
 
+    /// Lets the attacker create something and a superuser install or update the extension, and rolls both back. None
+    /// if she could not even create it.
+    pub(crate) fn in_the_way(
+        &mut self,
+        role: &str,
+        planted: &str,
+        installs: &str,
+        look: impl FnOnce(&mut postgres::Transaction<'_>),
+    ) -> Option<Result<(), Refused>> {
+        let mut transaction = self.db.transaction().unwrap();
+        transaction.batch_execute(&format!("SET LOCAL ROLE {role}")).unwrap();
+        transaction.batch_execute(planted).ok()?;
+        transaction.batch_execute("RESET ROLE").unwrap();
+        let outcome = transaction.batch_execute(installs).map_err(|error| Refused::of(&error));
+        if outcome.is_ok() {
+            look(&mut transaction);
+        }
+        Some(outcome)
+    }
+
     /// The first column of what a query returns a superuser.
     pub(crate) fn column(&mut self, query: &str) -> Vec<String> {
         column_of(&mut self.db, query)
@@ -116,6 +159,36 @@ impl Victim {
         trapped.dedup();
         trapped
     }
+}
+
+/// All that is written for those who use it.
+pub(crate) fn documents() -> String {
+    fn read(folder: &std::path::Path, text: &mut String) {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                read(&path, text);
+            } else if path.extension().is_some_and(|end| end == "md") {
+                *text += &std::fs::read_to_string(&path).unwrap();
+            }
+        }
+    }
+    let mut text = String::new();
+    for name in ["README.md", "SECURITY.md"] {
+        text += &std::fs::read_to_string(repository().join(name)).unwrap();
+    }
+    read(&repository().join("docs"), &mut text);
+    text
+}
+
+/// Compares lists of many lines, and says only where they differ.
+pub(crate) fn assert_same(found: &[String], expected: &[String], of: &str) {
+    let lacking: Vec<_> = expected.iter().filter(|line| !found.contains(line)).collect();
+    let left_over: Vec<_> = found.iter().filter(|line| !expected.contains(line)).collect();
+    assert!(
+        lacking.is_empty() && left_over.is_empty(),
+        "{of}: lacks {lacking:?}, has {left_over:?}"
+    );
 }
 
 /// What the body of a planted function begins with.
@@ -201,4 +274,63 @@ impl Function {
         let verb = if self.is_procedure { "CALL" } else { "SELECT * FROM" };
         format!("{verb} public.{}({})", self.name, arguments.join(", "))
     }
+}
+
+/// Runs statements that create something, each by itself, and says how many were let through.
+pub(crate) fn plant(db: &mut Client, statements: &[String]) -> usize {
+    let mut planted = 0;
+    for statements in statements.chunks(200) {
+        let mut block = String::from("DO $plant$ DECLARE planted int := 0; BEGIN\n");
+        for statement in statements {
+            // What is there already, or cannot be, is left out.
+            block += &format!(
+                "BEGIN EXECUTE $statement${statement}$statement$; planted := planted + 1; EXCEPTION WHEN OTHERS THEN NULL; END;\n"
+            );
+        }
+        block += "PERFORM set_config('plant.ed', planted::text, false); END $plant$";
+        db.batch_execute(&block).unwrap();
+        let row = db.query_one("SELECT current_setting('plant.ed')::int", &[]).unwrap();
+        planted += usize::try_from(row.get::<_, i32>(0)).unwrap();
+    }
+    planted
+}
+
+/// A function that says that it was called.
+pub(crate) fn look_alike(
+    schema: &str,
+    name: &str,
+    arguments: &str,
+    result: &str,
+    is_procedure: bool,
+) -> String {
+    let said = trap(&format!("{name}({arguments})"));
+    if is_procedure {
+        return format!(
+            "CREATE PROCEDURE {schema}.{name}({arguments}) LANGUAGE plpgsql AS $body$ BEGIN {said} END $body$"
+        );
+    }
+    let returns = if result == "void" || result.starts_with("TABLE") || result.starts_with("SETOF")
+    {
+        "RETURN"
+    } else {
+        "RETURN NULL"
+    };
+    format!("CREATE FUNCTION {schema}.{name}({arguments}) RETURNS {result} LANGUAGE plpgsql AS $body$ BEGIN {said} {returns}; END $body$")
+}
+
+/// A database with the extension and nothing else.
+pub(crate) fn reference(victim: &Victim) -> Client {
+    victim.server.connect_to("postgres").batch_execute("CREATE DATABASE reference").unwrap();
+    let mut reference = victim.server.connect_to("reference");
+    reference.batch_execute("CREATE EXTENSION vetassist").unwrap();
+    reference
+}
+
+/// Functions like ours to the last argument, in a schema that is to stand in ours' place.
+pub(crate) fn plant_copies(db: &mut Client, schema: &str, reference: &mut Client) {
+    let copies: Vec<String> = Function::all(reference)
+        .iter()
+        .map(|f| look_alike(schema, &f.name, &f.arguments.join(", "), &f.result, f.is_procedure))
+        .collect();
+    assert!(plant(db, &copies) > 40);
 }

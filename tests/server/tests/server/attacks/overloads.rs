@@ -4,26 +4,7 @@
 use postgres::Client;
 use vetassist_server_tests::column_of;
 
-use super::{trap, Function, Refused, Victim, MALLORY};
-
-/// Runs statements that create something, each by itself, and says how many were let through.
-fn plant(db: &mut Client, statements: &[String]) -> usize {
-    let mut planted = 0;
-    for statements in statements.chunks(200) {
-        let mut block = String::from("DO $plant$ DECLARE planted int := 0; BEGIN\n");
-        for statement in statements {
-            // What is there already, or cannot be, is left out.
-            block += &format!(
-                "BEGIN EXECUTE $statement${statement}$statement$; planted := planted + 1; EXCEPTION WHEN OTHERS THEN NULL; END;\n"
-            );
-        }
-        block += "PERFORM set_config('plant.ed', planted::text, false); END $plant$";
-        db.batch_execute(&block).unwrap();
-        let row = db.query_one("SELECT current_setting('plant.ed')::int", &[]).unwrap();
-        planted += usize::try_from(row.get::<_, i32>(0)).unwrap();
-    }
-    planted
-}
+use super::{look_alike, plant, reference, trap, Function, Refused, Victim, MALLORY};
 
 /// Types that PostgreSQL casts to this one by itself, or this one to them, and those that take any.
 fn neighbours(db: &mut Client, kind: &str) -> Vec<String> {
@@ -42,23 +23,6 @@ fn neighbours(db: &mut Client, kind: &str) -> Vec<String> {
     found
 }
 
-/// A function that says that it was called.
-fn look_alike(name: &str, arguments: &str, result: &str, is_procedure: bool) -> String {
-    let said = trap(&format!("{name}({arguments})"));
-    if is_procedure {
-        return format!(
-            "CREATE PROCEDURE public.{name}({arguments}) LANGUAGE plpgsql AS $body$ BEGIN {said} END $body$"
-        );
-    }
-    let returns = if result == "void" || result.starts_with("TABLE") || result.starts_with("SETOF")
-    {
-        "RETURN"
-    } else {
-        "RETURN NULL"
-    };
-    format!("CREATE FUNCTION public.{name}({arguments}) RETURNS {result} LANGUAGE plpgsql AS $body$ BEGIN {said} {returns}; END $body$")
-}
-
 /// Look-alikes of our functions: with each argument of another type, and with any number of them. (One more argument that
 /// may be left out makes every call of the name ambiguous, which fails: nobody is called.)
 fn functions(reference: &mut Client) -> Vec<String> {
@@ -72,21 +36,27 @@ fn functions(reference: &mut Client) -> Vec<String> {
             for other in neighbours(reference, kind) {
                 let mut changed = arguments.clone();
                 changed[index] = other;
-                statements.push(look_alike(name, &changed.join(", "), result, *is_procedure));
+                statements.push(look_alike(
+                    "public",
+                    name,
+                    &changed.join(", "),
+                    result,
+                    *is_procedure,
+                ));
                 // Each of them, where several are of the type.
                 let all: Vec<_> = arguments
                     .iter()
                     .map(|argument| if argument == kind { &changed[index] } else { argument })
                     .map(String::as_str)
                     .collect();
-                statements.push(look_alike(name, &all.join(", "), result, *is_procedure));
+                statements.push(look_alike("public", name, &all.join(", "), result, *is_procedure));
             }
         }
         if let Some((last, first)) =
             arguments.split_last().filter(|(last, _)| !last.starts_with('_'))
         {
             let many = [first, &[format!("VARIADIC {last}[]")]].concat();
-            statements.push(look_alike(name, &many.join(", "), result, *is_procedure));
+            statements.push(look_alike("public", name, &many.join(", "), result, *is_procedure));
         }
         // What is called like a function that takes one argument.
         statements.push(format!("CREATE DOMAIN public.{name} AS pg_catalog.text"));
@@ -110,7 +80,7 @@ fn catalog_functions(reference: &mut Client) -> Vec<String> {
         let (name, arguments): (String, Vec<String>) = (row.get(0), row.get(1));
         let result: String = row.get(2);
         let result = if row.get(3) { format!("SETOF {result}") } else { result };
-        statements.push(look_alike(&name, &arguments.join(", "), &result, false));
+        statements.push(look_alike("public", &name, &arguments.join(", "), &result, false));
         for other in ["varchar", "name", "text", "anyelement"] {
             let changed: Vec<_> = arguments
                 .iter()
@@ -119,13 +89,13 @@ fn catalog_functions(reference: &mut Client) -> Vec<String> {
                     same => same,
                 })
                 .collect();
-            statements.push(look_alike(&name, &changed.join(", "), &result, false));
+            statements.push(look_alike("public", &name, &changed.join(", "), &result, false));
         }
     }
     for kind in ["text", "jsonb", "uuid", "bytea", "inet", "regclass", "regrole", "name", "oid"] {
         statements.push(format!("CREATE DOMAIN public.{kind} AS pg_catalog.varchar"));
     }
-    statements.push(look_alike("step", "int8", "int8", false));
+    statements.push(look_alike("public", "step", "int8", "int8", false));
     statements.push("CREATE AGGREGATE public.count(*) (SFUNC = public.step, STYPE = pg_catalog.int8, INITCOND = '0')".into());
     statements
 }
@@ -179,14 +149,6 @@ fn plant_all(victim: &Victim, reference: &mut Client) {
     // Functions look up types that were just planted, so each names its own.
     mallory.batch_execute("SET search_path = pg_catalog").unwrap();
     assert!(plant(&mut mallory, &functions(reference)) > 200);
-}
-
-/// A database with the extension and nothing else.
-fn reference(victim: &Victim) -> Client {
-    victim.server.connect_to("postgres").batch_execute("CREATE DATABASE reference").unwrap();
-    let mut reference = victim.server.connect_to("reference");
-    reference.batch_execute("CREATE EXTENSION vetassist").unwrap();
-    reference
 }
 
 /// Calls every function as each role, and what is only done where there is something to do.
