@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod adoption;
+mod attacks;
 mod audit_guard;
 mod check;
 mod concurrency;
