@@ -1,64 +1,38 @@
 //! What must not be committed, looked for in every file that git knows of.
 
-use std::fs;
+use anyhow::{bail, ensure, Result};
+use xshell::{cmd, Cmd, Shell};
 
-use xtask::{
-    command::{capture, command},
-    repository as top, Error, Result,
-};
+/// What must be in no line, as extended regular expressions that do not find themselves.
+const OFFENCES: [(&str, &str); 4] = [
+    ("a path of somebody's machine", "/(r[o]ot|h[o]me|U[s]ers)/"),
+    ("a private key", "-----BEGIN (RSA )?PRIVATE[ ]KEY"),
+    ("the host name of a registry", "registry[.]npmjs[.]org|index[.]crates[.]io"),
+    // Three parts of base64url, none of them short: one that could be real. Test vectors have shorter ones.
+    (
+        "what looks like a signed token",
+        r"(^|[^A-Za-z0-9_.-])eyJ[A-Za-z0-9_-]{28,}[.][A-Za-z0-9_-]{31,}[.][A-Za-z0-9_-]{31,}($|[^A-Za-z0-9_.-])",
+    ),
+];
 
 /// Looks at every tracked file, and says how many there are.
-pub(crate) fn repository() -> Result<u64> {
-    let listed = capture(command("git").args(["ls-files", "-z"]))?;
-    let mut looked_at = 0;
-    let mut found = Vec::new();
-    for name in listed.split('\0').filter(|name| !name.is_empty()) {
-        let Ok(bytes) = fs::read(top().join(name)) else { continue };
-        let Ok(text) = String::from_utf8(bytes) else { continue };
-        looked_at += 1;
-        for (number, line) in text.lines().enumerate() {
-            if let Some(what) = offence(line) {
-                found.push(format!("{name}:{}: {what}", number + 1));
-            }
-        }
+pub(crate) fn repository(sh: &Shell) -> Result<u64> {
+    let files = cmd!(sh, "git ls-files").read()?.lines().count();
+    ensure!(files > 0, "git lists no files: run this in a clone of the repository");
+    for (what, pattern) in OFFENCES {
+        let found = grep(cmd!(sh, "git grep -n -I -E -e {pattern}"))?;
+        ensure!(found.is_empty(), "{what}:\n{found}");
     }
-    if looked_at == 0 {
-        return Err(Error::new("git lists no files: run this in a clone of the repository"));
-    }
-    if found.is_empty() {
-        Ok(looked_at)
-    } else {
-        Err(Error::new(found.join("\n")))
-    }
+    Ok(files as u64)
 }
 
-/// What is wrong with a line, if anything is. The patterns are put together here so that they do not
-/// find themselves.
-fn offence(line: &str) -> Option<&'static str> {
-    let homes = [concat!("/ro", "ot/"), concat!("/ho", "me/"), concat!("/Us", "ers/")];
-    let hosts = [concat!("registry.np", "mjs.org"), concat!("index.cra", "tes.io")];
-    if homes.iter().any(|home| line.contains(home)) {
-        Some("a path of somebody's machine")
-    } else if line.contains(concat!("-----BEGIN ", "PRIVATE KEY"))
-        || line.contains(concat!("-----BEGIN RSA ", "PRIVATE KEY"))
-    {
-        Some("a private key")
-    } else if hosts.iter().any(|host| line.contains(host)) {
-        Some("the host name of a registry")
-    } else if looks_like_jwt(line) {
-        Some("what looks like a signed token")
-    } else {
-        None
+/// Returns what a grep finds.
+fn grep(grep: Cmd<'_>) -> Result<String> {
+    let output = grep.ignore_status().output()?;
+    match output.status.code() {
+        Some(0 | 1) => Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned()),
+        _ => bail!("grep failed: {}", String::from_utf8_lossy(&output.stderr)),
     }
-}
-
-/// Three parts of base64url, none of them short: a token that could be real. Test vectors have shorter
-/// ones.
-fn looks_like_jwt(line: &str) -> bool {
-    line.split(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c))).any(|word| {
-        let parts: Vec<&str> = word.split('.').collect();
-        word.starts_with("eyJ") && parts.len() == 3 && parts.iter().all(|part| part.len() > 30)
-    })
 }
 
 #[cfg(test)]
@@ -67,14 +41,19 @@ mod tests {
 
     #[test]
     fn offences_are_found_and_ordinary_lines_are_not() {
+        let sh = Shell::new().unwrap();
         let part = "a".repeat(40);
-        assert!(offence(&format!("eyJ{part}.{part}.{part}")).is_some());
-        assert!(offence(concat!("cd /ro", "ot/x")).is_some());
-        assert!(offence(concat!("-----BEGIN ", "PRIVATE KEY-----")).is_some());
-        for fine in
-            ["", "eyJhbGciOiJSUzI1NiJ9.e30.c2ln", "the root/ of it", "crates/vetassist-core"]
-        {
-            assert_eq!(offence(fine), None, "{fine}");
+        let bad = [
+            concat!("cd /ro", "ot/x").to_owned(),
+            concat!("-----BEGIN ", "PRIVATE KEY-----").to_owned(),
+            concat!("https://index.cra", "tes.io").to_owned(),
+            format!("token: eyJ{part}.{part}.{part}"),
+        ];
+        let fine =
+            ["", "eyJhbGciOiJSUzI1NiJ9.e30.c2ln", "the root/ of it", "crates/vetassist-core"];
+        for ((_, pattern), line) in OFFENCES.iter().zip(bad) {
+            let text = format!("{}\n{line}\n", fine.join("\n"));
+            assert_eq!(grep(cmd!(sh, "grep -E -e {pattern}").stdin(text)).unwrap(), line);
         }
     }
 }

@@ -313,7 +313,7 @@ fn a_subscription_goes_on_after_a_purge_and_an_upgrade() {
         .unwrap();
     subscriber.db.batch_execute("CREATE DATABASE plain").unwrap();
     let mut plain = subscriber.connect_to("plain");
-    plain.batch_execute(&xtask::sql::plain().unwrap()).unwrap();
+    plain.batch_execute(&vetassist_server_tests::plain_sql()).unwrap();
     let mut keyed = subscriber.connect();
     let connection = format!(
         "host={} port=5432 user=postgres dbname=postgres",
