@@ -7,6 +7,18 @@ CREATE OR REPLACE FUNCTION @extschema@.vetassist_purge_audit_batch(cutoff timest
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'vetassist_purge_audit_batch_wrapper';
 
+-- Whether an event has the name of one that the library writes, or one that a reader takes for it: only letters and digits
+-- count, in either case.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_is_own_event(event_type text) RETURNS boolean
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT regexp_replace(lower(event_type COLLATE "C"), '[^a-z0-9]', '', 'g') = ANY (ARRAY[
+        'login', 'sessioncreated', 'sessionrevoked', 'sessionsrevoked', 'tokensstored', 'tokenrefreshed',
+        'tokenrefreshfailed', 'tokenopened', 'tokensdisconnected', 'userupdated', 'userdeactivated', 'useractivated',
+        'usererased', 'auditwatched', 'everybodysignedout', 'keysrotated', 'iphashesupgraded', 'auditpurged', 'tiergranted',
+        'tierrevoked', 'ringaccepted'])
+$$;
+
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_log_event(
     event_type text,
     user_id uuid DEFAULT NULL,
@@ -27,6 +39,16 @@ BEGIN
     ELSIF length(event_type) > 50 THEN
         RAISE EXCEPTION USING ERRCODE = 'string_data_right_truncation',
             MESSAGE = 'event_type must not be longer than 50 characters', HINT = 'Details go into event_data.';
+    ELSIF @extschema@.vetassist_is_own_event(event_type::text) THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+            MESSAGE = 'event_type is the name of an event that vetassist writes itself',
+            HINT = 'Call the function that does what the event tells of, or give the event a name of your own.';
+    END IF;
+    IF jsonb_typeof(event_data) = 'object'
+       AND EXISTS (SELECT FROM jsonb_object_keys(event_data) AS k (name) WHERE lower(k.name COLLATE "C") = 'by') THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+            MESSAGE = 'event_data.by is what vetassist says of its own events',
+            HINT = 'Give the member another name, such as actor.';
     END IF;
     PERFORM @extschema@.vetassist_check_event_data(event_data::jsonb);
     IF user_id IS NOT NULL

@@ -74,8 +74,12 @@ function written(name, ...parts) {
   writeFileSync(join(dist, `${name}.cjs`), common);
 }
 
+const SHARED = ['arguments', 'base64url', 'builtin', 'columns', 'define', 'errors', 'node_crypto', 'rows', 'utf8', 'webcrypto'];
+
 /** Bundles sources into a file of the package, with the way to the modules that it is to have. */
 async function bundled(entry, name, modules) {
+  const extension = extname(name);
+  const external = (path) => ({ path, external: true, sideEffects: false });
   await build({
     entryPoints: [join(here, 'src', entry)],
     outfile: join(dist, name),
@@ -84,16 +88,15 @@ async function bundled(entry, name, modules) {
       {
         // Files of their own, which several of these import.
         name: 'beside',
-        setup: ({ onResolve }) =>
-          onResolve({ filter: /^#(inline|schema_query)$|\.wasm\?module$/ }, ({ path }) => ({
-            path: path.startsWith('#') ? `./${path.slice(1)}${extname(name)}` : path,
-            external: true,
-            sideEffects: false,
-          })),
+        setup({ onResolve }) {
+          onResolve({ filter: /^#(imported|inline|schema_query)$/ }, ({ path }) => external(`./${path.slice(1)}${extension}`));
+          if (extension === '.cjs' || entry === 'shared.js') return;
+          onResolve({ filter: new RegExp(`^\\./(${SHARED.join('|')})\\.js$`) }, () => external('./shared.js'));
+        },
       },
     ],
     bundle: true,
-    format: extname(name) === '.cjs' ? 'cjs' : 'esm',
+    format: extension === '.cjs' ? 'cjs' : 'esm',
     target: 'es2022',
     // As it was written, so that names and lines are those of the sources; comments stay in them.
     legalComments: 'none',
@@ -105,8 +108,10 @@ async function bundled(entry, name, modules) {
 const query = readFileSync(join(here, '../../vetassist-core/src/schema/catalog.sql'), 'utf8');
 written('schema_query', `export const schemaQuery = \`${query.replaceAll(/[\\`$]/g, '\\$&')}\`;`);
 
+await bundled('shared.js', 'shared.js', 'none.js');
 await bundled('index.js', 'index.js', 'inlined.js');
-await bundled('index.js', 'edge.js', 'imported.js');
+await bundled('index.js', 'edge.js', 'edge.js');
+copyFileSync(join(here, 'src/modules/imported.js'), join(dist, 'imported.js'));
 await bundled('slim.js', 'slim.js', 'none.js');
 await bundled('common.js', 'core.cjs', 'given.js');
 

@@ -1,12 +1,10 @@
 //! The one state of an instance of the module: the staging buffer, the nonces and the keys.
 
 use alloc::{boxed::Box, vec::Vec};
-use core::{fmt, hint, mem, ptr, slice};
+use core::{fmt, mem, ptr, slice};
 
 use spin::Mutex;
-use vetassist_core::{
-    Key, KeyRing, MasterKey, Nonce, NoncePool, UserRing, KEY_LEN, NONCE_LEN, OVERHEAD,
-};
+use vetassist_core::{Key, MasterKey, Nonce, NoncePool, RingSession, KEY_LEN, NONCE_LEN, OVERHEAD};
 use zeroize::Zeroize;
 
 use crate::{
@@ -21,12 +19,14 @@ pub(crate) struct Engine {
     entries: Vec<Option<Entry>>,
 }
 
-/// What a handle names.
+/// An instance of a module is never forked, so the epoch of its nonces never changes.
+pub(crate) const EPOCH: u64 = 0;
+
+/// What a handle names. Boxed, so that a list of entries that grows moves no key.
 pub(crate) enum Entry {
-    Key(Key),
-    Master(MasterKey),
-    /// And the user served last: access and refresh token of one user come together.
-    Ring(KeyRing, Option<Box<UserRing>>),
+    Key(Box<Key>),
+    Master(Box<MasterKey>),
+    Ring(Box<RingSession>),
 }
 
 impl Entry {
@@ -34,7 +34,7 @@ impl Entry {
     pub(crate) fn masters(&self) -> Result<&[MasterKey], Status> {
         match self {
             Self::Master(key) => Ok(slice::from_ref(key)),
-            Self::Ring(ring, _) => Ok(ring.keys()),
+            Self::Ring(session) => Ok(session.ring().keys()),
             Self::Key(_) => Err(Status::Bounds),
         }
     }
@@ -50,13 +50,6 @@ static ENGINE: Mutex<Engine> = Mutex::new(Engine {
 /// Runs `work` on the engine; what it returns becomes one number.
 pub(crate) fn run(work: impl FnOnce(&mut Engine) -> Result<usize, Status>) -> i32 {
     code(work(&mut ENGINE.lock()))
-}
-
-/// As [`run`], for work on a plaintext: the cipher leaves its last blocks on the stack.
-pub(crate) fn run_wiped(work: impl FnOnce(&mut Engine) -> Result<usize, Status>) -> i32 {
-    let result = run(work);
-    wipe_stack::<{ 2 << 10 }>();
-    result
 }
 
 /// Makes the staging buffer `len` bytes long or longer, and says where it stands.
@@ -111,25 +104,10 @@ pub extern "C" fn release(handle: usize) {
     }
 }
 
-/// Overwrites the part of the stack that the calls before this one used. Ciphers and derivations leave
-/// copies of keys there that no `Drop` reaches.
-#[no_mangle]
-pub extern "C" fn scrub() {
-    wipe_stack::<{ 16 << 10 }>();
-}
-
-#[inline(never)]
-fn wipe_stack<const BYTES: usize>() {
-    // Someone might look at the array, so it is written, by one fill: volatile writes of single bytes
-    // take a third of a small seal's time.
-    let mut below = [0_u8; BYTES];
-    hint::black_box(&mut below);
-}
-
 impl Engine {
-    /// The next nonce. An instance of a module is never forked, so the epoch never changes.
+    /// The next nonce.
     pub(crate) fn nonce(&mut self) -> Result<Nonce, Status> {
-        self.nonces.draw(0).map_err(|_| Status::Random)
+        self.nonces.draw(EPOCH).map_err(|_| Status::Random)
     }
 
     /// The first `len` bytes staged.

@@ -99,15 +99,14 @@ const arch = { x64: 'x64', arm64: 'arm64' }[process.arch];
 /** Other versions of Node than the machine's. */
 export const node = (major) => `${here}node_modules/node${major}-${arch}/bin/node`;
 const wrangler = `${here}node_modules/wrangler/bin/wrangler.js`;
-const SETTINGS = ['--compatibility-date', '2026-04-01', '--compatibility-flags', 'nodejs_compat'];
 
 /** Runs a Worker as `wrangler dev` does, gives its address to `use`, and returns what that returns. */
-export async function onWorkerd(folder, script, use, more = []) {
+export async function onWorkerd(folder, script, use, more = ['--compatibility-flags', 'nodejs_compat']) {
   const at = await port();
-  const args = [wrangler, 'dev', script, '--port', String(at), '--inspector-port', String(await port()), ...SETTINGS, ...more];
+  const args = [wrangler, 'dev', script, '--port', String(at), '--inspector-port', String(await port()), '--compatibility-date', '2026-04-01', ...more];
   return serving(folder, node(22), args, at, {}, use);
 }
 
-/** Builds a Worker as `wrangler deploy` does, without deploying it. */
-export const built = (folder, script, out) =>
-  runs(folder, node(22), [wrangler, 'deploy', script, '--dry-run', '--outdir', out, '--name', 'app', ...SETTINGS]);
+/** Builds a Worker as `wrangler deploy` does, and uploads nothing. */
+export const dryRun = (folder, script, out) =>
+  runs(folder, node(22), [wrangler, 'deploy', script, '--dry-run', '--outdir', out]);

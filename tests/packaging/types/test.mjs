@@ -83,7 +83,7 @@ function exactly(specifier, actual) {
       arity(`Parameters<${declared}['${method}']>`, value[method]);
     }
   }
-  const codes = readFileSync(packaged('dist/index.js'), 'utf8').match(/\bERR_[A-Z\d_]+/g);
+  const codes = readFileSync(packaged('dist/core.cjs'), 'utf8').match(/\bERR_[A-Z\d_]+/g);
   only([...new Set(codes)], 'declared.ErrorCode');
   return `${lines.join('\n')}\n`;
 }

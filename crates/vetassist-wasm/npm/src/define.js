@@ -2,7 +2,6 @@
 // copies of this package (one imported and one required, before and after a hot reload) know each other's
 // objects.
 
-const { hasInstance } = Symbol;
 const brandOf = (name) => Symbol.for(`vetassist.${name}`);
 
 /** Tells whether a value is of the class of that name, of this copy or of another. */
@@ -23,9 +22,9 @@ export function define(name, make) {
     Object.defineProperty(owner, key, { value, writable: true, configurable: true });
   hidden(made, 'name', name);
   hidden(made.prototype, brandOf(name), true);
-  hidden(made, hasInstance, function (value) {
+  hidden(made, Symbol.hasInstance, function (value) {
     // A class that extends ours is no class of ours.
-    return this === made ? isBranded(value, name) : Function.prototype[hasInstance].call(this, value);
+    return this === made ? isBranded(value, name) : Function.prototype[Symbol.hasInstance].call(this, value);
   });
   const { free } = made.prototype;
   if (free !== undefined && Symbol.dispose) hidden(made.prototype, Symbol.dispose, free);

@@ -160,15 +160,19 @@ export const Key = /* @__PURE__ */ define(
     },
 );
 
-/** Returns the key's bytes, which are the caller's to wipe. */
+/** Returns the bytes of a key that are staged from this offset on, which are the caller's to wipe. */
+export function takeKey(offset) {
+  // An array with a buffer made before it: the collector copies small arrays about, and not these.
+  const bytes = new Uint8Array(new ArrayBuffer(KEY_BYTES));
+  bytes.set(memory.subarray(place + offset, place + offset + KEY_BYTES));
+  clear(offset + KEY_BYTES);
+  return bytes;
+}
+
 function exposed(held) {
   reserve(KEY_BYTES);
   checked(wasm.key_expose(held.handle));
-  // An array with a buffer made before it: the collector copies small arrays about, and not these.
-  const bytes = new Uint8Array(new ArrayBuffer(KEY_BYTES));
-  bytes.set(memory.subarray(place, place + KEY_BYTES));
-  clear(KEY_BYTES);
-  return bytes;
+  return takeKey(0);
 }
 
 function imported(subtle, held) {
@@ -180,14 +184,14 @@ function imported(subtle, held) {
 }
 
 /** Writes a fresh nonce. */
-function draw(nonce) {
+export function draw(nonce) {
   reserve(NONCE_BYTES);
   checked(wasm.draw_nonce());
   nonce.set(memory.subarray(place, place + NONCE_BYTES));
 }
 
 /** Wipes bytes that text was encoded to here: nobody else can. */
-function forget(bytes, given) {
+export function forget(bytes, given) {
   if (typeof given === 'string') bytes.fill(0);
 }
 
@@ -221,7 +225,8 @@ function openAs(held, sealed, aad, readStaged, read) {
 
 const asIs = (bytes) => bytes;
 
-function asText(bytes) {
+/** Returns the text of bytes, and wipes them. */
+export function asText(bytes) {
   try {
     return decode(bytes);
   } finally {

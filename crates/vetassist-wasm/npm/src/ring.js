@@ -1,12 +1,13 @@
 // Key rings.
 
-import { asBytes, asData, asTextData, asString, sizeOf, typeError } from './arguments.js';
+import { asBytes, asData, asString, asTextData, sizeOf, toBytes, typeError } from './arguments.js';
 import { define, isBranded, Uncloneable } from './define.js';
 import { checked, engine, finish, mostBytes, put, release, reserve, take, takeText, wasm } from './engine.js';
 import { error, wrongThis } from './errors.js';
 import { hold, letGo, live } from './held.js';
-import { Handle, NONCE_BYTES, OVERHEAD } from './key.js';
+import { asText, draw, Handle, KEY_BYTES, NONCE_BYTES, OVERHEAD, takeKey } from './key.js';
 import { EACH_KEY, eachKey, fingerprintAt, HANDLE, HEX_LENGTH, importMaster, stageUserId } from './master_key.js';
+import * as nodeCrypto from './node_crypto.js';
 
 const MAX_KEYS = 16;
 
@@ -50,8 +51,10 @@ export const KeyRing = /* @__PURE__ */ define(
       encryptToken(token, userId) {
         const handle = KeyRing.#live(this);
         const data = asTextData(token, 'token');
+        const id = asString(userId, 'userId');
         const most = mostBytes(data) + OVERHEAD;
-        const start = stageUserId(asString(userId, 'userId'), most);
+        if (nodeCrypto.sealsFaster(data.length)) return sealByNodeCrypto(handle, data, id);
+        const start = stageUserId(id, most);
         const status = wasm.encrypt_token(handle, put(data, start + NONCE_BYTES));
         return finish(status, start + most, start, take);
       }
@@ -60,7 +63,9 @@ export const KeyRing = /* @__PURE__ */ define(
         const handle = KeyRing.#live(this);
         const bytes = asBytes(sealed, 'sealed');
         const size = sizeOf(bytes);
-        const start = stageUserId(asString(userId, 'userId'), size);
+        const id = asString(userId, 'userId');
+        if (size >= OVERHEAD && nodeCrypto.opensFaster(size)) return openByNodeCrypto(handle, bytes, size, id);
+        const start = stageUserId(id, size);
         put(bytes, start);
         const status = wasm.decrypt_token(handle, size);
         return finish(status, start + size, start + NONCE_BYTES, takeText);
@@ -77,6 +82,39 @@ export const KeyRing = /* @__PURE__ */ define(
       }
     },
 );
+
+/** Calls with a user's key under the master key at this position, and wipes it. */
+function withUserKey(handle, position, userId, call) {
+  const start = stageUserId(userId, KEY_BYTES);
+  checked(wasm.user_key_expose(handle, position));
+  const key = takeKey(start);
+  try {
+    return call(key);
+  } finally {
+    key.fill(0);
+  }
+}
+
+function sealByNodeCrypto(handle, data, userId) {
+  const bytes = toBytes(data);
+  try {
+    const size = sizeOf(bytes);
+    return withUserKey(handle, 0, userId, (key) => nodeCrypto.seal(key, bytes, size, '', draw));
+  } finally {
+    bytes.fill(0);
+  }
+}
+
+function openByNodeCrypto(handle, bytes, size, userId) {
+  const count = checked(wasm.master_count(handle));
+  for (let position = 0; ; position++) {
+    try {
+      return asText(withUserKey(handle, position, userId, (key) => nodeCrypto.open(key, bytes, size, '')));
+    } catch (cause) {
+      if (cause.code !== 'ERR_OPEN_FAILED' || position + 1 === count) throw cause;
+    }
+  }
+}
 
 function importRing(keys) {
   if (typeof keys === 'string') {
