@@ -5,7 +5,7 @@ use std::fs;
 use xtask::{command::run, repository, setup::Tools, step, Context, Error, Result};
 
 /// The targets, as `fuzz/Cargo.toml` names them.
-const TARGETS: [&str; 4] = ["opening", "ring", "address", "boundary"];
+const TARGETS: [&str; 6] = ["opening", "ring", "address", "boundary", "note", "export"];
 
 /// How long each target runs where nobody says: enough to see that it finds what a change broke grossly.
 pub(crate) const SECONDS: u32 = 15;
