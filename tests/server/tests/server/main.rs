@@ -3,6 +3,7 @@
 
 mod adoption;
 mod audit_guard;
+mod batches;
 mod concurrency;
 mod drift;
 mod encoding;
