@@ -9,6 +9,8 @@ extern crate alloc;
 #[cfg(feature = "postgres")]
 extern crate std;
 
+#[cfg(feature = "audit")]
+pub mod audit_log;
 mod error;
 mod hex;
 mod ip;
