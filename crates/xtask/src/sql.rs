@@ -123,9 +123,12 @@ impl Script {
     fn note_names(&mut self, part: &str) {
         self.relations.extend(named(part, "-- makes: "));
         for line in part.lines() {
-            let words: Vec<_> = line.split(['(', ' ']).filter(|word| *word != "OR" && *word != "REPLACE").collect();
+            let words: Vec<_> =
+                line.split(['(', ' ']).filter(|word| *word != "OR" && *word != "REPLACE").collect();
             let (kinds, name) = match words[..] {
-                ["CREATE", "TABLE", name, ..] => (vec![&mut self.tables, &mut self.relations], name),
+                ["CREATE", "TABLE", name, ..] => {
+                    (vec![&mut self.tables, &mut self.relations], name)
+                }
                 ["CREATE", "INDEX", name, ..] | ["CREATE", "UNIQUE", "INDEX", name, ..] => {
                     (vec![&mut self.relations], name)
                 }

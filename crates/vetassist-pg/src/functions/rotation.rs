@@ -164,8 +164,8 @@ fn rotate(client: &mut SpiClient<'_>, schema: &str, rows: Rows) -> Outcome<Batch
                          WHEN l.new_access = l.access AND l.new_refresh IS NOT DISTINCT FROM l.refresh THEN 'current'
                          ELSE 'held' END AS outcome
              FROM (SELECT t.ctid AS place, t.user_id, t.access_token_encrypted AS access, t.refresh_token_encrypted AS refresh,
-                          {schema}.vetassist_rotate_token(t.access_token_encrypted::bytea, t.user_id::uuid) AS new_access,
-                          {schema}.vetassist_rotate_token(t.refresh_token_encrypted::bytea, t.user_id::uuid) AS new_refresh
+                          {schema}.vetassist_reseal_token(t.access_token_encrypted::bytea, t.user_id::uuid) AS new_access,
+                          {schema}.vetassist_reseal_token(t.refresh_token_encrypted::bytea, t.user_id::uuid) AS new_refresh
                    FROM {schema}.vetassist_va_tokens AS t WHERE {which}) AS l
          ), locked AS MATERIALIZED (
              SELECT t.ctid AS place FROM {schema}.vetassist_va_tokens AS t
