@@ -80,4 +80,3 @@ DROP FUNCTION @extschema@.vetassist_detach();
 -- Rotation is a procedure of the library's.
 DROP FUNCTION @extschema@.vetassist_rotate_step(jsonb, integer);
 DROP FUNCTION @extschema@.vetassist_rotate_rows(uuid[]);
-DROP FUNCTION @extschema@.vetassist_reseal_token(bytea, uuid);

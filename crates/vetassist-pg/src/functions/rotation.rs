@@ -148,25 +148,25 @@ struct Batch {
 fn rotate(client: &mut SpiClient<'_>, schema: &str, rows: Rows) -> Outcome<Batch> {
     let (which, arguments): (&str, [DatumWithOid<'_>; 2]) = match rows {
         Rows::After(user, how_many) => (
-            "$1 IS NULL OR t.user_id > $1 ORDER BY t.user_id LIMIT $2",
+            "$1 IS NULL OR t.user_id > $1 ORDER BY t.user_id LIMIT $2 OFFSET 0",
             [user.into(), how_many.into()],
         ),
-        Rows::These(users) => ("t.user_id = ANY ($1) AND $2 > 0", [users.into(), 1.into()]),
+        Rows::These(users) => {
+            ("t.user_id = ANY ($1) LIMIT $2 OFFSET 0", [users.into(), DatumWithOid::null::<i32>()])
+        }
     };
     // A place is a version's of the row. Where a sign-in came between the look and the lock there is a newer one, which
     // stays, and the row is looked at again.
     let statement = format!(
-        "WITH looked AS MATERIALIZED (
-             SELECT t.ctid AS place, t.user_id, t.access_token_encrypted AS access, t.refresh_token_encrypted AS refresh,
-                    {schema}.vetassist_rotate_token(t.access_token_encrypted::bytea, t.user_id::uuid) AS new_access,
-                    {schema}.vetassist_rotate_token(t.refresh_token_encrypted::bytea, t.user_id::uuid) AS new_refresh
-             FROM {schema}.vetassist_va_tokens AS t WHERE {which}
-         ), judged AS MATERIALIZED (
+        "WITH judged AS MATERIALIZED (
              SELECT l.place, l.user_id, l.new_access, l.new_refresh,
                     CASE WHEN l.new_access IS NULL OR (l.new_refresh IS NULL AND l.refresh IS NOT NULL) THEN 'unopened'
                          WHEN l.new_access = l.access AND l.new_refresh IS NOT DISTINCT FROM l.refresh THEN 'current'
                          ELSE 'held' END AS outcome
-             FROM looked AS l
+             FROM (SELECT t.ctid AS place, t.user_id, t.access_token_encrypted AS access, t.refresh_token_encrypted AS refresh,
+                          {schema}.vetassist_reseal_token(t.access_token_encrypted::bytea, t.user_id::uuid) AS new_access,
+                          {schema}.vetassist_reseal_token(t.refresh_token_encrypted::bytea, t.user_id::uuid) AS new_refresh
+                   FROM {schema}.vetassist_va_tokens AS t WHERE {which}) AS l
          ), locked AS MATERIALIZED (
              SELECT t.ctid AS place FROM {schema}.vetassist_va_tokens AS t
              WHERE t.ctid = ANY (ARRAY(SELECT j.place FROM judged AS j WHERE j.outcome = 'held'))
