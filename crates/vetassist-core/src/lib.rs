@@ -11,12 +11,13 @@ extern crate std;
 
 mod error;
 mod hex;
-mod ip;
+mod ip_hash;
 mod key;
-mod master;
+mod keyring;
+mod master_key;
 pub mod metadata;
 mod nonce;
-mod ring;
+mod ring_session;
 pub mod rows;
 pub mod schema;
 
@@ -24,12 +25,13 @@ pub use error::{
     AddressError, FingerprintError, IpHashError, KeyError, OpenError, RandomError, RingError,
     SealError, TimestampError,
 };
-pub use ip::{parse_address, CanonicalAddress, IpHash};
+pub use ip_hash::{parse_address, CanonicalAddress, IpHash};
 pub use key::{opened_len, Key, KEY_LEN, OVERHEAD, TAG_LEN};
-pub use master::{Fingerprint, MasterKey};
+pub use keyring::{KeyRing, UserRing, MAX_KEYS};
+pub use master_key::{Fingerprint, MasterKey};
 pub use metadata::Suspicion;
 pub use nonce::{Nonce, NoncePool, RandomSource, NONCE_LEN};
-pub use ring::{KeyRing, UserRing, MAX_KEYS};
+pub use ring_session::{Reseal, RingSession};
 #[cfg(feature = "getrandom")]
 pub use rows::random_uuids;
 pub use rows::{AuthAudit, Json, Sealed, Session, Timestamp, User, VaToken};

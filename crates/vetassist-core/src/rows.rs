@@ -34,7 +34,7 @@ pub use json::Json;
 pub use sealed::Sealed;
 pub use timestamp::Timestamp;
 
-use crate::ip::IpHash;
+use crate::ip_hash::IpHash;
 
 /// Ids for new rows: random UUIDs (RFC 9562, version 4) from the operating system's generator, all of them
 /// drawn at once.

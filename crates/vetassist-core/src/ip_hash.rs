@@ -44,7 +44,7 @@ impl IpHash {
         Self(hex::encode(hash))
     }
 
-    /// The digits.
+    /// Returns the digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
         hex::as_str(&self.0)
@@ -89,7 +89,7 @@ pub struct CanonicalAddress {
 }
 
 impl CanonicalAddress {
-    /// The text.
+    /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         str::from_utf8(&self.text[..self.len]).unwrap_or_default()
