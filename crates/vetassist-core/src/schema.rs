@@ -7,7 +7,7 @@ mod compare;
 mod tables;
 
 pub use compare::{compare, CatalogRow, Difference, Guards};
-pub use tables::{tables, Column, ForeignKey, Guard, Index, Table, AUDIT_SEQUENCE};
+pub use tables::{length_of, tables, Column, ForeignKey, Guard, Index, Table, AUDIT_SEQUENCE};
 
 /// Reads the catalogs of a PostgreSQL server: one row (object, attribute, value) for each fact about
 /// the four tables in schema `$1`.
