@@ -5,3 +5,6 @@
 
 -- An event trigger cannot be replaced.
 DROP EVENT TRIGGER vetassist_guard_drop;
+
+-- What nothing calls any more.
+DROP FUNCTION @extschema@.vetassist_names_address(text), @extschema@.vetassist_hash_ip_text(text);

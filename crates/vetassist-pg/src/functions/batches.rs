@@ -2,18 +2,23 @@
 
 use pgrx::{pg_extern, pg_sys, PgSqlErrorCode};
 
-use crate::errors::{report, Answer};
+use crate::{
+    errors::{Error, SqlResult},
+    values::Text,
+};
 
 /// Refuses to go on inside a transaction block, where a procedure cannot commit.
 #[pg_extern(volatile, strict, parallel_unsafe, sql = false)]
-fn vetassist_forbid_transaction_block(what: &str) -> Answer<()> {
+fn vetassist_forbid_transaction_block(what: Text<'_>) -> SqlResult<()> {
     // SAFETY: reads the state of this backend's transaction.
     if unsafe { pg_sys::IsTransactionBlock() } {
-        return Err(report(
+        let message = format!("{} cannot run inside a transaction block", what.to_readable()?);
+        return Err(Error::new(
             PgSqlErrorCode::ERRCODE_ACTIVE_SQL_TRANSACTION,
-            format!("{what} cannot run inside a transaction block"),
+            message,
             "It commits after each batch. Call it on its own, with autocommit.",
-        ));
+        )
+        .into());
     }
     Ok(())
 }
