@@ -1,11 +1,13 @@
 //! Data keys.
 
+use alloc::boxed::Box;
+
 use vetassist_core::{Key, KEY_LEN, OVERHEAD};
 use wasm_bindgen::prelude::wasm_bindgen;
 use zeroize::Zeroize;
 
 use crate::{
-    engine::{run, run_wiped, Engine, Entry},
+    engine::{run, Engine, Entry},
     status::Status,
 };
 
@@ -14,7 +16,7 @@ use crate::{
 pub fn key_new() -> i32 {
     run(|engine| {
         let bytes = engine.stage.first_chunk_mut::<KEY_LEN>().ok_or(Status::Bounds)?;
-        let key = Key::from_bytes(bytes);
+        let key = Box::new(Key::from_bytes(bytes));
         bytes.zeroize();
         Ok(engine.keep(Entry::Key(key)))
     })
@@ -34,7 +36,7 @@ pub fn key_expose(handle: usize) -> i32 {
 /// room for a tag; the sealed value stands behind the AAD afterwards.
 #[wasm_bindgen]
 pub fn key_seal(handle: usize, aad_len: usize, len: usize) -> i32 {
-    run_wiped(|engine| {
+    run(|engine| {
         let nonce = engine.nonce()?;
         let (key, aad, body) = key(engine, handle, aad_len, len.checked_add(OVERHEAD))?;
         key.seal_in_place(nonce, aad, body)?;
@@ -46,7 +48,7 @@ pub fn key_seal(handle: usize, aad_len: usize, len: usize) -> i32 {
 /// stands where its ciphertext stood afterwards.
 #[wasm_bindgen]
 pub fn key_open(handle: usize, aad_len: usize, len: usize) -> i32 {
-    run_wiped(|engine| {
+    run(|engine| {
         let (key, aad, body) = key(engine, handle, aad_len, Some(len))?;
         Ok(key.open_in_place(aad, body)?.len())
     })

@@ -1,12 +1,10 @@
 //! The one state of an instance of the module: the staging buffer, the nonces and the keys.
 
 use alloc::{boxed::Box, vec::Vec};
-use core::{fmt, hint, mem, ptr, slice};
+use core::{fmt, mem, ptr, slice};
 
 use spin::Mutex;
-use vetassist_core::{
-    Key, KeyRing, MasterKey, Nonce, NoncePool, UserRing, KEY_LEN, NONCE_LEN, OVERHEAD,
-};
+use vetassist_core::{Key, MasterKey, Nonce, NoncePool, RingSession, KEY_LEN, NONCE_LEN, OVERHEAD};
 use wasm_bindgen::prelude::wasm_bindgen;
 use zeroize::Zeroize;
 
@@ -19,12 +17,14 @@ pub(crate) struct Engine {
     entries: Vec<Option<Entry>>,
 }
 
-/// What a handle names.
+/// An instance of a module is never forked, so the epoch of its nonces never changes.
+pub(crate) const EPOCH: u64 = 0;
+
+/// What a handle names. Boxed, so that a list of entries that grows moves no key.
 pub(crate) enum Entry {
-    Key(Key),
-    Master(MasterKey),
-    /// And the user served last: access and refresh token of one user come together.
-    Ring(KeyRing, Option<Box<UserRing>>),
+    Key(Box<Key>),
+    Master(Box<MasterKey>),
+    Ring(Box<RingSession>),
 }
 
 // JavaScript runs one call at a time, so nobody ever waits for the lock.
@@ -34,13 +34,6 @@ static ENGINE: Mutex<Engine> =
 /// Runs `work` on the engine; what it returns becomes one number.
 pub(crate) fn run(work: impl FnOnce(&mut Engine) -> Result<usize, Status>) -> i32 {
     code(work(&mut ENGINE.lock()))
-}
-
-/// As [`run`], for work on a plaintext: the cipher leaves its last blocks on the stack.
-pub(crate) fn run_wiped(work: impl FnOnce(&mut Engine) -> Result<usize, Status>) -> i32 {
-    let result = run(work);
-    wipe_stack::<{ 2 << 10 }>();
-    result
 }
 
 /// Makes the staging buffer `len` bytes long or longer, and says where it stands.
@@ -94,25 +87,10 @@ pub fn release(handle: usize) {
     }
 }
 
-/// Overwrites the part of the stack that the calls before this one used. Ciphers and derivations leave
-/// copies of keys there that no `Drop` reaches.
-#[wasm_bindgen]
-pub fn scrub() {
-    wipe_stack::<{ 16 << 10 }>();
-}
-
-#[inline(never)]
-fn wipe_stack<const BYTES: usize>() {
-    // Someone might look at the array, so it is written, by one fill: volatile writes of single bytes
-    // take a third of a small seal's time.
-    let mut below = [0_u8; BYTES];
-    hint::black_box(&mut below);
-}
-
 impl Engine {
-    /// The next nonce. An instance of a module is never forked, so the epoch never changes.
+    /// The next nonce.
     pub(crate) fn nonce(&mut self) -> Result<Nonce, Status> {
-        self.nonces.draw(0).map_err(|_| Status::Random)
+        self.nonces.draw(EPOCH).map_err(|_| Status::Random)
     }
 
     /// The first `len` bytes staged.
@@ -153,7 +131,7 @@ impl Engine {
     pub(crate) fn masters(&self, handle: usize) -> Result<&[MasterKey], Status> {
         match self.entries.get(handle.wrapping_sub(1)) {
             Some(Some(Entry::Master(key))) => Ok(slice::from_ref(key)),
-            Some(Some(Entry::Ring(ring, _))) => Ok(ring.keys()),
+            Some(Some(Entry::Ring(session))) => Ok(session.ring().keys()),
             _ => Err(Status::Bounds),
         }
     }

@@ -3,12 +3,12 @@
 use alloc::boxed::Box;
 use core::str;
 
-use vetassist_core::{KeyRing, MasterKey, RingError, UserRing, Uuid, KEY_LEN, OVERHEAD};
+use vetassist_core::{KeyRing, MasterKey, RingError, RingSession, Uuid, KEY_LEN, OVERHEAD};
 use wasm_bindgen::prelude::wasm_bindgen;
 use zeroize::Zeroize;
 
 use crate::{
-    engine::{run, run_wiped, Engine, Entry},
+    engine::{run, Engine, Entry, EPOCH},
     status::Status,
 };
 
@@ -20,7 +20,7 @@ const UUID_LEN: usize = 36;
 pub fn master_new() -> i32 {
     run(|engine| {
         let bytes = engine.stage.first_chunk_mut::<KEY_LEN>().ok_or(Status::Bounds)?;
-        let key = MasterKey::from_bytes(bytes);
+        let key = Box::new(MasterKey::from_bytes(bytes));
         bytes.zeroize();
         Ok(engine.keep(Entry::Master(key)))
     })
@@ -31,7 +31,8 @@ pub fn master_new() -> i32 {
 pub fn master_new_hex() -> i32 {
     run(|engine| {
         let digits = engine.staged(2 * KEY_LEN)?;
-        let key = str::from_utf8(digits).ok().and_then(|hex| MasterKey::from_hex(hex).ok());
+        let key =
+            str::from_utf8(digits).ok().and_then(|hex| MasterKey::from_hex(hex).ok()).map(Box::new);
         digits.zeroize();
         Ok(engine.keep(Entry::Master(key.ok_or(Status::Key)?)))
     })
@@ -55,7 +56,7 @@ pub fn derive_user_key(handle: usize) -> i32 {
     run(|engine| {
         let user_id = read_uuid(engine.staged(UUID_LEN)?)?;
         let key = engine.masters(handle)?[0].derive_user_key(&user_id);
-        Ok(engine.keep(Entry::Key(key)))
+        Ok(engine.keep(Entry::Key(Box::new(key))))
     })
 }
 
@@ -80,9 +81,9 @@ pub fn fingerprint(handle: usize, position: usize) -> i32 {
 pub fn ring_new(count: usize) -> i32 {
     run(|engine| {
         let bytes = engine.staged(keys_len(count)?)?;
-        let keys = bytes.as_chunks().0.iter().map(MasterKey::from_bytes).collect();
+        let ring = KeyRing::new(bytes.as_chunks().0.iter().map(MasterKey::from_bytes));
         bytes.zeroize();
-        match KeyRing::new(keys) {
+        match ring {
             Err(RingError::Repeated { at, first }) => {
                 engine.explain(&format_args!("key {at} of the array repeats key {first}"));
                 Err(Status::Ring)
@@ -107,10 +108,9 @@ pub fn ring_parse(len: usize) -> i32 {
 /// for a tag; the sealed value stands behind the id afterwards.
 #[wasm_bindgen]
 pub fn encrypt_token(handle: usize, len: usize) -> i32 {
-    run_wiped(|engine| {
-        let nonce = engine.nonce()?;
-        let (user, body) = user(engine, handle, len.checked_add(OVERHEAD))?;
-        user.seal_token_in_place(nonce, body)?;
+    run(|engine| {
+        let (session, user_id, body) = session(engine, handle, len.checked_add(OVERHEAD))?;
+        session.seal_token_in_place(user_id, body, EPOCH)?;
         Ok(body.len())
     })
 }
@@ -119,9 +119,9 @@ pub fn encrypt_token(handle: usize, len: usize) -> i32 {
 /// where its ciphertext stood afterwards.
 #[wasm_bindgen]
 pub fn decrypt_token(handle: usize, len: usize) -> i32 {
-    run_wiped(|engine| {
-        let (user, body) = user(engine, handle, Some(len))?;
-        user.open_token_in_place(body)?;
+    run(|engine| {
+        let (session, user_id, body) = session(engine, handle, Some(len))?;
+        session.open_token_in_place(user_id, body)?;
         Ok(body.len() - OVERHEAD)
     })
 }
@@ -133,7 +133,7 @@ fn keys_len(count: usize) -> Result<usize, Status> {
 
 fn keep_ring(engine: &mut Engine, ring: Result<KeyRing, RingError>) -> Result<usize, Status> {
     match ring {
-        Ok(ring) => Ok(engine.keep(Entry::Ring(ring, None))),
+        Ok(ring) => Ok(engine.keep(Entry::Ring(Box::new(RingSession::new(ring))))),
         Err(error) => {
             engine.explain(&error);
             Err(Status::Ring)
@@ -141,17 +141,13 @@ fn keep_ring(engine: &mut Engine, ring: Result<KeyRing, RingError>) -> Result<us
     }
 }
 
-fn user(
+fn session(
     engine: &mut Engine,
     handle: usize,
     len: Option<usize>,
-) -> Result<(&mut UserRing, &mut [u8]), Status> {
+) -> Result<(&mut RingSession, Uuid, &mut [u8]), Status> {
     match engine.entry(handle, UUID_LEN, len)? {
-        (Entry::Ring(ring, served), user_id, body) => {
-            let user_id = read_uuid(user_id)?;
-            let same = served.take().filter(|user| user.user_id() == user_id);
-            Ok((served.insert(same.unwrap_or_else(|| Box::new(ring.user(user_id)))), body))
-        }
+        (Entry::Ring(session), user_id, body) => Ok((session, read_uuid(user_id)?, body)),
         _ => Err(Status::Bounds),
     }
 }

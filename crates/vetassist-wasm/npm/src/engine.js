@@ -7,6 +7,10 @@ import { error, failure, RING, tooLarge, unavailable } from './errors.js';
 // What fits below is staged without asking; what is larger is given back after the call.
 const FIRST_ROOM = 8 * 1024;
 const KEPT_ROOM = 256 * 1024;
+// The module's stack is the beginning of its memory, grows downwards, and is empty between calls. Ciphers
+// leave keys and text there: near its end those that a call worked with, deeper those of a key that was made.
+const STACK_END = 128 * 1024;
+const STACK_OF_A_CALL = 2 * 1024;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -91,9 +95,11 @@ function current() {
   return memory;
 }
 
-/** Wipes the beginning of the staging buffer, and gives it back if it is large. */
+/** Wipes the beginning of the staging buffer, and gives it back if it is large. Wipes what the call left on the
+ * stack. */
 export function clear(size) {
   current().fill(0, place, place + size);
+  memory.fill(0, STACK_END - STACK_OF_A_CALL, STACK_END);
   if (room > KEPT_ROOM) {
     wasm.unstage();
     room = 0;
@@ -177,9 +183,10 @@ export function checked(status) {
   throw failure(status, detail);
 }
 
-function release(handle) {
+/** Wipes what the handle names, and what making it left on the stack. */
+export function release(handle) {
   wasm.release(handle);
-  wasm.scrub();
+  current().fill(0, 0, STACK_END);
 }
 
 const registry =

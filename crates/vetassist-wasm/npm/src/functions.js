@@ -9,7 +9,6 @@ export function generateKey() {
   checked(wasm.generate_key());
   const key = take(0, KEY_BYTES);
   clear(KEY_BYTES);
-  wasm.scrub();
   return key;
 }
 

@@ -17,6 +17,7 @@ import {
   own,
   put,
   putAscii,
+  release,
   reserve,
   take,
   takeAscii,
@@ -60,8 +61,7 @@ function withMasters(value, call) {
   try {
     return call(made);
   } finally {
-    wasm.release(made);
-    wasm.scrub();
+    release(made);
   }
 }
 
@@ -192,8 +192,7 @@ function importRing(keys) {
     handles.forEach((handle, index) => checked(wasm.master_expose(handle, index)));
     return checked(wasm.ring_new(count));
   } finally {
-    made.forEach((handle) => wasm.release(handle));
-    if (made.length > 0) wasm.scrub();
+    made.forEach(release);
   }
 }
 

@@ -1,6 +1,5 @@
 //! A master key: what the operator keeps, and everything derived from it.
 
-use alloc::boxed::Box;
 use core::{fmt, str::FromStr};
 
 use hkdf::Hkdf;
@@ -8,12 +7,12 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq};
 use uuid::Uuid;
-use zeroize::{ZeroizeOnDrop, Zeroizing};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::{
     error::{FingerprintError, KeyError},
     hex,
-    ip::IpHash,
+    ip_hash::IpHash,
     key::{Key, KEY_LEN},
 };
 
@@ -26,10 +25,8 @@ const KEY_ID_SALT: &[u8] = b"vetassist_key_id_v1";
 /// It never seals anything itself: user keys, the key of keyed IP hashes and the fingerprint are
 /// derived from it by HKDF-SHA-256, each under a salt of its own. The extract step of each is done
 /// once, when the key is made. It is wiped when dropped, compares in constant time and never prints
-/// itself.
-pub struct MasterKey(Box<Inner>);
-
-struct Inner {
+/// itself. It holds its secrets inline, as a [`Key`] does.
+pub struct MasterKey {
     bytes: Zeroizing<[u8; KEY_LEN]>,
     user_keys: Hkdf<Sha256>,
     ip_mac: Hmac<Sha256>,
@@ -48,19 +45,19 @@ impl MasterKey {
         Ok(Self::from_bytes(&bytes))
     }
 
-    /// The master key with these bytes.
+    /// Returns the master key with these bytes.
     #[must_use]
     pub fn from_bytes(bytes: &[u8; KEY_LEN]) -> Self {
         let mut ip_key = Zeroizing::new([0; KEY_LEN]);
         expand(&extract(IP_SALT, bytes), b"", &mut *ip_key);
         let mut fingerprint = [0; FINGERPRINT_LEN];
         expand(&extract(KEY_ID_SALT, bytes), b"", &mut fingerprint);
-        Self(Box::new(Inner {
+        Self {
             bytes: Zeroizing::new(*bytes),
             user_keys: extract(TOKEN_SALT, bytes),
             ip_mac: mac(&ip_key),
             fingerprint: Fingerprint::encode(fingerprint),
-        }))
+        }
     }
 
     /// Reads a key written as 64 hexadecimal digits, of either case.
@@ -75,37 +72,44 @@ impl MasterKey {
         }
     }
 
-    /// The master key's bytes. Handle them as what they are.
+    /// Returns the master key's bytes, which are secret.
     #[must_use]
     pub fn expose_bytes(&self) -> &[u8; KEY_LEN] {
-        &self.0.bytes
+        &self.bytes
     }
 
-    /// The key that seals this user's tokens.
+    /// Derives the key that seals this user's tokens.
     #[must_use]
     pub fn derive_user_key(&self, user_id: &Uuid) -> Key {
         let mut text = Uuid::encode_buffer();
         let info = user_id.hyphenated().encode_lower(&mut text);
         let mut okm = Zeroizing::new([0; KEY_LEN]);
-        expand(&self.0.user_keys, info.as_bytes(), &mut *okm);
+        expand(&self.user_keys, info.as_bytes(), &mut *okm);
         Key::from_bytes(&okm)
     }
 
-    /// Turns a plain IP hash into a keyed one.
+    /// Makes a keyed hash of a plain IP hash.
     ///
     /// Plain SHA-256 of an IPv4 address is reversed by trying all 2^32; a keyed hash is not, without
     /// the key. It composes: hashes stored plain are upgraded without knowing the addresses.
     #[must_use]
     pub fn upgrade_ip_hash(&self, plain: &IpHash) -> IpHash {
-        let mut mac = self.0.ip_mac.clone();
+        let mut mac = self.ip_mac.clone();
         mac.update(plain.as_str().as_bytes());
         IpHash::encode(&mac.finalize().into_bytes().into())
     }
 
-    /// A short name for the key that is safe to print.
+    /// Returns a short name for the key that is safe to print.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
-        self.0.fingerprint
+        self.fingerprint
+    }
+}
+
+impl MasterKey {
+    /// Checks in constant time whether these are the key's bytes.
+    pub(crate) fn has_bytes(&self, bytes: &[u8; KEY_LEN]) -> bool {
+        self.bytes.ct_eq(bytes).into()
     }
 }
 
@@ -129,8 +133,13 @@ fn mac(key: &[u8; KEY_LEN]) -> Hmac<Sha256> {
 
 // The bytes wipe themselves when dropped, and so do the SHA-256 states that HKDF and HMAC consist of,
 // though those two do not say so; the compiler sees to it that they go on doing so. The fingerprint is
-// no secret.
+// no secret, but tells which key was there.
 impl ZeroizeOnDrop for MasterKey {}
+impl Drop for MasterKey {
+    fn drop(&mut self) {
+        self.fingerprint.0.zeroize();
+    }
+}
 const _: () = {
     const fn wiped<T: ZeroizeOnDrop>() {}
     wiped::<Zeroizing<[u8; KEY_LEN]>>();
@@ -148,7 +157,7 @@ impl TryFrom<&[u8]> for MasterKey {
 
 impl ConstantTimeEq for MasterKey {
     fn ct_eq(&self, other: &Self) -> Choice {
-        self.0.bytes.ct_eq(&*other.0.bytes)
+        self.bytes.ct_eq(&*other.bytes)
     }
 }
 
@@ -177,7 +186,7 @@ impl Fingerprint {
         Self(hex::encode(&bytes))
     }
 
-    /// The digits.
+    /// Returns the digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
         hex::as_str(&self.0)
