@@ -88,7 +88,7 @@ fn they_change_nothing_that_is_installed_and_draw_no_warning() {
 
 #[test]
 fn they_draw_no_warning_from_any_function() {
-    let mut victim = Victim::installed(&[("vetassist.ip_hash", "keyed")]);
+    let victim = Victim::installed(&[("vetassist.ip_hash", "keyed")]);
     let mut reference = victim.connect("postgres");
     let calls: Vec<String> = Function::all(&mut reference)
         .iter()
