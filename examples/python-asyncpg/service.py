@@ -10,6 +10,7 @@ Tokens that it stored before open as they are: the bytes are the same, with the 
 """
 
 import json
+import logging
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from datetime import datetime, timedelta, timezone
 import asyncpg
 
 SESSION_LIFETIME = timedelta(hours=8)
+
+log = logging.getLogger(__name__)
 
 
 class AccountInactive(Exception):
@@ -87,23 +90,37 @@ class Service:
         return await self._pool.fetchval("SELECT vetassist_access_token($1)", user_id)
 
     async def refresh_due(self, refresh: Callable[[str], Awaitable[Tokens]]) -> int:
-        """Has VA.gov renew the tokens that expire within five minutes, and says how many it was.
+        """Has VA.gov renew the tokens that expire within five minutes, and returns how many it was.
 
         Any number of these may run at once: a user whose tokens one of them has taken is left out by the others
-        until its transaction ends.
+        until its transaction ends. A user whose tokens cannot be renewed is logged and passed over.
         """
         renewed: set[uuid.UUID] = set()
-        async with self._pool.acquire() as db:
-            while True:
+        passed_over: list[uuid.UUID] = []
+        while True:
+            due = None
+            try:
                 # One user a transaction: a failure must not take back what VA.gov has renewed for others.
-                async with db.transaction():
-                    due = await db.fetchval("SELECT user_id FROM vetassist_tokens_expiring('5 minutes', 1)")
-                    # Twice the same: VA.gov gives tokens that expire at once.
-                    if due is None or due in renewed:
+                async with self._pool.acquire() as db, db.transaction():
+                    due = await db.fetchval(
+                        "SELECT user_id FROM vetassist_tokens_expiring('5 minutes', $1) WHERE user_id <> ALL ($2::uuid[])",
+                        len(passed_over) + 1, passed_over,
+                    )
+                    if due is None:
                         return len(renewed)
+                    if due in renewed:
+                        # VA.gov gives tokens that expire at once.
+                        passed_over.append(due)
+                        continue
                     tokens = await refresh(await db.fetchval("SELECT vetassist_refresh_token($1)", due))
                     await db.execute(
                         "SELECT vetassist_store_tokens($1, $2, $3, refresh_token => $4, scope => $5)",
                         due, tokens.access_token, tokens.expires_at, tokens.refresh_token, tokens.scope,
                     )
+            except Exception as error:
+                if due is None:
+                    raise
+                log.warning("the tokens of user %s were not renewed: %s", due, type(error).__name__)
+                passed_over.append(due)
+            else:
                 renewed.add(due)

@@ -37,6 +37,10 @@ DELETE FROM vetassist_users;
 -- Only its own purge shortens it.
 INSERT INTO vetassist_auth_audit (event_type, created_at) SELECT 'old', now() - interval '3 years' FROM generate_series(1, 3);
 SELECT vetassist_purge_audit('2 years', 2), vetassist_purge_audit('2 years'), vetassist_purge_audit('2 years');
+SELECT event_type, event_data ->> 'by' = session_user AS by_caller, event_data -> 'count' AS count,
+       (event_data ->> 'cutoff')::timestamptz BETWEEN now() - interval '732 days' AND now() - interval '729 days' AS cutoff
+FROM vetassist_auth_audit WHERE event_type = 'audit_purged' ORDER BY id;
+SELECT vetassist_purge_audit('364 days');
 SELECT vetassist_purge_audit('0 days');
 SELECT vetassist_purge_audit('-1 day');
 SELECT vetassist_purge_audit(NULL);
@@ -50,7 +54,7 @@ INSERT INTO vetassist_sessions (user_id, jwt_id, expires_at) VALUES (:user, 'jti
 SELECT vetassist_erase_user(:user);
 SELECT id, va_icn, va_veteran_status, email, first_name, last_name, is_active FROM vetassist_users;
 SELECT (SELECT count(*) FROM vetassist_va_tokens) AS tokens, (SELECT count(*) FROM vetassist_sessions) AS sessions;
-SELECT user_id, event_type, event_data, ip_hash FROM vetassist_auth_audit ORDER BY id;
+SELECT user_id, event_type, event_data - 'cutoff' AS event_data, ip_hash FROM vetassist_auth_audit ORDER BY id;
 SELECT vetassist_erase_user(:user);
 SELECT vetassist_erase_user('00000000-0000-0000-0000-000000000000');
 SELECT vetassist_erase_user(NULL);

@@ -4,8 +4,11 @@ Arguments: the folder of the server's socket, and the ring's only master key in 
 """
 
 import asyncio
+import pathlib
 import sys
+import types
 import uuid
+from datetime import datetime, timedelta, timezone
 
 import asyncpg
 from cryptography.exceptions import InvalidTag
@@ -54,16 +57,34 @@ async def hashes_agree(db, master):
     assert await db.fetchval("SELECT count(*) FROM vetassist_auth_audit WHERE ip_hash = $1", plain) == len(TOKENS) - 1
 
 
-async def refreshes_as_the_readme_says(db):
-    async with db.transaction():
-        rows = await db.fetch("SELECT user_id FROM vetassist_tokens_expiring('5 minutes', 10)")
-        assert rows
-        for row in rows:
-            token = await db.fetchval("SELECT vetassist_refresh_token($1)", row["user_id"])
-            await db.execute(
-                "SELECT vetassist_store_tokens($1, $2, now() + interval '1 hour', $3)",
-                row["user_id"], "new " + token, token)
-    assert not await db.fetch("SELECT user_id FROM vetassist_tokens_expiring('5 minutes', 10)")
+def refresh_some():
+    """The function that README shows."""
+    readme = (pathlib.Path(__file__).parents[2] / "README.md").read_text()
+    code = readme.split("```python\nasync def refresh_some")[1].split("```")[0]
+    names = {}
+    exec("async def refresh_some" + code, names)
+    return names["refresh_some"]
+
+
+async def refreshes_as_the_readme_says(socket, db):
+    due = "SELECT user_id FROM vetassist_tokens_expiring('5 minutes', 10)"
+    users = [row["user_id"] for row in await db.fetch(due)]
+    assert len(users) > 1
+    refused = await db.fetchval("SELECT vetassist_refresh_token($1)", users[0])
+    before = await db.fetchval("SELECT vetassist_access_token($1)", users[0])
+
+    class OAuth:
+        async def refresh(self, token):
+            if token == refused:
+                raise ConnectionError
+            expires_at = datetime.now(timezone.utc) + timedelta(hours=1)
+            return types.SimpleNamespace(access_token="new " + token, expires_at=expires_at, refresh_token=token)
+
+    async with asyncpg.create_pool(host=socket, user="postgres", database="postgres", min_size=1, max_size=2) as pool:
+        assert await refresh_some()(pool, OAuth()) == [users[0]]
+    # What failed for one is as it was, and ended nothing for the others.
+    assert [row["user_id"] for row in await db.fetch(due)] == [users[0]]
+    assert await db.fetchval("SELECT vetassist_access_token($1)", users[0]) == before
 
 
 async def errors_have_their_sqlstate(db):
@@ -87,7 +108,7 @@ async def main(socket: str, key: str) -> None:
     await signs_in_by_sql_and_opens_by_python(db, master)
     await hashes_agree(db, master)
     await stores_by_python_and_opens_by_sql(db, master)
-    await refreshes_as_the_readme_says(db)
+    await refreshes_as_the_readme_says(socket, db)
     await errors_have_their_sqlstate(db)
     # The procedure commits, so asyncpg must call it outside a transaction.
     await db.execute("CALL vetassist_rotate_tokens()")

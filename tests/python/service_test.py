@@ -56,6 +56,22 @@ async def refreshes(service, admin, user_id):
     await admin.execute("UPDATE vetassist_va_tokens SET expires_at = now()")
     assert await service.refresh_due(short) == 1
 
+    # What VA.gov refuses for one user ends nothing for the others, and takes nothing back that it gave them.
+    for number in range(3):
+        await service.sign_in(f"ICN {number}", Tokens(f"access {number}", datetime.now(timezone.utc), f"refresh {number}"), "203.0.113.7")
+    await admin.execute("UPDATE vetassist_va_tokens SET expires_at = now() + interval '1 hour' WHERE user_id = $1", user_id)
+
+    async def refuses_one(refresh_token):
+        if refresh_token == "refresh 0":
+            raise ConnectionError
+        return Tokens("new for " + refresh_token, datetime.now(timezone.utc) + timedelta(hours=1))
+
+    await admin.execute("UPDATE vetassist_va_tokens SET expires_at = now() - interval '1 day'"
+                        " WHERE user_id = (SELECT id FROM vetassist_users WHERE va_icn = 'ICN 0')")
+    assert await service.refresh_due(refuses_one) == 2
+    opened = await admin.fetch("SELECT vetassist_access_token(id) FROM vetassist_users WHERE va_icn ~ '^ICN ' ORDER BY va_icn")
+    assert [row[0] for row in opened] == ["access 0", "new for refresh 1", "new for refresh 2"]
+
 
 async def refuses_an_inactive_account(service, admin, user_id):
     await admin.execute("UPDATE vetassist_users SET is_active = false WHERE id = $1", user_id)

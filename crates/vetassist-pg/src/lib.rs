@@ -5,22 +5,14 @@
 
 use pgrx::{pg_guard, pg_module_magic};
 
-mod audit;
-mod datum;
+mod arguments;
+mod encoding;
 mod errors;
-mod key_command;
-mod key_file;
+mod functions;
 mod keyring;
-mod leaving;
-mod primitives;
-mod rotation;
-mod schema;
-mod secret_memory;
-mod session;
 mod settings;
-mod sign_in;
 mod statements;
-mod tokens;
+mod values;
 
 pg_module_magic!(name, version);
 
@@ -31,5 +23,5 @@ pg_module_magic!(name, version);
 pub extern "C-unwind" fn _PG_init() {
     settings::define();
     keyring::init();
-    session::init();
+    functions::init();
 }

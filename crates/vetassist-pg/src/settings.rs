@@ -1,15 +1,55 @@
 //! The settings. None of them ever holds a key.
+//!
+//! Until the library is loaded, PostgreSQL knows a setting by its name alone and takes any value from anybody. When it
+//! is defined, PostgreSQL judges the value that was given last, a connection's option before the server's file, and
+//! where that is refused it goes on with our default and a WARNING: the server's value is lost. So a setting whose
+//! value was refused fails every call that asks for it, until it is given one that is allowed.
 
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::{
+    ffi::CStr,
+    str::FromStr,
+    sync::atomic::{AtomicBool, Ordering},
+};
 use std::ffi::CString;
 
-use pgrx::{pg_guard, pg_sys, GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum};
+use pgrx::{
+    datum::Interval, guc::GucValue, pg_guard, pg_sys, GucContext, GucFlags, GucRegistry,
+    GucSetting, PostgresGucEnum,
+};
 
-static MASTER_KEY_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
-static MASTER_KEY_COMMAND: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
-static IP_HASH: GucSetting<IpHashKind> = GucSetting::<IpHashKind>::new(IpHashKind::sha256);
+use crate::errors::{config, Result};
 
-static DROP_WITH_DATA: GucSetting<bool> = GucSetting::<bool>::new(false);
+/// A setting with its name.
+struct Setting<T: GucValue> {
+    name: &'static CStr,
+    value: GucSetting<T>,
+}
+
+static MASTER_KEY_FILE: Setting<Option<CString>> =
+    Setting { name: c"vetassist.master_key_file", value: GucSetting::<Option<CString>>::new(None) };
+static MASTER_KEY_COMMAND: Setting<Option<CString>> = Setting {
+    name: c"vetassist.master_key_command",
+    value: GucSetting::<Option<CString>>::new(None),
+};
+static IP_HASH: Setting<IpHashKind> = Setting {
+    name: c"vetassist.ip_hash",
+    value: GucSetting::<IpHashKind>::new(IpHashKind::sha256),
+};
+static AUDIT_MIN_RETENTION: Setting<Option<CString>> = Setting {
+    name: c"vetassist.audit_min_retention",
+    value: GucSetting::<Option<CString>>::new(Some(c"1 year")),
+};
+/// Read by the script of the installation alone, and by whoever compares the tables.
+static ADOPT_FROM: Setting<Option<CString>> =
+    Setting { name: c"vetassist.adopt_from", value: GucSetting::<Option<CString>>::new(None) };
+static DROP_WITH_DATA: Setting<bool> =
+    Setting { name: c"vetassist.drop_with_data", value: GucSetting::<bool>::new(false) };
+
+/// The names of the settings whose value was refused. It is a setting itself, so that parallel workers have it too.
+static REFUSED: Setting<Option<CString>> = Setting {
+    name: c"vetassist.refused_settings",
+    value: GucSetting::<Option<CString>>::new(None),
+};
 
 /// Whether where the ring comes from may have changed since it was last asked.
 static CHANGED: AtomicBool = AtomicBool::new(false);
@@ -24,57 +64,178 @@ pub(crate) enum IpHashKind {
     keyed,
 }
 
+impl<T: GucValue> Setting<T> {
+    /// Returns the value that is in force. Nothing else reads a setting.
+    fn get(&'static self) -> Result<T> {
+        if let Some(refused) = REFUSED.value.get() {
+            let mut names = refused.to_bytes().split(|byte| *byte == b' ');
+            if names.any(|name| name == self.name.to_bytes())
+                && !is_given(self.name, Which::InForce)
+            {
+                return Err(config(
+                    format!("the value given for {} was refused", self.name.to_string_lossy()),
+                    "Leave it out of the connection's options, see that the server's configuration has a valid value, and connect again.",
+                ));
+            }
+        }
+        Ok(self.value.get())
+    }
+
+    /// Defines it, and adds it to `refused` if it was given a value that PostgreSQL does not let pass.
+    fn define(
+        &'static self,
+        refused: &mut Vec<&'static CStr>,
+        define: impl FnOnce(&'static CStr, &'static GucSetting<T>),
+    ) {
+        let was_given = is_given(self.name, Which::Reset);
+        define(self.name, &self.value);
+        if was_given && !is_given(self.name, Which::Reset) {
+            refused.push(self.name);
+        }
+    }
+}
+
+/// Which of a setting's values.
+#[derive(Clone, Copy)]
+enum Which {
+    InForce,
+    /// The one that RESET returns to, which SET does not touch.
+    Reset,
+}
+
+/// Whether anybody gave a setting a value.
+fn is_given(name: &CStr, which: Which) -> bool {
+    let Some(setting) = find(name) else { return false };
+    let source = match which {
+        Which::InForce => setting.source,
+        Which::Reset => setting.reset_source,
+    };
+    source != pg_sys::GucSource::PGC_S_DEFAULT
+}
+
+/// Finds what PostgreSQL knows of a setting, by a name in any case.
+#[cfg(feature = "pg15")]
+fn find(name: &CStr) -> Option<pg_sys::config_generic> {
+    // SAFETY: PostgreSQL's own list, with that many entries, none of them null.
+    let settings = unsafe {
+        let count = usize::try_from(pg_sys::GetNumConfigOptions()).unwrap_or(0);
+        core::slice::from_raw_parts(pg_sys::get_guc_variables(), count)
+    };
+    settings.iter().find_map(|setting| {
+        // SAFETY: an entry stays as long as the list, and its name ends with a NUL.
+        let (setting, found) = unsafe { (**setting, CStr::from_ptr((**setting).name)) };
+        found.to_bytes().eq_ignore_ascii_case(name.to_bytes()).then_some(setting)
+    })
+}
+
+/// Finds what PostgreSQL knows of a setting, by a name in any case.
+#[cfg(not(feature = "pg15"))]
+fn find(name: &CStr) -> Option<pg_sys::config_generic> {
+    // SAFETY: the name ends with a NUL; null where there is no such setting, with an error for nobody.
+    unsafe { pg_sys::find_option(name.as_ptr(), false, true, pg_sys::ERROR as _).as_ref().copied() }
+}
+
 /// Defines the settings; called when the library is loaded.
 pub(crate) fn define() {
-    let flags = GucFlags::SUPERUSER_ONLY;
-    // SAFETY: the hook is guarded and does nothing but raise a flag.
-    unsafe {
-        GucRegistry::define_string_guc_with_hooks(
-            c"vetassist.master_key_file",
-            c"File that holds the key ring of vetassist.",
-            c"One key of 64 hexadecimal digits a line, the current one first. The file must belong to the server's user or to root and be closed to others.",
-            &MASTER_KEY_FILE,
+    let mut refused = Vec::new();
+    MASTER_KEY_FILE.define(&mut refused, |name, value| {
+        // SAFETY: the hook is guarded and does nothing but raise a flag.
+        unsafe {
+            GucRegistry::define_string_guc_with_hooks(
+                name,
+                c"File that holds the key ring of vetassist.",
+                c"One key of 64 hexadecimal digits a line, the current one first. The file must belong to the server's user or to root and be closed to others.",
+                value,
+                GucContext::Suset,
+                GucFlags::SUPERUSER_ONLY,
+                None,
+                Some(source_changed),
+                None,
+            );
+        }
+    });
+    MASTER_KEY_COMMAND.define(&mut refused, |name, value| {
+        // SAFETY: as above.
+        unsafe {
+            GucRegistry::define_string_guc_with_hooks(
+                name,
+                c"Shell command that prints the key ring of vetassist.",
+                c"Used when vetassist.master_key_file is not set. It runs as ssl_passphrase_command does; its output is never logged.",
+                value,
+                GucContext::Suset,
+                GucFlags::SUPERUSER_ONLY,
+                None,
+                Some(source_changed),
+                None,
+            );
+        }
+    });
+    IP_HASH.define(&mut refused, |name, value| {
+        GucRegistry::define_enum_guc(
+            name,
+            c"Which hash of an address vetassist stores.",
+            c"sha256 is SHA-256 over the address, keyed is HMAC-SHA-256 over that under a key derived from the current master key.",
+            value,
             GucContext::Suset,
-            flags,
-            None,
-            Some(source_changed),
-            None,
+            GucFlags::empty(),
         );
-    }
-    // SAFETY: as above.
-    unsafe {
-        GucRegistry::define_string_guc_with_hooks(
-            c"vetassist.master_key_command",
-            c"Shell command that prints the key ring of vetassist.",
-            c"Used when vetassist.master_key_file is not set. It runs as ssl_passphrase_command does; its output is never logged.",
-            &MASTER_KEY_COMMAND,
+    });
+    AUDIT_MIN_RETENTION.define(&mut refused, |name, value| {
+        GucRegistry::define_string_guc(
+            name,
+            c"How long rows of the audit trail of vetassist are kept at least.",
+            c"An interval. vetassist_purge_audit() refuses to delete what is younger.",
+            value,
             GucContext::Suset,
-            flags,
-            None,
-            Some(source_changed),
-            None,
+            GucFlags::empty(),
         );
-    }
-    GucRegistry::define_enum_guc(
-        c"vetassist.ip_hash",
-        c"Which hash of an address vetassist stores.",
-        c"sha256 is SHA-256 over the address, keyed is HMAC-SHA-256 over that under a key derived from the current master key.",
-        &IP_HASH,
-        GucContext::Suset,
-        GucFlags::empty(),
-    );
-    GucRegistry::define_bool_guc(
-        c"vetassist.drop_with_data",
-        c"Whether the extension may be dropped while its tables have rows.",
-        c"Its tables and all that is in them go with it. vetassist_detach() makes them stay.",
-        &DROP_WITH_DATA,
-        // Whoever may drop the extension may also say that he means it.
-        GucContext::Userset,
-        GucFlags::empty(),
-    );
+    });
+    ADOPT_FROM.define(&mut refused, |name, value| {
+        GucRegistry::define_string_guc(
+            name,
+            c"Role whose tables the installation of vetassist adopts.",
+            c"They become the extension's, and the role keeps what its backend needs until vetassist_revoke() takes it.",
+            value,
+            GucContext::Suset,
+            GucFlags::empty(),
+        );
+    });
+    DROP_WITH_DATA.define(&mut refused, |name, value| {
+        GucRegistry::define_bool_guc(
+            name,
+            c"Whether the extension may be dropped while its tables have rows.",
+            c"Its tables and all that is in them go with it. vetassist_detach() makes them stay.",
+            value,
+            // Whoever may drop the extension may also say that he means it.
+            GucContext::Userset,
+            GucFlags::empty(),
+        );
+    });
+    define_refused(&refused);
     // Names that nobody defined would otherwise be accepted in silence, misspelt ones among them.
     // SAFETY: the prefix is a NUL-terminated string that Postgres copies.
     unsafe { pg_sys::MarkGUCPrefixReserved(c"vetassist".as_ptr()) };
+}
+
+/// Writes down which settings were given what was refused. Only a superuser could change it.
+fn define_refused(refused: &[&'static CStr]) {
+    GucRegistry::define_string_guc(
+        REFUSED.name,
+        c"Settings of vetassist whose value was refused when the library was loaded.",
+        c"What depends on them fails until they are set to a valid value.",
+        &REFUSED.value,
+        GucContext::Suset,
+        GucFlags::NO_SHOW_ALL | GucFlags::NO_RESET_ALL | GucFlags::DISALLOW_IN_FILE,
+    );
+    let names: Vec<_> = refused.iter().map(|name| name.to_bytes()).collect();
+    let names = CString::new(names.join(&b' ')).unwrap_or_default();
+    if !names.is_empty() {
+        let (context, source) = (pg_sys::GucContext::PGC_SUSET, pg_sys::GucSource::PGC_S_OVERRIDE);
+        // SAFETY: both strings end with a NUL, and PostgreSQL copies them.
+        unsafe {
+            pg_sys::SetConfigOption(REFUSED.name.as_ptr(), names.as_ptr(), context, source);
+        }
+    }
 }
 
 #[pg_guard]
@@ -92,21 +253,32 @@ pub(crate) fn take_changed() -> bool {
 }
 
 /// `vetassist.master_key_file`, if it is set to something.
-pub(crate) fn master_key_file() -> Option<CString> {
-    MASTER_KEY_FILE.get().filter(|value| !value.is_empty())
+pub(crate) fn master_key_file() -> Result<Option<CString>> {
+    Ok(MASTER_KEY_FILE.get()?.filter(|value| !value.is_empty()))
 }
 
 /// `vetassist.master_key_command`, if it is set to something.
-pub(crate) fn master_key_command() -> Option<CString> {
-    MASTER_KEY_COMMAND.get().filter(|value| !value.is_empty())
+pub(crate) fn master_key_command() -> Result<Option<CString>> {
+    Ok(MASTER_KEY_COMMAND.get()?.filter(|value| !value.is_empty()))
 }
 
 /// `vetassist.ip_hash`.
-pub(crate) fn ip_hash() -> IpHashKind {
+pub(crate) fn ip_hash() -> Result<IpHashKind> {
     IP_HASH.get()
 }
 
+/// `vetassist.audit_min_retention`.
+pub(crate) fn audit_min_retention() -> Result<Interval> {
+    let value = AUDIT_MIN_RETENTION.get()?.unwrap_or_default();
+    value.to_str().ok().and_then(|value| Interval::from_str(value).ok()).ok_or_else(|| {
+        config(
+            "vetassist.audit_min_retention is no interval",
+            "Set it to how long the audit trail is kept at least, such as 1 year.",
+        )
+    })
+}
+
 /// `vetassist.drop_with_data`.
-pub(crate) fn drop_with_data() -> bool {
+pub(crate) fn drop_with_data() -> Result<bool> {
     DROP_WITH_DATA.get()
 }

@@ -1,4 +1,4 @@
-//! What the four tables are.
+//! What the tables are.
 
 /// A table.
 #[derive(Clone, Copy, Debug)]
@@ -66,8 +66,22 @@ pub struct Guard {
     pub name: &'static str,
     /// When it fires, as `pg_get_triggerdef` writes it.
     pub fires: &'static str,
-    /// The function that it calls for each statement.
+    /// `row` or `statement`: what it fires for.
+    pub for_each: &'static str,
+    /// The function that it calls.
     pub calls: &'static str,
+}
+
+/// Whether what vetassist adds to the four tables must be there: the triggers that guard them, and tables of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guards {
+    /// It must: vetassist is installed.
+    Required,
+    /// It may, as it is after vetassist was installed before: its installation makes it. What surrounds the tables of an
+    /// installation is not looked at.
+    Allowed,
+    /// Those of the versions before 0.3.0 must, which had one trigger: the library is newer than what is installed.
+    Older,
 }
 
 /// The sequence that numbers the audit trail.
@@ -208,18 +222,49 @@ const TABLES: [Table; 4] = [
             index("idx_vetassist_audit_type", "USING btree (event_type)"),
             index("idx_vetassist_audit_created", "USING btree (created_at)"),
         ],
-        guards: &[Guard {
-            name: "vetassist_auth_audit_append_only",
-            fires: "BEFORE DELETE OR UPDATE OR TRUNCATE",
-            calls: "vetassist_audit_guard",
-        }],
+        guards: &[
+            Guard {
+                name: "vetassist_auth_audit_append_only",
+                fires: "BEFORE DELETE OR UPDATE OR TRUNCATE",
+                for_each: "statement",
+                calls: "vetassist_audit_guard",
+            },
+            Guard {
+                name: "vetassist_auth_audit_append_only_rows",
+                fires: "AFTER DELETE OR UPDATE",
+                for_each: "row",
+                calls: "vetassist_audit_guard",
+            },
+            Guard {
+                name: "vetassist_auth_audit_id",
+                fires: "BEFORE INSERT",
+                for_each: "row",
+                calls: "vetassist_audit_id",
+            },
+        ],
     },
 ];
+
+const OWN_TABLES: [Table; 1] = [Table {
+    name: "vetassist_keyed_ip_hashes",
+    comment: "Address hashes that are keyed, of those that vetassist_auth_audit and vetassist_sessions hold",
+    columns: &[column("ip_hash", "character varying(64)").not_null()],
+    unique: &[],
+    foreign_keys: &[],
+    indexes: &[],
+    guards: &[],
+}];
 
 /// The four tables, each after those it refers to.
 #[must_use]
 pub const fn tables() -> &'static [Table] {
     &TABLES
+}
+
+/// The tables that vetassist adds to the four. A database that ran a migration of its own lacks them.
+#[must_use]
+pub const fn own_tables() -> &'static [Table] {
+    &OWN_TABLES
 }
 
 /// Returns how many characters a text column of one of the four tables may have; `None` for a column

@@ -54,7 +54,7 @@ fn look_alikes_are_not_called() {
              SELECT public.vetassist_log_event('x', NULL, '{\"a\": 1}'::pg_catalog.jsonb, '203.0.113.7');
              SELECT * FROM public.vetassist_tokens_expiring('2 h');
              SELECT * FROM public.vetassist_rotation_status();
-             SELECT public.vetassist_purge_sessions('1 day'), public.vetassist_purge_audit('1 day');
+             SELECT public.vetassist_purge_sessions('1 day'), public.vetassist_purge_audit('2 years');
              SELECT * FROM public.vetassist_check_schema();",
         )
         .unwrap();

@@ -1,18 +1,18 @@
 //! The tables without the extension, as `cargo xtask sql` writes them, and the extension on top of them.
 
-use std::{fs, sync::OnceLock};
+use std::sync::OnceLock;
 
 use postgres::Client;
 use uuid::Uuid;
 use vetassist_core::{schema::Guards, IpHash, KeyRing, Sealed};
 use vetassist_server_tests::{
-    column_of, database, differences, empty_database, hex_key, inventory, sqlstate,
+    column_of, database, differences, empty_database, hex_key, inventory, plain_sql, sqlstate,
 };
 
-/// What `cargo xtask sql` writes; written once, because tests run side by side.
+/// Returns what `cargo xtask sql` writes.
 fn script() -> &'static str {
     static SCRIPT: OnceLock<String> = OnceLock::new();
-    SCRIPT.get_or_init(|| fs::read_to_string(xtask::plain_sql::write().unwrap()).unwrap())
+    SCRIPT.get_or_init(plain_sql)
 }
 
 fn plain_database() -> Client {
@@ -63,6 +63,7 @@ fn the_plain_tables_match() {
         made,
         [
             "vetassist_audit_guard",
+            "vetassist_audit_id",
             "vetassist_auth_audit",
             "vetassist_auth_audit_id_seq",
             "vetassist_keyed_ip_hashes",
@@ -195,6 +196,7 @@ fn the_extension_adopts_the_plain_tables_and_opens_what_the_core_sealed() {
     assert_eq!(hashes, [ring.upgrade_ip_hash(&plain).as_str(), keyed.as_str()]);
     let error = db.batch_execute("DELETE FROM vetassist_auth_audit").unwrap_err();
     assert_eq!(sqlstate(&error), "42501");
+    db.batch_execute("SET vetassist.audit_min_retention = '0'").unwrap();
     let purged: i32 =
         db.query_one("SELECT vetassist_purge_audit('1 microsecond')", &[]).unwrap().get(0);
     assert_eq!(purged, 2);

@@ -87,6 +87,7 @@ fn a_subscriber_has_the_same_rows() {
              SELECT vetassist_store_tokens(id, 'newer still', now() + '1 h') FROM vetassist_users WHERE va_icn = 'ICN later';
              SELECT vetassist_revoke_all_sessions(id) FROM vetassist_users WHERE va_icn = 'ICN2';
              SELECT vetassist_erase_user(id) FROM vetassist_users WHERE va_icn = 'ICN4';
+             SET vetassist.audit_min_retention = '0';
              SELECT vetassist_purge_sessions('0 s'), vetassist_purge_audit('1 us', 5);
              UPDATE vetassist_users SET email = 'other@example.com' WHERE va_icn = 'ICN5';",
         )

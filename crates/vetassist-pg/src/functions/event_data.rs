@@ -1,0 +1,73 @@
+//! What may stand in the metadata of an audit event, and in its type.
+
+use pgrx::{pg_extern, pg_sys, PgSqlErrorCode};
+use vetassist_core::{
+    event_data::{self, EventTypeError},
+    json::Value,
+};
+
+use super::ip_hash::Hasher;
+use crate::{
+    errors::{Error, Result, SqlResult},
+    statements::{connected, Statements},
+    values::{Jsonb, Number, Text},
+};
+
+/// Refuses a type of events that looks like a secret, or that the library keeps for itself.
+#[pg_extern(immutable, strict, parallel_safe, sql = false)]
+fn vetassist_check_event_type(event_type: Text<'_>) -> SqlResult<()> {
+    Ok(event_data::check_event_type(&event_type.to_readable()?).map_err(|error| {
+        let (code, hint) = match error {
+            EventTypeError::Blank => (
+                PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+                "Name what happened, such as login_failed.",
+            ),
+            EventTypeError::TooLong => (
+                PgSqlErrorCode::ERRCODE_STRING_DATA_RIGHT_TRUNCATION,
+                "Details go into event_data.",
+            ),
+            EventTypeError::Reserved => (
+                PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                "The library logs such events itself. Choose another name.",
+            ),
+            _ => (
+                PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+                "Name what happened, such as login_failed. Nothing was written.",
+            ),
+        };
+        Error::new(code, error.to_string(), hint)
+    })?)
+}
+
+/// Refuses metadata that carries what looks like a secret, and says where; never what. Version 0.2.0 calls it.
+#[pg_extern(immutable, strict, parallel_safe, sql = false)]
+fn vetassist_check_event_data(event_data: Jsonb<'_>) -> SqlResult<()> {
+    checked(event_data)?;
+    Ok(())
+}
+
+/// Refuses metadata that carries what looks like a secret, and says where; never what. Returns the metadata with each
+/// address in it replaced by its hash, and remembers which are keyed.
+#[pg_extern(volatile, strict, parallel_unsafe, sql = false)]
+fn vetassist_checked_event_data(
+    event_data: Jsonb<'_>,
+    fcinfo: pg_sys::FunctionCallInfo,
+) -> SqlResult<Jsonb<'static>> {
+    let event_data = checked(event_data)?;
+    let mut hasher = Hasher::default();
+    let event_data = event_data::hash_addresses(event_data, &mut |address| hasher.hash(address))?;
+    connected(|client| hasher.register(Statements::of(fcinfo, client)?, client))?;
+    Ok(Jsonb::from_value(&event_data)?)
+}
+
+fn checked(event_data: Jsonb<'_>) -> Result<Value<Number<'_>>> {
+    let event_data = event_data.to_value("event_data")?;
+    event_data::check(&event_data).map_err(|refusal| {
+        Error::new(
+            PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+            refusal.to_string(),
+            "The audit trail is for metadata that is no secret. Nothing was written.",
+        )
+    })?;
+    Ok(event_data)
+}

@@ -1,0 +1,26 @@
+//! The functions that SQL calls, one file for each topic, named as the files of `sql/functions` are.
+
+mod audit;
+mod audit_guard;
+mod batches;
+mod check;
+mod device_info;
+mod drop_guard;
+mod encryption;
+mod event_data;
+mod grants;
+mod ip_hash;
+mod ip_hash_upgrade;
+mod keyring;
+mod login;
+mod rotation;
+mod schema;
+mod session_active;
+mod tokens;
+mod version;
+
+/// Called once, when the library is loaded.
+pub(crate) fn init() {
+    check::init();
+    session_active::init();
+}

@@ -1,0 +1,157 @@
+//! This backend's key ring: where it comes from, when it is read again, and where it is in memory.
+
+mod command;
+mod environment;
+mod file;
+mod forks;
+mod memory;
+mod place;
+mod text;
+
+use core::cell::RefCell;
+
+use pgrx::{pg_guard, pg_sys};
+use vetassist_core::{Nonce, NoncePool, RingSession};
+
+pub(crate) use self::forks::forks;
+use self::{place::Place, text::RingText};
+use crate::{
+    errors::{bad_ring, config, log_to_server, Result},
+    settings,
+};
+
+/// Where a ring came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    File,
+    Command,
+    Environment,
+}
+
+impl Source {
+    /// Returns its name as `vetassist_keys()` shows it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Command => "command",
+            Self::Environment => "environment",
+        }
+    }
+
+    const fn place(self) -> &'static str {
+        match self {
+            Self::File => "key file",
+            Self::Command => "output of the key command",
+            Self::Environment => "environment variable VETASSIST_MASTER_KEY",
+        }
+    }
+}
+
+/// This process's ring.
+struct Keyring {
+    place: Place,
+    source: Source,
+    /// When the server's settings had last been read before the ring was.
+    configured_at: pg_sys::TimestampTz,
+}
+
+thread_local! {
+    static KEYRING: RefCell<Option<Keyring>> = const { RefCell::new(None) };
+    /// For what is sealed under other keys than the ring's.
+    static NONCES: RefCell<NoncePool> = const { RefCell::new(NoncePool::new()) };
+}
+
+/// Called once, when the library is loaded.
+pub(crate) fn init() {
+    if let Err(error) = forks::count() {
+        pgrx::error!("could not register a fork handler: {error}");
+    }
+    // SAFETY: the callback is guarded and takes no argument.
+    unsafe { pg_sys::on_proc_exit(Some(wipe), pg_sys::Datum::from(0)) };
+}
+
+/// Wipes the ring and what was derived from it before the process ends.
+#[pg_guard]
+unsafe extern "C-unwind" fn wipe(_code: core::ffi::c_int, _argument: pg_sys::Datum) {
+    // The process may be ending in the middle of a call that reads the ring, when there is none yet.
+    let _ = KEYRING.try_with(|keyring| keyring.try_borrow_mut().map(|mut keyring| keyring.take()));
+}
+
+/// Returns a nonce from this process's pool.
+pub(crate) fn nonce() -> Result<Nonce> {
+    Ok(NONCES.with_borrow_mut(|pool| pool.draw(forks()))?)
+}
+
+/// Calls `f` with the ring, reading it first where it was not read since the settings last were. Inlined: it is on the
+/// way of each token.
+#[inline(always)]
+pub(crate) fn with_ring<T>(f: impl FnOnce(&mut RingSession, Source) -> Result<T>) -> Result<T> {
+    // SAFETY: a variable of this process, written when it reads its settings.
+    let configured_at = unsafe { pg_sys::PgReloadTime };
+    let changed = settings::take_changed();
+    KEYRING.with_borrow_mut(|keyring| {
+        let is_current = keyring.as_mut().is_some_and(|keyring| {
+            !changed && keyring.configured_at == configured_at && keyring.place.get().is_some()
+        });
+        if !is_current {
+            read(keyring, configured_at)?;
+        }
+        let Some(Keyring { place, source, .. }) = keyring else { unreachable!("it was read") };
+        let Some(session) = place.get() else { unreachable!("it was read in this process") };
+        f(session, *source)
+    })
+}
+
+/// Forgets the ring, so that the next call reads it.
+pub(crate) fn forget() {
+    KEYRING.with_borrow_mut(|keyring| {
+        if let Some(keyring) = keyring {
+            keyring.place.clear();
+        }
+    });
+}
+
+/// Reads the ring anew. The old keys go first: if the new ones are broken, the call fails, as it would in a new backend.
+#[cold]
+fn read(keyring: &mut Option<Keyring>, configured_at: pg_sys::TimestampTz) -> Result<()> {
+    let keyring = match keyring {
+        Some(keyring) => keyring,
+        None => {
+            let place = Place::new().map_err(|error| {
+                config(format!("there is no memory for the key ring: {error}"), "Try again.")
+            })?;
+            // Where the system does not allow it, the memory is used all the same.
+            if let Err(error) = place.protect() {
+                log_to_server(format!(
+                    "vetassist: the memory of the keys is not kept out of swap and core dumps: {error}"
+                ));
+            }
+            keyring.insert(Keyring { place, source: Source::Environment, configured_at })
+        }
+    };
+    keyring.place.clear();
+    let (source, text) = read_source()?;
+    keyring.place.read(text.as_bytes()).map_err(|error| {
+        log_to_server(format!("vetassist: the {} is malformed: {error}", source.place()));
+        bad_ring(source.place(), error)
+    })?;
+    keyring.source = source;
+    keyring.configured_at = configured_at;
+    Ok(())
+}
+
+fn read_source() -> Result<(Source, RingText)> {
+    if let Some(path) = settings::master_key_file()? {
+        return Ok((Source::File, file::read(&path)?));
+    }
+    if let Some(command) = settings::master_key_command()? {
+        return Ok((Source::Command, command::run(&command)?));
+    }
+    if let Some(text) = environment::read()? {
+        return Ok((Source::Environment, text));
+    }
+    Err(config(
+        "no key ring is configured",
+        "Set vetassist.master_key_file or vetassist.master_key_command, or start the server with VETASSIST_MASTER_KEY in its environment.",
+    ))
+}

@@ -1,0 +1,257 @@
+//! Assembles the scripts of the extension, and the plain file, from the files in `sql/`.
+//!
+//! Each file names in its head the files that it requires (`-- requires: tables/users.sql functions/`; a folder stands for
+//! all its files), those whose objects it stands for (`-- provides: …`), the table without which alone it is run
+//! (`-- unless present: …`), and the objects that it makes without a statement of their own (`-- makes: …`). A script is a
+//! root file with everything that it requires before it. In it, `'@tables@'`, `'@relations@'`, `'@functions@'` and
+//! `'@event_triggers@'` are the names of what the script makes.
+
+use std::{
+    collections::HashSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{bail, Context, Result};
+
+use crate::workspace::{target, top, version};
+
+/// The version that upgrades begin at. Older ones get there by released scripts.
+const UPGRADED_FROM: &str = "0.2.0";
+
+/// The placeholder that PostgreSQL replaces by the extension's schema.
+const SCHEMA: &str = "@extschema@.";
+
+/// Returns every script to install, each with its file name: the installation, the upgrade, and those of the versions
+/// before.
+pub(crate) fn scripts() -> Result<Vec<(String, String)>> {
+    let version = version()?;
+    let guard = "\\echo Use \"CREATE EXTENSION vetassist\" to load this file. \\quit\n";
+    let mut scripts = vec![
+        (
+            format!("vetassist--{version}.sql"),
+            format!("{guard}\n{}", Script::of("extension/install.sql")?.text()),
+        ),
+        (
+            format!("vetassist--{UPGRADED_FROM}--{version}.sql"),
+            format!("{guard}\n{}", Script::of("extension/upgrade.sql")?.text()),
+        ),
+    ];
+    for name in files_of("released")? {
+        scripts.push((name.trim_start_matches("released/").to_owned(), read(&name)?));
+    }
+    Ok(scripts)
+}
+
+/// Returns the plain file: the tables for a database that cannot have the extension.
+pub(crate) fn plain() -> Result<String> {
+    let version = version()?;
+    let text = Script::of("plain/install.sql")?.text();
+    for word in ["pg_extension_config_dump", "MODULE_PATHNAME"] {
+        if text.contains(word) {
+            bail!("the plain file needs the extension: it has {word}");
+        }
+    }
+    let (before, after) = (read("plain/before.txt")?, read("plain/after.txt")?);
+    Ok(format!("{}\n{text}{after}", before.replace("@version@", &version)))
+}
+
+/// Writes the plain file to `target/vetassist.sql` and returns its path.
+pub(crate) fn write_plain() -> Result<PathBuf> {
+    let folder = target();
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let path = folder.join("vetassist.sql");
+    fs::write(&path, plain()?).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(path)
+}
+
+#[derive(Default)]
+struct Script {
+    parts: Vec<String>,
+    /// The files that are in it or need not be.
+    done: HashSet<String>,
+    /// The files whose requirements are being added.
+    open: Vec<String>,
+    /// The names of what it makes, by kind.
+    tables: Vec<String>,
+    relations: Vec<String>,
+    functions: Vec<String>,
+    event_triggers: Vec<String>,
+}
+
+impl Script {
+    /// Joins a root file and all that it requires, each once, what is required first.
+    fn of(root: &str) -> Result<Self> {
+        let mut script = Self::default();
+        script.add(root)?;
+        Ok(script)
+    }
+
+    fn add(&mut self, name: &str) -> Result<()> {
+        if self.open.iter().any(|open| open == name) {
+            bail!("sql/{name} requires itself by way of others");
+        }
+        if !self.done.insert(name.to_owned()) {
+            return Ok(());
+        }
+        let part = read(name)?;
+        self.done.extend(named(&part, "-- provides: "));
+        self.open.push(name.to_owned());
+        for required in named(&part, "-- requires: ") {
+            match required.strip_suffix('/') {
+                Some(folder) => files_of(folder)?.iter().try_for_each(|file| self.add(file))?,
+                None => self.add(&required)?,
+            }
+        }
+        self.open.pop();
+        self.note_names(&part);
+        self.parts.push(match &named(&part, "-- unless present: ")[..] {
+            [] => part,
+            tables => unless_present(&part, &tables.concat()),
+        });
+        Ok(())
+    }
+
+    /// Notes what a file makes: its statements stand at the beginnings of lines, each with the name in the same line.
+    fn note_names(&mut self, part: &str) {
+        self.relations.extend(named(part, "-- makes: "));
+        for line in part.lines() {
+            let words: Vec<_> =
+                line.split(['(', ' ']).filter(|word| *word != "OR" && *word != "REPLACE").collect();
+            let (kinds, name) = match words[..] {
+                ["CREATE", "TABLE", name, ..] => {
+                    (vec![&mut self.tables, &mut self.relations], name)
+                }
+                ["CREATE", "INDEX", name, ..] | ["CREATE", "UNIQUE", "INDEX", name, ..] => {
+                    (vec![&mut self.relations], name)
+                }
+                ["CREATE", "FUNCTION" | "PROCEDURE", name, ..] => (vec![&mut self.functions], name),
+                ["CREATE", "EVENT", "TRIGGER", name, ..] => (vec![&mut self.event_triggers], name),
+                _ => continue,
+            };
+            for names in kinds {
+                names.push(name.trim_start_matches(SCHEMA).to_owned());
+            }
+        }
+    }
+
+    /// Returns the text, each list of names in its place.
+    fn text(&self) -> String {
+        let mut text = String::new();
+        for part in &self.parts {
+            text += part.trim_end();
+            text += "\n\n";
+        }
+        for (placeholder, names) in [
+            ("'@tables@'", &self.tables),
+            ("'@relations@'", &self.relations),
+            ("'@functions@'", &self.functions),
+            ("'@event_triggers@'", &self.event_triggers),
+        ] {
+            let mut quoted: Vec<_> = names.iter().map(|name| format!("'{name}'")).collect();
+            quoted.dedup();
+            let list = if quoted.is_empty() { "''".to_owned() } else { quoted.join(", ") };
+            text = text.replace(placeholder, &list);
+        }
+        text
+    }
+}
+
+/// Wraps a file so that it does nothing where a table is there already: adopted, or made by a run before.
+fn unless_present(part: &str, table: &str) -> String {
+    let (head, body) = part.split_once("\n\n").unwrap_or(("", part));
+    format!(
+        "{head}
+
+DO $unless_present$
+BEGIN
+IF pg_catalog.to_regclass('{SCHEMA}{table}') IS NULL THEN
+
+{}
+
+END IF;
+END
+$unless_present$;",
+        body.trim()
+    )
+}
+
+/// The names that the head of a file has behind a word.
+fn named(part: &str, word: &str) -> Vec<String> {
+    let head = part.lines().take_while(|line| line.starts_with("--"));
+    let lists = head.filter_map(|line| line.strip_prefix(word));
+    lists.flat_map(str::split_whitespace).map(str::to_owned).collect()
+}
+
+/// The SQL files of a folder below `sql/`, by name.
+fn files_of(folder: &str) -> Result<Vec<String>> {
+    let path = top().join("sql").join(folder);
+    let entries = fs::read_dir(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mut names: Vec<_> = names
+        .filter(|name| Path::new(name).extension().is_some_and(|end| end == "sql"))
+        .map(|name| format!("{folder}/{name}"))
+        .collect();
+    names.sort();
+    Ok(names)
+}
+
+fn read(name: &str) -> Result<String> {
+    let path = top().join("sql").join(name);
+    fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_head_alone_names_files() {
+        let part =
+            "-- Users.\n--\n-- requires: a.sql b/\n-- requires: c.sql\n\n-- requires: d.sql\n";
+        assert_eq!(named(part, "-- requires: "), ["a.sql", "b/", "c.sql"]);
+        assert_eq!(named(part, "-- provides: "), [""; 0]);
+    }
+
+    #[test]
+    fn every_file_is_in_a_script() -> Result<()> {
+        let roots = ["extension/install.sql", "extension/upgrade.sql", "plain/install.sql"];
+        let mut done = HashSet::new();
+        for root in roots {
+            done.extend(Script::of(root)?.done);
+        }
+        for folder in ["tables", "functions", "extension", "plain"] {
+            for name in files_of(folder)? {
+                assert!(done.contains(&name), "{name}");
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn no_script_makes_what_may_be_there_or_leaves_a_placeholder() -> Result<()> {
+        let mut texts = vec![plain()?];
+        texts.extend(scripts()?.into_iter().map(|(_, text)| text).take(2));
+        for text in texts {
+            assert!(!text.contains("NOT EXISTS @") && !text.contains("CREATE TABLE IF"));
+            assert!(!text.contains("IF NOT EXISTS idx"));
+            for placeholder in ["@tables@", "@relations@", "@functions@", "@event_triggers@"] {
+                assert!(!text.contains(placeholder), "{placeholder}");
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_script_knows_the_names_of_what_it_makes() {
+        let mut script = Script::default();
+        script.note_names(
+            "-- A table.\n-- makes: s\n\nCREATE TABLE @extschema@.t (\nCREATE UNIQUE INDEX i ON t (c);\n    CREATE TABLE inner (
+CREATE OR REPLACE FUNCTION @extschema@.f(a int) RETURNS int\nCREATE OR REPLACE PROCEDURE @extschema@.p()\nCREATE EVENT TRIGGER e ON x\n",
+        );
+        assert_eq!(script.tables, ["t"]);
+        assert_eq!(script.relations, ["s", "t", "i"]);
+        assert_eq!(script.functions, ["f", "p"]);
+        assert_eq!(script.event_triggers, ["e"]);
+    }
+}

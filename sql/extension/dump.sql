@@ -1,0 +1,12 @@
+-- What pg_dump must know.
+--
+-- requires: tables/
+
+-- pg_dump leaves the rows of an extension's tables out, unless it is told that they are the user's.
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_users', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_va_tokens', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_sessions', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_auth_audit', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_keyed_ip_hashes', '');
+-- The next id of the audit trail, too.
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_auth_audit_id_seq', '');

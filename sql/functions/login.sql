@@ -1,0 +1,34 @@
+-- Signing in.
+--
+-- requires: functions/users.sql functions/tokens.sql functions/device_info.sql functions/audit.sql
+
+-- A sign-in is refused to whoever is not active. A function of its own, because its SQLSTATE is ours.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_refuse_sign_in(refused uuid) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'VA001', MESSAGE = 'the account is not active',
+        DETAIL = format('user_id %s', refused),
+        HINT = 'The refusal was rolled back with everything else. After the rollback, log it: SELECT vetassist_log_event(''login_refused'', <user_id>, NULL, <ip>).';
+END
+$$;
+
+-- A sign-in, in one statement: the user, both tokens, the session, the audit row.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_login(
+    va_icn text,
+    access_token text,
+    token_expires_at timestamptz,
+    jwt_id text,
+    session_expires_at timestamptz,
+    refresh_token text DEFAULT NULL,
+    veteran_status text DEFAULT NULL,
+    email text DEFAULT NULL,
+    first_name text DEFAULT NULL,
+    last_name text DEFAULT NULL,
+    token_type text DEFAULT NULL,
+    scope text DEFAULT NULL,
+    device_info jsonb DEFAULT NULL,
+    ip inet DEFAULT NULL
+) RETURNS TABLE (user_id uuid, session_id uuid)
+LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 1
+AS 'MODULE_PATHNAME', 'vetassist_login_wrapper';

@@ -1,7 +1,0 @@
--- Which stored address hashes are keyed: they look like plain ones. One row for each hash, however
--- often it is stored.
-CREATE TABLE IF NOT EXISTS vetassist_keyed_ip_hashes (
-    ip_hash varchar(64) PRIMARY KEY
-);
-
-COMMENT ON TABLE vetassist_keyed_ip_hashes IS 'Address hashes that are keyed, of those that vetassist_auth_audit and vetassist_sessions hold';

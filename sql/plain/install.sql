@@ -1,0 +1,3 @@
+-- The plain file: the tables for a database that cannot have the extension.
+--
+-- requires: plain/present.sql plain/audit_guard.sql tables/ plain/rights.sql

@@ -1,0 +1,13 @@
+-- Notes which objects of the plain installation were there before it ran, so that grants on them stay.
+--
+-- requires: plain/owners.sql
+
+DO $plain$
+BEGIN
+    PERFORM set_config('vetassist_plain.present', concat(ARRAY(
+        SELECT c.oid FROM pg_class AS c WHERE c.relnamespace = '@extschema@'::regnamespace
+        UNION ALL
+        SELECT p.oid FROM pg_proc AS p WHERE p.pronamespace = '@extschema@'::regnamespace
+    )), true);
+END
+$plain$;
