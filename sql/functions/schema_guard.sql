@@ -1,6 +1,7 @@
 -- The guard against commands that put something else in the place of the extension's objects.
 
--- The bodies of functions name the schema and what is in it. Were it renamed, they would call what stands there then.
+-- The bodies of functions name the schema and what is in it. Were it renamed, they would call what stands there then. A
+-- superuser may rename a table, as those do who rewrite one and swap it for the other.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_guard_schema() RETURNS event_trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -22,11 +23,11 @@ BEGIN
             LEFT JOIN pg_proc AS p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
             WHERE d.classid = command.classid AND d.objid = command.objid AND d.deptype = 'e'
               AND d.refclassid = 'pg_extension'::regclass
-              AND (c.relnamespace <> own_schema OR c.relname NOT LIKE 'vetassist!_%' ESCAPE '!'
+              AND (c.relnamespace <> own_schema
                    OR p.pronamespace <> own_schema OR p.proname NOT LIKE 'vetassist!_%' ESCAPE '!')
         ) THEN
             RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
-                MESSAGE = 'an object of the extension vetassist can be neither moved nor renamed',
+                MESSAGE = 'an object of the extension vetassist cannot be moved, nor a function of it renamed',
                 HINT = 'Its functions name it. SELECT vetassist_detach() makes its tables ordinary ones.';
         END IF;
     END LOOP;

@@ -39,7 +39,10 @@ export async function takesTheFasterWay(api, from) {
     Object.assign(crypto, { createCipheriv: watch(createCipheriv), createDecipheriv: watch(createDecipheriv) });
     Object.assign(subtle, { encrypt: never, decrypt: never });
     const key = new api.Key(api.generateKey());
+    const ring = new api.KeyRing([api.generateKey(), api.generateKey()]);
+    const user = '1bb044aa-ded1-40c7-8a88-433e74903f95';
     const ways = [
+      [(data) => ring.encryptToken(String.fromCharCode(...data), user), (sealed) => ring.decryptToken(sealed, user)],
       [(data) => key.seal(data), (sealed) => key.open(sealed)],
       [(data) => key.seal(String.fromCharCode(...data)), (sealed) => key.openText(sealed)],
       [(data) => key.sealAsync(data), (sealed) => key.openAsync(sealed)],
@@ -57,6 +60,16 @@ export async function takesTheFasterWay(api, from) {
         equal(seen.length, size + 28 >= from.open ? 1 : 0, `opening ${size} bytes`);
       }
     }
+    // A token that an older key of the ring sealed, and the keys that were lent for it.
+    seen.length = 0;
+    const raws = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
+    const old = new api.KeyRing([raws[1]]).encryptToken('x'.repeat(2000), user);
+    const both = new api.KeyRing(raws);
+    equal(both.decryptToken(old, user).length, 2000, 'an old token');
+    equal(seen.length, 3, 'sealed once, and opened with each key in turn');
+    equal(seen.every((each) => isZero(each.key)), true, 'the keys that were lent are wiped');
+    equal(isZero(seen[1].gave) && isZero(seen[2].gave), true, 'and so is the token');
+    equal(code(() => both.decryptToken(old, user.replace('1', '2'))), 'ERR_OPEN_FAILED', "another user's token");
     // What is not authentic is nobody's to see, and a tag is 16 bytes.
     const sealed = key.seal(new Uint8Array(5000).fill(7));
     equal(seen.at(-1).options.authTagLength, 16, 'authTagLength');

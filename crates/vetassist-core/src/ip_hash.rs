@@ -19,7 +19,7 @@ const HASH_LEN: usize = 64;
 ///
 /// Made from an address it is plain, SHA-256 over the canonical text;
 /// [`MasterKey::upgrade_ip_hash`](crate::MasterKey::upgrade_ip_hash) makes a keyed one of it. The two
-/// look alike: which one a stored hash is must be known.
+/// look alike: which one a stored hash is must be known, see [`StoredIpHash`](crate::StoredIpHash).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct IpHash([u8; HASH_LEN]);
 

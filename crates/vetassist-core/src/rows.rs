@@ -13,7 +13,10 @@
 //! SELECT u FROM vetassist_users AS u WHERE u.id = $1
 //! INSERT INTO vetassist_users SELECT ($1::vetassist_users).*
 //! ```
+//!
+//! [`Kind`] has the rules by which another language reads a row.
 
+mod columns;
 mod json;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -30,6 +33,7 @@ use core::fmt;
 
 use uuid::Uuid;
 
+pub use columns::Kind;
 pub use json::Json;
 pub use sealed::Sealed;
 pub use timestamp::Timestamp;

@@ -127,7 +127,9 @@ impl Server {
         Self { cluster: Cluster::start(scratch(), settings, environment).unwrap() }
     }
 
-    fn config(&self, user: &str, database: &str) -> Config {
+    /// How a role connects to one of its databases.
+    #[must_use]
+    pub fn config(&self, user: &str, database: &str) -> Config {
         let mut config = Config::new();
         config.host_path(self.cluster.socket_dir()).port(PORT).user(user).dbname(database);
         config

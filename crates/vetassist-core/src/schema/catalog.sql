@@ -144,6 +144,12 @@ WITH installed AS (
     JOIN pg_catalog.pg_class c ON c.oid = h.inhrelid
     GROUP BY t.name
     UNION ALL
+    SELECT t.name, 'referenced by', pg_catalog.string_agg(DISTINCT k.conrelid::regclass::text, ', ')
+    FROM tables t
+    JOIN pg_catalog.pg_constraint k ON k.contype = 'f' AND k.confrelid = t.oid
+    WHERE k.conrelid NOT IN (SELECT oid FROM tables)
+    GROUP BY t.name
+    UNION ALL
     -- A foreign key of another table is checked with the rights of this one's owner. Where the columns' types differ,
     -- that calls a function of whoever made the type.
     SELECT t.name, 'referenced by way of a cast', pg_catalog.string_agg(DISTINCT c.relname::text, ', ')

@@ -45,11 +45,12 @@ export function isShared(buffer) {
   }
 }
 
+const detached = (what) =>
+  error('ERR_DETACHED_BUFFER', `${what} lies in a buffer that was detached or has shrunk`);
+
 /** Returns a genuine Uint8Array (Node's Buffer is one), or what an ArrayBuffer holds; undefined for all else. */
 function bytesOf(value, what) {
   if (typeof value !== 'object' || value === null) return undefined;
-  const detached = () =>
-    error('ERR_DETACHED_BUFFER', `${what} lies in a buffer that was detached or has shrunk`);
   // The usual case first: asking an array for its name takes as long as all the other questions.
   if (Object.getPrototypeOf(value) === Uint8Array.prototype || nameOf.call(value) === 'Uint8Array') {
     let length;
@@ -64,7 +65,7 @@ function bytesOf(value, what) {
       try {
         keysOf(value);
       } catch {
-        throw detached();
+        throw detached(what);
       }
     }
     return value;
@@ -79,7 +80,7 @@ function bytesOf(value, what) {
   try {
     return new Uint8Array(value);
   } catch {
-    throw detached();
+    throw detached(what);
   }
 }
 

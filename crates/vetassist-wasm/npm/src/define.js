@@ -31,10 +31,13 @@ export function define(name, make) {
   return made;
 }
 
+function* nothing() {}
+
 /**
- * The base of what holds a key. Its objects have an internal slot, that of a WeakSet, for one purpose:
- * structuredClone, postMessage and IndexedDB refuse them, and would make an empty object of any other.
+ * The base of what holds a key. Its objects are made as generators are, with an internal slot, for one purpose:
+ * structuredClone, postMessage and IndexedDB refuse such, and would make an empty object of any other. Of all that have
+ * a slot these cost the least.
  */
 export function Uncloneable() {
-  return Reflect.construct(WeakSet, [], new.target);
+  return Object.setPrototypeOf(nothing(), new.target.prototype);
 }

@@ -9,9 +9,11 @@ import { decode, decodeAscii, encodeInto } from './utf8.js';
 const FIRST_ROOM = 8 * 1024;
 const KEPT_ROOM = 256 * 1024;
 // The module's stack is the beginning of its memory, grows downwards, and is empty between calls. Ciphers
-// leave keys and text there: near its end those that a call worked with, deeper those of a key that was made.
+// leave keys and text there: near its end those that a call worked with, deeper those of a key that was made,
+// deepest those of a ring.
 const STACK_END = 128 * 1024;
 const STACK_OF_A_CALL = 2 * 1024;
+const STACK_OF_A_KEY = 16 * 1024;
 
 /** The module's exports, once it runs. */
 export let wasm;
@@ -195,8 +197,13 @@ export function finish(status, staged, offset, read) {
   }
 }
 
+/** Wipes what making a ring left on the stack. */
+export function clearStack() {
+  current().fill(0, 0, STACK_END);
+}
+
 /** Wipes what the handle names, and what making it left on the stack. */
 export function release(handle) {
   wasm.release(handle);
-  current().fill(0, 0, STACK_END);
+  current().fill(0, STACK_END - STACK_OF_A_KEY, STACK_END);
 }

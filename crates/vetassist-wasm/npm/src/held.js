@@ -4,7 +4,8 @@
 import { freed } from './errors.js';
 import { release } from './engine.js';
 
-function wipe(held) {
+/** Wipes what is held. */
+export function wipe(held) {
   release(held.handle);
   held.handle = 0;
   held.bytes?.fill(0);

@@ -34,7 +34,8 @@ export function importBytes(value, what, take) {
   return checked(take());
 }
 
-function importDataKey(value) {
+/** Returns a handle to a new data key. */
+export function importDataKey(value) {
   if (typeof value === 'string') {
     throw error(
       'ERR_INVALID_ARG_TYPE',
@@ -54,49 +55,53 @@ const dataOr = (value, what) => (value === undefined ? '' : asData(value, what))
 
 export const Key = /* @__PURE__ */ define(
   'Key',
-  () =>
-    class Key extends Uncloneable {
+  () => {
+    let heldBy;
+    const working = (self) => live(heldBy(self), 'Key');
+
+    return class Key extends Uncloneable {
       #held;
       #cryptoKey;
       #importing;
+
+      static {
+        heldBy = (self) => {
+          try {
+            return self.#held;
+          } catch {
+            throw wrongThis('Key');
+          }
+        };
+      }
 
       constructor(bytes) {
         super();
         this.#held = hold(this, bytes instanceof Handle ? bytes.value : importDataKey(bytes));
       }
 
-      static #heldBy(self) {
-        if (typeof self !== 'object' || self === null || !(#held in self)) throw wrongThis('Key');
-        return self.#held;
-      }
-
-      static #live(self) {
-        return live(Key.#heldBy(self), 'Key');
-      }
-
       seal(plaintext, aad) {
-        return seal(Key.#live(this), plaintext, aad);
+        return seal(working(this), plaintext, aad);
       }
 
       open(sealed, aad) {
-        return open(Key.#live(this), sealed, aad);
+        return open(working(this), sealed, aad);
       }
 
       openText(sealed, aad) {
-        return openText(Key.#live(this), sealed, aad);
+        return openText(working(this), sealed, aad);
       }
 
       sealToText(plaintext, aad) {
-        return encodeText(seal(Key.#live(this), plaintext, aad));
+        return encodeText(seal(working(this), plaintext, aad));
       }
 
       openFromText(sealedText, aad) {
-        const held = Key.#live(this);
+        const held = working(this);
         return openText(held, decodeText(asString(sealedText, 'sealed text')), aad);
       }
 
       async sealAsync(plaintext, aad) {
-        const held = Key.#live(this);
+        const held = working(this);
         if (nodeCrypto.isThere()) return seal(held, plaintext, aad);
         let data = asData(plaintext, 'plaintext');
         let extra = dataOr(aad, 'aad');
@@ -120,7 +125,7 @@ export const Key = /* @__PURE__ */ define(
       }
 
       async openAsync(sealed, aad) {
-        const held = Key.#live(this);
+        const held = working(this);
         if (nodeCrypto.isThere()) return open(held, sealed, aad);
         let data = asBytes(sealed, 'sealed');
         if (sizeOf(data) < OVERHEAD) throw failure(TOO_SHORT);
@@ -153,11 +158,12 @@ export const Key = /* @__PURE__ */ define(
       }
 
       free() {
-        letGo(Key.#heldBy(this));
+        letGo(heldBy(this));
         this.#cryptoKey = undefined;
         this.#importing = undefined;
       }
-    },
+    };
+  },
 );
 
 /** Returns the bytes of a key that are staged from this offset on, which are the caller's to wipe. */
@@ -195,7 +201,8 @@ export function forget(bytes, given) {
   if (typeof given === 'string') bytes.fill(0);
 }
 
-function seal(held, plaintext, aad) {
+/** Seals by the faster of both ways. */
+export function seal(held, plaintext, aad) {
   const data = asData(plaintext, 'plaintext');
   const extra = dataOr(aad, 'aad');
   const aadMost = mostBytes(extra);
@@ -234,8 +241,10 @@ export function asText(bytes) {
   }
 }
 
-const open = (held, sealed, aad) => openAs(held, sealed, aad, take, asIs);
-const openText = (held, sealed, aad) => openAs(held, sealed, aad, takeText, asText);
+/** Opens to bytes. */
+export const open = (held, sealed, aad) => openAs(held, sealed, aad, take, asIs);
+/** Opens to text. */
+export const openText = (held, sealed, aad) => openAs(held, sealed, aad, takeText, asText);
 
 function sealByModule({ handle }, plaintext, aad) {
   const most = mostBytes(aad) + mostBytes(plaintext) + OVERHEAD;

@@ -76,22 +76,30 @@ export function stageUserId(userId, room) {
 
 export const MasterKey = /* @__PURE__ */ define(
   'MasterKey',
-  () =>
-    class MasterKey extends Uncloneable {
+  () => {
+    let heldBy;
+    const working = (self) => live(heldBy(self), 'MasterKey');
+
+    return class MasterKey extends Uncloneable {
       #held;
+
+      static {
+        heldBy = (self) => {
+          try {
+            return self.#held;
+          } catch {
+            throw wrongThis('MasterKey');
+          }
+        };
+      }
 
       constructor(key) {
         super();
         this.#held = hold(this, importMaster(key, 'master key'));
       }
 
-      static #heldBy(self) {
-        if (typeof self !== 'object' || self === null || !(#held in self)) throw wrongThis('MasterKey');
-        return self.#held;
-      }
-
       [HANDLE]() {
-        return live(MasterKey.#heldBy(this), 'MasterKey').handle;
+        return working(this).handle;
       }
 
       [EACH_KEY](receive) {
@@ -99,19 +107,20 @@ export const MasterKey = /* @__PURE__ */ define(
       }
 
       deriveUserKey(userId) {
-        const { handle } = live(MasterKey.#heldBy(this), 'MasterKey');
+        const { handle } = working(this);
         stageUserId(asString(userId, 'userId'), 0);
         return new Key(new Handle(checked(wasm.derive_user_key(handle))));
       }
 
       fingerprint() {
-        return fingerprintAt(live(MasterKey.#heldBy(this), 'MasterKey').handle, 0);
+        return fingerprintAt(working(this).handle, 0);
       }
 
       free() {
-        letGo(MasterKey.#heldBy(this));
+        letGo(heldBy(this));
       }
-    },
+    };
+  },
 );
 
 export function fingerprint(masterKey) {

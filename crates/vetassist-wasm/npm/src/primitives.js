@@ -2,7 +2,8 @@
 
 import { isBranded } from './define.js';
 import { checked, clear, engine, reserve, take, wasm } from './engine.js';
-import { Key, KEY_BYTES } from './key.js';
+import { wipe } from './held.js';
+import { importDataKey, KEY_BYTES, open, openText, seal } from './key.js';
 
 export function generateKey() {
   engine();
@@ -13,24 +14,27 @@ export function generateKey() {
   return key;
 }
 
-function withKey(key, call) {
-  if (isBranded(key, 'Key')) return call(key);
-  const made = new Key(key);
+/** Calls with what a key made for this one call holds, which is nobody's to forget. */
+function withKey(bytes, call) {
+  const held = { handle: importDataKey(bytes), bytes: undefined };
   try {
-    return call(made);
+    return call(held);
   } finally {
-    made.free();
+    wipe(held);
   }
 }
 
 export function encrypt(plaintext, key, aad) {
-  return withKey(key, (made) => made.seal(plaintext, aad));
+  if (isBranded(key, 'Key')) return key.seal(plaintext, aad);
+  return withKey(key, (held) => seal(held, plaintext, aad));
 }
 
 export function decrypt(sealed, key, aad) {
-  return withKey(key, (made) => made.open(sealed, aad));
+  if (isBranded(key, 'Key')) return key.open(sealed, aad);
+  return withKey(key, (held) => open(held, sealed, aad));
 }
 
 export function decryptText(sealed, key, aad) {
-  return withKey(key, (made) => made.openText(sealed, aad));
+  if (isBranded(key, 'Key')) return key.openText(sealed, aad);
+  return withKey(key, (held) => openText(held, sealed, aad));
 }

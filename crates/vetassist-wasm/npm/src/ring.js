@@ -2,7 +2,7 @@
 
 import { asBytes, asData, asString, asTextData, sizeOf, toBytes, typeError } from './arguments.js';
 import { define, isBranded, Uncloneable } from './define.js';
-import { checked, engine, finish, mostBytes, put, release, reserve, take, takeText, wasm } from './engine.js';
+import { checked, clearStack, engine, finish, mostBytes, put, release, reserve, take, takeText, wasm } from './engine.js';
 import { error, wrongThis } from './errors.js';
 import { hold, letGo, live } from './held.js';
 import { asText, draw, Handle, KEY_BYTES, NONCE_BYTES, OVERHEAD, takeKey } from './key.js';
@@ -13,9 +13,22 @@ const MAX_KEYS = 16;
 
 export const KeyRing = /* @__PURE__ */ define(
   'KeyRing',
-  () =>
-    class KeyRing extends Uncloneable {
+  () => {
+    let heldBy;
+    const working = (self) => live(heldBy(self), 'KeyRing');
+
+    return class KeyRing extends Uncloneable {
       #held;
+
+      static {
+        heldBy = (self) => {
+          try {
+            return self.#held;
+          } catch {
+            throw wrongThis('KeyRing');
+          }
+        };
+      }
 
       constructor(keys) {
         super();
@@ -28,28 +41,20 @@ export const KeyRing = /* @__PURE__ */ define(
         const most = mostBytes(data);
         reserve(Math.max(most, HEX_LENGTH));
         const status = wasm.ring_parse(put(data, 0));
+        clearStack();
         return new KeyRing(new Handle(finish(status, most, 0, (_, handle) => handle)));
       }
 
-      static #heldBy(self) {
-        if (typeof self !== 'object' || self === null || !(#held in self)) throw wrongThis('KeyRing');
-        return self.#held;
-      }
-
-      static #live(self) {
-        return live(KeyRing.#heldBy(self), 'KeyRing').handle;
-      }
-
       [HANDLE]() {
-        return KeyRing.#live(this);
+        return working(this).handle;
       }
 
       [EACH_KEY](receive) {
-        return eachKey(KeyRing.#live(this), receive);
+        return eachKey(working(this).handle, receive);
       }
 
       encryptToken(token, userId) {
-        const handle = KeyRing.#live(this);
+        const { handle } = working(this);
         const data = asTextData(token, 'token');
         const id = asString(userId, 'userId');
         const most = mostBytes(data) + OVERHEAD;
@@ -60,7 +65,7 @@ export const KeyRing = /* @__PURE__ */ define(
       }
 
       decryptToken(sealed, userId) {
-        const handle = KeyRing.#live(this);
+        const { handle } = working(this);
         const bytes = asBytes(sealed, 'sealed');
         const size = sizeOf(bytes);
         const id = asString(userId, 'userId');
@@ -72,15 +77,16 @@ export const KeyRing = /* @__PURE__ */ define(
       }
 
       fingerprints() {
-        const handle = KeyRing.#live(this);
+        const { handle } = working(this);
         const count = checked(wasm.master_count(handle));
         return Array.from({ length: count }, (_, position) => fingerprintAt(handle, position));
       }
 
       free() {
-        letGo(KeyRing.#heldBy(this));
+        letGo(heldBy(this));
       }
-    },
+    };
+  },
 );
 
 /** Calls with a user's key under the master key at this position, and wipes it. */
@@ -140,7 +146,9 @@ function importRing(keys) {
     engine();
     reserve(MAX_KEYS * HEX_LENGTH);
     handles.forEach((handle, index) => checked(wasm.master_expose(handle, 0, index)));
-    return checked(wasm.ring_new(count));
+    const status = wasm.ring_new(count);
+    clearStack();
+    return checked(status);
   } finally {
     made.forEach(release);
   }

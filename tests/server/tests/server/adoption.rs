@@ -163,6 +163,7 @@ fn every_difference_is_named_and_nothing_changes() {
         ("CREATE TYPE spy AS (id uuid); CREATE FUNCTION spy(spy) RETURNS uuid LANGUAGE sql AS 'SELECT ($1).id';
           CREATE CAST (spy AS uuid) WITH FUNCTION spy(spy) AS IMPLICIT; CREATE TABLE claims (user_id spy REFERENCES vetassist_users)",
          "vetassist_users: referenced by way of a cast, found claims"),
+        ("CREATE TABLE claims (user_id uuid REFERENCES vetassist_users)", "vetassist_users: referenced by, found public.claims"),
         ("ALTER TABLE vetassist_sessions DISABLE TRIGGER ALL", "vetassist_sessions FOREIGN KEY (user_id): enforced, found false"),
         ("ALTER TABLE vetassist_users SET (fillfactor = 50)", "vetassist_users: options, found fillfactor=50"),
         ("ALTER TABLE vetassist_users REPLICA IDENTITY FULL", "vetassist_users: replica identity, found full"),
@@ -276,7 +277,6 @@ fn what_does_no_harm_is_admitted() {
     db.batch_execute(MIGRATION).unwrap();
     db.batch_execute(
         "ALTER TABLE vetassist_users ENABLE ROW LEVEL SECURITY;
-         CREATE TABLE claims (user_id uuid REFERENCES vetassist_users ON DELETE CASCADE);
          CREATE VIEW active AS SELECT * FROM vetassist_users WHERE is_active;
          CREATE PUBLICATION changes FOR TABLE vetassist_users;
          ALTER TABLE vetassist_users ALTER va_icn SET STATISTICS 500;
@@ -290,9 +290,6 @@ fn what_does_no_harm_is_admitted() {
     // Row security without policies keeps nothing from the library.
     db.batch_execute("SELECT vetassist_login('ICN1', 'access', now(), 'jti', now())").unwrap();
     assert_eq!(column_of(&mut db, "SELECT count(*)::text FROM active"), ["100"]);
-    let refused = db.batch_execute("INSERT INTO claims VALUES (gen_random_uuid())").unwrap_err();
-    assert_eq!(sqlstate(&refused), "23503");
-    db.batch_execute("INSERT INTO claims SELECT id FROM vetassist_users").unwrap();
 }
 
 const DIFFERENCES: &str = "SELECT object || ': ' || problem FROM vetassist_check_schema()";

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod adoption;
+mod attacks;
 mod audit_guard;
+mod batches;
 mod check;
 mod concurrency;
 mod drift;

@@ -144,7 +144,7 @@ fn only_the_owner_has_privileges_whatever_is_granted_by_default() {
 fn store_by_core(db: &mut Client, user_id: Uuid) -> (IpHash, IpHash) {
     let ring = KeyRing::parse(hex_key(0x22).as_bytes()).unwrap();
     let mut user = ring.user(user_id);
-    let seal = |token: &str, user: &mut vetassist_core::UserRing| -> Sealed {
+    let seal = |token: &str, user: &mut vetassist_core::UserRing<'_>| -> Sealed {
         user.seal_token(token).unwrap().try_into().unwrap()
     };
     let (access, refresh) = (seal("access t\u{f6}k\u{e9}n", &mut user), seal("refresh", &mut user));
