@@ -7,6 +7,7 @@ pub mod contents;
 use std::{
     env, fs,
     ops::{Deref, DerefMut},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::{
         atomic::{AtomicU32, Ordering},
@@ -14,13 +15,10 @@ use std::{
     },
 };
 
+use pg_scratch::{as_root, quote, run, Cluster, Scratch, NEWER_VARIABLE, PORT};
 use postgres::{config::Config, Client, Error, NoTls};
 use serde_json::Value;
 use vetassist_core::schema::{compare, CatalogRow, Difference, Guards, CATALOG_QUERY};
-use xtask::{
-    command::{as_root, quote, run},
-    pg::{Cluster, Scratch, NEWER_VARIABLE, PORT},
-};
 
 /// The settings that say where the ring is.
 pub const RING_SETTINGS: [&str; 2] = ["vetassist.master_key_file", "vetassist.master_key_command"];
@@ -28,7 +26,7 @@ pub const RING_SETTINGS: [&str; 2] = ["vetassist.master_key_file", "vetassist.ma
 /// The repository's top folder.
 #[must_use]
 pub fn repository() -> PathBuf {
-    xtask::repository()
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
 }
 
 /// A group of the reference vectors.
@@ -105,6 +103,12 @@ pub fn hex_key(byte: u8) -> String {
     hex::encode([byte; 32])
 }
 
+/// The plain SQL file, as `cargo xtask sql` writes it.
+#[must_use]
+pub fn plain_sql() -> String {
+    fs::read_to_string(scratch().root().join("vetassist.sql")).unwrap()
+}
+
 fn scratch() -> &'static Scratch {
     static SCRATCH: OnceLock<Scratch> = OnceLock::new();
     SCRATCH.get_or_init(|| Scratch::from_env().unwrap())
@@ -166,6 +170,12 @@ impl Server {
     #[must_use]
     pub fn connect_to(&self, database: &str) -> Client {
         self.config("postgres", database).connect(NoTls).unwrap()
+    }
+
+    /// Connects to another of its databases as another role.
+    #[must_use]
+    pub fn connect_to_as(&self, database: &str, role: &str) -> Client {
+        self.config(role, database).connect(NoTls).unwrap()
     }
 
     /// One of PostgreSQL's clients, connected to it.
@@ -403,7 +413,8 @@ impl KeyedServer {
     /// The server's user and group.
     #[must_use]
     pub fn server_user_ids(&self) -> (u32, u32) {
-        xtask::pg::owner_of(self.key_file()).unwrap()
+        let key_file = fs::metadata(self.key_file()).unwrap();
+        (key_file.uid(), key_file.gid())
     }
 
     /// Changes a file's mode.
@@ -451,6 +462,28 @@ impl KeyedServer {
         self.server.config("postgres", "restored").connect(NoTls).unwrap()
     }
 
+    /// Dumps the four tables as a role that is no superuser.
+    pub fn dump_as(&self, role: &str) {
+        let mut dump =
+            std::process::Command::new(self.server.cluster.client("pg_dump").get_program());
+        dump.arg("-h").arg(self.socket_dir()).args([
+            "-U",
+            role,
+            "-d",
+            "postgres",
+            "-t",
+            "vetassist_*",
+        ]);
+        run(dump.stdout(std::process::Stdio::null())).unwrap();
+    }
+
+    /// Runs a statement by psql in the database with the extension, and returns what it printed, messages included.
+    #[must_use]
+    pub fn psql(&self, statement: &str) -> String {
+        let output = self.server.cluster.psql("postgres", &["-c", statement]).unwrap();
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    }
+
     /// Runs a script by psql and returns what it printed, messages included.
     #[must_use]
     pub fn psql_script(&self, script: &str) -> String {
@@ -459,9 +492,8 @@ impl KeyedServer {
         db.batch_execute(&format!("CREATE DATABASE {database}")).unwrap();
         // One stream, so that messages stand where they came.
         let mut psql = self.server.cluster.client("psql");
-        let arguments: Vec<_> =
-            psql.get_args().map(|word| quote(&word.to_string_lossy())).collect();
-        let program = quote(&psql.get_program().to_string_lossy());
+        let arguments: Vec<_> = psql.get_args().map(quote).collect();
+        let program = quote(psql.get_program());
         psql = std::process::Command::new("sh");
         let line = format!(
             "printf %s {} | {program} {} -X -a -q -d {database} 2>&1",

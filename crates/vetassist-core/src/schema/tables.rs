@@ -1,4 +1,4 @@
-//! What the four tables are.
+//! What the tables are.
 
 /// A table.
 #[derive(Clone, Copy, Debug)]
@@ -66,8 +66,22 @@ pub struct Guard {
     pub name: &'static str,
     /// When it fires, as `pg_get_triggerdef` writes it.
     pub fires: &'static str,
-    /// The function that it calls for each statement.
+    /// `row` or `statement`: what it fires for.
+    pub for_each: &'static str,
+    /// The function that it calls.
     pub calls: &'static str,
+}
+
+/// Whether what vetassist adds to the four tables must be there: the triggers that guard them, and tables of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guards {
+    /// It must: vetassist is installed.
+    Required,
+    /// It may, as it is after vetassist was installed before: its installation makes it. What surrounds the tables of an
+    /// installation is not looked at.
+    Allowed,
+    /// Those of the versions before 0.3.0 must, which had one trigger: the library is newer than what is installed.
+    Older,
 }
 
 /// The sequence that numbers the audit trail.
@@ -78,6 +92,23 @@ const fn column(name: &'static str, sql_type: &'static str) -> Column {
 }
 
 impl Column {
+    /// Returns how many characters the column's text may have, where its type says so.
+    #[must_use]
+    pub const fn length(&self) -> Option<usize> {
+        let mut rest = self.sql_type.as_bytes();
+        let mut length = None;
+        while let [byte, others @ ..] = rest {
+            length = match (*byte, length) {
+                (b'(', None) => Some(0),
+                (digit @ b'0'..=b'9', Some(length)) => Some(10 * length + (digit - b'0') as usize),
+                (b')', Some(_)) => return length,
+                _ => length,
+            };
+            rest = others;
+        }
+        None
+    }
+
     const fn not_null(self) -> Self {
         Self { not_null: true, ..self }
     }
@@ -191,16 +222,77 @@ const TABLES: [Table; 4] = [
             index("idx_vetassist_audit_type", "USING btree (event_type)"),
             index("idx_vetassist_audit_created", "USING btree (created_at)"),
         ],
-        guards: &[Guard {
-            name: "vetassist_auth_audit_append_only",
-            fires: "BEFORE DELETE OR UPDATE OR TRUNCATE",
-            calls: "vetassist_audit_guard",
-        }],
+        guards: &[
+            Guard {
+                name: "vetassist_auth_audit_append_only",
+                fires: "BEFORE DELETE OR UPDATE OR TRUNCATE",
+                for_each: "statement",
+                calls: "vetassist_audit_guard",
+            },
+            Guard {
+                name: "vetassist_auth_audit_append_only_rows",
+                fires: "AFTER DELETE OR UPDATE",
+                for_each: "row",
+                calls: "vetassist_audit_guard",
+            },
+            Guard {
+                name: "vetassist_auth_audit_id",
+                fires: "BEFORE INSERT",
+                for_each: "row",
+                calls: "vetassist_audit_id",
+            },
+        ],
     },
 ];
+
+const OWN_TABLES: [Table; 1] = [Table {
+    name: "vetassist_keyed_ip_hashes",
+    comment: "Address hashes that are keyed, of those that vetassist_auth_audit and vetassist_sessions hold",
+    columns: &[column("ip_hash", "character varying(64)").not_null()],
+    unique: &[],
+    foreign_keys: &[],
+    indexes: &[],
+    guards: &[],
+}];
 
 /// The four tables, each after those it refers to.
 #[must_use]
 pub const fn tables() -> &'static [Table] {
     &TABLES
+}
+
+/// The tables that vetassist adds to the four. A database that ran a migration of its own lacks them.
+#[must_use]
+pub const fn own_tables() -> &'static [Table] {
+    &OWN_TABLES
+}
+
+/// Returns how many characters a text column of one of the four tables may have; `None` for a column
+/// that has no such length.
+#[must_use]
+pub const fn length_of(table: &str, column: &str) -> Option<usize> {
+    let mut tables = TABLES.as_slice();
+    while let [first, rest @ ..] = tables {
+        let mut columns = first.columns;
+        while let [known, others @ ..] = columns {
+            if is_same(first.name, table) && is_same(known.name, column) {
+                return known.length();
+            }
+            columns = others;
+        }
+        tables = rest;
+    }
+    None
+}
+
+/// `==`, which a constant cannot use.
+const fn is_same(one: &str, other: &str) -> bool {
+    let (mut one, mut other) = (one.as_bytes(), other.as_bytes());
+    while let ([a, rest @ ..], [b, others @ ..]) = (one, other) {
+        if *a != *b {
+            return false;
+        }
+        (one, other) = (rest, others);
+    }
+    one.is_empty() && other.is_empty()
 }

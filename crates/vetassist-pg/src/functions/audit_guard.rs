@@ -1,48 +1,164 @@
 //! The guard that keeps the audit trail append-only, and what lets this library's own statements pass it.
 
-use core::cell::Cell;
+use core::{cell::RefCell, num::NonZeroUsize};
+use std::collections::{HashMap, HashSet};
 
 use pgrx::{
     heap_tuple::{PgHeapTuple, PgHeapTupleError},
-    pg_trigger, AllocatedByPostgres, PgLogLevel, PgSqlErrorCode, PgTrigger, WhoAllocated,
+    htup::heap_getattr_raw,
+    pg_sys, pg_trigger, AllocatedByPostgres, PgList, PgSqlErrorCode, PgTrigger, PgTriggerError,
+    PgTriggerLevel, PgTriggerOperation, PgTupleDesc, WhoAllocated,
 };
 
-use crate::errors::report;
+use crate::{errors::Error, statements::internal};
+
+/// A change of the trail, with the rows that it is for.
+pub(super) enum Change {
+    /// Deletes these rows.
+    Purge(HashSet<i64>),
+    /// Replaces the address hash of each of these rows by another, and nothing else.
+    Rehash(HashMap<i64, String>),
+}
+
+/// What is let pass.
+struct Announced {
+    change: Change,
+    /// Whether the statement has begun. The next one is somebody else's.
+    has_begun: bool,
+}
 
 thread_local! {
-    /// Whether the statement that runs is one of this library's. No SQL can set it.
-    static OPEN: Cell<bool> = const { Cell::new(false) };
+    /// What the statement of this library's that runs now does to the trail. No SQL can set it.
+    static ANNOUNCED: RefCell<Option<Announced>> = const { RefCell::new(None) };
 }
 
-/// Opens the trail for as long as it lives, also if the statement fails.
-pub(super) struct Opened;
+/// Puts back what was announced before, also where the statement failed.
+struct Restored(Option<Announced>);
 
-impl Opened {
-    pub(super) fn new() -> Self {
-        OPEN.set(true);
-        Self
-    }
-}
-
-impl Drop for Opened {
+impl Drop for Restored {
     fn drop(&mut self) {
-        OPEN.set(false);
+        ANNOUNCED.replace(self.0.take());
     }
 }
 
-/// Refuses UPDATE, DELETE and TRUNCATE, whoever asks.
+/// Lets the one statement that `run` runs pass the guard, for the rows that `change` names.
+pub(super) fn announce<T>(change: Change, run: impl FnOnce() -> T) -> T {
+    let announced = Announced { change, has_begun: false };
+    let _restored = Restored(ANNOUNCED.replace(Some(announced)));
+    run()
+}
+
+/// Refuses UPDATE, DELETE and TRUNCATE, whoever asks: before the statement, and after each row.
 #[pg_trigger]
 fn vetassist_audit_guard<'a>(
     trigger: &'a PgTrigger<'a>,
 ) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgHeapTupleError> {
-    let _ = trigger;
-    if !OPEN.get() {
-        report(
+    let passes = match (trigger.level(), trigger.op()) {
+        // Logical replication truncates by a statement, and changes rows without one.
+        (PgTriggerLevel::Statement, Ok(PgTriggerOperation::Truncate)) => is_applying(),
+        (PgTriggerLevel::Statement, _) => begins(),
+        (PgTriggerLevel::Row, _) => is_applying() || is_announced(trigger),
+    };
+    if !passes {
+        Error::new(
             PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
             "the audit trail is append-only",
             "vetassist_purge_audit() deletes what is older than the time that the trail is kept.",
         )
-        .report(PgLogLevel::ERROR);
+        .raise()
     }
     Ok(None::<PgHeapTuple<'a, AllocatedByPostgres>>)
+}
+
+/// Whether this process applies what logical replication brings.
+fn is_applying() -> bool {
+    // SAFETY: reads a variable of this process.
+    unsafe { pg_sys::IsLogicalWorker() }
+}
+
+/// Whether the statement that begins is the one that was announced.
+fn begins() -> bool {
+    ANNOUNCED.with_borrow_mut(|announced| {
+        announced
+            .as_mut()
+            .is_some_and(|announced| !core::mem::replace(&mut announced.has_begun, true))
+    })
+}
+
+/// Whether what happened to a row was announced.
+fn is_announced(trigger: &PgTrigger<'_>) -> bool {
+    let Some(old) = trigger.old() else { return false };
+    let Ok(Some(id)) = old.get_by_name::<i64>("id") else { return false };
+    ANNOUNCED.with_borrow(|announced| {
+        match (announced.as_ref().map(|announced| &announced.change), trigger.new()) {
+            (Some(Change::Purge(ids)), None) => ids.contains(&id),
+            (Some(Change::Rehash(hashes)), Some(new)) => {
+                let stored = new.get_by_name::<&str>("ip_hash");
+                let as_named = matches!((stored, hashes.get(&id)), (Ok(Some(stored)), Some(hash)) if stored == hash);
+                as_named && changes_only(trigger, "ip_hash", old, new)
+            }
+            _ => false,
+        }
+    })
+}
+
+/// Whether a row is what it was, but for one column.
+fn changes_only(
+    trigger: &PgTrigger<'_>,
+    changed: &str,
+    old: PgHeapTuple<'_, AllocatedByPostgres>,
+    new: PgHeapTuple<'_, AllocatedByPostgres>,
+) -> bool {
+    let Ok(table) = trigger.relation() else { return false };
+    let columns = table.tuple_desc();
+    let (old, new) = (old.into_pg(), new.into_pg());
+    columns.iter().enumerate().all(|(index, column)| {
+        let Some(number) = NonZeroUsize::new(index + 1) else { return false };
+        // SAFETY: both rows are the trigger's, of the table whose columns these are, and each value is of its column's type.
+        column.name() == changed
+            || unsafe {
+                let old = heap_getattr_raw(old, number, columns.as_ptr());
+                let new = heap_getattr_raw(new, number, columns.as_ptr());
+                match (old, new) {
+                    (Some(old), Some(new)) => {
+                        pg_sys::datum_image_eq(old, new, column.attbyval, column.attlen.into())
+                    }
+                    (old, new) => old.is_none() && new.is_none(),
+                }
+            }
+    })
+}
+
+/// Gives a row the next id, unless it is the table's owner who inserts it, or logical replication brings it.
+#[pg_trigger]
+fn vetassist_audit_id<'a>(
+    trigger: &'a PgTrigger<'a>,
+) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
+    let table = trigger.relation()?;
+    // SAFETY: reads who calls, and the catalog's word on roles.
+    let is_owner =
+        unsafe { pg_sys::has_privs_of_role(pg_sys::GetUserId(), (*table.rd_rel).relowner) };
+    let row = trigger.new();
+    if is_owner || is_applying() {
+        return Ok(row);
+    }
+    let Some(mut row) = row.map(PgHeapTuple::into_owned) else { return Ok(None) };
+    if row.set_by_name("id", next_id(table.oid())).is_err() {
+        internal("the audit trail has no id").raise()
+    }
+    // SAFETY: a row of this table, in the memory context of the call; the table is open as long as the trigger runs.
+    Ok(Some(unsafe {
+        PgHeapTuple::from_heap_tuple(PgTupleDesc::from_pg_unchecked(table.rd_att), row.into_pg())
+    }))
+}
+
+/// Draws from the sequence that numbers a table's rows.
+fn next_id(table: pg_sys::Oid) -> i64 {
+    // SAFETY: reads the catalog, and makes a list of OIDs.
+    let sequences = unsafe { PgList::<pg_sys::Oid>::from_pg(pg_sys::getOwnedSequences(table)) };
+    let (Some(sequence), 1) = (sequences.get_oid(0), sequences.len()) else {
+        internal("the audit trail has not one sequence").raise()
+    };
+    // SAFETY: the sequence is there, and its table is locked. Who may insert may have an id.
+    unsafe { pg_sys::nextval_internal(sequence, false) }
 }

@@ -228,7 +228,7 @@ fn dumps_are_restored_and_subscribers_follow() {
                 .db
                 .batch_execute(&format!(
                     "DROP EXTENSION vetassist CASCADE; {}",
-                    xtask::sql::plain().unwrap()
+                    vetassist_server_tests::plain_sql()
                 ))
                 .unwrap();
         }

@@ -37,7 +37,7 @@ fn hearing(victim: &Victim) -> (Client, Arc<Mutex<Vec<String>>>) {
 
 #[test]
 fn they_change_nothing_that_is_installed_and_draw_no_warning() {
-    let plain = xtask::sql::plain().unwrap();
+    let plain = vetassist_server_tests::plain_sql();
     let mut victim = Victim::installed(&[]);
     let plainly = |lines: Vec<String>| -> Vec<String> {
         // The schema's name may be quoted in a function's body.
@@ -92,7 +92,7 @@ fn they_change_nothing_that_is_installed_and_draw_no_warning() {
 
 #[test]
 fn they_draw_no_warning_from_any_function() {
-    let mut victim = Victim::installed(&[("vetassist.ip_hash", "keyed")]);
+    let victim = Victim::installed(&[("vetassist.ip_hash", "keyed")]);
     let mut reference = victim.connect("postgres");
     let calls: Vec<String> = Function::all(&mut reference)
         .iter()
