@@ -1,85 +1,95 @@
 -- Adoption of tables that a plain migration made.
 --
--- requires: extension/make_way.sql functions/schema.sql
+-- requires: extension/owner.sql extension/lock_tables.sql functions/schema.sql
 
--- A database that ran the plain migration has the four tables already, with data. They become the
--- extension's if they are the installing role's and exactly what they must be. Otherwise nothing
--- happens but an error that names every difference: what this script did before is rolled back.
+-- A database that ran the plain migration has the four tables already, with data. They become the extension's if they
+-- are exactly what they must be, and belong to the installing role or to the one that vetassist.adopt_from names.
+-- Otherwise nothing happens but an error that names every difference: what this script did before is rolled back.
 DO $$
 DECLARE
-    own_schema text;
-    present text[];
-    candidate record;
+    own_schema CONSTANT oid := '@extschema@'::regnamespace;
+    -- The library is loaded by now, so the value is one that a superuser gave.
+    adopt_from CONSTANT text := nullif(current_setting('vetassist.adopt_from', true), '');
+    owners oid[] := ARRAY[quote_ident(current_user)::regrole];
+    found oid[];
     differences text;
-    refused text;
+    relation record;
 BEGIN
-    SELECT n.nspname INTO own_schema
-    FROM pg_extension e
-    JOIN pg_namespace n ON n.oid = e.extnamespace
-    WHERE e.extname = 'vetassist';
+    PERFORM set_config('vetassist_script.adopted_from', '', true);
+    SELECT array_agg(c.oid) INTO found
+    FROM pg_class AS c
+    WHERE c.relnamespace = own_schema AND c.relname = ANY (ARRAY['@tables@']);
+    IF found IS NULL THEN
+        RETURN;
+    END IF;
 
-    -- Nobody may change a table between the look at it and its adoption.
-    FOR candidate IN
-        SELECT c.relname
-        FROM pg_class c
-        JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE n.nspname = own_schema AND c.relkind IN ('r', 'p')
-          AND c.relname IN ('vetassist_users', 'vetassist_va_tokens', 'vetassist_sessions', 'vetassist_auth_audit')
-        ORDER BY c.relname
+    IF adopt_from IS NOT NULL THEN
+        IF to_regrole(quote_ident(adopt_from)) IS NULL THEN
+            RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+                MESSAGE = 'the role that vetassist.adopt_from names does not exist',
+                HINT = 'Set it to the owner of the tables, or to nothing.';
+        END IF;
+        owners := owners || to_regrole(quote_ident(adopt_from))::oid;
+    END IF;
+
+    WITH taken (classid, objid, name, owner) AS (
+        SELECT 'pg_class'::regclass, c.oid, c.relname::text, c.relowner
+        FROM pg_class AS c
+        WHERE c.oid = ANY (found) OR (c.relnamespace = own_schema AND c.relname = 'vetassist_auth_audit_id_seq')
+        UNION ALL
+        SELECT 'pg_proc'::regclass, p.oid, p.proname || '()', p.proowner
+        FROM pg_proc AS p
+        WHERE p.pronamespace = own_schema AND p.proname IN ('vetassist_audit_guard', 'vetassist_audit_id') AND p.pronargs = 0
+    ), lines (line) AS (
+        -- Owner and rights are the extension's affair from now on.
+        SELECT format('%s: %s', s.object, s.problem) || coalesce(', expected ' || s.expected, '')
+               || coalesce(', found ' || s.found, '')
+        FROM @extschema@.vetassist_check_schema() AS s
+        WHERE s.problem <> 'owner' AND s.problem NOT LIKE 'rights of %'
+        UNION ALL
+        SELECT format('%s: owner, expected %s, found %s', t.name,
+                      (SELECT string_agg(pg_get_userbyid(o.owner), ' or ') FROM unnest(owners) AS o (owner)),
+                      pg_get_userbyid(t.owner))
+        FROM taken AS t
+        WHERE t.owner <> ALL (owners)
+        UNION ALL
+        SELECT format('%s: belongs to extension %s', t.name, x.extname)
+        FROM taken AS t
+        JOIN pg_depend AS d ON d.classid = t.classid AND d.objid = t.objid AND d.deptype = 'e'
+        JOIN pg_extension AS x ON x.oid = d.refobjid
+        UNION ALL
+        -- Its owner sees all rows, and would see none afterwards.
+        SELECT format('%s: row security, %s would see no rows', t.name, pg_get_userbyid(t.owner))
+        FROM taken AS t
+        JOIN pg_class AS c ON c.oid = t.objid AND c.relrowsecurity
+        JOIN pg_roles AS r ON r.oid = t.owner AND NOT r.rolsuper AND NOT r.rolbypassrls
+    )
+    SELECT string_agg(l.line, E'\n' ORDER BY l.line) INTO differences FROM lines AS l;
+
+    IF differences IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('the existing tables in schema %s cannot be adopted', own_schema::regnamespace),
+            DETAIL = differences,
+            HINT = 'Nothing was changed. Mend each difference, or install into another schema with CREATE EXTENSION vetassist SCHEMA <name>. Tables of another role are adopted where vetassist.adopt_from names it.';
+    END IF;
+
+    -- The guard of the plain file has the names that the library's takes.
+    DROP TRIGGER IF EXISTS vetassist_auth_audit_append_only ON @extschema@.vetassist_auth_audit;
+    DROP TRIGGER IF EXISTS vetassist_auth_audit_append_only_rows ON @extschema@.vetassist_auth_audit;
+    DROP TRIGGER IF EXISTS vetassist_auth_audit_id ON @extschema@.vetassist_auth_audit;
+    DROP FUNCTION IF EXISTS @extschema@.vetassist_audit_guard();
+    DROP FUNCTION IF EXISTS @extschema@.vetassist_audit_id();
+
+    FOR relation IN
+        SELECT c.oid::regclass AS name, CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind
+        FROM pg_class AS c
+        WHERE c.oid = ANY (found) OR (c.relnamespace = own_schema AND c.relname = 'vetassist_auth_audit_id_seq')
     LOOP
-        EXECUTE format('LOCK TABLE ONLY %I.%I IN ACCESS EXCLUSIVE MODE', own_schema, candidate.relname);
+        EXECUTE format('ALTER EXTENSION vetassist ADD %s %s', relation.kind, relation.name);
     END LOOP;
-
-    SELECT array_agg(c.relname::text) INTO present
-    FROM pg_class c
-    JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = own_schema
-      AND c.relname IN ('vetassist_users', 'vetassist_va_tokens', 'vetassist_sessions', 'vetassist_auth_audit');
-
-    IF present IS NOT NULL THEN
-        EXECUTE format($query$
-            SELECT string_agg(line, E'\n' ORDER BY line)
-            FROM (
-                SELECT format('%%s: %%s', object, problem)
-                       || coalesce(', expected ' || expected, '') || coalesce(', found ' || found, '')
-                FROM %1$I.vetassist_check_schema()
-                UNION ALL
-                SELECT format('%%s: owner, expected %%s, found %%s', c.relname, current_user, pg_get_userbyid(c.relowner))
-                FROM pg_class c
-                WHERE c.relnamespace = to_regnamespace(%2$L)
-                  AND c.relname IN ('vetassist_users', 'vetassist_va_tokens', 'vetassist_sessions', 'vetassist_auth_audit',
-                                    'vetassist_auth_audit_id_seq', 'vetassist_keyed_ip_hashes')
-                  AND pg_get_userbyid(c.relowner) <> current_user
-                UNION ALL
-                SELECT format('%%s: belongs to extension %%s', c.relname, x.extname)
-                FROM pg_class c
-                JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
-                JOIN pg_extension x ON x.oid = d.refobjid
-                WHERE c.relnamespace = to_regnamespace(%2$L)
-                  AND c.relname IN ('vetassist_users', 'vetassist_va_tokens', 'vetassist_sessions', 'vetassist_auth_audit',
-                                    'vetassist_auth_audit_id_seq', 'vetassist_keyed_ip_hashes')
-            ) AS lines (line)
-            $query$, own_schema, quote_ident(own_schema))
-        INTO differences;
-
-        IF differences IS NOT NULL THEN
-            refused := 'the existing tables in schema ' || quote_ident(own_schema) || ' cannot be adopted';
-            RAISE EXCEPTION USING
-                ERRCODE = 'object_not_in_prerequisite_state',
-                MESSAGE = refused,
-                DETAIL = differences,
-                HINT = 'Nothing was changed. Mend each difference, or install into another schema with CREATE EXTENSION vetassist SCHEMA <name>.';
-        END IF;
-
-        EXECUTE format('ALTER EXTENSION vetassist ADD TABLE %I.vetassist_users', own_schema);
-        EXECUTE format('ALTER EXTENSION vetassist ADD TABLE %I.vetassist_va_tokens', own_schema);
-        EXECUTE format('ALTER EXTENSION vetassist ADD TABLE %I.vetassist_sessions', own_schema);
-        EXECUTE format('ALTER EXTENSION vetassist ADD SEQUENCE %I.vetassist_auth_audit_id_seq', own_schema);
-        EXECUTE format('ALTER EXTENSION vetassist ADD TABLE %I.vetassist_auth_audit', own_schema);
-        -- Left by vetassist_detach(). Without it, keyed hashes would be taken for plain ones.
-        IF to_regclass(format('%I.vetassist_keyed_ip_hashes', own_schema)) IS NOT NULL THEN
-            EXECUTE format('ALTER EXTENSION vetassist ADD TABLE %I.vetassist_keyed_ip_hashes', own_schema);
-        END IF;
+    IF adopt_from IS NOT NULL THEN
+        PERFORM set_config('vetassist_script.adopted_from', adopt_from, true);
     END IF;
 END
 $$;

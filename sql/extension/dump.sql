@@ -1,6 +1,6 @@
 -- What pg_dump must know.
 --
--- requires: tables/keyed_ip_hashes.sql
+-- requires: tables/
 
 -- pg_dump leaves the rows of an extension's tables out, unless it is told that they are the user's.
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_users', '');

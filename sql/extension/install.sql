@@ -1,5 +1,5 @@
 -- The script of CREATE EXTENSION: all of it, in the order of its parts' needs.
 --
--- requires: extension/search_path.sql extension/adoption.sql tables/users.sql tables/va_tokens.sql tables/sessions.sql
--- requires: tables/auth_audit.sql tables/keyed_ip_hashes.sql extension/dump.sql functions/audit_guard.sql
--- requires: tables/append_only.sql functions/ extension/rights.sql
+-- requires: extension/clear_way.sql extension/owner.sql extension/adoption.sql
+-- requires: functions/audit_guard.sql tables/ functions/ extension/owners.sql
+-- requires: extension/rights.sql extension/adopted_rights.sql extension/dump.sql

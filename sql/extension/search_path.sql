@@ -1,3 +1,6 @@
--- Names below resolve in pg_catalog and nowhere else: each object of ours is written with its schema.
+-- The settings that a script is read under, whatever its caller's are.
 
+-- Names below resolve in pg_catalog and nowhere else: each object of ours is written with its schema.
 SET LOCAL search_path = pg_catalog, pg_temp;
+-- What PostgreSQL prints of a name is compared with what it must be.
+SET LOCAL quote_all_identifiers = off;

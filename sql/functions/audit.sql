@@ -22,6 +22,12 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'event_type must not be NULL',
             HINT = 'Name what happened, such as login_failed.';
     END IF;
+    IF jsonb_typeof(event_data) = 'object'
+       AND EXISTS (SELECT FROM jsonb_object_keys(event_data) AS k (name) WHERE lower(k.name COLLATE "C") = 'by') THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+            MESSAGE = 'event_data.by is what vetassist says of its own events',
+            HINT = 'Give the member another name, such as actor.';
+    END IF;
     PERFORM @extschema@.vetassist_check_event_type(event_type::text);
     IF user_id IS NOT NULL
        AND NOT EXISTS (SELECT FROM @extschema@.vetassist_users AS u WHERE u.id = vetassist_log_event.user_id) THEN

@@ -33,7 +33,8 @@ BEGIN
     SET va_icn = NULL, va_veteran_status = NULL, email = NULL, first_name = NULL, last_name = NULL,
         is_active = false, updated_at = now()
     WHERE u.id = person.id;
-    INSERT INTO @extschema@.vetassist_auth_audit (user_id, event_type) VALUES (person.id, 'user_erased');
+    INSERT INTO @extschema@.vetassist_auth_audit (user_id, event_type, event_data)
+    VALUES (person.id, 'user_erased', jsonb_build_object('by', session_user));
     RETURN true;
 END
 $$;

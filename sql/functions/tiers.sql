@@ -1,6 +1,4 @@
--- What each tier may do: grant and revoke.
---
--- requires: tables/keyed_ip_hashes.sql
+-- Tiers: what each may do, which roles have which, and granting and revoking them.
 
 -- Users as somebody may see them who is to know that they are there and no more. No view: a view would
 -- hold the columns of the table fast.
@@ -23,27 +21,80 @@ BEGIN
 END
 $$;
 
--- What each tier may do.
+-- What each tier may do. An object is written with its kind and its whole signature.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_tier_privileges() RETURNS TABLE (tier text, privilege text, object text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT 'app', 'EXECUTE', 'FUNCTION @extschema@.' || f
-    FROM unnest(ARRAY[
-        'vetassist_login', 'vetassist_store_tokens', 'vetassist_access_token', 'vetassist_refresh_token',
-        'vetassist_tokens_expiring', 'vetassist_session_active', 'vetassist_list_sessions',
-        'vetassist_revoke_session', 'vetassist_revoke_all_sessions', 'vetassist_erase_user',
-        'vetassist_log_event', 'vetassist_purge_sessions']) AS f
-    UNION ALL
-    SELECT 'auditor', 'SELECT', 'TABLE @extschema@.' || t
-    FROM unnest(ARRAY['vetassist_auth_audit', 'vetassist_keyed_ip_hashes']) AS t
-    UNION ALL
-    SELECT 'auditor', 'EXECUTE', 'FUNCTION @extschema@.vetassist_users_masked'
-    UNION ALL
-    SELECT 'admin', 'EXECUTE', 'ROUTINE @extschema@.' || f
-    FROM unnest(ARRAY[
-        'vetassist_rotate_tokens', 'vetassist_rotate_step', 'vetassist_rotation_status',
-        'vetassist_upgrade_ip_hashes', 'vetassist_upgrade_ip_step', 'vetassist_keys', 'vetassist_reload_keys',
-        'vetassist_purge_sessions', 'vetassist_purge_audit', 'vetassist_check_schema', 'vetassist_check_dump']) AS f
+    WITH tiers (tier, name) AS (
+        SELECT 'app', unnest(ARRAY[
+            'vetassist_login', 'vetassist_store_tokens', 'vetassist_access_token', 'vetassist_refresh_token',
+            'vetassist_tokens_expiring', 'vetassist_session_active', 'vetassist_list_sessions',
+            'vetassist_revoke_session', 'vetassist_revoke_all_sessions', 'vetassist_erase_user',
+            'vetassist_log_event', 'vetassist_purge_sessions'])
+        UNION ALL
+        SELECT 'auditor', unnest(ARRAY[
+            'vetassist_auth_audit', 'vetassist_keyed_ip_hashes', 'vetassist_users_masked'])
+        UNION ALL
+        SELECT 'admin', unnest(ARRAY[
+            'vetassist_rotate_tokens', 'vetassist_rotation_status',
+            'vetassist_upgrade_ip_hashes', 'vetassist_upgrade_ip_step', 'vetassist_keys', 'vetassist_reload_keys',
+            'vetassist_list_sessions', 'vetassist_revoke_session', 'vetassist_revoke_all_sessions',
+            'vetassist_purge_sessions', 'vetassist_purge_audit', 'vetassist_check_schema', 'vetassist_check_dump',
+            'vetassist_check', 'vetassist_users_masked'])
+        UNION ALL
+        SELECT 'monitor', unnest(ARRAY['vetassist_check', 'vetassist_keys'])
+    )
+    SELECT t.tier, o.privilege, o.object
+    FROM tiers AS t
+    JOIN (
+        SELECT c.relname, 'SELECT', 'TABLE ' || c.oid::regclass, 'pg_class'::regclass, c.oid
+        FROM pg_class AS c
+        UNION ALL
+        SELECT p.proname, 'EXECUTE', 'ROUTINE ' || p.oid::regprocedure, 'pg_proc'::regclass, p.oid
+        FROM pg_proc AS p
+    ) AS o (name, privilege, object, classid, objid) ON o.name = t.name
+    JOIN pg_depend AS d ON d.classid = o.classid AND d.objid = o.objid AND d.deptype = 'e'
+    JOIN pg_extension AS e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND e.extname = 'vetassist'
+$$;
+
+-- Who else than its owner was granted what on the extension's objects: a row for each privilege, and for each column
+-- where it is for some alone. The role of PUBLIC is 0. What vetassist_owner may call is left out.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_granted() RETURNS TABLE (
+    object text, privilege text, columns text, role oid, grantor oid, owner oid, is_grantable boolean)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+    SELECT o.object, g.privilege_type, o.columns, g.grantee, g.grantor, o.owner, g.is_grantable
+    FROM pg_extension AS e
+    JOIN pg_depend AS d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
+    CROSS JOIN LATERAL (
+        SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE ' ELSE 'TABLE ' END || c.oid::regclass, a.columns, a.acl, c.relowner
+        FROM pg_class AS c
+        CROSS JOIN LATERAL (
+            SELECT NULL, c.relacl
+            UNION ALL
+            SELECT quote_ident(k.attname), k.attacl FROM pg_attribute AS k WHERE k.attrelid = c.oid
+        ) AS a (columns, acl)
+        WHERE d.classid = 'pg_class'::regclass AND c.oid = d.objid
+        UNION ALL
+        SELECT 'ROUTINE ' || p.oid::regprocedure, NULL, coalesce(p.proacl, acldefault('f', p.proowner)), p.proowner
+        FROM pg_proc AS p
+        WHERE d.classid = 'pg_proc'::regclass AND p.oid = d.objid
+    ) AS o (object, columns, acl, owner)
+    CROSS JOIN LATERAL aclexplode(o.acl) AS g
+    LEFT JOIN pg_roles AS r ON r.oid = g.grantee
+    WHERE e.extname = 'vetassist' AND g.grantee <> o.owner AND r.rolname IS DISTINCT FROM 'vetassist_owner'
+$$;
+
+-- Which roles have which tiers: those that were granted all that the tier may do.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_tiers_granted() RETURNS TABLE (role oid, tier text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT g.role, t.tier
+    FROM @extschema@.vetassist_tier_privileges() AS t
+    JOIN @extschema@.vetassist_granted() AS g ON g.object = t.object AND g.privilege = t.privilege AND g.columns IS NULL
+    WHERE g.role <> 0
+    GROUP BY g.role, t.tier
+    HAVING count(DISTINCT t.object) = (SELECT count(*) FROM @extschema@.vetassist_tier_privileges() AS a WHERE a.tier = t.tier)
 $$;
 
 -- Not a security definer: it grants what its caller may grant.
@@ -55,10 +106,13 @@ DECLARE
 BEGIN
     IF role IS NULL OR tier IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'neither argument may be NULL',
-            HINT = 'The tiers are app, auditor and admin.';
-    ELSIF tier NOT IN ('app', 'auditor', 'admin') THEN
+            HINT = 'The tiers are app, auditor, admin and monitor.';
+    ELSIF tier NOT IN ('app', 'auditor', 'admin', 'monitor') THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'there is no such tier',
-            HINT = 'The tiers are app, auditor and admin.';
+            HINT = 'The tiers are app, auditor, admin and monitor.';
+    ELSIF NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = role) THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = 'there is no such role',
+            HINT = 'Nothing was granted.';
     END IF;
     EXECUTE format('GRANT USAGE ON SCHEMA @extschema@ TO %s', role);
     FOR granted IN SELECT p.privilege, p.object FROM @extschema@.vetassist_tier_privileges() AS p
@@ -68,19 +122,86 @@ BEGIN
 END
 $$;
 
--- USAGE on the schema stays: it may have been there before, and opens nothing by itself.
-CREATE OR REPLACE FUNCTION @extschema@.vetassist_revoke(role regrole) RETURNS void
+-- Takes back all that a role was granted, by whomever, and what it granted on. USAGE of the schema goes too, unless the
+-- role has something else there. Returns what the role may do all the same, and by what.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_revoke(role regrole) RETURNS TABLE (object text, privilege text, source text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_column
 DECLARE
+    revoked CONSTANT oid := vetassist_revoke.role;
+    own_schema CONSTANT oid := (SELECT e.extnamespace FROM pg_extension AS e WHERE e.extname = 'vetassist');
+    caller_role CONSTANT text := current_setting('role');
     granted record;
+    has_more boolean;
+    left_over text;
 BEGIN
-    IF role IS NULL THEN
+    IF revoked IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'role must not be NULL',
             HINT = 'Nothing was revoked.';
     END IF;
-    FOR granted IN SELECT p.privilege, p.object FROM @extschema@.vetassist_tier_privileges() AS p LOOP
-        EXECUTE format('REVOKE %s ON %s FROM %s', granted.privilege, granted.object, role);
+    has_more := EXISTS (
+        SELECT FROM pg_shdepend AS s
+        CROSS JOIN LATERAL (
+            SELECT c.relnamespace FROM pg_class AS c WHERE s.classid = 'pg_class'::regclass AND c.oid = s.objid
+            UNION ALL
+            SELECT p.pronamespace FROM pg_proc AS p WHERE s.classid = 'pg_proc'::regclass AND p.oid = s.objid
+            UNION ALL
+            SELECT t.typnamespace FROM pg_type AS t WHERE s.classid = 'pg_type'::regclass AND t.oid = s.objid
+        ) AS o (namespace)
+        WHERE s.dbid = (SELECT b.oid FROM pg_database AS b WHERE b.datname = current_database())
+          AND s.refclassid = 'pg_authid'::regclass AND s.refobjid = revoked AND o.namespace = own_schema
+          AND NOT EXISTS (SELECT FROM pg_depend AS d
+                          JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'vetassist'
+                          WHERE d.classid = s.classid AND d.objid = s.objid AND d.deptype = 'e'
+                            AND d.refclassid = 'pg_extension'::regclass));
+
+    -- First what others granted on, each in his name, since nobody else takes it back.
+    FOR granted IN
+        SELECT DISTINCT g.object, g.grantor, g.owner
+        FROM @extschema@.vetassist_granted() AS g
+        WHERE g.role = revoked
+        UNION
+        SELECT 'SCHEMA ' || n.oid::regnamespace, g.grantor, n.nspowner
+        FROM pg_namespace AS n
+        CROSS JOIN LATERAL aclexplode(n.nspacl) AS g
+        WHERE n.oid = own_schema AND g.grantee = revoked AND g.privilege_type = 'USAGE' AND NOT has_more
+        ORDER BY 2, 1
+    LOOP
+        IF granted.grantor <> granted.owner THEN
+            PERFORM set_config('role', pg_get_userbyid(granted.grantor)::text, true);
+        END IF;
+        EXECUTE format('REVOKE %s ON %s FROM %s CASCADE',
+                       CASE WHEN granted.object LIKE 'SCHEMA %' THEN 'USAGE' ELSE 'ALL' END, granted.object, revoked::regrole);
+        PERFORM set_config('role', caller_role, true);
     END LOOP;
+
+    SELECT string_agg(format('%s on %s from %s', g.privilege, g.object, pg_get_userbyid(g.grantor)), E'\n')
+    INTO left_over
+    FROM @extschema@.vetassist_granted() AS g
+    WHERE g.role = revoked;
+    IF left_over IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('not all rights of %s can be taken back', role),
+            DETAIL = left_over, HINT = 'Nothing was revoked. Call this as a superuser.';
+    END IF;
+
+    IF (SELECT r.rolsuper FROM pg_roles AS r WHERE r.oid = revoked) THEN
+        RETURN QUERY SELECT 'everything', 'ALL', 'superuser';
+        RETURN;
+    END IF;
+    RETURN QUERY
+        SELECT g.object || coalesce(' (' || g.columns || ')', ''), g.privilege,
+               CASE g.role WHEN 0 THEN 'PUBLIC' ELSE 'member of ' || g.role::regrole END
+        FROM @extschema@.vetassist_granted() AS g
+        WHERE g.role = 0 OR pg_has_role(revoked, g.role, 'MEMBER')
+        UNION ALL
+        SELECT 'everything', 'ALL', 'member of vetassist_owner'
+        WHERE pg_has_role(revoked, 'vetassist_owner', 'MEMBER')
+        UNION ALL
+        SELECT 'every table', p.privilege, 'member of ' || r.rolname
+        FROM (VALUES ('pg_read_all_data', 'SELECT'), ('pg_write_all_data', 'INSERT, UPDATE, DELETE'), ('pg_maintain', 'MAINTAIN'))
+            AS p (role, privilege)
+        JOIN pg_roles AS r ON r.rolname = p.role AND pg_has_role(revoked, r.oid, 'MEMBER')
+        ORDER BY 1, 2, 3;
 END
 $$;

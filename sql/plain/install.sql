@@ -1,5 +1,3 @@
 -- The plain file: the tables for a database that cannot have the extension.
 --
--- requires: plain/present.sql
--- requires: tables/users.sql tables/va_tokens.sql tables/sessions.sql tables/auth_audit.sql tables/keyed_ip_hashes.sql
--- requires: plain/audit_guard.sql tables/append_only.sql plain/rights.sql
+-- requires: plain/present.sql plain/audit_guard.sql tables/ plain/rights.sql

@@ -7,12 +7,10 @@
 -- tables, SELECT and INSERT on the other two, and USAGE on the sequence.
 DO $plain$
 DECLARE
-    caller_path CONSTANT text := pg_catalog.current_setting('search_path');
-    own_schema CONSTANT oid := pg_catalog.to_regnamespace(pg_catalog.quote_ident(pg_catalog.current_schema()));
-    present CONSTANT oid[] := pg_catalog.current_setting('vetassist_plain.present');
+    own_schema CONSTANT oid := '@extschema@'::regnamespace;
+    present CONSTANT oid[] := current_setting('vetassist_plain.present');
     granted record;
 BEGIN
-    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     FOR granted IN
         SELECT o.object, CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END AS grantee
         FROM (
@@ -20,13 +18,12 @@ BEGIN
                    c.relowner, c.relacl
             FROM pg_class AS c
             WHERE c.relnamespace = own_schema
-              AND c.relname IN ('vetassist_users', 'vetassist_va_tokens', 'vetassist_sessions', 'vetassist_auth_audit',
-                                'vetassist_keyed_ip_hashes', 'vetassist_auth_audit_id_seq')
+              AND c.relname = ANY (ARRAY['@relations@']) AND c.relkind <> 'i'
             UNION ALL
-            SELECT p.oid, format('FUNCTION %s', p.oid::regprocedure), p.proowner,
+            SELECT p.oid, format('ROUTINE %s', p.oid::regprocedure), p.proowner,
                    coalesce(p.proacl, acldefault('f', p.proowner))
             FROM pg_proc AS p
-            WHERE p.pronamespace = own_schema AND p.proname IN ('vetassist_audit_guard', 'vetassist_audit_id') AND p.pronargs = 0
+            WHERE p.pronamespace = own_schema AND p.proname = ANY (ARRAY['@functions@'])
         ) AS o (oid, object, owner, acl)
         CROSS JOIN LATERAL aclexplode(o.acl) AS g
         WHERE o.oid <> ALL (present) AND g.grantee <> o.owner
@@ -34,7 +31,5 @@ BEGIN
     LOOP
         EXECUTE format('REVOKE ALL ON %s FROM %s CASCADE', granted.object, granted.grantee);
     END LOOP;
-    PERFORM set_config('search_path', caller_path, true);
-    PERFORM set_config('vetassist_plain.present', '', false);
 END
 $plain$;

@@ -1,10 +1,11 @@
 -- The address hashes that are keyed.
 --
 -- requires: tables/auth_audit.sql tables/sessions.sql
+-- unless present: vetassist_keyed_ip_hashes
 
 -- Which stored address hashes are keyed: they look like plain ones. One row for each hash, however
 -- often it is stored.
-CREATE TABLE IF NOT EXISTS @extschema@.vetassist_keyed_ip_hashes (
+CREATE TABLE @extschema@.vetassist_keyed_ip_hashes (
     ip_hash varchar(64) PRIMARY KEY
 );
 

@@ -1,8 +1,9 @@
 -- Sessions, each known by the jti claim of its JWT.
 --
 -- requires: tables/users.sql
+-- unless present: vetassist_sessions
 
-CREATE TABLE IF NOT EXISTS @extschema@.vetassist_sessions (
+CREATE TABLE @extschema@.vetassist_sessions (
     id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     user_id     uuid NOT NULL REFERENCES @extschema@.vetassist_users (id) ON DELETE CASCADE,
     jwt_id      varchar(64) UNIQUE NOT NULL,
@@ -12,9 +13,9 @@ CREATE TABLE IF NOT EXISTS @extschema@.vetassist_sessions (
     revoked_at  timestamptz
 );
 
-CREATE INDEX IF NOT EXISTS idx_vetassist_sessions_user ON @extschema@.vetassist_sessions (user_id);
-CREATE INDEX IF NOT EXISTS idx_vetassist_sessions_jwt ON @extschema@.vetassist_sessions (jwt_id);
-CREATE INDEX IF NOT EXISTS idx_vetassist_sessions_expires ON @extschema@.vetassist_sessions (expires_at)
+CREATE INDEX idx_vetassist_sessions_user ON @extschema@.vetassist_sessions (user_id);
+CREATE INDEX idx_vetassist_sessions_jwt ON @extschema@.vetassist_sessions (jwt_id);
+CREATE INDEX idx_vetassist_sessions_expires ON @extschema@.vetassist_sessions (expires_at)
     WHERE revoked_at IS NULL;
 
 COMMENT ON TABLE @extschema@.vetassist_sessions IS 'Active VetAssist sessions for JWT management';

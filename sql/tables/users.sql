@@ -1,7 +1,8 @@
 -- Accounts.
+--
+-- unless present: vetassist_users
 
--- IF NOT EXISTS, because adoption may have made the table the extension's. PostgreSQL refuses any other table here.
-CREATE TABLE IF NOT EXISTS @extschema@.vetassist_users (
+CREATE TABLE @extschema@.vetassist_users (
     id                uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     va_icn            varchar(50) UNIQUE,
     va_veteran_status varchar(20),

@@ -1,8 +1,9 @@
 -- Sealed tokens of VA.gov, one row a user.
 --
 -- requires: tables/users.sql
+-- unless present: vetassist_va_tokens
 
-CREATE TABLE IF NOT EXISTS @extschema@.vetassist_va_tokens (
+CREATE TABLE @extschema@.vetassist_va_tokens (
     id                      uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     user_id                 uuid NOT NULL UNIQUE REFERENCES @extschema@.vetassist_users (id) ON DELETE CASCADE,
     access_token_encrypted  bytea NOT NULL,
@@ -13,11 +14,6 @@ CREATE TABLE IF NOT EXISTS @extschema@.vetassist_va_tokens (
     created_at              timestamptz DEFAULT now(),
     refreshed_at            timestamptz
 );
-
--- Ciphertext does not compress, and to try would take a tenth of a sign-in.
-ALTER TABLE @extschema@.vetassist_va_tokens
-    ALTER access_token_encrypted SET STORAGE EXTERNAL,
-    ALTER refresh_token_encrypted SET STORAGE EXTERNAL;
 
 COMMENT ON TABLE @extschema@.vetassist_va_tokens IS 'Encrypted VA OAuth tokens - access and refresh';
 COMMENT ON COLUMN @extschema@.vetassist_va_tokens.access_token_encrypted IS 'AES-256-GCM encrypted, nonce prepended';

@@ -96,7 +96,7 @@ pub enum EventTypeError {
     Blank,
     /// More than [`MAX_EVENT_TYPE`] characters.
     TooLong,
-    /// One of [`RESERVED`], in any case.
+    /// One of [`RESERVED`], or what a reader takes for it: only letters and digits count, in either case.
     Reserved,
     /// It looks like a secret.
     Secret(Suspicion),
@@ -128,7 +128,7 @@ pub fn check_event_type(event_type: &str) -> Result<(), EventTypeError> {
     if event_type.chars().nth(MAX_EVENT_TYPE).is_some() {
         return Err(EventTypeError::TooLong);
     }
-    if RESERVED.iter().any(|reserved| name.eq_ignore_ascii_case(reserved)) {
+    if RESERVED.iter().any(|reserved| letters(name).eq(letters(reserved))) {
         return Err(EventTypeError::Reserved);
     }
     let mut runs = name.split(|c: char| !c.is_ascii_digit());
@@ -136,6 +136,11 @@ pub fn check_event_type(event_type: &str) -> Result<(), EventTypeError> {
         .or_else(|| runs.any(|run| run.len() == 9).then_some(Suspicion::SocialSecurityNumber))
         .or_else(|| secrets::is_opaque(name).then_some(Suspicion::Token));
     suspicion.map_or(Ok(()), |suspicion| Err(EventTypeError::Secret(suspicion)))
+}
+
+/// What counts of a name where it is compared with those that are reserved.
+fn letters(name: &str) -> impl Iterator<Item = char> + '_ {
+    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase())
 }
 
 /// Why metadata was refused: what looks like a secret, and where. It never holds the value.

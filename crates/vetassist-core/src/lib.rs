@@ -10,6 +10,8 @@ extern crate alloc;
 extern crate std;
 
 mod address;
+#[cfg(feature = "audit")]
+pub mod audit_log;
 pub mod device_info;
 mod error;
 pub mod event_data;

@@ -80,6 +80,11 @@ fn printable(message: String) -> String {
     ascii
 }
 
+/// Warns the client.
+pub(crate) fn warn(message: impl Into<String>, hint: &'static str) {
+    Error::new(PgSqlErrorCode::ERRCODE_WARNING, message, hint).0.report(PgLogLevel::WARNING);
+}
+
 /// Writes to the server's log, and to no client, whatever its `client_min_messages`.
 pub(crate) fn log_to_server(message: String) {
     ErrorReport::new(PgSqlErrorCode::ERRCODE_CONFIG_FILE_ERROR, printable(message), "vetassist")

@@ -39,6 +39,9 @@ static AUDIT_MIN_RETENTION: Setting<Option<CString>> = Setting {
     name: c"vetassist.audit_min_retention",
     value: GucSetting::<Option<CString>>::new(Some(c"1 year")),
 };
+/// Read by the script of the installation alone, and by whoever compares the tables.
+static ADOPT_FROM: Setting<Option<CString>> =
+    Setting { name: c"vetassist.adopt_from", value: GucSetting::<Option<CString>>::new(None) };
 static DROP_WITH_DATA: Setting<bool> =
     Setting { name: c"vetassist.drop_with_data", value: GucSetting::<bool>::new(false) };
 
@@ -182,6 +185,16 @@ pub(crate) fn define() {
             name,
             c"How long rows of the audit trail of vetassist are kept at least.",
             c"An interval. vetassist_purge_audit() refuses to delete what is younger.",
+            value,
+            GucContext::Suset,
+            GucFlags::empty(),
+        );
+    });
+    ADOPT_FROM.define(&mut refused, |name, value| {
+        GucRegistry::define_string_guc(
+            name,
+            c"Role whose tables the installation of vetassist adopts.",
+            c"They become the extension's, and the role keeps what its backend needs until vetassist_revoke() takes it.",
             value,
             GucContext::Suset,
             GucFlags::empty(),

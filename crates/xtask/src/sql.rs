@@ -1,8 +1,10 @@
 //! Assembles the scripts of the extension, and the plain file, from the files in `sql/`.
 //!
 //! Each file names in its head the files that it requires (`-- requires: tables/users.sql functions/`; a folder stands for
-//! all its files), and those whose objects it stands for (`-- provides: …`). A script is a root file with everything that
-//! it requires before it.
+//! all its files), those whose objects it stands for (`-- provides: …`), the table without which alone it is run
+//! (`-- unless present: …`), and the objects that it makes without a statement of their own (`-- makes: …`). A script is a
+//! root file with everything that it requires before it. In it, `'@tables@'`, `'@relations@'`, `'@functions@'` and
+//! `'@event_triggers@'` are the names of what the script makes.
 
 use std::{
     collections::HashSet,
@@ -29,11 +31,11 @@ pub fn scripts() -> Result<Vec<(String, String)>> {
     let mut scripts = vec![
         (
             format!("vetassist--{version}.sql"),
-            format!("{guard}\n{}", assemble("extension/install.sql")?),
+            format!("{guard}\n{}", Script::of("extension/install.sql")?.text()),
         ),
         (
             format!("vetassist--{UPGRADED_FROM}--{version}.sql"),
-            format!("{guard}\n{}", assemble("extension/upgrade.sql")?),
+            format!("{guard}\n{}", Script::of("extension/upgrade.sql")?.text()),
         ),
     ];
     for name in files_of("released")? {
@@ -48,25 +50,14 @@ pub fn scripts() -> Result<Vec<(String, String)>> {
 /// As [`scripts`], or if a part needs the extension.
 pub fn plain() -> Result<String> {
     let version = workspace_version()?;
-    let text = assemble("plain/install.sql")?.replace(SCHEMA, "");
-    for word in ["@extschema", "pg_extension_config_dump", "MODULE_PATHNAME"] {
+    let text = Script::of("plain/install.sql")?.text();
+    for word in ["pg_extension_config_dump", "MODULE_PATHNAME"] {
         if text.contains(word) {
             return Err(Error::new(format!("the plain file needs the extension: it has {word}")));
         }
     }
-    Ok(format!(
-        "-- The tables of vetassist {version}, for a database that cannot have the extension: the same tables,
--- indexes and comments, and the same guard of the audit trail. `cargo xtask sql` writes this from sql/.
---
--- Run it as the role that is to own the tables, whole or not at all; the first schema of search_path gets them:
---
---     psql -X -1 -v ON_ERROR_STOP=1 -f vetassist.sql
---
--- Run again, it changes nothing. Tables of these names that were there before stay as they are, so have the
--- outcome checked. If the same role later runs CREATE EXTENSION vetassist, it takes them over with their data.
-
-{text}"
-    ))
+    let (before, after) = (read("plain/before.txt")?, read("plain/after.txt")?);
+    Ok(format!("{}\n{text}{after}", before.replace("@version@", &version)))
 }
 
 /// Writes the plain file to `target/vetassist.sql` and returns its path.
@@ -81,23 +72,28 @@ pub fn write_plain() -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Joins a root file and all that it requires, each once, what is required first.
-fn assemble(root: &str) -> Result<String> {
-    let mut script = Script::default();
-    script.add(root)?;
-    Ok(script.text)
-}
-
 #[derive(Default)]
 struct Script {
-    text: String,
+    parts: Vec<String>,
     /// The files that are in it or need not be.
     done: HashSet<String>,
     /// The files whose requirements are being added.
     open: Vec<String>,
+    /// The names of what it makes, by kind.
+    tables: Vec<String>,
+    relations: Vec<String>,
+    functions: Vec<String>,
+    event_triggers: Vec<String>,
 }
 
 impl Script {
+    /// Joins a root file and all that it requires, each once, what is required first.
+    fn of(root: &str) -> Result<Self> {
+        let mut script = Self::default();
+        script.add(root)?;
+        Ok(script)
+    }
+
     fn add(&mut self, name: &str) -> Result<()> {
         if self.open.iter().any(|open| open == name) {
             return Err(Error::new(format!("sql/{name} requires itself by way of others")));
@@ -115,13 +111,76 @@ impl Script {
             }
         }
         self.open.pop();
-        self.text += part.trim_end();
-        self.text += "\n\n";
+        self.note_names(&part);
+        self.parts.push(match &named(&part, "-- unless present: ")[..] {
+            [] => part,
+            tables => unless_present(&part, &tables.concat()),
+        });
         Ok(())
+    }
+
+    /// Notes what a file makes: its statements stand at the beginnings of lines, each with the name in the same line.
+    fn note_names(&mut self, part: &str) {
+        self.relations.extend(named(part, "-- makes: "));
+        for line in part.lines() {
+            let words: Vec<_> = line.split(['(', ' ']).filter(|word| *word != "OR" && *word != "REPLACE").collect();
+            let (kinds, name) = match words[..] {
+                ["CREATE", "TABLE", name, ..] => (vec![&mut self.tables, &mut self.relations], name),
+                ["CREATE", "INDEX", name, ..] | ["CREATE", "UNIQUE", "INDEX", name, ..] => {
+                    (vec![&mut self.relations], name)
+                }
+                ["CREATE", "FUNCTION" | "PROCEDURE", name, ..] => (vec![&mut self.functions], name),
+                ["CREATE", "EVENT", "TRIGGER", name, ..] => (vec![&mut self.event_triggers], name),
+                _ => continue,
+            };
+            for names in kinds {
+                names.push(name.trim_start_matches(SCHEMA).to_owned());
+            }
+        }
+    }
+
+    /// Returns the text, each list of names in its place.
+    fn text(&self) -> String {
+        let mut text = String::new();
+        for part in &self.parts {
+            text += part.trim_end();
+            text += "\n\n";
+        }
+        for (placeholder, names) in [
+            ("'@tables@'", &self.tables),
+            ("'@relations@'", &self.relations),
+            ("'@functions@'", &self.functions),
+            ("'@event_triggers@'", &self.event_triggers),
+        ] {
+            let mut quoted: Vec<_> = names.iter().map(|name| format!("'{name}'")).collect();
+            quoted.dedup();
+            let list = if quoted.is_empty() { "''".to_owned() } else { quoted.join(", ") };
+            text = text.replace(placeholder, &list);
+        }
+        text
     }
 }
 
-/// The files that the head of a file names behind a word.
+/// Wraps a file so that it does nothing where a table is there already: adopted, or made by a run before.
+fn unless_present(part: &str, table: &str) -> String {
+    let (head, body) = part.split_once("\n\n").unwrap_or(("", part));
+    format!(
+        "{head}
+
+DO $unless_present$
+BEGIN
+IF pg_catalog.to_regclass('{SCHEMA}{table}') IS NULL THEN
+
+{}
+
+END IF;
+END
+$unless_present$;",
+        body.trim()
+    )
+}
+
+/// The names that the head of a file has behind a word.
 fn named(part: &str, word: &str) -> Vec<String> {
     let head = part.lines().take_while(|line| line.starts_with("--"));
     let lists = head.filter_map(|line| line.strip_prefix(word));
@@ -160,14 +219,43 @@ mod tests {
 
     #[test]
     fn every_file_is_in_a_script() -> Result<()> {
-        let scripts: String = scripts()?.into_iter().map(|(_, text)| text).collect();
-        let all = (scripts + &plain()?).replace(SCHEMA, "");
+        let roots = ["extension/install.sql", "extension/upgrade.sql", "plain/install.sql"];
+        let mut done = HashSet::new();
+        for root in roots {
+            done.extend(Script::of(root)?.done);
+        }
         for folder in ["tables", "functions", "extension", "plain"] {
             for name in files_of(folder)? {
-                let part = read(&name)?.replace(SCHEMA, "");
-                assert!(all.contains(part.trim_end()), "{name}");
+                assert!(done.contains(&name), "{name}");
             }
         }
         Ok(())
+    }
+
+    #[test]
+    fn no_script_makes_what_may_be_there_or_leaves_a_placeholder() -> Result<()> {
+        let mut texts = vec![plain()?];
+        texts.extend(scripts()?.into_iter().map(|(_, text)| text).take(2));
+        for text in texts {
+            assert!(!text.contains("NOT EXISTS @") && !text.contains("CREATE TABLE IF"));
+            assert!(!text.contains("IF NOT EXISTS idx"));
+            for placeholder in ["@tables@", "@relations@", "@functions@", "@event_triggers@"] {
+                assert!(!text.contains(placeholder), "{placeholder}");
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_script_knows_the_names_of_what_it_makes() {
+        let mut script = Script::default();
+        script.note_names(
+            "-- A table.\n-- makes: s\n\nCREATE TABLE @extschema@.t (\nCREATE UNIQUE INDEX i ON t (c);\n    CREATE TABLE inner (
+CREATE OR REPLACE FUNCTION @extschema@.f(a int) RETURNS int\nCREATE OR REPLACE PROCEDURE @extschema@.p()\nCREATE EVENT TRIGGER e ON x\n",
+        );
+        assert_eq!(script.tables, ["t"]);
+        assert_eq!(script.relations, ["s", "t", "i"]);
+        assert_eq!(script.functions, ["f", "p"]);
+        assert_eq!(script.event_triggers, ["e"]);
     }
 }

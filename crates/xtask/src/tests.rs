@@ -54,11 +54,16 @@ const STEPS: &[(&str, &str, Run)] = &[
     ("core", "testing the core", |bench| {
         bench.cargo(&["test", "-p", "vetassist-core", "--all-features"])?;
         // Each feature by itself.
-        for feature in ["", "getrandom", "serde", "time", "chrono", "serde_json", "postgres"] {
+        for feature in
+            ["", "audit", "getrandom", "serde", "time", "chrono", "serde_json", "postgres"]
+        {
             let core = ["check", "-p", "vetassist-core", "--no-default-features"];
             bench.cargo(&[&core[..], &["--features", feature]].concat())?;
         }
         Ok(())
+    }),
+    ("audit", "testing the program that watches the audit log", |bench| {
+        bench.cargo(&["test", "-p", "vetassist-audit"])
     }),
     ("docs", "building the core's documentation", |bench| {
         let mut cargo = bench.tools.toolchain.cargo();
@@ -68,7 +73,7 @@ const STEPS: &[(&str, &str, Run)] = &[
     }),
     ("bare-metal", "building the core where there is no operating system", |bench| {
         let core = ["build", "-p", "vetassist-core", "--no-default-features"];
-        for features in ["", "serde,time"] {
+        for features in ["", "audit,serde,time"] {
             let target = ["--target", BARE_METAL_TARGET, "--features", features];
             bench.cargo(&[&core[..], &target].concat())?;
         }
@@ -116,6 +121,13 @@ const STEPS: &[(&str, &str, Run)] = &[
 
 /// Steps that take minutes, which `--all` adds.
 const SLOW_STEPS: &[(&str, &str, Run)] = &[
+    ("judges", "letting Go and Python judge the audit log's notes and proofs", |bench| {
+        setup::packages(&["golang-go", "golang-golang-x-mod-dev"])?;
+        let mut cargo = bench.tools.cargo(&bench.postgres.pg_config);
+        cargo.env("VETASSIST_TEST_PYTHON", setup::python()?);
+        cargo.args(["test", "-p", "vetassist-audit", "--features", "judges", "--test", "judges"]);
+        bench.count(&mut cargo)
+    }),
     ("others", "testing the extension in the other versions of PostgreSQL", |bench| {
         for major in SUPPORTED.filter(|major| *major != setup::DEFAULT_MAJOR) {
             match setup::postgres(major) {

@@ -123,7 +123,9 @@ impl Server {
         Self { cluster: Cluster::start(scratch(), settings, environment).unwrap() }
     }
 
-    fn config(&self, user: &str, database: &str) -> Config {
+    /// How a role connects to one of its databases.
+    #[must_use]
+    pub fn config(&self, user: &str, database: &str) -> Config {
         let mut config = Config::new();
         config.host_path(self.cluster.socket_dir()).port(PORT).user(user).dbname(database);
         config
@@ -164,6 +166,12 @@ impl Server {
     #[must_use]
     pub fn connect_to(&self, database: &str) -> Client {
         self.config("postgres", database).connect(NoTls).unwrap()
+    }
+
+    /// Connects to another of its databases as another role.
+    #[must_use]
+    pub fn connect_to_as(&self, database: &str, role: &str) -> Client {
+        self.config(role, database).connect(NoTls).unwrap()
     }
 
     /// One of PostgreSQL's clients, connected to it.
@@ -447,6 +455,28 @@ impl KeyedServer {
             .unwrap();
         fs::remove_file(&folder).unwrap();
         self.server.config("postgres", "restored").connect(NoTls).unwrap()
+    }
+
+    /// Dumps the four tables as a role that is no superuser.
+    pub fn dump_as(&self, role: &str) {
+        let mut dump =
+            std::process::Command::new(self.server.cluster.client("pg_dump").get_program());
+        dump.arg("-h").arg(self.socket_dir()).args([
+            "-U",
+            role,
+            "-d",
+            "postgres",
+            "-t",
+            "vetassist_*",
+        ]);
+        run(dump.stdout(std::process::Stdio::null())).unwrap();
+    }
+
+    /// Runs a statement by psql in the database with the extension, and returns what it printed, messages included.
+    #[must_use]
+    pub fn psql(&self, statement: &str) -> String {
+        let output = self.server.cluster.psql("postgres", &["-c", statement]).unwrap();
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
     }
 
     /// Runs a script by psql and returns what it printed, messages included.

@@ -63,6 +63,19 @@ impl Timestamp {
         }
     }
 
+    /// Returns microseconds from 1970-01-01 UTC, of every finite one.
+    #[cfg(feature = "audit")]
+    pub(crate) fn exact_unix_micros(self) -> Option<i128> {
+        self.is_finite().then(|| i128::from(self.0) + i128::from(EPOCH))
+    }
+
+    /// Returns the instant so many microseconds from 1970-01-01 UTC.
+    #[cfg(feature = "audit")]
+    pub(crate) fn from_exact_unix_micros(micros: i128) -> Option<Self> {
+        let micros = micros.checked_sub(i128::from(EPOCH))?;
+        i64::try_from(micros).ok().and_then(Self::finite)
+    }
+
     /// From PostgreSQL's wire: microseconds since 2000-01-01 UTC.
     #[cfg(feature = "postgres")]
     pub(super) const fn from_wire(micros: i64) -> Option<Self> {

@@ -1,9 +1,16 @@
-WITH tables AS (
-    SELECT c.oid, c.relname::text AS name, c.relkind, c.relpersistence, c.relrowsecurity
+WITH installed AS (
+    -- What 0.2.0 and before installed belongs to whoever installed it, like the plain tables, until it is updated.
+    SELECT EXISTS (SELECT FROM pg_catalog.pg_extension e
+                   JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
+                   WHERE e.extname = 'vetassist' AND n.nspname = $1::name
+                     AND e.extversion NOT IN ('0.1.0', '0.2.0')) AS is_extension
+), tables AS (
+    SELECT c.relname::text AS name, c.*
     FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = $1::name
-      AND c.relname IN ('vetassist_users', 'vetassist_va_tokens', 'vetassist_sessions', 'vetassist_auth_audit')
+      AND c.relname IN ('vetassist_users', 'vetassist_va_tokens', 'vetassist_sessions', 'vetassist_auth_audit',
+                        'vetassist_keyed_ip_hashes')
 ), columns AS (
     SELECT t.name || '.' || a.attname AS object, t.oid AS table_oid, a.*,
            pg_catalog.row_number() OVER (PARTITION BY t.oid ORDER BY a.attnum) AS place
@@ -29,7 +36,7 @@ WITH tables AS (
     WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k
                       WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x'))
 ), sequences AS (
-    SELECT c.oid, c.relname::text AS name, s.*
+    SELECT c.relname::text AS name, c.*, s.*
     FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     JOIN pg_catalog.pg_sequence s ON s.seqrelid = c.oid
@@ -39,6 +46,53 @@ WITH tables AS (
     FROM tables t
     JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid
     WHERE NOT g.tgisinternal
+), owned (object, attribute, owner) AS (
+    SELECT name, 'owner', relowner FROM tables
+    UNION ALL
+    SELECT name, 'owner', relowner FROM sequences
+    UNION ALL
+    -- With the extension, what triggers call is a superuser's.
+    SELECT g.object, 'owner of what it calls', p.proowner
+    FROM triggers g
+    JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid
+    CROSS JOIN installed
+    WHERE NOT installed.is_extension
+), rights (object, owner, grantee, privilege, explained) AS (
+    -- With the extension, those of an auditor, and those that the role keeps whose tables were adopted.
+    SELECT r.name, r.relowner, g.grantee,
+           g.privilege_type || CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END || r.columns,
+           NOT g.is_grantable AND r.columns = '' AND g.grantee <> 0 AND (
+               g.privilege_type = 'SELECT' AND r.name IN ('vetassist_auth_audit', 'vetassist_keyed_ip_hashes')
+               OR pg_catalog.pg_get_userbyid(g.grantee) = pg_catalog.current_setting('vetassist.adopt_from', true)
+                  AND g.privilege_type = ANY (CASE
+                      WHEN r.relkind = 'S' THEN '{USAGE,SELECT}'::text[]
+                      WHEN r.name IN ('vetassist_users', 'vetassist_va_tokens', 'vetassist_sessions')
+                          THEN '{SELECT,INSERT,UPDATE,DELETE}'
+                      WHEN r.name = 'vetassist_auth_audit' THEN '{SELECT,INSERT}'
+                      ELSE '{SELECT}' END))
+    FROM (
+        SELECT name, relkind, relowner, '', relacl FROM tables
+        UNION ALL
+        SELECT name, relkind, relowner, '', relacl FROM sequences
+        UNION ALL
+        SELECT t.name, t.relkind, t.relowner, ' (' || pg_catalog.quote_ident(a.attname) || ')', a.attacl
+        FROM tables t
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid
+    ) AS r (name, relkind, relowner, columns, acl)
+    CROSS JOIN installed
+    CROSS JOIN LATERAL pg_catalog.aclexplode(r.acl) AS g
+    WHERE installed.is_extension AND g.grantee <> r.relowner
+), members AS (
+    SELECT d.classid, d.objid, e.extnamespace, n.nspname
+    FROM pg_catalog.pg_extension e
+    JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
+    JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.refobjid = e.oid
+    CROSS JOIN installed i
+    WHERE e.extname = 'vetassist' AND n.nspname = $1::name AND d.deptype = 'e' AND i.is_extension
+), functions AS (
+    SELECT 'function ' || p.proname || '(' || pg_catalog.oidvectortypes(p.proargtypes) || ')' AS object, p.*, m.extnamespace, m.nspname
+    FROM members m
+    JOIN pg_catalog.pg_proc p ON m.classid = 'pg_catalog.pg_proc'::regclass AND p.oid = m.objid
 ), facts (object, attribute, value) AS (
     SELECT name, 'kind', CASE relkind
         WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table' WHEN 'v' THEN 'view'
@@ -50,25 +104,70 @@ WITH tables AS (
         WHEN 'p' THEN 'permanent' WHEN 'u' THEN 'unlogged' ELSE 'temporary' END
     FROM tables
     UNION ALL
-    SELECT name, 'row security', 'enabled' FROM tables WHERE relrowsecurity
+    -- Where it is not, it does not concern the owner, and without policies it lets nobody else see more.
+    SELECT name, 'row security', 'forced' FROM tables WHERE relforcerowsecurity
+    UNION ALL
+    SELECT name, 'options', pg_catalog.array_to_string(reloptions, ', ') FROM tables
+    UNION ALL
+    SELECT name, 'replica identity', CASE relreplident
+        WHEN 'f' THEN 'full' WHEN 'n' THEN 'nothing' ELSE 'an index' END
+    FROM tables WHERE relkind = 'r' AND relreplident <> 'd'
+    UNION ALL
+    SELECT t.name, 'access method', m.amname::text
+    FROM tables t
+    JOIN pg_catalog.pg_am m ON m.oid = t.relam AND m.amname <> 'heap'
+    UNION ALL
+    SELECT o.object, o.attribute, pg_catalog.pg_get_userbyid(o.owner)::text
+    FROM owned o
+    WHERE pg_catalog.pg_get_userbyid(o.owner) IS DISTINCT FROM (
+        SELECT CASE WHEN i.is_extension THEN 'vetassist_owner'
+               ELSE (SELECT pg_catalog.pg_get_userbyid(t.relowner) FROM tables t WHERE t.name = 'vetassist_users') END
+        FROM installed i)
+    UNION ALL
+    SELECT object, 'rights of ' || CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(grantee)::text END,
+           pg_catalog.string_agg(privilege, ', ' ORDER BY privilege)
+    FROM rights
+    WHERE NOT explained
+    GROUP BY object, grantee
     UNION ALL
     SELECT name, 'comment', pg_catalog.obj_description(oid, 'pg_class') FROM tables
     UNION ALL
-    SELECT t.name, 'inherits from', p.relname::text
+    SELECT t.name, 'inherits from', pg_catalog.string_agg(p.relname, ', ' ORDER BY p.relname)
     FROM tables t
     JOIN pg_catalog.pg_inherits h ON h.inhrelid = t.oid
     JOIN pg_catalog.pg_class p ON p.oid = h.inhparent
+    GROUP BY t.name
     UNION ALL
-    SELECT t.name, 'inherited by', c.relname::text
+    SELECT t.name, 'inherited by', pg_catalog.string_agg(c.relname, ', ' ORDER BY c.relname)
     FROM tables t
     JOIN pg_catalog.pg_inherits h ON h.inhparent = t.oid
     JOIN pg_catalog.pg_class c ON c.oid = h.inhrelid
+    GROUP BY t.name
+    UNION ALL
+    SELECT t.name, 'referenced by', pg_catalog.string_agg(DISTINCT k.conrelid::regclass::text, ', ')
+    FROM tables t
+    JOIN pg_catalog.pg_constraint k ON k.contype = 'f' AND k.confrelid = t.oid
+    WHERE k.conrelid NOT IN (SELECT oid FROM tables)
+    GROUP BY t.name
+    UNION ALL
+    -- A foreign key of another table is checked with the rights of this one's owner. Where the columns' types differ,
+    -- that calls a function of whoever made the type.
+    SELECT t.name, 'referenced by way of a cast', pg_catalog.string_agg(DISTINCT c.relname::text, ', ')
+    FROM tables t
+    JOIN pg_catalog.pg_constraint k ON k.contype = 'f' AND k.confrelid = t.oid
+    JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
+    CROSS JOIN LATERAL ROWS FROM (pg_catalog.unnest(k.conkey), pg_catalog.unnest(k.confkey)) AS u (foreign_number, own_number)
+    JOIN pg_catalog.pg_attribute f ON f.attrelid = k.conrelid AND f.attnum = u.foreign_number
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.own_number
+    WHERE f.atttypid <> a.atttypid
+    GROUP BY t.name
     UNION ALL
     -- The same name in another schema, where it is not in this one.
     SELECT c.relname::text, 'schema', n.nspname::text
     FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relname IN ('vetassist_users', 'vetassist_va_tokens', 'vetassist_sessions', 'vetassist_auth_audit')
+    WHERE c.relname IN ('vetassist_users', 'vetassist_va_tokens', 'vetassist_sessions', 'vetassist_auth_audit',
+                        'vetassist_keyed_ip_hashes')
       AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
       AND n.nspname <> $1::name AND n.nspname !~ '^pg_(temp|toast)'
       AND c.relname::text NOT IN (SELECT name FROM tables)
@@ -132,6 +231,11 @@ WITH tables AS (
     UNION ALL
     SELECT object, 'valid', 'false' FROM foreign_keys WHERE NOT convalidated
     UNION ALL
+    -- Where somebody switched off the triggers that check it.
+    SELECT DISTINCT k.object, 'enforced', 'false'
+    FROM foreign_keys k
+    JOIN pg_catalog.pg_trigger g ON g.tgconstraint = k.oid AND g.tgenabled NOT IN ('O', 'A')
+    UNION ALL
     SELECT name, 'definition',
            CASE WHEN indisunique THEN 'UNIQUE ' ELSE '' END || 'ON ' || table_name || ' ' ||
            pg_catalog.substring(pg_catalog.pg_get_indexdef(indexrelid), ' (USING .*)$')
@@ -143,7 +247,15 @@ WITH tables AS (
     UNION ALL
     SELECT name, 'increment', seqincrement::text FROM sequences
     UNION ALL
+    SELECT name, 'minimum', seqmin::text FROM sequences
+    UNION ALL
+    SELECT name, 'maximum', seqmax::text FROM sequences
+    UNION ALL
+    SELECT name, 'cache', seqcache::text FROM sequences
+    UNION ALL
     SELECT name, 'cycle', 'true' FROM sequences WHERE seqcycle
+    UNION ALL
+    SELECT name, 'persistence', 'not permanent' FROM sequences WHERE relpersistence <> 'p'
     UNION ALL
     SELECT g.object, 'kind', 'trigger' FROM triggers g
     UNION ALL
@@ -172,6 +284,69 @@ WITH tables AS (
     SELECT t.name || ' policy ' || p.polname, 'kind', 'policy'
     FROM tables t
     JOIN pg_catalog.pg_policy p ON p.polrelid = t.oid
+    UNION ALL
+    SELECT t.name || ' statistics ' || s.stxname, 'kind', 'statistics'
+    FROM tables t
+    JOIN pg_catalog.pg_statistic_ext s ON s.stxrelid = t.oid
+    UNION ALL
+    -- Whoever owned a table before may have made one from its rows.
+    SELECT t.name || ' cast as ' || pg_catalog.format_type(c.casttarget, NULL), 'kind', 'cast'
+    FROM tables t
+    JOIN pg_catalog.pg_type r ON r.typrelid = t.oid
+    JOIN pg_catalog.pg_cast c ON c.castsource IN (r.oid, r.typarray)
+    UNION ALL
+    SELECT t.name || ' cast from ' || pg_catalog.format_type(c.castsource, NULL), 'kind', 'cast'
+    FROM tables t
+    JOIN pg_catalog.pg_type r ON r.typrelid = t.oid
+    JOIN pg_catalog.pg_cast c ON c.casttarget IN (r.oid, r.typarray)
+    UNION ALL
+    -- What surrounds the tables of an extension: a fact is here only where something is wrong.
+    SELECT 'role vetassist_owner', p.attribute, p.value
+    FROM installed i
+    JOIN pg_catalog.pg_roles r ON i.is_extension AND r.rolname = 'vetassist_owner'
+    CROSS JOIN LATERAL (VALUES
+        ('login', CASE WHEN r.rolcanlogin THEN 'true' END),
+        ('superuser', CASE WHEN r.rolsuper THEN 'true' END),
+        ('may create roles', CASE WHEN r.rolcreaterole THEN 'true' END),
+        ('may create databases', CASE WHEN r.rolcreatedb THEN 'true' END),
+        ('may replicate', CASE WHEN r.rolreplication THEN 'true' END),
+        ('bypasses row security', CASE WHEN r.rolbypassrls THEN 'true' END),
+        ('members', (SELECT pg_catalog.string_agg(DISTINCT pg_catalog.pg_get_userbyid(m.member), ', ')
+                     FROM pg_catalog.pg_auth_members m WHERE m.roleid = r.oid)),
+        ('member of', (SELECT pg_catalog.string_agg(DISTINCT pg_catalog.pg_get_userbyid(m.roleid), ', ')
+                       FROM pg_catalog.pg_auth_members m WHERE m.member = r.oid)),
+        ('settings', (SELECT pg_catalog.string_agg(pg_catalog.array_to_string(s.setconfig, ', '), ', ')
+                      FROM pg_catalog.pg_db_role_setting s WHERE s.setrole = r.oid)),
+        ('usage of the schema', CASE WHEN NOT pg_catalog.has_schema_privilege(r.oid, $1::name::text, 'USAGE') THEN 'none' END)
+    ) AS p (attribute, value)
+    UNION ALL
+    -- The bodies of functions hold the schema's name as text.
+    SELECT DISTINCT 'schema ' || f.nspname, 'renamed', 'from ' || b.name
+    FROM functions f
+    CROSS JOIN LATERAL (
+        SELECT pg_catalog.substring(f.prosrc, '("[^"]+"|[[:alnum:]_]+)[.]vetassist_(?:users|auth_audit|va_tokens|sessions)')
+    ) AS b (name)
+    WHERE b.name <> pg_catalog.quote_ident(f.nspname)
+    UNION ALL
+    SELECT f.object, 'schema', n.nspname::text
+    FROM functions f
+    JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace
+    WHERE f.pronamespace <> f.extnamespace
+    UNION ALL
+    SELECT f.object, 'owner', r.rolname::text
+    FROM functions f
+    JOIN pg_catalog.pg_roles r ON r.oid = f.proowner
+    WHERE CASE WHEN f.prosecdef THEN r.rolname <> 'vetassist_owner' ELSE NOT r.rolsuper END
+    UNION ALL
+    SELECT f.object, 'search_path', 'the caller''s'
+    FROM functions f
+    WHERE f.prosecdef AND NOT EXISTS (SELECT FROM pg_catalog.unnest(f.proconfig) AS c (setting)
+                                      WHERE c.setting = 'search_path=pg_catalog, pg_temp')
+    UNION ALL
+    SELECT 'event trigger ' || e.evtname, 'enabled', CASE e.evtenabled WHEN 'D' THEN 'never' ELSE 'on a replica' END
+    FROM members m
+    JOIN pg_catalog.pg_event_trigger e ON m.classid = 'pg_catalog.pg_event_trigger'::regclass AND e.oid = m.objid
+    WHERE e.evtenabled IN ('D', 'R')
 )
 SELECT object, attribute, value
 FROM facts

@@ -2,16 +2,19 @@
 
 use alloc::{
     borrow::{Cow, ToOwned},
-    string::{String, ToString},
+    string::String,
     vec::Vec,
 };
 
-use super::tables::{tables, AUDIT_SEQUENCE};
+use super::{
+    expected::{expected_of, Object, POSITION},
+    tables::{own_tables, tables, Guards},
+};
 
 /// One fact about a live database: a row of [`CATALOG_QUERY`](super::CATALOG_QUERY).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CatalogRow {
-    /// The table, column, key, index, sequence, trigger, rule or policy.
+    /// The table, column, key, index, sequence, trigger or whatever else the fact is about.
     pub object: String,
     /// What is said of it.
     pub attribute: String,
@@ -23,7 +26,7 @@ pub struct CatalogRow {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Difference {
-    /// The table, column, key, index, sequence, trigger, rule or policy.
+    /// The table, column, key, index, sequence, trigger or whatever else differs.
     pub object: String,
     /// `missing`, `extra`, `duplicate`, or the attribute that differs.
     pub problem: String,
@@ -31,39 +34,6 @@ pub struct Difference {
     pub expected: Option<String>,
     /// What it is, where it is something.
     pub found: Option<String>,
-}
-
-const POSITION: &str = "position";
-
-/// Attributes and values, in the order they are reported.
-type Facts<'a> = Vec<(&'a str, Cow<'a, str>)>;
-
-/// A table, column, key, index, sequence, trigger, rule or policy.
-struct Object<'a> {
-    name: Cow<'a, str>,
-    facts: Facts<'a>,
-}
-
-impl Object<'_> {
-    fn value(&self, attribute: &str) -> Option<&str> {
-        self.facts.iter().find(|(name, _)| *name == attribute).map(|(_, value)| &**value)
-    }
-
-    fn is_trigger(&self) -> bool {
-        self.name.contains(" trigger ")
-    }
-
-    /// What there is to know of it, in a line.
-    fn describe(&self) -> String {
-        let mut text = String::new();
-        for (attribute, value) in &self.facts {
-            let separator = if text.is_empty() { "" } else { ", " };
-            for part in [separator, attribute, " ", value] {
-                text.push_str(part);
-            }
-        }
-        text
-    }
 }
 
 /// What was found, by name. Some hundred objects at most: lists serve, and keep the WebAssembly module
@@ -88,16 +58,9 @@ impl<'a> Found<'a> {
     }
 }
 
-/// Whether the triggers that guard the tables must be there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Guards {
-    /// They must: vetassist is installed.
-    Required,
-    /// They may, as they are after vetassist was installed before: its installation makes them.
-    Allowed,
-    /// Those of the versions before 0.3.0 must, which had one trigger: the library is newer than what is installed.
-    Older,
-}
+/// What the names of objects begin with that surround the tables of an installation. There is a fact about one only
+/// where something is wrong.
+const SURROUNDINGS: [&str; 4] = ["role ", "schema ", "function ", "event trigger "];
 
 /// Compares what was found with what should be. Empty means that they agree.
 #[must_use]
@@ -113,16 +76,32 @@ pub fn compare(rows: &[CatalogRow], guards: Guards) -> Vec<Difference> {
         }
     }
     let mut known: Vec<Object<'_>> = Vec::new();
-    for table in tables() {
+    for (table, may_be_missing) in tables()
+        .iter()
+        .map(|table| (table, false))
+        .chain(own_tables().iter().map(|table| (table, guards == Guards::Allowed)))
+    {
         let objects = expected_of(table, guards);
-        compare_table(&objects, &found, guards, &mut differences);
+        let is_here = found.get(table.name).is_some_and(|table| table.value("schema").is_none());
+        if is_here || !may_be_missing {
+            compare_table(&objects, &found, guards, &mut differences);
+        }
         known.extend(objects);
     }
     for object in &found.0 {
-        if !known.iter().any(|known| known.name == object.name) {
-            let what = object.facts.first().map(|(_, value)| &**value);
-            differences.push(difference(&object.name, "extra", None, what));
+        if known.iter().any(|known| known.name == object.name) {
+            continue;
         }
+        if SURROUNDINGS.iter().any(|kind| object.name.starts_with(kind)) {
+            if guards == Guards::Required {
+                for (attribute, value) in &object.facts {
+                    differences.push(difference(&object.name, attribute, None, Some(value)));
+                }
+            }
+            continue;
+        }
+        let what = object.facts.first().map(|(_, value)| &**value);
+        differences.push(difference(&object.name, "extra", None, what));
     }
     differences
 }
@@ -154,14 +133,20 @@ fn compare_table(
         }
         for (attribute, value) in &expected.facts {
             let there = actual.value(attribute);
-            let fine = there == Some(&**value)
+            // A version before enabled it as PostgreSQL does. The installation replaces it.
+            let may_differ =
+                guards == Guards::Allowed && expected.is_trigger() && *attribute == "enabled";
+            let fine = may_differ
+                || there == Some(&**value)
                 || (*attribute == POSITION && is_in_order(expected, objects, found));
             if !fine {
                 differences.push(difference(name, attribute, Some(value), there));
             }
         }
         for (attribute, value) in &actual.facts {
-            if expected.value(attribute).is_none() {
+            // Foreign keys of others are no difference, but nothing that is adopted brings one along.
+            let is_admitted = *attribute == "referenced by" && guards != Guards::Allowed;
+            if expected.value(attribute).is_none() && !is_admitted {
                 differences.push(difference(name, attribute, None, Some(value)));
             }
         }
@@ -198,77 +183,6 @@ fn difference(
         expected: expected.map(ToOwned::to_owned),
         found: found.map(ToOwned::to_owned),
     }
-}
-
-/// What the catalog query finds of a table where nothing differs: the objects, the table first.
-fn expected_of(table: &super::Table, guards: Guards) -> Vec<Object<'static>> {
-    let name = table.name;
-    let mut objects = Vec::new();
-    let mut object = |name: &[&str], facts: &[(&'static str, Option<Cow<'static, str>>)]| {
-        let facts = facts
-            .iter()
-            .filter_map(|(attribute, value)| Some((*attribute, value.clone()?)))
-            .collect();
-        objects.push(Object { name: Cow::Owned(name.concat()), facts });
-    };
-    let fixed = |value: &'static str| Some(Cow::Borrowed(value));
-    object(
-        &[name],
-        &[
-            ("kind", fixed("table")),
-            ("persistence", fixed("permanent")),
-            ("comment", fixed(table.comment)),
-        ],
-    );
-    for (index, column) in table.columns.iter().enumerate() {
-        object(
-            &[name, ".", column.name],
-            &[
-                (POSITION, Some(Cow::Owned((index + 1).to_string()))),
-                ("type", fixed(column.sql_type)),
-                ("not null", fixed(if column.not_null { "true" } else { "false" })),
-                ("default", column.default.map(Cow::Borrowed)),
-                ("comment", column.comment.map(Cow::Borrowed)),
-            ],
-        );
-        if column.sql_type == "bigint" && column.default.is_some() {
-            object(&[AUDIT_SEQUENCE], &[("type", fixed("bigint")), ("increment", fixed("1"))]);
-        }
-    }
-    if let Some(id) = table.columns.first() {
-        object(&[name, " PRIMARY KEY (", id.name, ")"], &[("kind", fixed("primary key"))]);
-    }
-    for column in table.unique {
-        object(&[name, " UNIQUE (", column, ")"], &[("kind", fixed("unique"))]);
-    }
-    for key in table.foreign_keys {
-        object(
-            &[name, " FOREIGN KEY (", key.column, ")"],
-            &[
-                ("references", fixed(key.references)),
-                ("on delete", fixed(key.on_delete)),
-                ("on update", fixed("NO ACTION")),
-            ],
-        );
-    }
-    for index in table.indexes {
-        let definition = ["ON ", name, " ", index.definition].concat();
-        object(&[index.name], &[("definition", Some(Cow::Owned(definition)))]);
-    }
-    let is_older = guards == Guards::Older;
-    for guard in table.guards.iter().take(if is_older { 1 } else { usize::MAX }) {
-        object(
-            &[name, " trigger ", guard.name],
-            &[
-                ("kind", fixed("trigger")),
-                ("fires", fixed(guard.fires)),
-                ("for each", fixed(guard.for_each)),
-                ("calls", fixed(guard.calls)),
-                ("enabled", fixed("always").filter(|_| !is_older)),
-            ],
-        );
-    }
-    objects
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What the four tables are.
+//! What the tables are.
 
 /// A table.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +70,18 @@ pub struct Guard {
     pub for_each: &'static str,
     /// The function that it calls.
     pub calls: &'static str,
+}
+
+/// Whether what vetassist adds to the four tables must be there: the triggers that guard them, and tables of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guards {
+    /// It must: vetassist is installed.
+    Required,
+    /// It may, as it is after vetassist was installed before: its installation makes it. What surrounds the tables of an
+    /// installation is not looked at.
+    Allowed,
+    /// Those of the versions before 0.3.0 must, which had one trigger: the library is newer than what is installed.
+    Older,
 }
 
 /// The sequence that numbers the audit trail.
@@ -233,6 +245,16 @@ const TABLES: [Table; 4] = [
     },
 ];
 
+const OWN_TABLES: [Table; 1] = [Table {
+    name: "vetassist_keyed_ip_hashes",
+    comment: "Address hashes that are keyed, of those that vetassist_auth_audit and vetassist_sessions hold",
+    columns: &[column("ip_hash", "character varying(64)").not_null()],
+    unique: &[],
+    foreign_keys: &[],
+    indexes: &[],
+    guards: &[],
+}];
+
 /// The four tables, each after those it refers to.
 #[must_use]
 pub const fn tables() -> &'static [Table] {
@@ -267,4 +289,10 @@ const fn is_same(one: &str, other: &str) -> bool {
         (one, other) = (rest, others);
     }
     one.is_empty() && other.is_empty()
+}
+
+/// The tables that vetassist adds to the four. A database that ran a migration of its own lacks them.
+#[must_use]
+pub const fn own_tables() -> &'static [Table] {
+    &OWN_TABLES
 }

@@ -211,6 +211,19 @@ fn add_session(
 
 /// Returns what the audit trail says of a sign-in.
 fn event_data(session: Uuid, is_new: bool) -> Option<Jsonb<'static>> {
-    let text = format!("{{\"session_id\": \"{}\", \"new_user\": {is_new}}}\0", session.0);
-    CStr::from_bytes_with_nul(text.as_bytes()).ok().and_then(Jsonb::parse)
+    // SAFETY: looks up who is connected; the name ends with a NUL, in the memory context of the call.
+    let by =
+        unsafe { CStr::from_ptr(pg_sys::GetUserNameFromId(pg_sys::GetSessionUserId(), false)) };
+    let mut text = Vec::from(b"{\"by\": \"");
+    // Byte by byte: in each encoding of a server, what is ASCII is the same.
+    for byte in by.to_bytes() {
+        match byte {
+            b'"' | b'\\' => text.extend([b'\\', *byte]),
+            0..0x20 => text.extend(format!("\\u{byte:04x}").as_bytes()),
+            _ => text.push(*byte),
+        }
+    }
+    let rest = format!("\", \"session_id\": \"{}\", \"new_user\": {is_new}}}\0", session.0);
+    text.extend(rest.as_bytes());
+    CStr::from_bytes_with_nul(&text).ok().and_then(Jsonb::parse)
 }

@@ -3,10 +3,12 @@
 mod audit;
 mod audit_guard;
 mod batches;
+mod check;
 mod device_info;
 mod drop_guard;
 mod encryption;
 mod event_data;
+mod grants;
 mod ip_hash;
 mod ip_hash_upgrade;
 mod keyring;
@@ -19,5 +21,6 @@ mod version;
 
 /// Called once, when the library is loaded.
 pub(crate) fn init() {
+    check::init();
     session_active::init();
 }

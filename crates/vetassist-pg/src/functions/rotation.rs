@@ -1,13 +1,205 @@
-//! What rotating keys takes. The plaintext stays in here.
+//! Rotating keys: every token that the current key did not seal is sealed anew under it. The plaintext stays in here.
 
-use pgrx::pg_extern;
+use std::time::{Duration, Instant};
+
+use pgrx::{datum::DatumWithOid, pg_extern, pg_sys, spi::SpiClient};
 use vetassist_core::{opened_len, Reseal};
 
+use super::batches::{Batches, Progress};
 use crate::{
-    errors::SqlResult,
+    errors::{warn, Result, SqlResult},
     keyring::{self, with_ring},
+    statements::{failed, one},
     values::{Bytea, Bytes, Uuid, WipedBytea},
 };
+
+/// How long rows are waited for that somebody else holds.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How many users are named whose tokens no key opens.
+const MOST_NAMED: usize = 100;
+
+/// Seals anew what the current key did not seal, in batches. Its SQL is in `sql/functions/rotation.sql`.
+#[pg_extern(sql = false)]
+fn vetassist_rotate_tokens(
+    batch_size: Option<i32>,
+    fcinfo: pg_sys::FunctionCallInfo,
+) -> SqlResult<()> {
+    const USUAL: &str = "Leave it out for its default, 1000.";
+    let call = c"CALL vetassist_rotate_tokens()";
+    let batches = Batches::begin(fcinfo, call, batch_size, USUAL)?;
+    // Fails here, and not half-way, without a ring.
+    with_ring(|_, _| Ok(()))?;
+    let schema = &batches.schema;
+    let total = batches.run(|client| {
+        let count = format!("SELECT count(*) FROM {schema}.vetassist_va_tokens");
+        one(client.select(&count, Some(1), &[]).and_then(|rows| rows.first().get_one()))
+    })?;
+    let mut progress = Progress::new("of them sealed anew", total);
+    let mut rotation = Rotation::default();
+
+    let mut after = None;
+    loop {
+        let batch =
+            batches.run(|client| rotate(client, schema, Rows::After(after, batches.size)))?;
+        progress.add(batch.seen, batch.rotated);
+        rotation.add(&batch);
+        after = batch.last;
+        if batch.seen < batches.size {
+            break;
+        }
+    }
+    // What others held is tried again.
+    let began = Instant::now();
+    while !rotation.held.is_empty() && began.elapsed() < PATIENCE {
+        let at_once = rotation.held.len().min(usize::try_from(batches.size).unwrap_or(1));
+        let again: Vec<_> = rotation.held.drain(..at_once).collect();
+        let batch = batches.run(|client| {
+            client.select("SELECT pg_sleep(0.1)", None, &[]).map_err(failed)?;
+            rotate(client, schema, Rows::These(again))
+        })?;
+        progress.add(0, batch.rotated);
+        rotation.add(&batch);
+    }
+    progress.tell();
+    rotation.warn();
+    let (held, unopened) = (rotation.held.len(), rotation.unopened);
+    batches.run(|client| {
+        let event = format!(
+            "INSERT INTO {schema}.vetassist_auth_audit (event_type, event_data) VALUES ('keys_rotated',
+                 jsonb_build_object('by', session_user, 'count', $1, 'held', $2, 'unopened', $3))"
+        );
+        let counts = [progress.changed(), as_i64(held), as_i64(unopened)];
+        client.update(&event, None, &counts.map(DatumWithOid::from)).map(|_| ()).map_err(failed)
+    })?;
+    batches.end();
+    Ok(())
+}
+
+fn as_i64(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// What became of all batches so far, but for what is counted as progress.
+#[derive(Default)]
+struct Rotation {
+    /// The users whose row somebody else holds.
+    held: Vec<pgrx::Uuid>,
+    /// How many rows were left alone because no key of the ring opens a token of theirs.
+    unopened: usize,
+}
+
+impl Rotation {
+    fn add(&mut self, batch: &Batch) {
+        self.held.extend(&batch.held);
+        let left = MOST_NAMED.saturating_sub(self.unopened);
+        for user in batch.unopened.iter().take(left) {
+            warn(
+                format!("no key of the ring opens the tokens of user {user}"),
+                "The row was left alone. Put the key that sealed it back into the ring, or let the user sign in again.",
+            );
+        }
+        self.unopened += batch.unopened.len();
+    }
+
+    /// Says what was not rotated.
+    fn warn(&self) {
+        if self.unopened > 0 {
+            warn(
+                format!(
+                    "{} rows were left alone because no key of the ring opens them",
+                    self.unopened
+                ),
+                "vetassist_rotation_status() names them.",
+            );
+        }
+        if !self.held.is_empty() {
+            warn(
+                format!("{} rows are still held by other transactions", self.held.len()),
+                "Call vetassist_rotate_tokens() again when they have ended.",
+            );
+        }
+    }
+}
+
+/// Which rows a batch consists of.
+enum Rows {
+    /// So many after this user.
+    After(Option<pgrx::Uuid>, i32),
+    /// Those of these users.
+    These(Vec<pgrx::Uuid>),
+}
+
+/// What became of a batch.
+struct Batch {
+    seen: i32,
+    /// The last user; none where there is no row.
+    last: Option<pgrx::Uuid>,
+    rotated: i32,
+    held: Vec<pgrx::Uuid>,
+    unopened: Vec<pgrx::Uuid>,
+}
+
+/// Seals anew what is to be sealed anew of some rows.
+fn rotate(client: &mut SpiClient<'_>, schema: &str, rows: Rows) -> Result<Batch> {
+    let (which, arguments): (&str, [DatumWithOid<'_>; 2]) = match rows {
+        Rows::After(user, how_many) => (
+            "$1 IS NULL OR t.user_id > $1 ORDER BY t.user_id LIMIT $2 OFFSET 0",
+            [user.into(), how_many.into()],
+        ),
+        Rows::These(users) => {
+            ("t.user_id = ANY ($1) LIMIT $2 OFFSET 0", [users.into(), DatumWithOid::null::<i32>()])
+        }
+    };
+    // A place is a version's of the row. Where a sign-in came between the look and the lock there is a newer one, which
+    // stays, and the row is looked at again.
+    let statement = format!(
+        "WITH judged AS MATERIALIZED (
+             SELECT l.place, l.user_id, l.new_access, l.new_refresh,
+                    CASE WHEN l.new_access IS NULL OR (l.new_refresh IS NULL AND l.refresh IS NOT NULL) THEN 'unopened'
+                         WHEN l.new_access = l.access AND l.new_refresh IS NOT DISTINCT FROM l.refresh THEN 'current'
+                         ELSE 'held' END AS outcome
+             FROM (SELECT t.ctid AS place, t.user_id, t.access_token_encrypted AS access, t.refresh_token_encrypted AS refresh,
+                          {schema}.vetassist_rotate_token(t.access_token_encrypted::bytea, t.user_id::uuid) AS new_access,
+                          {schema}.vetassist_rotate_token(t.refresh_token_encrypted::bytea, t.user_id::uuid) AS new_refresh
+                   FROM {schema}.vetassist_va_tokens AS t WHERE {which}) AS l
+         ), locked AS MATERIALIZED (
+             SELECT t.ctid AS place FROM {schema}.vetassist_va_tokens AS t
+             WHERE t.ctid = ANY (ARRAY(SELECT j.place FROM judged AS j WHERE j.outcome = 'held'))
+             FOR UPDATE SKIP LOCKED
+         ), rotated AS (
+             UPDATE {schema}.vetassist_va_tokens AS t
+             SET access_token_encrypted = j.new_access, refresh_token_encrypted = j.new_refresh
+             FROM locked AS l JOIN judged AS j ON j.place = l.place
+             WHERE t.ctid = l.place
+             RETURNING t.user_id
+         )
+         SELECT count(*)::int, (array_agg(j.user_id ORDER BY j.user_id DESC))[1], count(r.user_id)::int,
+                coalesce(array_agg(j.user_id ORDER BY j.user_id) FILTER (WHERE j.outcome = 'held' AND r.user_id IS NULL), '{{}}'),
+                coalesce(array_agg(j.user_id ORDER BY j.user_id) FILTER (WHERE j.outcome = 'unopened'), '{{}}')
+         FROM judged AS j LEFT JOIN rotated AS r ON r.user_id = j.user_id"
+    );
+    let rows = client.update(&statement, Some(1), &arguments).map_err(failed)?.first();
+    Ok(Batch {
+        seen: one(rows.get(1))?,
+        last: rows.get(2).map_err(failed)?,
+        rotated: one(rows.get(3))?,
+        held: one(rows.get(4))?,
+        unopened: one(rows.get(5))?,
+    })
+}
+
+/// Returns a user's token sealed under the current key: itself where it is already, anew where another key of the ring
+/// sealed it, and NULL where no key opens it.
+#[pg_extern(volatile, strict, parallel_safe, sql = false)]
+fn vetassist_rotate_token(sealed: Bytes<'_>, user_id: Uuid) -> SqlResult<Option<Bytea>> {
+    let (outcome, resealed) = reseal(sealed, user_id)?;
+    Ok(match outcome {
+        Reseal::Resealed => Some(resealed),
+        Reseal::Current => Some(Bytea::copy_of(sealed.as_slice())?),
+        Reseal::Unopened => None,
+    })
+}
 
 /// Returns the position, from 1, of the key that sealed a user's token; 0 if no key of the ring did.
 #[pg_extern(stable, strict, parallel_safe, sql = false)]
@@ -22,16 +214,19 @@ fn vetassist_token_key(sealed: Bytes<'_>, user_id: Uuid) -> SqlResult<i32> {
 }
 
 /// Returns a user's token sealed anew under the current key. NULL where nothing is to be done: the current key
-/// sealed it, or no key of the ring did.
+/// sealed it, or no key of the ring did. Of versions before 0.3.0, which open what it returns NULL for again.
 #[pg_extern(volatile, strict, parallel_safe, sql = false)]
 fn vetassist_reseal_token(sealed: Bytes<'_>, user_id: Uuid) -> SqlResult<Option<Bytea>> {
+    let (outcome, resealed) = reseal(sealed, user_id)?;
+    Ok((outcome == Reseal::Resealed).then_some(resealed))
+}
+
+fn reseal(sealed: Bytes<'_>, user_id: Uuid) -> Result<(Reseal, Bytea)> {
     let sealed = sealed.as_slice();
-    Ok(with_ring(|session, _| {
+    with_ring(|session, _| {
         let mut resealed = Bytea::zeroed(sealed.len())?;
         let buffer = resealed.as_mut_slice();
-        Ok(match session.reseal_token_into(user_id.0, sealed, buffer, keyring::forks())? {
-            Reseal::Resealed => Some(resealed),
-            Reseal::Current | Reseal::Unopened => None,
-        })
-    })?)
+        let outcome = session.reseal_token_into(user_id.0, sealed, buffer, keyring::forks())?;
+        Ok((outcome, resealed))
+    })
 }

@@ -1,7 +1,7 @@
 //! A database that ran the plain migration before.
 
 use postgres::Client;
-use vetassist_server_tests::{empty_database, sqlstate, KeyedServer};
+use vetassist_server_tests::{column_of, empty_database, sqlstate, KeyedServer};
 
 /// As a backend's own migration wrote it, rather than as `sql/` does.
 const MIGRATION: &str = "
@@ -42,6 +42,15 @@ const MIGRATION: &str = "
         SELECT id, '\\x00'::bytea || decode(repeat('00', 40), 'hex'), now() FROM vetassist_users;
     INSERT INTO vetassist_sessions (user_id, jwt_id, expires_at) SELECT id, va_icn, now() FROM vetassist_users;
     INSERT INTO vetassist_auth_audit (user_id, event_type) SELECT id, 'login' FROM vetassist_users;";
+
+const KEYED_WITH_TRIGGER: &str = "
+    CREATE TABLE vetassist_keyed_ip_hashes (ip_hash varchar(64) PRIMARY KEY);
+    COMMENT ON TABLE vetassist_keyed_ip_hashes IS 'Address hashes that are keyed, of those that vetassist_auth_audit and vetassist_sessions hold';
+    CREATE TRIGGER spy BEFORE INSERT ON vetassist_keyed_ip_hashes FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()";
+
+const KEYED_WITH_COLUMN: &str = "
+    CREATE TABLE vetassist_keyed_ip_hashes (ip_hash varchar(64) PRIMARY KEY, note text);
+    COMMENT ON TABLE vetassist_keyed_ip_hashes IS 'Address hashes that are keyed, of those that vetassist_auth_audit and vetassist_sessions hold'";
 
 fn snapshot(db: &mut Client) -> String {
     db.query_one(
@@ -133,12 +142,42 @@ fn every_difference_is_named_and_nothing_changes() {
         ("CREATE TRIGGER spy BEFORE INSERT ON vetassist_va_tokens FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()", "vetassist_va_tokens trigger spy: extra"),
         ("CREATE RULE spy AS ON INSERT TO vetassist_va_tokens DO ALSO NOTHING", "vetassist_va_tokens rule spy: extra"),
         ("CREATE POLICY spy ON vetassist_users USING (true)", "vetassist_users policy spy: extra"),
-        ("ALTER TABLE vetassist_users ENABLE ROW LEVEL SECURITY", "vetassist_users: row security"),
+        ("ALTER TABLE vetassist_users ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY", "vetassist_users: row security, found forced"),
         ("ALTER TABLE vetassist_auth_audit DROP CONSTRAINT vetassist_auth_audit_user_id_fkey, ADD FOREIGN KEY (user_id) REFERENCES vetassist_users (id) ON DELETE SET NULL", "vetassist_auth_audit FOREIGN KEY (user_id): on delete, expected NO ACTION, found SET NULL"),
         ("ALTER TABLE vetassist_auth_audit DROP CONSTRAINT vetassist_auth_audit_user_id_fkey, ADD FOREIGN KEY (user_id) REFERENCES vetassist_users (id) NOT VALID", "vetassist_auth_audit FOREIGN KEY (user_id): valid"),
         ("ALTER TABLE vetassist_sessions SET UNLOGGED", "vetassist_sessions: persistence"),
         ("DROP TABLE vetassist_sessions; CREATE VIEW vetassist_sessions AS SELECT 1 AS id", "vetassist_sessions: kind, expected table, found view"),
         ("ALTER TABLE vetassist_auth_audit ALTER id DROP DEFAULT; DROP SEQUENCE vetassist_auth_audit_id_seq; ALTER TABLE vetassist_auth_audit ALTER id ADD GENERATED ALWAYS AS IDENTITY", "vetassist_auth_audit.id: identity"),
+        // What refers to a table, or runs when somebody writes to it.
+        ("CREATE STATISTICS spy ON (lower(email)), va_icn FROM vetassist_users", "vetassist_users statistics spy: extra"),
+        ("CREATE INDEX spy ON vetassist_users (lower(email))", "spy: extra"),
+        ("ALTER TABLE vetassist_users ADD CONSTRAINT spy CHECK (length(email) > 3)", "vetassist_users CHECK ((length((email)::text) > 3)): extra"),
+        ("ALTER TABLE vetassist_users ADD CONSTRAINT spy EXCLUDE (email WITH =)", "vetassist_users EXCLUDE USING btree (email WITH =): extra"),
+        ("CREATE DOMAIN spy AS varchar(255) CHECK (length(value) > 3); ALTER TABLE vetassist_users ALTER email TYPE spy", "vetassist_users.email: type"),
+        ("CREATE FUNCTION spy() RETURNS timestamptz LANGUAGE sql AS 'SELECT now()'; ALTER TABLE vetassist_users ALTER created_at SET DEFAULT spy()", "vetassist_users.created_at: default, expected now(), found public.spy()"),
+        ("ALTER TABLE vetassist_sessions DROP device_info, ADD device_info jsonb GENERATED ALWAYS AS ('{}') STORED", "vetassist_sessions.device_info: generated"),
+        ("ALTER TABLE vetassist_users ALTER email TYPE varchar(255) COLLATE \"C\"", "vetassist_users.email: collation, found C"),
+        ("CREATE TABLE spy (); ALTER TABLE vetassist_users INHERIT spy", "vetassist_users: inherits from, found spy"),
+        ("CREATE TABLE spy () INHERITS (vetassist_users); CREATE TABLE spy2 () INHERITS (vetassist_users)", "vetassist_users: inherited by, found spy, spy2"),
+        ("CREATE FUNCTION spy(vetassist_users) RETURNS text LANGUAGE sql AS 'SELECT NULL::text'; CREATE CAST (vetassist_users AS text) WITH FUNCTION spy(vetassist_users)", "vetassist_users cast as text: extra"),
+        ("CREATE TYPE spy AS (id uuid); CREATE FUNCTION spy(spy) RETURNS uuid LANGUAGE sql AS 'SELECT ($1).id';
+          CREATE CAST (spy AS uuid) WITH FUNCTION spy(spy) AS IMPLICIT; CREATE TABLE claims (user_id spy REFERENCES vetassist_users)",
+         "vetassist_users: referenced by way of a cast, found claims"),
+        ("CREATE TABLE claims (user_id uuid REFERENCES vetassist_users)", "vetassist_users: referenced by, found public.claims"),
+        ("ALTER TABLE vetassist_sessions DISABLE TRIGGER ALL", "vetassist_sessions FOREIGN KEY (user_id): enforced, found false"),
+        ("ALTER TABLE vetassist_users SET (fillfactor = 50)", "vetassist_users: options, found fillfactor=50"),
+        ("ALTER TABLE vetassist_users REPLICA IDENTITY FULL", "vetassist_users: replica identity, found full"),
+        ("ALTER SEQUENCE vetassist_auth_audit_id_seq MAXVALUE 200", "vetassist_auth_audit_id_seq: maximum, expected 9223372036854775807, found 200"),
+        ("ALTER SEQUENCE vetassist_auth_audit_id_seq MINVALUE -5", "vetassist_auth_audit_id_seq: minimum"),
+        ("ALTER SEQUENCE vetassist_auth_audit_id_seq CYCLE", "vetassist_auth_audit_id_seq: cycle"),
+        ("ALTER SEQUENCE vetassist_auth_audit_id_seq CACHE 9", "vetassist_auth_audit_id_seq: cache, expected 1, found 9"),
+        ("ALTER SEQUENCE vetassist_auth_audit_id_seq INCREMENT 2", "vetassist_auth_audit_id_seq: increment"),
+        ("ALTER SEQUENCE vetassist_auth_audit_id_seq SET UNLOGGED", "vetassist_auth_audit_id_seq: persistence"),
+        ("ALTER SEQUENCE vetassist_auth_audit_id_seq OWNED BY NONE", "vetassist_auth_audit.id: default"),
+        // The tables that vetassist adds to the four, left by an installation before.
+        (KEYED_WITH_TRIGGER, "vetassist_keyed_ip_hashes trigger spy: extra"),
+        (KEYED_WITH_COLUMN, "vetassist_keyed_ip_hashes.note: extra"),
+        ("CREATE VIEW vetassist_keyed_ip_hashes AS SELECT ''::varchar(64) AS ip_hash", "vetassist_keyed_ip_hashes: kind, expected table, found view"),
         ("DROP TABLE vetassist_auth_audit, vetassist_sessions, vetassist_va_tokens, vetassist_users CASCADE; CREATE TABLE vetassist_users ()", "vetassist_users.id: missing"),
     ];
     for (change, named) in differences {
@@ -230,4 +269,164 @@ fn a_hostile_schema_does_not_fool_the_check() {
     .unwrap();
     let error = db.batch_execute("CREATE EXTENSION vetassist").unwrap_err();
     assert_eq!(sqlstate(&error), "55000", "{error:?}");
+}
+
+#[test]
+fn what_does_no_harm_is_admitted() {
+    let mut db = empty_database();
+    db.batch_execute(MIGRATION).unwrap();
+    db.batch_execute(
+        "ALTER TABLE vetassist_users ENABLE ROW LEVEL SECURITY;
+         CREATE VIEW active AS SELECT * FROM vetassist_users WHERE is_active;
+         CREATE PUBLICATION changes FOR TABLE vetassist_users;
+         ALTER TABLE vetassist_users ALTER va_icn SET STATISTICS 500;
+         ALTER TABLE vetassist_users RENAME CONSTRAINT vetassist_users_va_icn_key TO one_icn;",
+    )
+    .unwrap();
+    let before = snapshot(&mut db);
+    db.batch_execute("CREATE EXTENSION vetassist").unwrap();
+    assert_eq!(snapshot(&mut db), before);
+    assert_eq!(column_of(&mut db, DIFFERENCES), [""; 0]);
+    // Row security without policies keeps nothing from the library.
+    db.batch_execute("SELECT vetassist_login('ICN1', 'access', now(), 'jti', now())").unwrap();
+    assert_eq!(column_of(&mut db, "SELECT count(*)::text FROM active"), ["100"]);
+}
+
+const DIFFERENCES: &str = "SELECT object || ': ' || problem FROM vetassist_check_schema()";
+
+/// What a role may do with the extension's tables, a line for each.
+const RIGHTS: &str = "
+    SELECT c.relname || ': ' || string_agg(a.privilege_type || CASE WHEN a.is_grantable THEN '*' ELSE '' END, ' ' ORDER BY a.privilege_type)
+    FROM pg_class c, aclexplode(c.relacl) a
+    WHERE c.relname LIKE 'vetassist%' AND pg_get_userbyid(a.grantee) LIKE 'backend%' GROUP BY c.relname ORDER BY 1";
+
+/// A database whose tables belong to a backend's role of its own.
+fn of_backend() -> (Client, String) {
+    let mut db = empty_database();
+    let role: String = db.query_one("SELECT 'backend_' || current_database()", &[]).unwrap().get(0);
+    db.batch_execute(&format!(
+        "CREATE ROLE {role}; CREATE ROLE {role}_reader; CREATE ROLE {role}_other;
+         GRANT CREATE ON SCHEMA public TO {role}; SET ROLE {role}"
+    ))
+    .unwrap();
+    db.batch_execute(MIGRATION).unwrap();
+    // Whom the former owner gave what.
+    db.batch_execute(&format!(
+        "GRANT ALL ON vetassist_users TO {role}_reader WITH GRANT OPTION; GRANT SELECT (email), UPDATE (email) ON vetassist_users TO PUBLIC;
+         GRANT TRIGGER, REFERENCES ON vetassist_auth_audit TO {role}_other; GRANT UPDATE ON SEQUENCE vetassist_auth_audit_id_seq TO PUBLIC;
+         REVOKE UPDATE ON vetassist_auth_audit FROM {role};
+         SET ROLE {role}_reader; GRANT SELECT ON vetassist_users TO {role}_other; RESET ROLE"
+    ))
+    .unwrap();
+    (db, role)
+}
+
+#[test]
+fn tables_of_another_role_are_adopted_where_a_superuser_names_it() {
+    let (mut db, role) = of_backend();
+    let before = snapshot(&mut db);
+    for (named, code) in
+        [("", "55000"), ("nobody at all", "42704"), (&format!("{role}_other"), "55000")]
+    {
+        db.batch_execute(&format!("LOAD 'vetassist'; SET vetassist.adopt_from = '{named}'"))
+            .unwrap();
+        let error = db.batch_execute("CREATE EXTENSION vetassist").unwrap_err();
+        assert_eq!(sqlstate(&error), code, "{named}: {error:?}");
+    }
+    db.batch_execute(&format!("SET vetassist.adopt_from = '{role}'; CREATE EXTENSION vetassist"))
+        .unwrap();
+    assert_eq!(snapshot(&mut db), before);
+    assert_eq!(column_of(&mut db, DIFFERENCES), [""; 0]);
+    let owners = "SELECT DISTINCT pg_get_userbyid(relowner)::text FROM pg_class WHERE relname LIKE '%vetassist%' AND relkind <> 't'";
+    assert_eq!(column_of(&mut db, owners), ["vetassist_owner"]);
+
+    // Exactly this, and nobody else anything.
+    assert_eq!(
+        column_of(&mut db, RIGHTS),
+        [
+            "vetassist_auth_audit: INSERT SELECT",
+            "vetassist_auth_audit_id_seq: SELECT USAGE",
+            "vetassist_keyed_ip_hashes: SELECT",
+            "vetassist_sessions: DELETE INSERT SELECT UPDATE",
+            "vetassist_users: DELETE INSERT SELECT UPDATE",
+            "vetassist_va_tokens: DELETE INSERT SELECT UPDATE",
+        ]
+    );
+    let others = "SELECT a::text FROM pg_class c, unnest(relacl) a WHERE relname LIKE 'vetassist%' AND a::text !~ '^(vetassist_owner|backend_test_[0-9]+)='
+                  UNION ALL SELECT attname::text FROM pg_attribute WHERE attacl IS NOT NULL AND attrelid::regclass::text LIKE 'vetassist%'";
+    assert_eq!(column_of(&mut db, others), [""; 0]);
+
+    // The backend goes on as before.
+    db.batch_execute(&format!("SET ROLE {role}")).unwrap();
+    db.batch_execute(
+        "INSERT INTO vetassist_users (va_icn) VALUES ('ICN of later');
+         INSERT INTO vetassist_auth_audit (user_id, event_type) SELECT id, 'login' FROM vetassist_users WHERE va_icn = 'ICN of later';
+         UPDATE vetassist_va_tokens SET scope = 'x'; DELETE FROM vetassist_sessions;",
+    )
+    .unwrap();
+    for statement in [
+        "UPDATE vetassist_auth_audit SET event_type = 'x'",
+        "TRUNCATE vetassist_users CASCADE",
+        "ALTER TABLE vetassist_users ADD note text",
+        "CREATE TRIGGER t BEFORE INSERT ON vetassist_users EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+        "SELECT vetassist_access_token(gen_random_uuid())",
+    ] {
+        assert_eq!(sqlstate(&db.batch_execute(statement).unwrap_err()), "42501", "{statement}");
+    }
+    db.batch_execute("RESET ROLE").unwrap();
+
+    // It is shown until it is taken.
+    let shown =
+        format!("SELECT message FROM vetassist_check() WHERE subject = 'role {role}' ORDER BY 1");
+    assert_eq!(column_of(&mut db, &shown).len(), 6);
+    db.batch_execute(&format!("SELECT vetassist_revoke('{role}')")).unwrap();
+    assert_eq!(column_of(&mut db, &shown), [""; 0]);
+    assert_eq!(column_of(&mut db, RIGHTS), [""; 0]);
+}
+
+#[test]
+fn a_backend_that_row_security_would_blind_is_not_adopted() {
+    let (mut db, role) = of_backend();
+    db.batch_execute("ALTER TABLE vetassist_users ENABLE ROW LEVEL SECURITY").unwrap();
+    db.batch_execute(&format!("LOAD 'vetassist'; SET vetassist.adopt_from = '{role}'")).unwrap();
+    let error = db.batch_execute("CREATE EXTENSION vetassist").unwrap_err();
+    let detail = error.as_db_error().unwrap().detail().unwrap();
+    assert_eq!(detail, format!("vetassist_users: row security, {role} would see no rows"));
+    db.batch_execute(
+        "ALTER TABLE vetassist_users DISABLE ROW LEVEL SECURITY; CREATE EXTENSION vetassist",
+    )
+    .unwrap();
+}
+
+#[test]
+fn what_the_former_owner_keeps_is_dumped() {
+    let mut server = KeyedServer::start();
+    server.db.batch_execute("DROP EXTENSION vetassist; CREATE ROLE backend LOGIN; GRANT CREATE ON SCHEMA public TO backend; SET ROLE backend").unwrap();
+    server.db.batch_execute(MIGRATION).unwrap();
+    server
+        .db
+        .batch_execute(
+            "RESET ROLE; SET vetassist.adopt_from = 'backend'; CREATE EXTENSION vetassist",
+        )
+        .unwrap();
+    let (rights, rows) = (column_of(&mut server.db, RIGHTS), snapshot(&mut server.db));
+    assert_eq!(rights.len(), 6);
+    let mut restored = server.dump_and_restore();
+    assert_eq!(column_of(&mut restored, RIGHTS), rights);
+    assert_eq!(snapshot(&mut restored), rows);
+    // And it can dump by itself what it could before.
+    server.dump_as("backend");
+}
+
+#[test]
+fn what_a_connection_says_adopts_nothing() {
+    let mut server = KeyedServer::start();
+    server.db.batch_execute("CREATE ROLE somebody LOGIN").unwrap();
+    let mut somebody = server.connect_as("somebody");
+    somebody.batch_execute("SET vetassist.adopt_from = 'somebody'").unwrap();
+    somebody.batch_execute("SELECT vetassist_version()").unwrap();
+    let shown: String = somebody.query_one("SHOW vetassist.adopt_from", &[]).unwrap().get(0);
+    assert_eq!(shown, "");
+    let error = somebody.batch_execute("SET vetassist.adopt_from = 'somebody'").unwrap_err();
+    assert_eq!(sqlstate(&error), "42501");
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use vetassist_server_tests::{column_of, sqlstate, KeyedServer};
 
 /// Values of a type: the first is a harmless one.
-fn values(kind: &str) -> &'static [&'static str] {
+pub(crate) fn values(kind: &str) -> &'static [&'static str] {
     match kind {
         "text" => &[
             "'203.0.113.7'",

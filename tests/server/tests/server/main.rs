@@ -2,11 +2,15 @@
 #![allow(clippy::unwrap_used)]
 
 mod adoption;
+mod attacks;
 mod audit_guard;
+mod batches;
+mod check;
 mod concurrency;
 mod drift;
 mod encoding;
 mod errors;
+mod events;
 mod examples;
 mod goldens;
 mod hostile;
@@ -17,8 +21,10 @@ mod large_values;
 mod leaving;
 mod memory;
 mod moves;
+mod names_taken;
 mod nonces;
 mod on_disk;
+mod owner;
 mod panics;
 mod plain;
 mod privileges;
@@ -26,9 +32,11 @@ mod python;
 mod readme;
 mod replicas;
 mod rows;
+mod schema_guard;
 mod secrets;
 mod session_active;
 mod tables;
+mod tiers;
 mod typescript;
 mod unsafe_code;
 mod upgrades;

@@ -1,11 +1,13 @@
-use alloc::format;
+use alloc::{format, string::ToString};
 
 use super::*;
 
 /// The rows that agree, for tests of those that do not.
 fn agreeing_rows() -> Vec<CatalogRow> {
     let mut rows = Vec::new();
-    for object in tables().iter().flat_map(|table| expected_of(table, Guards::Required)) {
+    for object in
+        tables().iter().chain(own_tables()).flat_map(|table| expected_of(table, Guards::Required))
+    {
         for (attribute, value) in object.facts {
             let (object, attribute) = (object.name.clone().into_owned(), attribute.to_owned());
             rows.push(CatalogRow { object, attribute, value: value.into_owned() });
@@ -27,7 +29,7 @@ fn agreement_is_empty() {
 }
 
 #[test]
-fn an_empty_database_misses_four_tables_and_says_no_more() {
+fn an_empty_database_misses_the_tables_and_says_no_more() {
     assert_eq!(
         problems(&[]),
         [
@@ -35,6 +37,7 @@ fn an_empty_database_misses_four_tables_and_says_no_more() {
             "vetassist_va_tokens: missing",
             "vetassist_sessions: missing",
             "vetassist_auth_audit: missing",
+            "vetassist_keyed_ip_hashes: missing",
         ]
     );
 }
@@ -96,6 +99,10 @@ fn guards_may_be_absent_before_the_installation_and_not_after() {
     let mut rows = agreeing_rows();
     rows.retain(|row| !row.object.contains(" trigger "));
     assert_eq!(compare(&rows, Guards::Allowed), []);
+    let mut without_own = rows.clone();
+    without_own.retain(|row| !row.object.starts_with("vetassist_keyed_ip_hashes"));
+    assert_eq!(compare(&without_own, Guards::Allowed), []);
+    assert_eq!(compare(&without_own, Guards::Required).len(), 4);
     assert_eq!(
         problems(&rows),
         [
@@ -134,16 +141,22 @@ fn what_is_too_much_is_named() {
         value: value.to_owned(),
     };
     rows.push(extra("vetassist_users trigger t", "kind", "trigger"));
-    rows.push(extra("vetassist_users", "row security", "enabled"));
+    rows.push(extra("vetassist_users", "row security", "forced"));
+    rows.push(extra("role vetassist_owner", "login", "true"));
+    rows.push(extra("role vetassist_owner", "members", "mallory"));
     rows.push(rows[0].clone());
     assert_eq!(
         problems(&rows),
         [
             "vetassist_users: duplicate",
             "vetassist_users: row security",
+            "role vetassist_owner: login",
+            "role vetassist_owner: members",
             "vetassist_users trigger t: extra",
         ]
     );
+    // The installation makes and judges them itself.
+    assert_eq!(compare(&rows, Guards::Allowed).len(), 3);
 }
 
 #[test]

@@ -1,0 +1,176 @@
+//! Findings: what a verification says of a log.
+
+use std::{collections::BTreeMap, fmt};
+
+/// What a finding means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The log was tampered with, or is damaged.
+    Problem,
+    /// A change that the log itself discloses. Whether it was due cannot be seen from the log.
+    Disclosed,
+    /// What cannot be decided from what was given.
+    CannotTell,
+}
+
+/// The kinds of findings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Class {
+    /// A row or an entry is not what was sealed.
+    Changed,
+    /// A row has gone, and no purge tells of it.
+    Missing,
+    /// `event_data` or `ip_hash` of a row have gone, and no erasure tells of it.
+    ErasedInSilence,
+    /// An id was sealed twice.
+    IdReused,
+    /// An erasure that can't be one, or that did not erase.
+    FalseErasure,
+    /// A rehash that can't be one.
+    FalseRehash,
+    /// A purge that can't be one, or that did not delete.
+    FalsePurge,
+    /// A restart that is not the first entry.
+    FalseRestart,
+    /// Rows were purged before the time that the trail is kept was over.
+    BelowRetention,
+    /// The entries do not have the root that the export states.
+    OtherRoot,
+    /// The entries before a signed checkpoint are not those that it is of.
+    Rewritten,
+    /// The log has fewer entries than a signed checkpoint.
+    RolledBack,
+    /// A signed checkpoint is of another log.
+    OtherLog,
+    /// A signed checkpoint is refused.
+    BadNote,
+    /// Rows were erased with their user.
+    Erasure,
+    /// The address hash of a row became keyed.
+    Rehash,
+    /// Rows were purged because of their age.
+    Purge,
+    /// The log follows another.
+    Restart,
+    /// A row has a time that does not fit to when it was sealed.
+    Misdated,
+    /// No `user_erased` event of the erased user is in the log.
+    ErasureWithoutEvent,
+    /// Whether a purge kept the retention can't be told.
+    RetentionUnknown,
+    /// No signed checkpoint covers these entries: they can have been rewritten.
+    Unwatched,
+}
+
+impl Class {
+    /// Returns what a finding of this class means.
+    #[must_use]
+    pub const fn severity(self) -> Severity {
+        match self {
+            Self::Changed
+            | Self::Missing
+            | Self::ErasedInSilence
+            | Self::IdReused
+            | Self::FalseErasure
+            | Self::FalseRehash
+            | Self::FalsePurge
+            | Self::FalseRestart
+            | Self::BelowRetention
+            | Self::OtherRoot
+            | Self::Rewritten
+            | Self::RolledBack
+            | Self::OtherLog
+            | Self::BadNote => Severity::Problem,
+            Self::Erasure | Self::Rehash | Self::Purge | Self::Restart | Self::Misdated => {
+                Severity::Disclosed
+            }
+            Self::ErasureWithoutEvent | Self::RetentionUnknown | Self::Unwatched => {
+                Severity::CannotTell
+            }
+        }
+    }
+
+    /// Returns the class's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Changed => "changed",
+            Self::Missing => "missing",
+            Self::ErasedInSilence => "erased_in_silence",
+            Self::IdReused => "id_reused",
+            Self::FalseErasure => "false_erasure",
+            Self::FalseRehash => "false_rehash",
+            Self::FalsePurge => "false_purge",
+            Self::FalseRestart => "false_restart",
+            Self::BelowRetention => "below_retention",
+            Self::OtherRoot => "other_root",
+            Self::Rewritten => "rewritten",
+            Self::RolledBack => "rolled_back",
+            Self::OtherLog => "other_log",
+            Self::BadNote => "bad_note",
+            Self::Erasure => "erasure",
+            Self::Rehash => "rehash",
+            Self::Purge => "purge",
+            Self::Restart => "restart",
+            Self::Misdated => "misdated",
+            Self::ErasureWithoutEvent => "erasure_without_event",
+            Self::RetentionUnknown => "retention_unknown",
+            Self::Unwatched => "unwatched",
+        }
+    }
+}
+
+/// One thing that a verification found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Its kind.
+    pub class: Class,
+    /// The entry that it is about.
+    pub entry: Option<u64>,
+    /// The row that it is about.
+    pub audit_id: Option<i64>,
+    /// What is the matter, in words. Never a value of a row.
+    pub detail: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = match self.class.severity() {
+            Severity::Problem => "problem",
+            Severity::Disclosed => "disclosed",
+            Severity::CannotTell => "cannot tell",
+        };
+        write!(f, "{severity}: {}", self.class.name())?;
+        if let Some(entry) = self.entry {
+            write!(f, ", entry {entry}")?;
+        }
+        if let Some(id) = self.audit_id {
+            write!(f, ", row {id}")?;
+        }
+        write!(f, ": {}", self.detail)
+    }
+}
+
+/// Counts of what was verified and found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// The entries of the log.
+    pub entries: u64,
+    /// The rows that are still there.
+    pub rows: u64,
+    /// The changes that are not in the log yet.
+    pub pending: u64,
+    /// How many entries the largest signed checkpoint that verified covers.
+    pub covered: u64,
+    /// How many findings of each class there are.
+    pub findings: BTreeMap<Class, u64>,
+}
+
+impl Summary {
+    /// Returns true if there is no problem.
+    #[must_use]
+    pub fn is_intact(&self) -> bool {
+        self.findings.keys().all(|class| class.severity() != Severity::Problem)
+    }
+}

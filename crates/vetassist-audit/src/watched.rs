@@ -1,0 +1,122 @@
+//! The file of watched checkpoints: each that was signed, in the order in which they were.
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    io::{self, BufRead, BufReader, Seek, SeekFrom, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+/// The longest line that is read: a note, and more than enough for what is around it.
+const MAX_LINE: u64 = 2 << 20;
+
+/// A line of the file: a signed checkpoint, and when that size was first seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Watched {
+    /// When the log was first seen to have this size, by the watcher's clock.
+    #[serde(with = "time::serde::rfc3339")]
+    pub seen_at: OffsetDateTime,
+    /// The signed note.
+    pub note: String,
+}
+
+/// The file, open for appending and locked against a second watcher.
+#[derive(Debug)]
+pub struct WatchedFile {
+    file: File,
+    last: Option<Watched>,
+    /// Where the last whole line ends.
+    end: u64,
+}
+
+impl WatchedFile {
+    /// Opens the file, which is made if it does not exist.
+    ///
+    /// A last line that was not written to its end is ignored: its note was never printed.
+    ///
+    /// # Errors
+    /// If it can't be read or written, holds something else, or another watcher has it open.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        let file =
+            options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(io::Error::other("another watcher has the file open"));
+            }
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        let (mut last, mut end) = (None, 0);
+        for line in lines(BufReader::new(&file)) {
+            let (watched, line_end) = line?;
+            (last, end) = (Some(watched), line_end);
+        }
+        if last.is_none() {
+            // The disk is to have the new file's name too.
+            let folder = path.parent().filter(|folder| *folder != Path::new(""));
+            File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+        }
+        Ok(Self { file, last, end })
+    }
+
+    /// Returns the last line.
+    #[must_use]
+    pub const fn last(&self) -> Option<&Watched> {
+        self.last.as_ref()
+    }
+
+    /// Appends a line, and returns when the disk has it.
+    ///
+    /// # Errors
+    /// If it can't be written.
+    pub fn append(&mut self, watched: Watched) -> io::Result<()> {
+        let mut line = serde_json::to_string(&watched)?;
+        line.push('\n');
+        // What is left of a line that was not written to its end goes.
+        self.file.set_len(self.end)?;
+        self.file.seek(SeekFrom::Start(self.end))?;
+        self.file.write_all(line.as_bytes())?;
+        self.file.sync_all()?;
+        self.end = self.file.stream_position()?;
+        self.last = Some(watched);
+        Ok(())
+    }
+}
+
+/// Reads the lines of such a file.
+///
+/// # Errors
+/// If it can't be read or holds something else.
+pub fn read(path: &Path) -> io::Result<Vec<Watched>> {
+    lines(BufReader::new(File::open(path)?)).map(|line| line.map(|(watched, _)| watched)).collect()
+}
+
+/// Returns the whole lines, each with the place where it ends.
+fn lines(mut reader: impl BufRead) -> impl Iterator<Item = io::Result<(Watched, u64)>> {
+    let (mut end, mut number) = (0, 0);
+    std::iter::from_fn(move || {
+        let mut line = Vec::new();
+        let mut limited = io::Read::take(&mut reader, MAX_LINE);
+        let read = match limited.read_until(b'\n', &mut line) {
+            Ok(read) => read,
+            Err(error) => return Some(Err(error)),
+        };
+        let read = u64::try_from(read).unwrap_or(MAX_LINE);
+        if line.last() != Some(&b'\n') && read < MAX_LINE {
+            return None;
+        }
+        number += 1;
+        end += read;
+        let watched = serde_json::from_slice(&line).map_err(|_| {
+            let why = format!("line {number} is not that of a watched checkpoint");
+            io::Error::new(io::ErrorKind::InvalidData, why)
+        });
+        Some(watched.map(|watched| (watched, end)))
+    })
+    .fuse()
+}

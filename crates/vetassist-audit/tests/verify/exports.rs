@@ -1,0 +1,77 @@
+//! Exports that are not whole, or were changed.
+
+use std::{io::Cursor, time::Duration};
+
+use proptest::prelude::*;
+use vetassist_audit::{
+    export::ExportError,
+    finding::Summary,
+    verify::{verify, Expectations},
+};
+
+use super::{evidence, export, lawful::lawful_life, memory::Memory};
+
+#[test]
+fn exports_that_are_not_whole_are_refused() {
+    let mut log = Memory::new();
+    log.sign_ins(5);
+    log.erase(2);
+    let bytes = export(&mut log);
+    let text = String::from_utf8(bytes).unwrap();
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let without = |place: usize| {
+        let mut lines = lines.clone();
+        lines.remove(place);
+        lines.concat()
+    };
+    let swapped = {
+        let mut lines = lines.clone();
+        lines.swap(1, 2);
+        lines.concat()
+    };
+    let refused = [
+        String::new(),
+        without(0),
+        without(2),
+        without(lines.len() - 2),
+        without(lines.len() - 1),
+        swapped,
+        text[..text.len() - 1].into(),
+        format!("{text}\n"),
+        format!("{text}{}", lines[1]),
+        text.replace("export v1", "export v2"),
+        text.replace("\"kind\":\"row\"", "\"kind\":\"row\",\"more\":1"),
+        text.replace("leaf_hash\":\"", "leaf_hash\":\"AA"),
+        text.replace("vetassist/", "vetassist/0"),
+    ];
+    for text in refused {
+        let open = || Ok(Cursor::new(text.as_bytes()));
+        let retention = Duration::ZERO;
+        let expected = Expectations { evidence: evidence(&log), retention };
+        let refused: Result<Summary, ExportError> = verify(open, &expected, &mut |_| {});
+        assert!(refused.is_err(), "{text}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever byte of a whole and watched export is changed, it is refused or found, or means the same.
+    #[test]
+    fn no_changed_byte_goes_unnoticed(at: prop::sample::Index, byte in 0x20_u8..0x7f) {
+        let (mut log, kept) = lawful_life();
+        let mut evidence = evidence(&log);
+        evidence.add_watched("watched", kept);
+        let whole = export(&mut log);
+        let mut bytes = whole.clone();
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        let retention = Duration::from_secs(365 * 86400);
+        let open = || Ok(Cursor::new(&bytes));
+        let verified = verify(open, &Expectations { evidence, retention }, &mut |_| {});
+        let exported_at = whole.windows(11).position(|part| part == b"exported_at").unwrap();
+        // When it was exported is nobody's claim but the exporter's.
+        let is_free = bytes == whole || (exported_at..exported_at + 40).contains(&at);
+        prop_assert!(is_free || verified.map_or(true, |summary| !summary.is_intact()));
+    }
+}

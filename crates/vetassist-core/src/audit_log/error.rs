@@ -1,0 +1,180 @@
+//! Small error enums, one for each thing that is read. No variant carries a byte of what was refused.
+
+use core::fmt;
+
+/// Implements `Display` by one text for each variant, and `Error`.
+macro_rules! messages {
+    ($error:ident { $($variant:ident => $text:literal,)* }) => {
+        impl fmt::Display for $error {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self {
+                    $(Self::$variant => $text,)*
+                })
+            }
+        }
+
+        impl core::error::Error for $error {}
+    };
+}
+
+/// Bytes are no entry of the log, or an entry can't be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EntryError {
+    /// It begins with the name of no known kind of entry.
+    Kind,
+    /// It ends in the middle of a field.
+    Truncated,
+    /// A field begins with a byte other than 0 and 1.
+    Marker,
+    /// More bytes follow the last field.
+    TrailingBytes,
+    /// A field is NULL that never is.
+    Null,
+    /// A text is not UTF-8.
+    NotUtf8,
+    /// A number is not written in plain decimal digits, or is out of range.
+    Number,
+    /// A time is not written in microseconds, or PostgreSQL has no such time.
+    Time,
+    /// A user id is not a lower-case hyphenated UUID.
+    UserId,
+    /// A hash is not 32 bytes.
+    HashLength,
+    /// A list of entries is not written as PostgreSQL writes a multirange.
+    Ranges,
+    /// An origin is not `vetassist/` and a UUID.
+    Origin,
+    /// A reason is none that this version knows.
+    Reason,
+    /// A value is longer than the log takes.
+    TooLong,
+}
+
+messages!(EntryError {
+    Kind => "the entry is of no known kind",
+    Truncated => "the entry ends in the middle of a field",
+    Marker => "a field of the entry begins with a byte other than 0 and 1",
+    TrailingBytes => "bytes follow the last field of the entry",
+    Null => "a field of the entry is NULL that never is",
+    NotUtf8 => "a text in the entry is not UTF-8",
+    Number => "a number in the entry is not a plain decimal one",
+    Time => "a time in the entry is not in microseconds, or out of range",
+    UserId => "a user id in the entry is not a lower-case hyphenated UUID",
+    HashLength => "a hash in the entry is not 32 bytes",
+    Ranges => "a list of entries is not written as a multirange",
+    Origin => "an origin is not vetassist/ and a UUID",
+    Reason => "the entry's reason is not a known one",
+    TooLong => "a value is longer than the log takes",
+});
+
+/// A text is not a list of entries as PostgreSQL prints an `int8multirange`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RangesError;
+
+impl fmt::Display for RangesError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a list of entries such as {[0,1),[3,5)}")
+    }
+}
+
+impl core::error::Error for RangesError {}
+
+/// A proof was asked for that does not exist, or does not prove what it should.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ProofError {
+    /// There is no such entry in a tree of this size, or the earlier size is the larger one.
+    Range,
+    /// The proof has another number of hashes than one for these sizes has.
+    Length,
+    /// The proof leads to another root.
+    Refused,
+}
+
+messages!(ProofError {
+    Range => "there is no such entry or size in the tree",
+    Length => "the proof has the wrong number of hashes",
+    Refused => "the proof leads to another root",
+});
+
+/// A text is not a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// Not three lines, each with a line feed at its end.
+    Lines,
+    /// The first line is not `vetassist/` and a UUID.
+    Origin,
+    /// The second line is not a size in plain decimal digits.
+    Size,
+    /// The third line is not a root hash in padded base64, or not that of an empty tree where the size is 0.
+    Root,
+}
+
+messages!(CheckpointError {
+    Lines => "a checkpoint has three lines: origin, tree size, root hash",
+    Origin => "the checkpoint's origin is not vetassist/ and a UUID",
+    Size => "the checkpoint's tree size is not a plain decimal number",
+    Root => "the checkpoint's root hash is not one in base64",
+});
+
+/// A note was refused, or can't be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NoteError {
+    /// Longer than [`MAX_NOTE_LEN`](super::MAX_NOTE_LEN).
+    TooLong,
+    /// Not UTF-8, or with a control character other than a line feed.
+    NotText,
+    /// No blank line with signatures after it, or a text that does not end with a line feed.
+    NoSignatures,
+    /// A line after the blank line is not a signature.
+    Signature,
+    /// More signatures than [`MAX_SIGNATURES`](super::MAX_SIGNATURES).
+    TooManySignatures,
+    /// A key's name is empty, or has a space or a `+` in it.
+    Name,
+    /// A signature of a known key does not verify.
+    Refused,
+    /// No known key signed it.
+    NotSigned,
+    /// Its text is not a checkpoint.
+    NotACheckpoint,
+}
+
+messages!(NoteError {
+    TooLong => "the note is longer than 1 MB",
+    NotText => "the note is not text, or has control characters in it",
+    NoSignatures => "the note has no signatures after a blank line",
+    Signature => "a line of the note that should be a signature is none",
+    TooManySignatures => "the note has more than 100 signatures",
+    Name => "the name of a key is empty, or has a space or a + in it",
+    Refused => "a signature of a known key does not verify",
+    NotSigned => "no known key signed the note",
+    NotACheckpoint => "the note's text is not a checkpoint",
+});
+
+/// A text is not a verifier key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum VerifierKeyError {
+    /// Not a name, a key id and a key with `+` between them.
+    Parts,
+    /// The name is empty, or has a space or a control character in it.
+    Name,
+    /// The key id is not eight lower-case hexadecimal digits.
+    KeyId,
+    /// The key is not base64 of an Ed25519 public key.
+    Key,
+    /// The key id is another key's.
+    Mismatch,
+}
+
+messages!(VerifierKeyError {
+    Parts => "a verifier key is name+id+key",
+    Name => "the verifier key's name is empty, or has a space or a control character in it",
+    KeyId => "the verifier key's id is not eight lower-case hexadecimal digits",
+    Key => "the verifier key is not that of an Ed25519 key in base64",
+    Mismatch => "the verifier key's id does not belong to its name and key",
+});

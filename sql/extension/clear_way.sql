@@ -1,0 +1,54 @@
+-- Refuses to go on where an object that is not the extension's has a name that this script is to make.
+--
+-- requires: extension/search_path.sql
+
+-- The names are those of this script's CREATE statements. The tables that adoption takes over, their indexes and
+-- their sequence are for adoption to judge, and so is the guard of the audit trail that the plain file makes.
+DO $$
+DECLARE
+    own_schema CONSTANT oid := '@extschema@'::regnamespace;
+    adoptable CONSTANT oid[] := ARRAY(SELECT c.oid FROM pg_class AS c
+                                      WHERE c.relnamespace = own_schema AND c.relname = ANY (ARRAY['@tables@']));
+    in_the_way text;
+BEGIN
+    WITH members (classid, objid) AS (
+        SELECT d.classid, d.objid
+        FROM pg_depend AS d
+        JOIN pg_extension AS x ON x.oid = d.refobjid AND x.extname = 'vetassist'
+        WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+    ), named (classid, objid, owner) AS (
+        SELECT 'pg_proc'::regclass, p.oid, p.proowner
+        FROM pg_proc AS p
+        WHERE p.pronamespace = own_schema AND p.proname = ANY (ARRAY['@functions@'])
+          AND NOT (p.proname IN ('vetassist_audit_guard', 'vetassist_audit_id') AND p.pronargs = 0
+                   AND cardinality(adoptable) > 0)
+        UNION ALL
+        SELECT 'pg_class'::regclass, c.oid, c.relowner
+        FROM pg_class AS c
+        WHERE c.relnamespace = own_schema AND c.relname = ANY (ARRAY['@relations@']) AND c.oid <> ALL (adoptable)
+          AND NOT EXISTS (SELECT FROM pg_index AS i WHERE i.indexrelid = c.oid AND i.indrelid = ANY (adoptable))
+          AND NOT (c.relkind = 'S' AND cardinality(adoptable) > 0)
+        UNION ALL
+        SELECT 'pg_type'::regclass, t.oid, t.typowner
+        FROM pg_type AS t
+        WHERE t.typnamespace = own_schema AND t.typname = ANY (ARRAY['@relations@']) AND t.typrelid = 0
+        UNION ALL
+        SELECT 'pg_event_trigger'::regclass, e.oid, e.evtowner
+        FROM pg_event_trigger AS e
+        WHERE e.evtname = ANY (ARRAY['@event_triggers@'])
+    )
+    SELECT string_agg(format('%s of %I', pg_describe_object(n.classid, n.objid, 0), pg_get_userbyid(n.owner)),
+                      E'\n' ORDER BY n.classid, n.objid)
+    INTO in_the_way
+    FROM named AS n
+    WHERE NOT EXISTS (SELECT FROM members AS m WHERE m.classid = n.classid AND m.objid = n.objid);
+
+    IF in_the_way IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = 'objects that are not the extension''s have names that vetassist needs',
+            DETAIL = in_the_way,
+            HINT = 'Nothing was changed. Rename or drop them, or install into another schema with CREATE EXTENSION vetassist SCHEMA <name>.';
+    END IF;
+END
+$$;

@@ -1,0 +1,80 @@
+-- What an operator should look at.
+--
+-- requires: functions/schema.sql functions/tiers.sql
+
+-- Whether the library was loaded when the server started.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_is_preloaded() RETURNS boolean
+LANGUAGE c STABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'vetassist_is_preloaded_wrapper';
+
+-- A check is a member of the union. Severities: error (something does not hold), warning (it may not for long).
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_check() RETURNS TABLE (severity text, subject text, message text, hint text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    own_schema CONSTANT oid := (SELECT e.extnamespace FROM pg_extension AS e WHERE e.extname = 'vetassist');
+BEGIN
+    RETURN QUERY
+        -- The tables and what surrounds them are as they must be. Rights are below, for all objects.
+        SELECT 'error', s.object,
+               s.problem || coalesce(', expected ' || s.expected, '') || coalesce(', found ' || s.found, ''),
+               'See the section on tables in the documentation. The extension works with the tables that it made.'
+        FROM @extschema@.vetassist_check_schema() AS s
+        WHERE s.problem NOT LIKE 'rights of %'
+        UNION ALL
+        -- A role has what its tiers give and no more.
+        SELECT 'warning', CASE g.role WHEN 0 THEN 'PUBLIC' ELSE 'role ' || pg_get_userbyid(g.role) END,
+               format('may %s on %s, which no tier of it gives',
+                      string_agg(DISTINCT g.privilege || CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END, ', '),
+                      g.object || coalesce(' (' || g.columns || ')', '')),
+               CASE g.role WHEN 0 THEN 'REVOKE it.'
+                    ELSE 'SELECT vetassist_revoke(...), then vetassist_grant() what it needs. After an adoption, once its backend no longer needs it.' END
+        FROM @extschema@.vetassist_granted() AS g
+        WHERE NOT (g.role = 0 AND g.privilege = 'EXECUTE' AND NOT g.is_grantable
+                   AND split_part(split_part(g.object, 'vetassist_', 2), '(', 1) IN (
+                       'generate_key', 'version', 'hash_ip', 'encrypt', 'decrypt', 'decrypt_text', 'derive_user_key'))
+          AND (g.is_grantable OR NOT EXISTS (
+              SELECT FROM @extschema@.vetassist_tiers_granted() AS h
+              JOIN @extschema@.vetassist_tier_privileges() AS p ON p.tier = h.tier
+              WHERE h.role = g.role AND p.object = g.object AND p.privilege = g.privilege AND g.columns IS NULL))
+        GROUP BY g.role, g.object, g.columns
+        UNION ALL
+        -- A function of somebody's in the schema may be called in the place of ours: a driver that sends varchar where
+        -- ours takes text calls one that takes varchar.
+        SELECT 'warning', 'schema ' || n.nspname, format('%s may create objects in it', c.who),
+               'Whoever may create a function there can have applications call it instead of one of vetassist. REVOKE CREATE, or install into a schema that a superuser owns.'
+        FROM pg_namespace AS n
+        CROSS JOIN LATERAL (
+            SELECT DISTINCT CASE w.role WHEN 0 THEN 'PUBLIC' ELSE 'role ' || r.rolname END
+            FROM (
+                SELECT n.nspowner
+                UNION
+                SELECT a.grantee FROM aclexplode(n.nspacl) AS a WHERE a.privilege_type = 'CREATE'
+            ) AS g (role)
+            -- That role stands for the database's owner.
+            CROSS JOIN LATERAL (
+                SELECT CASE WHEN pg_get_userbyid(g.role) = 'pg_database_owner'
+                       THEN (SELECT b.datdba FROM pg_database AS b WHERE b.datname = current_database())
+                       ELSE g.role END
+            ) AS w (role)
+            LEFT JOIN pg_roles AS r ON r.oid = w.role
+            WHERE w.role = 0 OR NOT r.rolsuper AND r.rolname <> 'vetassist_owner'
+        ) AS c (who)
+        WHERE n.oid = own_schema
+        UNION ALL
+        SELECT 'warning', pg_describe_object('pg_proc'::regclass, f.oid, 0),
+               format('has the name of a function of vetassist, and belongs to %s', pg_get_userbyid(f.proowner)),
+               'An application may call it by mistake. Drop it.'
+        FROM pg_proc AS f
+        WHERE f.pronamespace = own_schema
+          AND f.proname IN (SELECT p.proname FROM pg_proc AS p
+                            JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+                            JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'vetassist')
+          AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_proc'::regclass AND d.objid = f.oid AND d.deptype = 'e')
+        UNION ALL
+        SELECT 'warning', 'shared_preload_libraries', 'does not have vetassist',
+               'Until a session loads the library, PostgreSQL shows everybody where the key ring is. Add it and restart the server.'
+        WHERE NOT @extschema@.vetassist_is_preloaded();
+END
+$$;

@@ -1,0 +1,36 @@
+-- Refuses to go on where somebody else owns an object of one of the names below.
+
+-- Its owner could change it at any time, so that what is called or stored would be his.
+DO $plain$
+DECLARE
+    own_schema CONSTANT oid := '@extschema@'::regnamespace;
+    runner CONSTANT oid := quote_ident(current_user)::regrole;
+    in_the_way text;
+BEGIN
+    SELECT string_agg(format('%s of %I', pg_describe_object(o.classid, o.objid, 0), pg_get_userbyid(o.owner)),
+                      E'\n' ORDER BY o.classid, o.objid)
+    INTO in_the_way
+    FROM (
+        SELECT 'pg_proc'::regclass, p.oid, p.proowner
+        FROM pg_proc AS p
+        WHERE p.pronamespace = own_schema AND p.proname = ANY (ARRAY['@functions@'])
+        UNION ALL
+        SELECT 'pg_class'::regclass, c.oid, c.relowner
+        FROM pg_class AS c
+        WHERE c.relnamespace = own_schema AND c.relname = ANY (ARRAY['@relations@'])
+        UNION ALL
+        SELECT 'pg_type'::regclass, t.oid, t.typowner
+        FROM pg_type AS t
+        WHERE t.typnamespace = own_schema AND t.typname = ANY (ARRAY['@relations@']) AND t.typrelid = 0
+    ) AS o (classid, objid, owner)
+    WHERE o.owner <> runner;
+
+    IF in_the_way IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = 'objects of other roles have names that vetassist needs',
+            DETAIL = in_the_way,
+            HINT = 'Nothing was changed. Run this as their owner, or rename or drop them, or choose another schema.';
+    END IF;
+END
+$plain$;

@@ -1,0 +1,245 @@
+//! The audit trail: nothing but the rows that the library itself names goes through its guard, whoever asks.
+
+use postgres::Client;
+use vetassist_server_tests::{column_of, KeyedServer};
+
+use super::{Victim, MALLORY};
+
+/// A trail with old and fresh rows, and an attacker who was granted all rights on it that there are.
+fn granted() -> Victim {
+    let mut victim = Victim::installed(&[("vetassist.ip_hash", "keyed")]);
+    victim
+        .db
+        .batch_execute(
+            "INSERT INTO vetassist_auth_audit (event_type, created_at) SELECT 'old', now() - interval '3 years' FROM generate_series(1, 5);
+             INSERT INTO vetassist_auth_audit (event_type, ip_hash) SELECT 'fresh', vetassist_hash_ip('203.0.113.7') FROM generate_series(1, 5);
+             GRANT ALL ON vetassist_auth_audit, vetassist_users, vetassist_keyed_ip_hashes TO mallory; GRANT ALL ON SEQUENCE vetassist_auth_audit_id_seq TO mallory",
+        )
+        .unwrap();
+    victim
+}
+
+fn fresh(victim: &mut Victim) -> i64 {
+    victim.count("SELECT count(*) FROM ONLY vetassist_auth_audit WHERE event_type = 'fresh'")
+}
+
+#[test]
+fn no_statement_changes_or_deletes_a_row() {
+    let mut victim = granted();
+    victim.db.batch_execute("DO $$ BEGIN EXECUTE 'GRANT SET ON PARAMETER session_replication_role TO mallory'; EXCEPTION WHEN syntax_error THEN NULL; END $$").unwrap();
+    let rows = "SELECT md5(string_agg(a::text, '|' ORDER BY id)) FROM vetassist_auth_audit AS a";
+    let before = victim.column(rows);
+    for prepare in [
+        "",
+        "SET session_replication_role = replica",
+        "SET session_replication_role = local",
+        "SET row_security = off",
+    ] {
+        for attack in [
+            "DELETE FROM vetassist_auth_audit",
+            "DELETE FROM ONLY vetassist_auth_audit WHERE id = 1",
+            "UPDATE vetassist_auth_audit SET event_type = 'x'",
+            "UPDATE vetassist_auth_audit SET ip_hash = NULL WHERE false",
+            "TRUNCATE vetassist_auth_audit",
+            "TRUNCATE vetassist_users CASCADE",
+            "INSERT INTO vetassist_auth_audit (id, event_type) VALUES (1, 'x') ON CONFLICT (id) DO UPDATE SET event_type = 'x'",
+            "MERGE INTO vetassist_auth_audit AS a USING (SELECT 1) AS s ON true WHEN MATCHED THEN DELETE",
+            "WITH gone AS (DELETE FROM vetassist_auth_audit RETURNING *) SELECT count(*) FROM gone",
+            "BEGIN; DECLARE c CURSOR FOR SELECT * FROM vetassist_auth_audit FOR UPDATE; FETCH c; DELETE FROM vetassist_auth_audit WHERE CURRENT OF c; COMMIT",
+            "CREATE VIEW pg_temp.v AS SELECT * FROM vetassist_auth_audit; DELETE FROM pg_temp.v",
+            "CREATE OR REPLACE VIEW mine AS SELECT * FROM vetassist_auth_audit; UPDATE mine SET event_type = 'x'",
+            "ALTER TABLE vetassist_auth_audit DISABLE TRIGGER ALL; DELETE FROM vetassist_auth_audit",
+            "DROP TRIGGER vetassist_auth_audit_append_only ON vetassist_auth_audit; DELETE FROM vetassist_auth_audit",
+            "CREATE OR REPLACE TRIGGER vetassist_auth_audit_append_only AFTER INSERT ON vetassist_auth_audit EXECUTE FUNCTION suppress_redundant_updates_trigger(); DELETE FROM vetassist_auth_audit",
+            "CREATE RULE r AS ON INSERT TO vetassist_users DO ALSO DELETE FROM vetassist_auth_audit; INSERT INTO vetassist_users DEFAULT VALUES",
+            "CREATE TABLE parent (id bigint); ALTER TABLE vetassist_auth_audit INHERIT parent; DELETE FROM parent",
+            "CREATE TABLE part (LIKE vetassist_auth_audit) PARTITION BY RANGE (id); ALTER TABLE part ATTACH PARTITION vetassist_auth_audit DEFAULT; DELETE FROM part",
+            "ALTER TABLE vetassist_auth_audit ALTER event_data TYPE jsonb USING NULL",
+            "ALTER TABLE vetassist_auth_audit ALTER event_type TYPE varchar(50) USING 'x'",
+        ] {
+            assert!(victim.run(MALLORY, &format!("{prepare}; {attack}")).is_err(), "{prepare}; {attack}");
+            assert_eq!(victim.column(rows), before, "{prepare}; {attack}");
+        }
+    }
+    // A superuser is stopped by his slips.
+    for prepare in ["", "SET session_replication_role = replica"] {
+        for slip in [
+            "DELETE FROM vetassist_auth_audit",
+            "UPDATE vetassist_auth_audit SET event_type = 'x'",
+            "TRUNCATE vetassist_auth_audit",
+        ] {
+            let state =
+                victim.run("postgres", &format!("{prepare}; {slip}")).expect_err(slip).state;
+            assert_eq!(state, "42501", "{prepare}; {slip}");
+        }
+    }
+    assert_eq!(victim.column(rows), before);
+}
+
+/// Tables and triggers of the attacker's that delete fresh rows while the library deletes, or changes, old ones.
+fn lay_traps(victim: &Victim) {
+    let mut mallory = victim.connect(MALLORY);
+    for statement in [
+        "CREATE FUNCTION deletes() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             BEGIN DELETE FROM vetassist_auth_audit WHERE event_type = 'fresh'; EXCEPTION WHEN OTHERS THEN NULL; END; RETURN coalesce(NEW, OLD); END $$",
+        "CREATE FUNCTION changes() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             BEGIN UPDATE vetassist_auth_audit SET event_type = 'gone' WHERE event_type = 'fresh'; EXCEPTION WHEN OTHERS THEN NULL; END; RETURN coalesce(NEW, OLD); END $$",
+        "CREATE TABLE mine (audit_id bigint REFERENCES vetassist_auth_audit ON DELETE CASCADE)",
+        "INSERT INTO mine SELECT id FROM vetassist_auth_audit WHERE event_type = 'old'",
+        "CREATE TRIGGER a BEFORE DELETE ON mine FOR EACH ROW EXECUTE FUNCTION deletes()",
+        "CREATE TRIGGER b AFTER DELETE ON mine FOR EACH ROW EXECUTE FUNCTION changes()",
+        "CREATE TRIGGER c AFTER DELETE ON mine FOR EACH STATEMENT EXECUTE FUNCTION deletes()",
+        "CREATE TABLE too (audit_id bigint REFERENCES vetassist_auth_audit ON DELETE SET NULL)",
+        "INSERT INTO too SELECT id FROM vetassist_auth_audit WHERE event_type = 'old'",
+        "CREATE TRIGGER a BEFORE UPDATE ON too FOR EACH ROW EXECUTE FUNCTION deletes()",
+        "CREATE CONSTRAINT TRIGGER b AFTER UPDATE ON too DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION deletes()",
+        "CREATE TRIGGER a BEFORE INSERT ON vetassist_keyed_ip_hashes FOR EACH ROW EXECUTE FUNCTION deletes()",
+        "CREATE TRIGGER b AFTER INSERT ON vetassist_keyed_ip_hashes FOR EACH STATEMENT EXECUTE FUNCTION deletes()",
+        "CREATE TRIGGER a AFTER UPDATE ON vetassist_auth_audit FOR EACH ROW EXECUTE FUNCTION deletes()",
+        "CREATE TRIGGER b AFTER DELETE ON vetassist_auth_audit FOR EACH STATEMENT EXECUTE FUNCTION deletes()",
+        "CREATE TRIGGER c BEFORE DELETE ON vetassist_auth_audit FOR EACH ROW EXECUTE FUNCTION changes()",
+    ] {
+        // What she cannot even lay needs no looking at.
+        let _ = mallory.batch_execute(statement);
+    }
+}
+
+#[test]
+fn nothing_else_passes_while_the_library_purges() {
+    let mut victim = granted();
+    lay_traps(&victim);
+    // It may fail, for a row that others refer to is not purged; it may not take fresh rows with it.
+    let _ = victim.run("admin", "SELECT vetassist_purge_audit('2 years')");
+    assert_eq!(fresh(&mut victim), 5);
+    let _ = victim.run(
+        "postgres",
+        "SET vetassist.audit_min_retention = '0'; SELECT vetassist_purge_audit('2 years', 1)",
+    );
+    assert_eq!(fresh(&mut victim), 5);
+}
+
+#[test]
+fn nothing_else_passes_while_the_library_upgrades_hashes() {
+    let mut victim = granted();
+    lay_traps(&victim);
+    let _ = victim.run("admin", "CALL vetassist_upgrade_ip_hashes()");
+    assert_eq!(fresh(&mut victim), 5);
+}
+
+#[test]
+fn nothing_else_passes_while_the_library_erases() {
+    let mut victim = granted();
+    victim
+        .db
+        .batch_execute("SELECT vetassist_login('ICN', 'access', now(), 'jti', now(), ip => '203.0.113.7'); INSERT INTO vetassist_auth_audit (event_type, user_id) SELECT 'old', id FROM vetassist_users")
+        .unwrap();
+    lay_traps(&victim);
+    let _ = victim.run("app", "SELECT vetassist_erase_user(user_id) FROM vetassist_login('ICN', 'access', now(), 'jti 2', now())");
+    assert_eq!(fresh(&mut victim), 5);
+}
+
+/// What the check says of the trail.
+fn seen(db: &mut Client) -> Vec<String> {
+    column_of(db, "SELECT object || ' ' || problem FROM vetassist_check_schema()")
+}
+
+#[test]
+fn what_an_owner_changes_is_seen_by_the_check() {
+    let mut victim = granted();
+    assert_eq!(seen(&mut victim.db), Vec::<String>::new());
+    for change in [
+        "ALTER TABLE vetassist_auth_audit DISABLE TRIGGER vetassist_auth_audit_append_only",
+        "ALTER TABLE vetassist_auth_audit DISABLE TRIGGER ALL",
+        "ALTER TABLE vetassist_auth_audit DISABLE TRIGGER USER",
+        "ALTER TABLE vetassist_auth_audit ENABLE TRIGGER vetassist_auth_audit_append_only",
+        "ALTER TABLE vetassist_auth_audit ENABLE REPLICA TRIGGER vetassist_auth_audit_append_only",
+        "DROP TRIGGER vetassist_auth_audit_append_only ON vetassist_auth_audit",
+        "CREATE OR REPLACE TRIGGER vetassist_auth_audit_append_only BEFORE UPDATE ON vetassist_auth_audit FOR EACH STATEMENT EXECUTE FUNCTION vetassist_audit_guard()",
+        "CREATE OR REPLACE TRIGGER vetassist_auth_audit_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON vetassist_auth_audit FOR EACH STATEMENT WHEN (false) EXECUTE FUNCTION vetassist_audit_guard()",
+        "CREATE TABLE parent (id bigint); ALTER TABLE vetassist_auth_audit INHERIT parent",
+        "CREATE TABLE child () INHERITS (vetassist_auth_audit)",
+        "CREATE RULE r AS ON INSERT TO vetassist_auth_audit DO INSTEAD NOTHING",
+        "CREATE POLICY p ON vetassist_auth_audit USING (false); ALTER TABLE vetassist_auth_audit ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE vetassist_auth_audit ALTER created_at SET DEFAULT '2001-01-01'",
+        "ALTER TABLE vetassist_auth_audit SET UNLOGGED",
+        "ALTER SEQUENCE vetassist_auth_audit_id_seq MAXVALUE 100",
+        "CREATE TABLE mine (audit_id bigint REFERENCES vetassist_auth_audit ON DELETE CASCADE)",
+        "CREATE TRIGGER t BEFORE INSERT ON vetassist_keyed_ip_hashes FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+        "DROP TABLE vetassist_keyed_ip_hashes CASCADE",
+    ] {
+        let mut transaction = victim.db.transaction().unwrap();
+        if transaction.batch_execute(change).is_err() {
+            continue;
+        }
+        // A check that cannot be made says so, too.
+        let seen = transaction.query("SELECT object FROM vetassist_check_schema()", &[]);
+        assert!(seen.map_or(true, |rows| !rows.is_empty()), "{change}");
+    }
+}
+
+#[test]
+fn what_was_changed_and_put_back_is_seen_by_who_verifies() {
+    let mut victim = granted();
+    victim.must("admin", "CALL vetassist_seal_audit(1000)");
+    let problems = "SELECT problem FROM vetassist_verify_audit()";
+    assert_eq!(victim.column(problems), Vec::<String>::new());
+    for change in [
+        "CREATE TABLE parent (id bigint); ALTER TABLE vetassist_auth_audit INHERIT parent; DELETE FROM parent WHERE id = 7; ALTER TABLE vetassist_auth_audit NO INHERIT parent; DROP TABLE parent",
+        "ALTER TABLE vetassist_auth_audit ALTER event_type TYPE varchar(50) USING CASE WHEN id = 7 THEN 'harmless' ELSE event_type END",
+        "ALTER TABLE vetassist_auth_audit ALTER ip_hash TYPE varchar(64) USING NULL",
+        "ALTER TABLE vetassist_auth_audit DISABLE TRIGGER ALL; UPDATE vetassist_auth_audit SET created_at = '2001-01-01' WHERE id = 7; ALTER TABLE vetassist_auth_audit ENABLE ALWAYS TRIGGER vetassist_auth_audit_append_only",
+        "ALTER TABLE vetassist_auth_audit DISABLE TRIGGER ALL; UPDATE vetassist_auth_audit SET user_id = NULL, event_data = '{}' WHERE id = 7",
+    ] {
+        let mut transaction = victim.db.transaction().unwrap();
+        if transaction.batch_execute(change).is_ok() {
+            assert!(!transaction.query(problems, &[]).unwrap().is_empty(), "{change}");
+        }
+    }
+}
+
+#[test]
+fn dumps_are_restored_and_subscribers_follow() {
+    let mut publisher = KeyedServer::filled(&[("wal_level", "logical")]);
+    publisher
+        .db
+        .batch_execute("INSERT INTO vetassist_auth_audit (event_type, created_at) SELECT 'old', now() - interval '3 years' FROM generate_series(1, 5)")
+        .unwrap();
+    let mut restored = publisher.dump_and_restore();
+    let counted = "SELECT count(*) FROM vetassist_auth_audit";
+    let count = |db: &mut Client| -> i64 { db.query_one(counted, &[]).unwrap().get(0) };
+    assert_eq!(count(&mut restored), count(&mut publisher.db));
+    assert!(restored.batch_execute("DELETE FROM vetassist_auth_audit").is_err());
+    // A subscriber with the extension, and one with the plain tables: the purge arrives, and nobody else passes.
+    for plain in [false, true] {
+        let mut subscriber = KeyedServer::start();
+        if plain {
+            subscriber
+                .db
+                .batch_execute(&format!(
+                    "DROP EXTENSION vetassist CASCADE; {}",
+                    xtask::sql::plain().unwrap()
+                ))
+                .unwrap();
+        }
+        publisher.db.batch_execute("DROP PUBLICATION IF EXISTS p; CREATE PUBLICATION p FOR TABLE vetassist_users, vetassist_auth_audit, vetassist_keyed_ip_hashes").unwrap();
+        subscriber
+            .db
+            .batch_execute(&format!(
+                "CREATE SUBSCRIPTION s CONNECTION 'host={} port=5432 user=postgres dbname=postgres' PUBLICATION p",
+                publisher.socket_dir().display()
+            ))
+            .unwrap();
+        subscriber.wait_for_subscription(&mut publisher.db);
+        publisher.db.batch_execute("SELECT vetassist_purge_audit('2 years', 2)").unwrap();
+        publisher.db.batch_execute("CALL vetassist_upgrade_ip_hashes()").unwrap();
+        subscriber.wait_for_subscription(&mut publisher.db);
+        assert_eq!(count(&mut subscriber.db), count(&mut publisher.db), "plain: {plain}");
+        for slip in [
+            "DELETE FROM vetassist_auth_audit",
+            "SET session_replication_role = replica; DELETE FROM vetassist_auth_audit",
+        ] {
+            assert!(subscriber.connect().batch_execute(slip).is_err(), "plain: {plain}, {slip}");
+        }
+        subscriber.db.batch_execute("DROP SUBSCRIPTION s").unwrap();
+    }
+}

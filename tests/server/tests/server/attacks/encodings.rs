@@ -1,0 +1,106 @@
+//! Databases that are not UTF-8: no text ends in an internal error.
+
+use postgres::Client;
+
+use super::{Function, Refused, Victim};
+use crate::hostile_calls::values;
+
+/// Texts with characters that are no ASCII, as the database holds them.
+const TEXTS: [&str; 5] = [
+    "convert_from('\\xe9'::bytea, getdatabaseencoding())",
+    "repeat(convert_from('\\xe9ff'::bytea, getdatabaseencoding()), 40)",
+    "convert_from('\\x80'::bytea, getdatabaseencoding())",
+    "convert_from('\\xc3a9'::bytea, getdatabaseencoding())",
+    "convert_from('\\xf09fa685c328'::bytea, getdatabaseencoding())",
+];
+
+/// Calls every function with each of these texts, in each place that takes one.
+fn call_with_texts(db: &mut Client) -> usize {
+    let mut calls = 0;
+    for function in Function::all(db) {
+        for (place, kind) in function.arguments.iter().enumerate() {
+            for text in TEXTS {
+                let value = match kind.as_str() {
+                    "text" => format!("({text})"),
+                    "jsonb" => format!(
+                        "jsonb_build_object({text}, jsonb_build_array({text}), 'ip', {text})"
+                    ),
+                    "_text" => format!("ARRAY[{text}]"),
+                    "bytea" => format!("({text})::text::bytea"),
+                    _ => continue,
+                };
+                let arguments: Vec<String> = function
+                    .arguments
+                    .iter()
+                    .enumerate()
+                    .map(|(index, kind)| {
+                        let name = match kind.as_str() {
+                            "timestamptz" => "timestamp with time zone",
+                            "int4" => "integer",
+                            "int8" => "bigint",
+                            "bool" => "boolean",
+                            other => other,
+                        };
+                        let harmless = match name.strip_prefix('_') {
+                            Some(element) => values(&format!("{element}[]"))[0],
+                            None => values(name)[0],
+                        };
+                        let value = if index == place { &value } else { harmless };
+                        format!("({value})::{kind}")
+                    })
+                    .collect();
+                let verb = if function.is_procedure { "CALL" } else { "SELECT * FROM" };
+                let call = format!("{verb} {}({})", function.name, arguments.join(", "));
+                let _ = db.batch_execute("ROLLBACK");
+                db.batch_execute("BEGIN").unwrap();
+                let outcome = db.batch_execute(&call);
+                db.batch_execute("ROLLBACK").unwrap();
+                calls += 1;
+                if let Err(error) = outcome {
+                    let Refused { state, text } = Refused::of(&error);
+                    assert!(!state.starts_with("XX") && state != "none", "{call}: {state} {text}");
+                    assert!(
+                        !text.contains("stack")
+                            && !text.contains("panick")
+                            && !text.contains(".rs:"),
+                        "{call}: {text}"
+                    );
+                }
+            }
+        }
+    }
+    calls
+}
+
+#[test]
+fn no_encoding_ends_in_an_internal_error() {
+    let mut victim = Victim::start(&[("vetassist.ip_hash", "keyed")]);
+    for (encoding, locale) in [
+        ("LATIN1", "C"),
+        ("SQL_ASCII", "C"),
+        ("WIN1252", "C"),
+        ("EUC_JP", "C"),
+        ("UTF8", "C.UTF-8"),
+    ] {
+        let mut admin = victim.server.connect_to("postgres");
+        admin
+            .batch_execute(&format!("CREATE DATABASE encoded_{encoding} ENCODING '{encoding}' LC_COLLATE '{locale}' LC_CTYPE '{locale}' TEMPLATE template0"))
+            .unwrap();
+        let mut db = victim.server.connect_to(&format!("encoded_{}", encoding.to_lowercase()));
+        db.batch_execute("CREATE EXTENSION vetassist").unwrap();
+        assert!(call_with_texts(&mut db) > 100);
+        // What the encoding has goes in and comes out; texts of many alphabets are given by bytes, as any client may.
+        if encoding == "LATIN1" || encoding == "SQL_ASCII" {
+            db.batch_execute(&format!("SELECT vetassist_login('ICN', 'access', now() + '1 h', 'jti', now() + '1 h', first_name => {0}, device_info => jsonb_build_object('agent', {0}, 'ip', '203.0.113.7'), ip => '203.0.113.7')", TEXTS[0]))
+                .unwrap();
+            db.batch_execute(&format!(
+                "SELECT vetassist_log_event('x', NULL, jsonb_build_object('note', {}))",
+                TEXTS[0]
+            ))
+            .unwrap();
+            let kept = "SELECT count(*) FROM vetassist_sessions WHERE device_info ->> 'agent' = (SELECT first_name FROM vetassist_users) AND device_info::text !~ '203.0.113.7'";
+            assert_eq!(db.query_one(kept, &[]).unwrap().get::<_, i64>(0), 1, "{encoding}");
+        }
+    }
+    let _ = &mut victim;
+}

@@ -1,0 +1,133 @@
+//! The trail says what happened: nobody logs what did not, in another's name, or keeps others from being logged.
+
+use super::{Refused, Victim, MALLORY};
+
+/// The events that the library alone writes.
+const RESERVED: [&str; 21] = [
+    "login",
+    "session_created",
+    "session_revoked",
+    "sessions_revoked",
+    "tokens_stored",
+    "token_refreshed",
+    "token_refresh_failed",
+    "token_opened",
+    "tokens_disconnected",
+    "user_updated",
+    "user_deactivated",
+    "user_activated",
+    "user_erased",
+    "audit_watched",
+    "everybody_signed_out",
+    "keys_rotated",
+    "ip_hashes_upgraded",
+    "audit_purged",
+    "tier_granted",
+    "tier_revoked",
+    "ring_accepted",
+];
+
+#[test]
+fn nobody_logs_what_the_library_logs() {
+    let mut victim = Victim::installed(&[]);
+    victim.must("app", "SELECT vetassist_login('ICN', 'access', now(), 'jti', now())");
+    let rows = "SELECT count(*) FROM vetassist_auth_audit";
+    let before = victim.count(rows);
+    for event in RESERVED {
+        // As it is, and as a reader would take it for the same.
+        let upper = event.to_uppercase();
+        let title = format!("{}{}", event[..1].to_uppercase(), &event[1..]);
+        for name in [
+            event,
+            &upper,
+            &title,
+            &format!(" {event}"),
+            &format!("{event} "),
+            &format!("{event}\n"),
+            &format!("\t{event}"),
+        ] {
+            for call in [
+                format!("SELECT vetassist_log_event($e${name}$e$)"),
+                format!("SELECT vetassist_log_event($e${name}$e$, NULL, '{{}}', '203.0.113.7')"),
+                format!("SELECT vetassist_log_event($e${name}$e$, user_id) FROM vetassist_login('ICN', 'a', now(), 'jti ' || random(), now())"),
+            ] {
+                for role in ["app", "postgres"] {
+                    let Refused { state, text } = victim.run(role, &call).expect_err(&call);
+                    assert!(state == "42501" && text.contains(" / "), "{role}: {call}: {state} {text}");
+                }
+            }
+        }
+    }
+    assert_eq!(victim.count(rows), before);
+    // What is only like them is an application's own.
+    for name in ["login_failed", "login_refused", "my_login", "password_reset", "consent_given"] {
+        victim.must("app", &format!("SELECT vetassist_log_event('{name}')"));
+    }
+}
+
+#[test]
+fn every_event_says_who_did_it() {
+    let mut victim = Victim::installed(&[]);
+    victim.must("postgres", "SELECT vetassist_grant('mallory', 'app')");
+    victim.must("postgres", "GRANT app TO mallory");
+    let by = "SELECT event_type || ' ' || coalesce(event_data ->> 'by', 'nobody') FROM vetassist_auth_audit WHERE event_type <> 'tier_granted' ORDER BY id DESC LIMIT 1";
+    for (role, call, said) in [
+        ("app", "SELECT vetassist_login('ICN', 'access', now() + '1 h', 'jti', now() + '1 h')", "login app"),
+        (MALLORY, "SELECT vetassist_login('ICN', 'access', now() + '1 h', 'jti 2', now() + '1 h')", "login mallory"),
+        (MALLORY, "SET ROLE app; SELECT vetassist_login('ICN', 'access', now() + '1 h', 'jti 3', now() + '1 h')", "login mallory"),
+        (MALLORY, "SELECT vetassist_revoke_all_sessions(user_id) FROM vetassist_login('ICN', 'access', now() + '1 h', 'jti 4', now() + '1 h')", "sessions_revoked mallory"),
+        (MALLORY, "SELECT vetassist_erase_user(user_id) FROM vetassist_login('other', 'access', now() + '1 h', 'jti 5', now() + '1 h')", "user_erased mallory"),
+        ("admin", "CALL vetassist_rotate_tokens()", "keys_rotated admin"),
+        ("admin", "CALL vetassist_upgrade_ip_hashes()", "ip_hashes_upgraded admin"),
+    ] {
+        victim.must(role, call);
+        assert_eq!(victim.column(by), [said], "{call}");
+    }
+    victim.must("postgres", "SELECT vetassist_grant('reporting', 'auditor')");
+    assert_eq!(victim.column("SELECT event_type || ' ' || (event_data ->> 'by') FROM vetassist_auth_audit ORDER BY id DESC LIMIT 1"), ["tier_granted postgres"]);
+    // Nobody writes another's name there.
+    for forged in [
+        "{\"by\": \"postgres\"}",
+        "{\"by\": null}",
+        "{\"by\": [\"admin\"]}",
+        "{\"BY\": 1, \"by\": \"admin\"}",
+    ] {
+        let call = format!("SELECT vetassist_log_event('note', NULL, '{forged}')");
+        if victim.run(MALLORY, &call).is_ok() {
+            let said = victim.column("SELECT coalesce(event_data ->> 'by', 'mallory') FROM vetassist_auth_audit ORDER BY id DESC LIMIT 1");
+            assert_eq!(said, ["mallory"], "{forged}");
+        }
+    }
+}
+
+#[test]
+fn ids_that_were_taken_in_advance_stop_nobody() {
+    let mut victim = Victim::installed(&[]);
+    victim.db.batch_execute("GRANT INSERT ON vetassist_auth_audit TO backend; GRANT USAGE ON SEQUENCE vetassist_auth_audit_id_seq TO backend; GRANT SELECT (id) ON vetassist_auth_audit TO backend").unwrap();
+    let last = "(SELECT coalesce(max(id), 0) FROM vetassist_auth_audit WHERE id < 1000000000)";
+    for (number, taken) in [
+        // The next ones, dated long ago.
+        format!("INSERT INTO vetassist_auth_audit (id, event_type, created_at) SELECT {last} + i, 'taken', '2001-01-01' FROM generate_series(1, 300) AS i"),
+        // Every second, and the last that there is.
+        format!("INSERT INTO vetassist_auth_audit (id, event_type) SELECT {last} + 2 * i, 'taken' FROM generate_series(1, 300) AS i"),
+        "INSERT INTO vetassist_auth_audit (id, event_type) VALUES (9223372036854775807, 'taken')".to_owned(),
+        "INSERT INTO vetassist_auth_audit (id, event_type) SELECT -i, 'taken' FROM generate_series(0, 10) AS i".to_owned(),
+        // The time of which is yet to come, or none.
+        "INSERT INTO vetassist_auth_audit (event_type, created_at) VALUES ('taken', 'infinity'), ('taken', '-infinity'), ('taken', NULL)".to_owned(),
+    ]
+    .iter()
+    .enumerate()
+    {
+        // It may be refused.
+        let _ = victim.run("backend", taken);
+        for (role, call) in [
+            ("app", format!("SELECT vetassist_login('ICN', 'access', now() + '1 h', 'jti {number}', now() + '1 h', ip => '203.0.113.7')")),
+            ("app", "SELECT vetassist_log_event('x')".to_owned()),
+            ("admin", "SELECT vetassist_purge_audit('2 years', 5)".to_owned()),
+            ("app", "SELECT vetassist_erase_user(user_id) FROM vetassist_login('other', 'access', now(), 'other ' || random(), now())".to_owned()),
+            ("backend", "INSERT INTO vetassist_auth_audit (event_type) VALUES ('by itself')".to_owned()),
+        ] {
+            victim.must(role, &call);
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Names that were taken before: what is in the way is named, and nothing is installed by half.
+
+use postgres::Client;
+use vetassist_server_tests::column_of;
+
+use super::{reference, Function, Refused, Victim, MALLORY};
+
+/// Every relation of the extension's, and what may stand in its place.
+fn takers(name: &str) -> [String; 7] {
+    [
+        format!("CREATE TABLE public.{name} (x int)"),
+        format!("CREATE VIEW public.{name} AS SELECT 1 AS x"),
+        format!("CREATE MATERIALIZED VIEW public.{name} AS SELECT 1 AS x"),
+        format!("CREATE SEQUENCE public.{name}"),
+        format!("CREATE TYPE public.{name} AS (x int)"),
+        format!("CREATE TABLE public.other (x int); CREATE INDEX {name} ON public.other (x)"),
+        format!("CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w; CREATE FOREIGN TABLE public.{name} (x int) SERVER s"),
+    ]
+}
+
+#[test]
+fn a_relation_in_the_way_is_named_or_does_no_harm() {
+    let mut victim = Victim::start(&[]);
+    let mut reference = reference(&victim);
+    let inventory = inventory(&mut reference);
+    let names = column_of(&mut reference, "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relname LIKE '%vetassist%' ORDER BY 1");
+    assert!(names.len() > 12, "{names:?}");
+    let mut wrong = Vec::new();
+    for name in names {
+        for taker in takers(&name) {
+            // By the attacker, or by a superuser where it takes one.
+            for role in [MALLORY, "postgres"] {
+                let mut lacking = Vec::new();
+                let outcome = victim.in_the_way(role, &taker, "CREATE EXTENSION vetassist", |db| {
+                    let rows = db.query("SELECT object || ' ' || problem FROM vetassist_check_schema()", &[]).unwrap();
+                    lacking.extend(rows.iter().map(|row| row.get::<_, String>(0)));
+                    let members = "SELECT pg_describe_object(classid, objid, objsubid) FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
+                                   AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'vetassist')";
+                    let members: Vec<String> = db.query(members, &[]).unwrap().iter().map(|row| row.get(0)).collect();
+                    lacking.extend(inventory.iter().filter(|object| !members.contains(object)).cloned());
+                });
+                match outcome {
+                    None => continue,
+                    Some(Err(Refused { text, .. })) if text.contains(&name) => {}
+                    Some(Ok(())) if lacking.is_empty() => {}
+                    other => wrong.push(format!("{role}: {taker}: {other:?} {lacking:?}")),
+                }
+                break;
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// What belongs to an extension, by name.
+fn inventory(db: &mut Client) -> Vec<String> {
+    column_of(
+        db,
+        "SELECT pg_describe_object(classid, objid, objsubid) FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
+         AND classid <> 'pg_type'::regclass AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'vetassist')",
+    )
+}
+
+#[test]
+fn a_function_in_the_way_is_named() {
+    let mut victim = Victim::start(&[]);
+    let mut reference = reference(&victim);
+    let functions = Function::all(&mut reference);
+    let triggers = column_of(&mut reference, "SELECT proname::text FROM pg_proc WHERE proname LIKE 'vetassist%' AND prorettype IN ('trigger'::regtype, 'event_trigger'::regtype)");
+    let plain = functions.iter().map(|f| (f.name.clone(), f.arguments.join(", ")));
+    let all: Vec<_> = plain.chain(triggers.into_iter().map(|name| (name, String::new()))).collect();
+    let mut wrong = Vec::new();
+    for before in ["", "CREATE EXTENSION vetassist VERSION '0.2.0'"] {
+        victim.db.batch_execute(before).unwrap();
+        let installs = if before.is_empty() {
+            "CREATE EXTENSION vetassist"
+        } else {
+            "ALTER EXTENSION vetassist UPDATE"
+        };
+        for (name, arguments) in &all {
+            for planted in [
+                format!("CREATE FUNCTION public.{name}({arguments}) RETURNS text LANGUAGE sql AS 'SELECT NULL::text'"),
+                format!("CREATE PROCEDURE public.{name}({arguments}) LANGUAGE sql AS ''"),
+            ] {
+                match victim.in_the_way(MALLORY, &planted, installs, |_| ()) {
+                    // The version before has it.
+                    None => {}
+                    Some(Err(Refused { text, .. })) if text.contains(name) => {}
+                    other => wrong.push(format!("{planted}: {other:?}")),
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+    // What was there before works on.
+    victim
+        .db
+        .batch_execute("SELECT vetassist_login('ICN', 'access', now(), 'jti', now())")
+        .unwrap();
+}
+
+#[test]
+fn overloads_do_not_hinder_granting() {
+    for before in [true, false] {
+        let mut victim = Victim::start(&[]);
+        let mut reference = reference(&victim);
+        let mut functions = Function::all(&mut reference);
+        functions.dedup_by(|a, b| a.name == b.name);
+        let overloads: String = functions
+            .iter()
+            .map(|f| {
+                let verb =
+                    if f.is_procedure { ("PROCEDURE", "") } else { ("FUNCTION", "RETURNS int") };
+                format!(
+                    "CREATE {} public.{}(pg_catalog.point) {} LANGUAGE sql AS 'SELECT 1';\n",
+                    verb.0, f.name, verb.1
+                )
+            })
+            .collect();
+        if before {
+            victim.must(MALLORY, &overloads);
+        }
+        victim.db.batch_execute("CREATE EXTENSION vetassist").unwrap();
+        if !before {
+            victim.must(MALLORY, &overloads);
+        }
+        victim.grant_tiers();
+        for (role, call) in [
+            ("app", "SELECT vetassist_login('ICN', 'access', now(), 'jti', now())"),
+            ("app", "SELECT vetassist_session_active('jti'::text)"),
+            ("admin", "CALL vetassist_rotate_tokens(10)"),
+            ("auditor", "SELECT * FROM vetassist_users_masked()"),
+        ] {
+            victim.must(role, call);
+            victim.must("postgres", &format!("SELECT vetassist_revoke('{role}')"));
+            assert_eq!(victim.run(role, call).expect_err(call).state, "42501");
+            victim.must("postgres", &format!("SELECT vetassist_grant('{role}', '{role}')"));
+        }
+        // Nobody is granted what is the attacker's.
+        assert_eq!(victim.count("SELECT count(*) FROM pg_proc WHERE proname LIKE 'vetassist%' AND pg_get_userbyid(proowner) = 'mallory' AND proacl IS NOT NULL"), 0);
+    }
+}
+
+#[test]
+fn an_event_trigger_in_the_way_is_named() {
+    let mut victim = Victim::start(&[]);
+    let mut reference = reference(&victim);
+    for name in column_of(&mut reference, "SELECT evtname::text FROM pg_event_trigger") {
+        victim.empty();
+        victim
+            .db
+            .batch_execute(&format!(
+                "CREATE FUNCTION public.f() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN END $$;
+                 CREATE EVENT TRIGGER {name} ON ddl_command_end EXECUTE FUNCTION public.f()"
+            ))
+            .unwrap();
+        let Refused { text, .. } =
+            Refused::of(&victim.db.batch_execute("CREATE EXTENSION vetassist").unwrap_err());
+        assert!(text.contains(&name), "{text}");
+    }
+}

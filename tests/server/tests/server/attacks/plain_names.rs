@@ -1,0 +1,89 @@
+//! The plain file run by a superuser, where somebody made a table or a function of these names before.
+
+use vetassist_core::schema::Guards;
+use vetassist_server_tests::differences;
+
+use super::{trap, Refused, Victim, MALLORY};
+
+#[test]
+fn the_plain_file_takes_nothing_of_others() {
+    let plain = xtask::sql::plain().unwrap();
+    let guard = trap("vetassist_audit_guard");
+    let mut victim = Victim::start(&[]);
+    // One of each kind of object that the file makes, taken from a run of the attacker's own.
+    for kept in [
+        "vetassist_users",
+        "vetassist_va_tokens",
+        "vetassist_sessions",
+        "vetassist_auth_audit",
+        "vetassist_keyed_ip_hashes",
+        "vetassist_auth_audit_id_seq",
+    ] {
+        victim.empty();
+        victim.must(MALLORY, &plain);
+        for table in [
+            "vetassist_keyed_ip_hashes",
+            "vetassist_auth_audit",
+            "vetassist_sessions",
+            "vetassist_va_tokens",
+            "vetassist_users",
+        ] {
+            if table != kept {
+                // With what refers to it: foreign keys are made anew by the file where their table is.
+                let drop = format!("DROP TABLE IF EXISTS {table} CASCADE");
+                victim.must(MALLORY, &drop);
+            }
+        }
+        if kept == "vetassist_auth_audit_id_seq" {
+            victim.must(MALLORY, "CREATE SEQUENCE vetassist_auth_audit_id_seq MAXVALUE 3");
+        }
+        victim.must(MALLORY, "DROP FUNCTION vetassist_audit_guard() CASCADE");
+        let Refused { text, .. } = Refused::of(&victim.db.batch_execute(&plain).expect_err(kept));
+        assert!(text.contains(kept), "{kept}: {text}");
+    }
+    for function in [
+        format!("CREATE FUNCTION vetassist_audit_guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {guard} RETURN NEW; END $$"),
+        format!("CREATE FUNCTION vetassist_audit_guard() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN {guard} RETURN NEW; END $$"),
+    ] {
+        victim.empty();
+        victim.must(MALLORY, &function);
+        let Refused { text, .. } = Refused::of(&victim.db.batch_execute(&plain).expect_err(&function));
+        assert!(text.contains("vetassist_audit_guard"), "{text}");
+    }
+    // Nothing of it was left.
+    assert_eq!(
+        victim.column("SELECT relname::text FROM pg_class WHERE relname LIKE 'vetassist%'"),
+        Vec::<String>::new()
+    );
+    assert_eq!(victim.trapped(), Vec::<String>::new());
+    // Her own file, run by herself, she has; and it can be run again.
+    victim.empty();
+    victim.must(MALLORY, &format!("{plain}; {plain}"));
+}
+
+#[test]
+fn the_comparison_names_other_owners() {
+    let plain = xtask::sql::plain().unwrap();
+    let mut victim = Victim::start(&[]);
+    for object in [
+        "TABLE vetassist_users",
+        "TABLE vetassist_va_tokens",
+        "TABLE vetassist_sessions",
+        "TABLE vetassist_auth_audit",
+        "TABLE vetassist_keyed_ip_hashes",
+        "FUNCTION vetassist_audit_guard()",
+    ] {
+        victim.empty();
+        victim.db.batch_execute(&plain).unwrap();
+        assert_eq!(differences(&mut victim.db, "public", Guards::Required), []);
+        victim.db.batch_execute(&format!("ALTER {object} OWNER TO mallory")).unwrap();
+        let found = differences(&mut victim.db, "public", Guards::Required);
+        let name = object.split_once(' ').unwrap().1.trim_end_matches("()");
+        assert!(
+            found
+                .iter()
+                .any(|d| format!("{d:?}").contains(name) && format!("{d:?}").contains("owner")),
+            "{object}: {found:?}"
+        );
+    }
+}

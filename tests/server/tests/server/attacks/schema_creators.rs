@@ -1,0 +1,76 @@
+//! Who may create in the extension's schema can put a look-alike before callers that send other types: the check warns,
+//! and an application is told how it is safe.
+
+use super::{trap, Victim, MALLORY};
+
+#[test]
+fn the_check_warns_of_who_may_create_in_the_schema() {
+    let mut victim = Victim::installed(&[]);
+    let warns = "SELECT severity || ' ' || subject || ' ' || message || ' ' || coalesce(hint, '') FROM vetassist_check() WHERE subject || message ~* 'schema' AND message || coalesce(hint, '') ~* 'create'";
+    // The owner of the database owns `public`.
+    let found = victim.column(warns);
+    assert!(found.iter().any(|row| row.contains("public")), "{found:?}");
+    for (allows, takes_back) in [
+        ("GRANT CREATE ON SCHEMA public TO PUBLIC", "REVOKE CREATE ON SCHEMA public FROM PUBLIC"),
+        ("GRANT CREATE ON SCHEMA public TO app", "REVOKE CREATE ON SCHEMA public FROM app"),
+        (
+            "GRANT CREATE ON SCHEMA public TO app WITH GRANT OPTION",
+            "REVOKE CREATE ON SCHEMA public FROM app",
+        ),
+        ("ALTER SCHEMA public OWNER TO reporting", "ALTER SCHEMA public OWNER TO postgres"),
+        (
+            "CREATE ROLE creators ROLE reporting; GRANT CREATE ON SCHEMA public TO creators",
+            "DROP OWNED BY creators; DROP ROLE creators",
+        ),
+    ] {
+        victim.db.batch_execute("ALTER SCHEMA public OWNER TO postgres; REVOKE CREATE ON SCHEMA public FROM PUBLIC, app").unwrap();
+        assert_eq!(victim.column(warns), Vec::<String>::new());
+        victim.db.batch_execute(allows).unwrap();
+        assert_ne!(victim.column(warns), Vec::<String>::new(), "{allows}");
+        victim.db.batch_execute(takes_back).unwrap();
+    }
+    // A superuser may anyway, and our owner does not.
+    victim
+        .db
+        .batch_execute(
+            "CREATE ROLE other_admin SUPERUSER; ALTER SCHEMA public OWNER TO other_admin",
+        )
+        .unwrap();
+    assert_eq!(victim.column(warns), Vec::<String>::new());
+}
+
+#[test]
+fn in_a_schema_of_its_own_nobody_comes_before_it() {
+    let said = trap("vetassist_session_active");
+    let mut victim = Victim::start(&[]);
+    victim.db.batch_execute("CREATE SCHEMA vet; CREATE EXTENSION vetassist SCHEMA vet; SELECT vet.vetassist_grant('app', 'app'), vet.vetassist_grant('mallory', 'app')").unwrap();
+    for attack in [
+        "CREATE FUNCTION vet.vetassist_session_active(varchar) RETURNS boolean LANGUAGE sql AS 'SELECT true'",
+        "CREATE TABLE vet.mine (x int)",
+        "CREATE TYPE vet.text AS (x int)",
+        "CREATE OPERATOR vet.= (LEFTARG = text, RIGHTARG = varchar, FUNCTION = texteq)",
+    ] {
+        assert_eq!(victim.run(MALLORY, attack).expect_err(attack).state, "42501", "{attack}");
+    }
+    // What she makes elsewhere is not found by who writes the schema, whatever type the driver sends.
+    victim.must(MALLORY, &format!("CREATE FUNCTION public.vetassist_session_active(varchar) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN {said} RETURN true; END $$"));
+    let mut app = victim.connect("app");
+    for kind in ["varchar", "text", "bpchar", "name"] {
+        let row = app
+            .query_one(&format!("SELECT vet.vetassist_session_active('none'::{kind})"), &[])
+            .unwrap();
+        assert!(!row.get::<_, bool>(0), "{kind}");
+    }
+    assert_eq!(victim.trapped(), Vec::<String>::new());
+}
+
+#[test]
+fn an_application_is_told_how_it_is_safe() {
+    let documents = super::documents();
+    assert!(
+        documents.contains("setString") && documents.contains("varchar"),
+        "JDBC's setString sends varchar"
+    );
+    let told = documents.split("setString").nth(1).unwrap();
+    assert!(told[..told.len().min(1500)].to_lowercase().contains("schema"));
+}

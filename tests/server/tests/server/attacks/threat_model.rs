@@ -1,0 +1,18 @@
+//! The threat model says what is not protected against: a reader must not have to find it out.
+
+#[test]
+fn the_threat_model_names_what_is_not_protected() {
+    let documents = super::documents();
+    let start = documents.to_lowercase().find("threat model").expect("there is a threat model");
+    let model = &documents[start..];
+    for (named, why) in [
+        ("pg_read_server_files", "its members read the key file"),
+        ("REASSIGN OWNED", "it fires no event trigger, so only a check sees it"),
+        ("TRUNCATE", "the owner of the schema may drop what is in it"),
+        ("CREATEROLE", "on PostgreSQL 15 it can grant itself any role"),
+        ("swap", "the two tokens of one row can be exchanged, and open"),
+        ("DROP", "the owner of the schema may drop it"),
+    ] {
+        assert!(model.contains(named), "the threat model does not say {named}: {why}");
+    }
+}

@@ -1,0 +1,149 @@
+//! What a role attaches to a table of the extension's never runs with the rights of those who use the table.
+
+use super::{trap, Victim, MALLORY};
+
+const TABLES: [&str; 5] = [
+    "vetassist_users",
+    "vetassist_va_tokens",
+    "vetassist_sessions",
+    "vetassist_auth_audit",
+    "vetassist_keyed_ip_hashes",
+];
+
+/// Everything that writes to a table, by those who may.
+fn use_everything(victim: &Victim) {
+    for (role, call) in [
+        ("app", "SELECT vetassist_login('ICN' || random(), 'access', now() + '1 h', 'jti' || random(), now() + '1 h', refresh_token => 'r', ip => '203.0.113.7', device_info => '{\"ip\": \"203.0.113.8\"}')"),
+        ("app", "SELECT vetassist_log_event('x', NULL, NULL, '203.0.113.9')"),
+        ("postgres", "SELECT vetassist_store_tokens(id, 'new', now(), 'new') FROM vetassist_users WHERE is_active"),
+        ("postgres", "SELECT vetassist_revoke_all_sessions(id) FROM vetassist_users"),
+        ("admin", "CALL vetassist_rotate_tokens()"),
+        ("admin", "CALL vetassist_upgrade_ip_hashes()"),
+        ("admin", "SELECT vetassist_purge_sessions('0'), vetassist_purge_audit('2 years')"),
+        ("postgres", "SELECT vetassist_erase_user(id) FROM vetassist_users"),
+    ] {
+        // What a trigger of hers breaks is broken; nobody runs it for her.
+        let _ = victim.run(role, call);
+    }
+}
+
+/// Those whose rights she is after: all but her own and those of the roles that use the functions with no more.
+fn as_others(victim: &Victim) -> Vec<String> {
+    victim.trapped().into_iter().filter(|trap| !trap.ends_with("as mallory")).collect()
+}
+
+#[test]
+fn a_role_with_trigger_gains_nothing() {
+    let fires = trap("trigger");
+    for moment in ["granted afterwards", "by default", "version before"] {
+        let mut victim = Victim::start(&[("vetassist.ip_hash", "keyed")]);
+        match moment {
+            "by default" => victim.db.batch_execute("ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO mallory; CREATE EXTENSION vetassist").unwrap(),
+            "version before" => victim.db.batch_execute("CREATE EXTENSION vetassist VERSION '0.2.0'; GRANT TRIGGER ON ALL TABLES IN SCHEMA public TO mallory").unwrap(),
+            _ => victim.db.batch_execute("CREATE EXTENSION vetassist; GRANT ALL ON ALL TABLES IN SCHEMA public TO mallory").unwrap(),
+        }
+        let mut mallory = victim.connect(MALLORY);
+        mallory
+            .batch_execute(&format!("CREATE FUNCTION fires() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {fires} RETURN coalesce(NEW, OLD); END $$"))
+            .unwrap();
+        for table in TABLES {
+            for (number, trigger) in [
+                format!("BEFORE INSERT OR UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION fires()"),
+                format!("AFTER INSERT OR UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION fires()"),
+                format!("BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION fires()"),
+                format!("AFTER INSERT OR UPDATE OR DELETE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION fires()"),
+            ]
+            .iter()
+            .enumerate()
+            {
+                let _ = mallory.batch_execute(&format!("CREATE TRIGGER t{number} {trigger}"));
+                let _ = mallory.batch_execute(&format!("CREATE OR REPLACE TRIGGER vetassist_auth_audit_append_only {trigger}"));
+            }
+            let _ = mallory.batch_execute(&format!("CREATE CONSTRAINT TRIGGER c AFTER INSERT OR UPDATE OR DELETE ON {table} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fires()"));
+        }
+        if moment == "version before" {
+            // An update need not succeed on such tables; if it does, nothing of hers is left to fire.
+            if victim.db.batch_execute("ALTER EXTENSION vetassist UPDATE").is_err() {
+                continue;
+            }
+        }
+        victim.grant_tiers();
+        use_everything(&victim);
+        assert_eq!(as_others(&victim), Vec::<String>::new(), "{moment}");
+    }
+}
+
+#[test]
+fn a_table_that_refers_to_ours_gains_nothing() {
+    let fires = trap("trigger of a table that refers");
+    let mut victim = Victim::installed(&[("vetassist.ip_hash", "keyed")]);
+    victim.db.batch_execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO mallory").unwrap();
+    use_everything(&victim);
+    victim.db.batch_execute("INSERT INTO vetassist_auth_audit (event_type, created_at) VALUES ('old', now() - interval '3 years')").unwrap();
+    victim.must("app", "SELECT vetassist_login('ICN', 'access', now() + '1 h', 'jti', now() - interval '1 d', ip => '203.0.113.7')");
+    let mut mallory = victim.connect(MALLORY);
+    let function = format!("CREATE FUNCTION fires() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {fires} RETURN coalesce(NEW, OLD); END $$");
+    mallory.batch_execute(&function).unwrap();
+    for (name, column) in [
+        ("a", "x uuid REFERENCES vetassist_users (id) ON DELETE CASCADE ON UPDATE CASCADE"),
+        ("b", "x uuid REFERENCES vetassist_va_tokens (id) ON DELETE SET NULL"),
+        ("c", "x varchar(64) REFERENCES vetassist_sessions (jwt_id) ON DELETE CASCADE"),
+        ("d", "x bigint REFERENCES vetassist_auth_audit (id) ON DELETE SET DEFAULT"),
+        ("e", "x varchar(64) REFERENCES vetassist_keyed_ip_hashes (ip_hash) ON DELETE CASCADE"),
+        ("f", "x uuid REFERENCES vetassist_sessions (id)"),
+    ] {
+        let source = column
+            .split(['(', ')'])
+            .nth(if name == "c" || name == "e" { 3 } else { 1 })
+            .unwrap()
+            .to_owned();
+        let table = column.split_whitespace().find(|word| word.starts_with("vetassist_")).unwrap();
+        let _ = mallory.batch_execute(&format!(
+            "CREATE TABLE {name} ({column}); INSERT INTO {name} SELECT {source} FROM {table};
+             CREATE TRIGGER t BEFORE INSERT OR UPDATE OR DELETE ON {name} FOR EACH ROW EXECUTE FUNCTION fires();
+             CREATE TRIGGER s AFTER INSERT OR UPDATE OR DELETE ON {name} FOR EACH STATEMENT EXECUTE FUNCTION fires()"
+        ));
+    }
+    use_everything(&victim);
+    assert_eq!(as_others(&victim), Vec::<String>::new());
+}
+
+#[test]
+fn what_the_owner_of_the_schema_attaches_gains_nothing() {
+    // No right on any table: views, rules, statistics, publications and operator classes of her own.
+    let probe = trap("probe");
+    let mut victim = Victim::installed(&[("vetassist.ip_hash", "keyed")]);
+    victim
+        .run(MALLORY, &format!("CREATE FUNCTION probe(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN {probe} RETURN $1; END $$"))
+        .unwrap();
+    for attack in [
+        "CREATE STATISTICS s ON (probe(email)), first_name FROM vetassist_users",
+        "CREATE INDEX i ON vetassist_users (probe(email))",
+        "CREATE RULE r AS ON INSERT TO vetassist_auth_audit DO ALSO SELECT probe('x')",
+        "CREATE POLICY p ON vetassist_users USING (probe(email) IS NULL)",
+        "ALTER TABLE vetassist_users ALTER email SET DEFAULT probe('x')",
+        "ALTER TABLE vetassist_users ADD CHECK (probe(email) IS NULL)",
+        "ALTER TABLE vetassist_users ADD COLUMN x text GENERATED ALWAYS AS (probe(email)) STORED",
+        "ALTER TABLE vetassist_auth_audit CLUSTER ON vetassist_auth_audit_pkey",
+        "CREATE TABLE child () INHERITS (vetassist_users)",
+        "CREATE TABLE mine (LIKE vetassist_users); ALTER TABLE mine INHERIT vetassist_users",
+        "CREATE PUBLICATION p FOR TABLE vetassist_users",
+        "CREATE TABLE mine2 (user_id uuid REFERENCES vetassist_users)",
+        "COMMENT ON TABLE vetassist_users IS 'mine'",
+        "SECURITY LABEL ON TABLE vetassist_users IS 'mine'",
+        "CREATE CAST (varchar AS uuid) WITH FUNCTION probe(text)",
+    ] {
+        assert!(victim.run(MALLORY, attack).is_err(), "{attack}");
+    }
+    // Schema-wide publications are a superuser's; so are event triggers.
+    for attack in [
+        "CREATE PUBLICATION p FOR ALL TABLES",
+        "CREATE PUBLICATION p FOR TABLES IN SCHEMA public",
+        "CREATE FUNCTION e() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN END $$; CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION e()",
+    ] {
+        assert!(victim.run(MALLORY, attack).is_err(), "{attack}");
+    }
+    use_everything(&victim);
+    victim.db.batch_execute("ANALYZE; VACUUM").unwrap_or_default();
+    assert_eq!(as_others(&victim), Vec::<String>::new());
+}
