@@ -63,7 +63,7 @@ AS $$
     SELECT coalesce(array_agg(DISTINCT m.value #>> '{}'), '{}')
     FROM jsonb_path_query(device_info, 'strict $.**') AS node,
          jsonb_each(CASE jsonb_typeof(node) WHEN 'object' THEN node ELSE '{}' END) AS m
-    WHERE m.key LIKE '%ip\_hash' AND jsonb_typeof(m.value) = 'string' AND m.value #>> '{}' ~ '^[0-9a-f]{64}$'
+    WHERE right(m.key, 7) = 'ip_hash' AND jsonb_typeof(m.value) = 'string' AND m.value #>> '{}' ~ '^[0-9a-f]{64}$'
 $$;
 
 -- One step of vetassist_upgrade_ip_hashes(): a batch of the audit trail in the order of ids, then a batch

@@ -9,6 +9,7 @@ mod arguments;
 mod errors;
 mod functions;
 mod keyring;
+mod owner;
 mod settings;
 mod statements;
 mod values;
