@@ -6,7 +6,7 @@ use vetassist_server_tests::column_of;
 use super::{assert_same, Victim, MALLORY, TIERS};
 
 /// All rights on what belongs to the extension, but for the owners' own: who has what, on what, and whether he may
-/// pass it on.
+/// pass it on. The owner of the functions that run with its rights calls those of the superuser's.
 fn rights(db: &mut Client) -> Vec<String> {
     column_of(
         db,
@@ -25,7 +25,8 @@ fn rights(db: &mut Client) -> Vec<String> {
              SELECT pg_describe_object('pg_type'::regclass, oid, 0), typowner, typacl FROM pg_type JOIN members ON classid = 'pg_type'::regclass AND objid = oid)
          SELECT format('%s: %s to %s%s', object, g.privilege_type, CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(g.grantee) END,
                        CASE WHEN g.is_grantable THEN ' with grant option' END)
-         FROM acls, aclexplode(acl) AS g WHERE g.grantee <> owner ORDER BY 1",
+         FROM acls, aclexplode(acl) AS g
+         WHERE g.grantee <> owner AND pg_get_userbyid(g.grantee) <> 'vetassist_owner' ORDER BY 1",
     )
 }
 

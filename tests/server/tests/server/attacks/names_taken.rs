@@ -132,7 +132,7 @@ fn overloads_do_not_hinder_granting() {
             ("auditor", "SELECT * FROM vetassist_users_masked()"),
         ] {
             victim.must(role, call);
-            victim.must("postgres", &format!("SELECT vetassist_revoke('{role}')"));
+            victim.must("postgres", &format!("SELECT vetassist_revoke('{role}'::regrole)"));
             assert_eq!(victim.run(role, call).expect_err(call).state, "42501");
             victim.must("postgres", &format!("SELECT vetassist_grant('{role}', '{role}')"));
         }

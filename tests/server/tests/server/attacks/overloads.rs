@@ -238,7 +238,8 @@ fn grant_everything(victim: &mut Victim, reference: &mut Client) {
 fn nothing_was_called(victim: &mut Victim) {
     assert_eq!(victim.trapped(), Vec::<String>::new());
     let row =
-        victim.db.query_one("SELECT pg_catalog.count(*) FROM public.vetassist_check_schema()", &[]);
+        // What this test granted is seen, too.
+        victim.db.query_one("SELECT pg_catalog.count(*) FROM public.vetassist_check_schema() WHERE problem <> 'rights of auditor'", &[]);
     assert_eq!(row.unwrap().get::<_, i64>(0), 0);
 }
 
