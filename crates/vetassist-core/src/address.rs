@@ -12,6 +12,8 @@ pub(crate) enum Expected {
     Addresses,
     /// Anything: it counts if it is an address or a list of addresses.
     Anything,
+    /// Anything, but nothing may be lost: what else is in a list makes it none.
+    AddressesAlone,
     /// The number of a version, which may be written as an IPv4 address is.
     Version,
 }
@@ -121,7 +123,8 @@ fn names_address(words: &[alloc::string::String]) -> bool {
 /// Returns the addresses that a text consists of. A text that merely holds one, as prose does, has none,
 /// unless addresses are expected.
 pub(crate) fn in_text(text: &str, expected: Expected) -> Vec<IpAddr> {
-    let text = text.trim();
+    let is_invisible = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}');
+    let text = text.trim_matches(|c: char| c.is_whitespace() || c.is_control() || is_invisible(c));
     if expected == Expected::Addresses {
         let ends = |c: char| c.is_whitespace() || ",;=\"'()<>|{}".contains(c);
         return text.split(ends).filter_map(|part| read(part, expected)).collect();
@@ -129,14 +132,17 @@ pub(crate) fn in_text(text: &str, expected: Expected) -> Vec<IpAddr> {
     forwarded(text).or_else(|| list(text, expected)).unwrap_or_default()
 }
 
-/// Addresses with commas or blanks between them, and what stands for one that is not told.
+/// Addresses with commas between them, and names of hosts; or addresses with blanks between them, and
+/// what stands for one that is not told.
 fn list(text: &str, expected: Expected) -> Option<Vec<IpAddr>> {
-    let ends = |c: char| c.is_whitespace() || matches!(c, ',' | ';' | '|');
+    let is_comma = |c: char| matches!(c, ',' | ';' | '|');
+    let words_alone = expected != Expected::AddressesAlone
+        && text.split(is_comma).all(|part| !part.trim().contains(char::is_whitespace));
     let mut found = Vec::new();
-    for part in text.split(ends) {
+    for part in text.split(|c: char| c.is_whitespace() || is_comma(c)) {
         if let Some(address) = read(part, expected) {
             found.push(address);
-        } else if !is_untold(part) {
+        } else if !words_alone && !is_untold(part) {
             return None;
         }
     }
@@ -175,6 +181,7 @@ fn forwarded(text: &str) -> Option<Vec<IpAddr>> {
 /// prefix, a port.
 fn read(text: &str, expected: Expected) -> Option<IpAddr> {
     let text = text.trim_matches(['"', '\'', '(', ')', '<', '>']).trim_end_matches(['.', '/']);
+    let text = text.strip_suffix("/tcp").or_else(|| text.strip_suffix("/udp")).unwrap_or(text);
     let is_generous = expected == Expected::Addresses;
     let text = match text.split_once("://") {
         Some((_, rest)) if is_generous => rest.split(['/', '?', '#']).next().unwrap_or_default(),
@@ -198,7 +205,9 @@ fn read(text: &str, expected: Expected) -> Option<IpAddr> {
     let is_number = match (expected, address) {
         (Expected::Version, _) => true,
         // A network's, and no host's: Chrome says that its version is 120.0.0.0.
-        (Expected::Anything, IpAddr::V4(quad)) => quad.octets()[1..] == [0, 0, 0],
+        (Expected::Anything | Expected::AddressesAlone, IpAddr::V4(quad)) => {
+            quad.octets()[1..] == [0, 0, 0]
+        }
         _ => false,
     };
     (!(is_bare_quad && is_number)).then_some(address)
@@ -212,7 +221,12 @@ fn strip_bracket<'a>(text: &'a str, bracket: char, escaped: &str) -> Option<&'a 
 /// `ipv6:` as gRPC and SMTP write it.
 fn strip_family(text: &str) -> &str {
     let is_family = |head: &str| {
-        ["ipv4", "ipv6", "tcp", "tcp4", "tcp6"].iter().any(|known| head.eq_ignore_ascii_case(known))
+        [
+            "ipv4", "ipv6", "ip4", "ip6", "inet", "inet6", "tcp", "tcp4", "tcp6", "udp", "udp4",
+            "udp6",
+        ]
+        .iter()
+        .any(|known| head.eq_ignore_ascii_case(known))
     };
     text.split_once(':').filter(|(head, _)| is_family(head)).map_or(text, |(_, rest)| rest)
 }

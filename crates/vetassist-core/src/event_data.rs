@@ -21,8 +21,8 @@
 //! security number* (`ssn`, `social_security_number`), of what people *type* (`password`, `passphrase`,
 //! `pin`, `otp`, `mfa_code`), of what programs *present* (`token`, `jwt`, `secret`, `api_key`, `cookie`,
 //! `credentials`, `authorization`). What stands in an array or an object of such a name is under it too.
-//! So is the value beside a `name`, `key`, `header`, `field` or `parameter` that holds such a name, and
-//! what follows the name of such a header in an array.
+//! So is the value beside a `name`, `key`, `header`, `field` or `parameter` that holds such a name, what
+//! follows the name of such a header in an array, and the second of two items in an array of such pairs.
 //!
 //! The value is refused, unless it is of a kind that is no secret:
 //!
@@ -228,14 +228,17 @@ impl<'a> Walk<'a, '_> {
                 Some(found(Suspicion::Name))
             }
             Value::Array(items) => {
+                let is_entry =
+                    items.len() == 2 && matches!(self.steps[..depth].last(), Some(Step::Item(_)));
                 let mut previous = None;
                 items.iter().enumerate().find_map(|(index, item)| {
                     self.steps[depth] = Step::Item(index);
-                    let header = previous.take().and_then(Name::of);
+                    let named = previous.take().and_then(Name::of);
                     if let Value::String(text) = item {
-                        previous = Some(text.as_str()).filter(|text| secrets::names_header(text));
+                        let names_next = |text: &&str| is_entry || secrets::names_header(text);
+                        previous = Some(text.as_str()).filter(names_next);
                     }
-                    self.value(item, header.or(name), depth + 1)
+                    self.value(item, named.or(name), depth + 1)
                 })
             }
             Value::Object(members) => {
@@ -244,11 +247,15 @@ impl<'a> Walk<'a, '_> {
                     if let Some(reason) = secrets::in_text(member) {
                         return Some(Found { depth, in_name: true, reason });
                     }
-                    self.steps[depth] = Step::Member(member);
-                    let own = match name {
-                        Some(name) => Some(name.inside(member)),
-                        None => Name::of(member),
+                    let own = match (name, self.steps[..depth].last()) {
+                        (Some(name), _) => Some(name.inside(member)),
+                        // `{"api": {"key": ...}}`
+                        (None, Some(Step::Member(around))) if around.len() <= SHOWN => {
+                            Name::of(member).or_else(|| Name::of(&[around, " ", member].concat()))
+                        }
+                        _ => Name::of(member),
                     };
+                    self.steps[depth] = Step::Member(member);
                     let is_value = VALUES.iter().any(|known| member.eq_ignore_ascii_case(known));
                     self.value(value, own.or(named.filter(|_| is_value)), depth + 1)
                 })

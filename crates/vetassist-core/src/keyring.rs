@@ -207,7 +207,7 @@ impl UserKeys {
 
     /// Returns the key at this position. Those before it are there.
     #[inline]
-    fn at(&mut self, ring: &KeyRing, position: usize) -> &Key {
+    pub(crate) fn at(&mut self, ring: &KeyRing, position: usize) -> &Key {
         if self.keys.len() <= position {
             self.derive(&ring.keys[position]);
         }

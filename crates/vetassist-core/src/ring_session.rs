@@ -10,7 +10,7 @@ use crate::error::RingError;
 use crate::{
     error::{OpenError, SealError},
     ip_hash::IpHash,
-    key::{opened_len, TAG_LEN},
+    key::{opened_len, Key, TAG_LEN},
     keyring::{KeyRing, UserKeys},
     nonce::{NoncePool, RandomSource, NONCE_LEN},
 };
@@ -92,6 +92,13 @@ impl RingSession {
     #[must_use]
     pub const fn ring(&self) -> &KeyRing {
         &self.ring
+    }
+
+    /// Returns a user's key under the master key at this position of the ring, if there is one, for
+    /// those who have another AES-256-GCM than ours.
+    pub fn user_key(&mut self, user_id: Uuid, position: usize) -> Option<&Key> {
+        let is_there = position < self.ring.keys().len();
+        is_there.then(|| self.user.of(user_id).at(&self.ring, position))
     }
 
     /// Seals a user's token into a buffer of exactly [`OVERHEAD`](crate::OVERHEAD) bytes more than the

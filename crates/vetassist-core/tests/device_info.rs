@@ -42,7 +42,11 @@ fn becomes(json: &str, as_written: &str) {
 }
 
 /// One address in every spelling that says it.
-const SPELLINGS: [&str; 27] = [
+const SPELLINGS: [&str; 31] = [
+    "\\u200b203.0.113.7\\ufeff",
+    "203.0.113.7:53/udp",
+    "udp4:203.0.113.7:53",
+    "203.0.113.7,443,eth0",
     "203.0.113.7",
     " 203.0.113.7\\t",
     "203.0.113.7:54321",
@@ -195,6 +199,7 @@ fn lists_of_addresses_become_arrays() {
         "203.0.113.7, 2001:db8::1",
         "203.0.113.7,2001:db8::1",
         "unknown, 203.0.113.7:80 , [2001:db8::1]:443",
+        "203.0.113.7, proxy.example, 2001:db8::1",
         "203.0.113.7 2001:db8::1",
         "203.0.113.7; _hidden; 2001:db8::1",
         "for=203.0.113.7;proto=http;by=_secret, for=\\\"[2001:db8::1]:80\\\"",
@@ -267,6 +272,7 @@ fn everything_else_stays_as_it_is() {
             "\"1.2.3.4.5\"",
             "\"203.0.113.256\"",
             "\"OpenSSL 1.1.1.7 and 203.0.113.7\"",
+            "\"Version 1.1.1.7, build 5\"",
             "\"00:1a:2b:3c:4d:5e\"",
             "\"12:30\"",
             "\"12:30:45\"",

@@ -63,7 +63,7 @@ const NEUTRAL: [&str; 5] = ["note", "error", "detail", "user_agent", "x"];
 
 /// What is a secret wherever it stands.
 fn secrets() -> Vec<(String, Suspicion)> {
-    let fixed: [(&str, Suspicion); 68] = [
+    let fixed: [(&str, Suspicion); 71] = [
         ("eyJhbGciOiJub25lIn0.e30.", Suspicion::Jwt),
         ("eyJhbGciOiJkaXIifQ..aXY.Y3Q.dGFn", Suspicion::Jwt),
         ("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0", Suspicion::Jwt),
@@ -82,6 +82,7 @@ fn secrets() -> Vec<(String, Suspicion)> {
         ("123-45-6789", Suspicion::SocialSecurityNumber),
         ("his number, 123-45-6789, was", Suspicion::SocialSecurityNumber),
         ("(123-45-6789)", Suspicion::SocialSecurityNumber),
+        ("SSN123-45-6789x", Suspicion::SocialSecurityNumber),
         ("123 45 6789", Suspicion::SocialSecurityNumber),
         ("123\u{2011}45\u{2011}6789", Suspicion::SocialSecurityNumber),
         ("123\u{2013}45\u{2013}6789", Suspicion::SocialSecurityNumber),
@@ -104,6 +105,8 @@ fn secrets() -> Vec<(String, Suspicion)> {
         ("/reset?a=1&amp;token=abc", Suspicion::Parameter),
         ("password = hunter2", Suspicion::Parameter),
         ("PGPASSWORD=x psql", Suspicion::Parameter),
+        ("/cb#code=SplxlOBeZQQYbYS6WxSbIA", Suspicion::Parameter),
+        ("JSESSIONID=0A1B2C", Suspicion::Parameter),
         // JSON and its like.
         ("upstream said: {\"access_token\": \"abc\"}", Suspicion::Parameter),
         ("upstream said: {\\\"access_token\\\": \\\"abc\\\"}", Suspicion::Parameter),
@@ -367,6 +370,9 @@ fn what_is_named_like_a_secret_is_refused() {
         r#"{"password": 12345678}"#,
         r#"["Host", "va.gov", "Cookie", "sid"]"#,
         r#"{"headers": [["Authorization", "abc"]]}"#,
+        r#"[["username", "bob"], ["password", "hunter2"]]"#,
+        r#"{"api": {"key": "abc"}}"#,
+        r#"{"social": {"security_number": "123456789"}}"#,
         r#"{"deep": [1, {"newPassword": "a"}]}"#,
     ] {
         problems.is_refused(text, None);
@@ -439,6 +445,9 @@ fn what_is_no_secret_passes_under_its_name() {
         r#"{"name": "token", "value": "missing"}"#,
         r#"{"secretary": "Ann", "tokenizer": "bpe", "passenger": "Bob", "assigned": "x", "author": "y"}"#,
         r#"{"idempotency_key": "abc", "public_key": "abc", "key": "abc", "zip_code": "97201"}"#,
+        r#"{"credential_level": "LOA3", "credential_provider": "ID.me", "otp_channel": "sms"}"#,
+        r#"{"scope": "tokens:read secrets:write", "cookie_banner": "shown", "token_lifetime": "PT1H"}"#,
+        r#"{"at": "Token.parse (/app/token.js:12:5)", "file": "secrets.py:33", "host": "token.va.gov:443"}"#,
         r#"{"phone": "503-555-0123", "count": 123456789, "va_icn": "1012667145V762142"}"#,
         r#"{"at": "2026-03-01T12:00:00Z", "took": 0.25, "ok": true, "nothing": null}"#,
         "null",

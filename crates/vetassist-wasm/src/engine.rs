@@ -5,10 +5,12 @@ use core::{fmt, mem, ptr, slice};
 
 use spin::Mutex;
 use vetassist_core::{Key, MasterKey, Nonce, NoncePool, RingSession, KEY_LEN, NONCE_LEN, OVERHEAD};
-use wasm_bindgen::prelude::wasm_bindgen;
 use zeroize::Zeroize;
 
-use crate::status::{code, Status};
+use crate::{
+    runtime::random,
+    status::{code, Status},
+};
 
 pub(crate) struct Engine {
     pub(crate) stage: Vec<u8>,
@@ -27,9 +29,23 @@ pub(crate) enum Entry {
     Ring(Box<RingSession>),
 }
 
+impl Entry {
+    /// The master keys: of a ring, or one.
+    pub(crate) fn masters(&self) -> Result<&[MasterKey], Status> {
+        match self {
+            Self::Master(key) => Ok(slice::from_ref(key)),
+            Self::Ring(session) => Ok(session.ring().keys()),
+            Self::Key(_) => Err(Status::Bounds),
+        }
+    }
+}
+
 // JavaScript runs one call at a time, so nobody ever waits for the lock.
-static ENGINE: Mutex<Engine> =
-    Mutex::new(Engine { stage: Vec::new(), nonces: NoncePool::new(), entries: Vec::new() });
+static ENGINE: Mutex<Engine> = Mutex::new(Engine {
+    stage: Vec::new(),
+    nonces: NoncePool::with_source(random),
+    entries: Vec::new(),
+});
 
 /// Runs `work` on the engine; what it returns becomes one number.
 pub(crate) fn run(work: impl FnOnce(&mut Engine) -> Result<usize, Status>) -> i32 {
@@ -39,8 +55,8 @@ pub(crate) fn run(work: impl FnOnce(&mut Engine) -> Result<usize, Status>) -> i3
 /// Makes the staging buffer `len` bytes long or longer, and says where it stands.
 ///
 /// Null if there is no memory for it: the buffer is then as it was.
-#[wasm_bindgen]
-pub fn stage(len: usize) -> *mut u8 {
+#[no_mangle]
+pub extern "C" fn stage(len: usize) -> *mut u8 {
     let mut engine = ENGINE.lock();
     if engine.stage.len() < len {
         let mut larger = Vec::new();
@@ -55,14 +71,14 @@ pub fn stage(len: usize) -> *mut u8 {
 }
 
 /// Gives the staging buffer back to the module's allocator, after something large.
-#[wasm_bindgen]
-pub fn unstage() {
+#[no_mangle]
+pub extern "C" fn unstage() {
     ENGINE.lock().stage = Vec::new();
 }
 
 /// Stages a nonce, for a seal that the runtime's own AES-GCM is to do.
-#[wasm_bindgen]
-pub fn draw_nonce() -> i32 {
+#[no_mangle]
+pub extern "C" fn draw_nonce() -> i32 {
     run(|engine| {
         let nonce = engine.nonce()?;
         engine.put(nonce.as_bytes())
@@ -70,17 +86,18 @@ pub fn draw_nonce() -> i32 {
 }
 
 /// Stages the 32 bytes of a new key.
-#[wasm_bindgen]
-pub fn generate_key() -> i32 {
+#[no_mangle]
+pub extern "C" fn generate_key() -> i32 {
     run(|engine| {
-        let key = Key::generate().map_err(|_| Status::Random)?;
-        engine.put(key.expose_bytes())
+        let key = engine.staged(KEY_LEN)?;
+        random(key).map_err(|_| Status::Random)?;
+        Ok(KEY_LEN)
     })
 }
 
 /// Wipes and forgets what the handle names. The handle will name something else.
-#[wasm_bindgen]
-pub fn release(handle: usize) {
+#[no_mangle]
+pub extern "C" fn release(handle: usize) {
     let mut engine = ENGINE.lock();
     if let Some(entry) = engine.entries.get_mut(handle.wrapping_sub(1)) {
         *entry = None;
@@ -130,8 +147,7 @@ impl Engine {
     /// The master keys that the handle names: of a ring, or one.
     pub(crate) fn masters(&self, handle: usize) -> Result<&[MasterKey], Status> {
         match self.entries.get(handle.wrapping_sub(1)) {
-            Some(Some(Entry::Master(key))) => Ok(slice::from_ref(key)),
-            Some(Some(Entry::Ring(session))) => Ok(session.ring().keys()),
+            Some(Some(entry)) => entry.masters(),
             _ => Err(Status::Bounds),
         }
     }

@@ -66,10 +66,18 @@ const NOUNS: [(&str, Subject); 14] = [
     ("pwd", Typed),
     ("ssn", Ssn),
 ];
-const WHOLE_NOUNS: [(&str, Subject); 9] = [
+const WHOLE_NOUNS: [(&str, Subject); 17] = [
     ("bearer", Presented),
     ("creds", Presented),
+    ("accesskey", Presented),
+    ("secretkey", Presented),
+    ("masterkey", Presented),
+    ("authcode", Presented),
+    ("jsessionid", Presented),
+    ("phpsessid", Presented),
     ("pw", Typed),
+    ("psw", Typed),
+    ("pswd", Typed),
     ("pin", Typed),
     ("otp", Typed),
     ("totp", Typed),
@@ -80,7 +88,7 @@ const WHOLE_NOUNS: [(&str, Subject); 9] = [
 
 /// Two words that are a secret's name together.
 #[rustfmt::skip]
-const QUALIFIED: [(&[&str], &[&str], Subject); 9] = [
+const QUALIFIED: [(&[&str], &[&str], Subject); 10] = [
     (&["social"], &["security"], Ssn),
     (&[
         "user", "db", "database", "admin", "root", "smtp", "ldap", "proxy", "old", "new",
@@ -96,6 +104,7 @@ const QUALIFIED: [(&[&str], &[&str], Subject); 9] = [
         "activation", "confirmation", "sms", "login", "access", "reset", "device", "user",
     ], &["code", "codes"], Typed),
     (&["security"], &["answer", "answers"], Typed),
+    (&["recovery", "seed", "mnemonic"], &["phrase"], Typed),
     (&["code"], &["verifier"], Presented),
     (&["client", "saml"], &["assertion", "response"], Presented),
     (&["magic"], &["link"], Presented),
@@ -129,7 +138,8 @@ const ASPECTS: [(Aspect, &[&str]); 6] = [
         "missing", "revoked", "used", "flow", "grant", "strategy", "mode", "purpose",
         "verified", "match", "matched", "mismatch", "failed", "failure", "refreshed", "enabled",
         "exchange", "revocation", "introspection", "request", "requested", "kid", "name",
-        "names", "client", "tenant", "application", "service", "environment",
+        "names", "client", "tenant", "application", "service", "environment", "banner", "notice",
+        "preferences", "settings", "channel", "level", "loa", "ial", "aal",
     ]),
     (Scope, &[
         "scope", "scopes", "permissions",

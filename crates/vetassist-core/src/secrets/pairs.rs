@@ -60,7 +60,7 @@ fn separates(text: &str, at: usize) -> bool {
     let is_quoted = before[unquoted.len()..].contains(is_quote);
     let ends = |c: char| is_quote(c) || is_delimiter(c) || "/#:=".contains(c);
     let region = unquoted.rsplit(ends).next().unwrap_or_default().trim_start();
-    let in_query = unquoted[..unquoted.len() - region.len()].ends_with(['?', '&']);
+    let in_query = unquoted[..unquoted.len() - region.len()].ends_with(['?', '&', '#']);
     let Some((name, is_phrase)) = name_of(region, in_query) else { return false };
 
     let rest = &text[at + 1..];
@@ -76,6 +76,11 @@ fn separates(text: &str, at: usize) -> bool {
         _ if is_phrase => Style::Prose,
         _ => Style::Header,
     };
+    // The line of a file, the port of a host.
+    let is_place = region.contains('.') && rest.starts_with(|c: char| c.is_ascii_digit());
+    if text.as_bytes()[at] == b':' && is_place {
+        return false;
+    }
     // A URL's scheme has no value. An object within has names of its own; the first item of an array has
     // this one.
     if rest.starts_with("//") || value.starts_with('{') {

@@ -212,7 +212,7 @@ fn holds_user_info(text: &str) -> bool {
 /// `123-45-6789` and `123 45 6789`, with nothing that goes on before or after.
 fn holds_ssn(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let goes_on = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'-');
+    let goes_on = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_digit() || *b == b'-');
     bytes.windows(11).enumerate().any(|(start, window)| {
         let separator = window[3];
         let shaped = matches!(separator, b'-' | b' ')

@@ -39,7 +39,7 @@ pub(crate) fn is_harmless_text(name: Name, text: &str) -> bool {
         }
         Aspect::Plural => subject == Subject::Presented && is_number(text, 5),
         Aspect::Id => is_uuid(text) || (subject == Subject::Presented && is_number(text, 8)),
-        Aspect::Count => is_count(text),
+        Aspect::Count => is_count(text) || is_time(text),
         Aspect::Time => is_time(text) || is_count(text),
         Aspect::About => {
             is_prose(text)

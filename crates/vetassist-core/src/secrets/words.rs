@@ -29,8 +29,9 @@ pub(super) const STATES: &[&str] = &[
 #[rustfmt::skip]
 pub(super) const PRESENTED: &[&str] = &[
     "access", "auth", "authentication", "authorization", "basic", "bearer", "body", "cookie",
-    "cookies", "credentials", "dpop", "header", "id", "jwt", "mac", "oauth", "oauth2", "oidc",
-    "opaque", "query", "refresh", "saml", "scheme", "session", "token", "tokens",
+    "cookies", "create", "credentials", "delete", "dpop", "header", "id", "jwt", "list",
+    "mac", "manage", "oauth", "oauth2", "oidc", "opaque", "query", "read", "refresh",
+    "revoke", "rotate", "saml", "scheme", "session", "token", "tokens", "view", "write",
 ];
 
 /// Codes of errors: of OAuth (RFC 6749, 6750, 7009, 7591, 8628, 9449) and of OpenID Connect.
@@ -51,11 +52,12 @@ pub(super) const ERROR_CODES: &[&str] = &[
 /// Words of letters and digits that are names of methods and versions.
 #[rustfmt::skip]
 pub(super) const METHODS: &[&str] = &[
-    "2fa", "a256gcm", "aes128", "aes256", "argon2", "argon2d", "argon2i", "argon2id",
-    "ed25519", "es256", "es256k", "es384", "es512", "hs256", "hs384", "hs512", "http2",
-    "http3", "ipv4", "ipv6", "md5", "oauth1", "oauth2", "p256", "pbkdf2", "ps256", "ps384",
-    "ps512", "rs256", "rs384", "rs512", "rsa2048", "rsa4096", "s256", "saml2", "sha1",
-    "sha256", "sha384", "sha512", "tls12", "tls13", "utf8", "x509",
+    "2fa", "a256gcm", "aal1", "aal2", "aal3", "aes128", "aes256", "argon2", "argon2d",
+    "argon2i", "argon2id", "ed25519", "es256", "es256k", "es384", "es512", "fido2", "hs256",
+    "hs384", "hs512", "http2", "http3", "ial1", "ial2", "ial3", "ipv4", "ipv6", "loa1",
+    "loa2", "loa3", "md5", "oauth1", "oauth2", "p256", "pbkdf2", "ps256", "ps384", "ps512",
+    "rs256", "rs384", "rs512", "rsa2048", "rsa4096", "s256", "saml2", "sha1", "sha256",
+    "sha384", "sha512", "tls12", "tls13", "u2f", "utf8", "x509",
 ];
 
 /// Checks whether a sorted list has a word, in any case.

@@ -12,8 +12,6 @@ const HEX = /^\\x(?:[\da-f]{2})*$/i;
 // As PostgreSQL writes it under `DateStyle = ISO`, or as RFC 3339 has it; a Date has milliseconds.
 const TIME = /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d(?:\.\d{1,3})?)\d*(Z|[+-]\d\d(?::\d\d)?)$/;
 
-const { getTime } = Date.prototype;
-
 function time(value) {
   let milliseconds;
   if (typeof value === 'string') {
@@ -21,7 +19,7 @@ function time(value) {
     milliseconds = Date.parse(`${date}T${clock}${zone?.length === 3 ? `${zone}:00` : zone}`);
   } else {
     try {
-      milliseconds = getTime.call(value);
+      milliseconds = Date.prototype.getTime.call(value);
     } catch {
       return undefined;
     }
@@ -47,23 +45,23 @@ function sealed(value) {
   return bytes.length < OVERHEAD ? undefined : bytes;
 }
 
-const matching = (pattern) => (value) =>
+const matching = (value, pattern) =>
   typeof value === 'string' && pattern.test(value) ? value : undefined;
 
 function digits(value) {
   const exact = typeof value === 'bigint' || Number.isSafeInteger(value) ? String(value) : value;
-  return matching(DIGITS)(exact);
+  return matching(exact, DIGITS);
 }
 
 // What a column must be, and how it becomes what it is in JavaScript: undefined if it cannot.
 const KINDS = {
-  uuid: ['a UUID', (value) => matching(UUID)(value)?.toLowerCase()],
+  uuid: ['a UUID', (value) => matching(value, UUID)?.toLowerCase()],
   text: ['text', (value) => (typeof value === 'string' ? value : undefined)],
-  hash: ['64 lower-case hexadecimal digits', matching(HASH)],
+  hash: ['64 lower-case hexadecimal digits', (value) => matching(value, HASH)],
   bool: ['a boolean', (value) => (typeof value === 'boolean' ? value : undefined)],
   digits: ['an integer', digits],
   time: ['a Date or a timestamp with its zone, and finite', time],
-  sealed: [`bytes, at least ${OVERHEAD}`, sealed],
+  sealed: ['bytes, at least 28', sealed],
   json: ['JSON', (value) => (['function', 'symbol', 'bigint'].includes(typeof value) ? undefined : value)],
 };
 

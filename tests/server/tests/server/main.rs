@@ -39,6 +39,5 @@ mod session_active;
 mod tables;
 mod tiers;
 mod typescript;
-mod unsafe_code;
 mod upgrades;
 mod vectors;

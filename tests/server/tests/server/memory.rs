@@ -8,14 +8,11 @@ use std::{
     process::{Child, ChildStdout, Stdio},
 };
 
+use pg_scratch::{as_root, capture, random_key};
 use postgres::Client;
 use serde_json::Value;
 use vetassist_core::{MasterKey, Uuid};
 use vetassist_server_tests::{repository, wait, KeyedServer};
-use xtask::{
-    command::{as_root, capture},
-    pg::random_key,
-};
 
 const USER: &str = "1266421b-a944-46cc-bc26-e3e89453b8cd";
 

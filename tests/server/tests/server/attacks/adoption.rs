@@ -72,7 +72,7 @@ const ADDED: &[&str] = &[
 
 #[test]
 fn nothing_is_adopted_but_what_is_expected() {
-    let plain = xtask::sql::plain().unwrap();
+    let plain = vetassist_server_tests::plain_sql();
     let fires = trap("fires");
     let mut victim = Victim::start(&[]);
     let mut wrong = Vec::new();
@@ -116,7 +116,7 @@ fn nothing_is_adopted_but_what_is_expected() {
 
 #[test]
 fn only_the_named_roles_tables_are_adopted() {
-    let plain = xtask::sql::plain().unwrap();
+    let plain = vetassist_server_tests::plain_sql();
     let mut victim = Victim::start(&[]);
     for (owner, adopt_from) in [
         ("mallory", ""),

@@ -96,7 +96,7 @@ fn an_updated_installation_belongs_to_the_owner() {
 
 #[test]
 fn adopted_tables_come_to_belong_to_the_owner() {
-    let plain = xtask::sql::plain().unwrap();
+    let plain = vetassist_server_tests::plain_sql();
     let mut victim = Victim::start(&[]);
     // Made by the superuser who installs, and by the role that the setting names.
     victim.db.batch_execute(&format!("{plain}; CREATE EXTENSION vetassist")).unwrap();

@@ -7,7 +7,7 @@ use super::{trap, Refused, Victim, MALLORY};
 
 #[test]
 fn the_plain_file_takes_nothing_of_others() {
-    let plain = xtask::sql::plain().unwrap();
+    let plain = vetassist_server_tests::plain_sql();
     let guard = trap("vetassist_audit_guard");
     let mut victim = Victim::start(&[]);
     // One of each kind of object that the file makes, taken from a run of the attacker's own.
@@ -63,7 +63,7 @@ fn the_plain_file_takes_nothing_of_others() {
 
 #[test]
 fn the_comparison_names_other_owners() {
-    let plain = xtask::sql::plain().unwrap();
+    let plain = vetassist_server_tests::plain_sql();
     let mut victim = Victim::start(&[]);
     for object in [
         "TABLE vetassist_users",

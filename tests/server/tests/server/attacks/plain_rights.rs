@@ -29,7 +29,7 @@ const GRANTED: &str = "
 
 #[test]
 fn nobody_but_the_owner_has_anything() {
-    let script = xtask::sql::plain().unwrap();
+    let script = vetassist_server_tests::plain_sql();
     let mut victim = Victim::start(&[]);
     victim.db.batch_execute("CREATE ROLE public_; CREATE ROLE \"a 'b\"\"; DROP ROLE x\"").unwrap();
     for owner in ["postgres", MALLORY] {
@@ -63,7 +63,7 @@ fn nobody_but_the_owner_has_anything() {
 
 #[test]
 fn what_is_made_later_is_closed_too() {
-    let script = xtask::sql::plain().unwrap();
+    let script = vetassist_server_tests::plain_sql();
     let mut victim = Victim::start(&[]);
     victim.must(MALLORY, &format!("{script}; GRANT SELECT ON vetassist_users TO backend"));
     // A table that was lost is made again by a run in a database that has come to grant by default.
