@@ -1,7 +1,7 @@
 //! The audit trail: nothing but the rows that the library itself names goes through its guard, whoever asks.
 
 use postgres::Client;
-use vetassist_server_tests::{column_of, KeyedServer};
+use vetassist_server_tests::{column_of, plain_sql, KeyedServer};
 
 use super::{Victim, MALLORY};
 
@@ -226,10 +226,7 @@ fn dumps_are_restored_and_subscribers_follow() {
         if plain {
             subscriber
                 .db
-                .batch_execute(&format!(
-                    "DROP EXTENSION vetassist CASCADE; {}",
-                    vetassist_server_tests::plain_sql()
-                ))
+                .batch_execute(&format!("DROP EXTENSION vetassist CASCADE; {}", plain_sql()))
                 .unwrap();
         }
         publisher.db.batch_execute("DROP PUBLICATION IF EXISTS p; CREATE PUBLICATION p FOR TABLE vetassist_users, vetassist_auth_audit, vetassist_keyed_ip_hashes").unwrap();
