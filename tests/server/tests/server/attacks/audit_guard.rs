@@ -156,7 +156,7 @@ fn seen(db: &mut Client) -> Vec<String> {
 
 #[test]
 fn what_an_owner_changes_is_seen_by_the_check() {
-    let mut victim = granted();
+    let mut victim = Victim::installed(&[("vetassist.ip_hash", "keyed")]);
     assert_eq!(seen(&mut victim.db), Vec::<String>::new());
     for change in [
         "ALTER TABLE vetassist_auth_audit DISABLE TRIGGER vetassist_auth_audit_append_only",
@@ -185,26 +185,6 @@ fn what_an_owner_changes_is_seen_by_the_check() {
         // A check that cannot be made says so, too.
         let seen = transaction.query("SELECT object FROM vetassist_check_schema()", &[]);
         assert!(seen.map_or(true, |rows| !rows.is_empty()), "{change}");
-    }
-}
-
-#[test]
-fn what_was_changed_and_put_back_is_seen_by_who_verifies() {
-    let mut victim = granted();
-    victim.must("admin", "CALL vetassist_seal_audit(1000)");
-    let problems = "SELECT problem FROM vetassist_verify_audit()";
-    assert_eq!(victim.column(problems), Vec::<String>::new());
-    for change in [
-        "CREATE TABLE parent (id bigint); ALTER TABLE vetassist_auth_audit INHERIT parent; DELETE FROM parent WHERE id = 7; ALTER TABLE vetassist_auth_audit NO INHERIT parent; DROP TABLE parent",
-        "ALTER TABLE vetassist_auth_audit ALTER event_type TYPE varchar(50) USING CASE WHEN id = 7 THEN 'harmless' ELSE event_type END",
-        "ALTER TABLE vetassist_auth_audit ALTER ip_hash TYPE varchar(64) USING NULL",
-        "ALTER TABLE vetassist_auth_audit DISABLE TRIGGER ALL; UPDATE vetassist_auth_audit SET created_at = '2001-01-01' WHERE id = 7; ALTER TABLE vetassist_auth_audit ENABLE ALWAYS TRIGGER vetassist_auth_audit_append_only",
-        "ALTER TABLE vetassist_auth_audit DISABLE TRIGGER ALL; UPDATE vetassist_auth_audit SET user_id = NULL, event_data = '{}' WHERE id = 7",
-    ] {
-        let mut transaction = victim.db.transaction().unwrap();
-        if transaction.batch_execute(change).is_ok() {
-            assert!(!transaction.query(problems, &[]).unwrap().is_empty(), "{change}");
-        }
     }
 }
 
