@@ -1,4 +1,4 @@
-//! Where the tests of what is committed run.
+//! A shell for the tests of what is committed.
 
 use std::path::Path;
 

@@ -7,7 +7,7 @@ use crate::{
     workspace::{step, target, top},
 };
 
-/// How long each target runs where nobody says: enough to see that it finds what a change broke grossly.
+/// The seconds that each target runs by default: enough to find what a change broke grossly.
 pub(crate) const SECONDS: u32 = 15;
 
 /// Runs these targets, or all of them, each for so many seconds. What they find goes on from one run to the next in

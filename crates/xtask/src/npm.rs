@@ -13,7 +13,7 @@ use crate::{
     workspace::{target, version},
 };
 
-/// What the package and its tests need of Node.
+/// The oldest Node that the package and its tests run in.
 const NODE_MAJOR: u32 = 20;
 
 /// The projects in `tests/packaging`, each a script `test:<name>` of its `package.json`.
@@ -33,7 +33,7 @@ const PACKAGING: &str = "tests/packaging";
 const FRAMEWORKS: &str = "tests/packaging/frameworks";
 const PACKAGE: &str = "crates/vetassist-wasm/npm";
 
-/// How the sealing module is compiled beyond its Cargo profile. Sizes are of the module under brotli, times of Node 20.
+/// The flags that the sealing module is compiled with, beyond its Cargo profile. Sizes are of the module under brotli, times of Node 20.
 const RUSTFLAGS: &[&str] = &[
     // sha2 has a backend for it: an address hashes in 0.3 µs instead of 0.5. All supported runtimes accept it.
     "-Ctarget-feature=+simd128",

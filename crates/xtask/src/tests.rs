@@ -23,7 +23,7 @@ use crate::{
     workspace::step,
 };
 
-/// What to run.
+/// The steps to run.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Selection {
     /// The step to run alone
@@ -52,7 +52,7 @@ struct Run {
     failed: Cell<u64>,
 }
 
-/// When a step is run where none is named.
+/// The runs that a step is part of where none is named.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum When {
     Always,

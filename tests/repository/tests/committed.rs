@@ -1,10 +1,10 @@
-//! What must not be committed, looked for in every file that git knows of.
+//! Looks in every file that git knows of for what must not be committed.
 #![allow(clippy::unwrap_used)]
 
 use vetassist_repository_tests::shell;
 use xshell::{cmd, Cmd};
 
-/// What must be in no line, as extended regular expressions that do not find themselves.
+/// The extended regular expressions that no line may match. None of them matches itself.
 const OFFENCES: [(&str, &str); 4] = [
     ("a path of somebody's machine", "/(r[o]ot|h[o]me|U[s]ers)/"),
     ("a private key", "-----BEGIN (RSA )?PRIVATE[ ]KEY"),
