@@ -17,9 +17,15 @@ use crate::{
 const NODE_MAJOR: u32 = 20;
 
 /// The projects in `tests/packaging`, each a script `test:<name>` of its `package.json`.
-pub(crate) const PROJECTS: [&str; 15] = [
-    "node-esm", "node-cjs", "wipe", "deno", "bun", "workerd", "chromium", "firefox", "vite",
-    "esbuild", "types", "pglite", "worker", "python", "readme",
+pub(crate) const PROJECTS: [&str; 18] = [
+    "node-esm", "node-cjs", "wipe", "bare", "size", "deno", "bun", "compile", "workerd", "chromium",
+    "firefox", "vite", "esbuild", "types", "pglite", "worker", "python", "readme",
+];
+
+/// Those in `tests/packaging/frameworks`, whose tools take a gigabyte.
+pub(crate) const FRAMEWORKS: [&str; 12] = [
+    "lint", "node", "edge-runtime", "quickjs", "ncc", "parcel", "jest", "vitest", "sveltekit",
+    "hono", "nitro", "next",
 ];
 
 /// Those that need a server with the extension.
@@ -29,6 +35,7 @@ pub(crate) const SERVER_PROJECTS: [&str; 3] = ["sql", "drivers", "node-pg"];
 const BROWSERS: [&str; 2] = ["chromium", "firefox-esr"];
 
 const PACKAGING: &str = "tests/packaging";
+const FRAMEWORKS_FOLDER: &str = "tests/packaging/frameworks";
 const PACKAGE: &str = "crates/vetassist-wasm/npm";
 
 /// How the sealing module is compiled beyond its Cargo profile. Sizes are of the module under brotli, times of Node 20.
@@ -87,7 +94,19 @@ pub(crate) fn test(sh: &Shell, projects: &[&str]) -> Result<u64> {
     let python = python()?;
     install(sh, PACKAGING)?;
     for project in projects {
-        passes(sh, project, &[(PYTHON_VARIABLE, &python.to_string_lossy())])?;
+        passes(sh, PACKAGING, project, &[(PYTHON_VARIABLE, &python.to_string_lossy())])?;
+    }
+    Ok(projects.len() as u64)
+}
+
+/// Runs the tests of the tarball under these frameworks, bundlers and other versions of Node, and returns how many there
+/// were.
+pub(crate) fn test_frameworks(sh: &Shell, projects: &[&str]) -> Result<u64> {
+    install_missing(&BROWSERS)?;
+    install(sh, PACKAGING)?;
+    install(sh, FRAMEWORKS_FOLDER)?;
+    for project in projects {
+        passes(sh, FRAMEWORKS_FOLDER, project, &[])?;
     }
     Ok(projects.len() as u64)
 }
@@ -110,7 +129,8 @@ pub(crate) fn test_with_server(
     let socket = cluster.socket_dir().to_string_lossy();
     for project in projects {
         let ring = keys.join(",");
-        passes(sh, project, &[("VETASSIST_TEST_SOCKET", &socket), ("VETASSIST_TEST_RING", &ring)])?;
+        let given = [("VETASSIST_TEST_SOCKET", &*socket), ("VETASSIST_TEST_RING", &ring)];
+        passes(sh, PACKAGING, project, &given)?;
     }
     Ok(projects.len() as u64)
 }
@@ -150,8 +170,8 @@ fn install_locked(sh: &Shell, folder: &Path) -> Result<()> {
 }
 
 /// Runs a project. What it agreed with goes to the output; one that says nothing of it has not passed.
-fn passes(sh: &Shell, project: &str, environment: &[(&str, &str)]) -> Result<()> {
-    let _there = sh.push_dir(PACKAGING);
+fn passes(sh: &Shell, folder: &str, project: &str, environment: &[(&str, &str)]) -> Result<()> {
+    let _there = sh.push_dir(folder);
     let npm = cmd!(sh, "npm run --silent test:{project}");
     let said = npm.envs(environment.iter().copied()).read()?;
     for line in said.lines() {

@@ -126,10 +126,13 @@ const STEPS: &[Step] = &[
         match run.name.as_deref() {
             None => npm::test(&run.tools.sh, &alone),
             Some(name) if alone.contains(&name) => npm::test(&run.tools.sh, &[name]),
+            Some(name) if npm::FRAMEWORKS.contains(&name) => {
+                npm::test_frameworks(&run.tools.sh, &[name])
+            }
             Some(name) if with_server.contains(&name) => {
                 npm::test_with_server(&run.tools, &run.postgres, &[name])
             }
-            Some(name) => bail!("{name} is none of {alone:?} and {with_server:?}"),
+            Some(name) => bail!("{name} is none of {alone:?}, {:?}, {with_server:?}", npm::FRAMEWORKS),
         }
     }),
     ("server", Always, "building the extension and testing it in real servers", |run| {
@@ -138,6 +141,10 @@ const STEPS: &[Step] = &[
     ("npm-server", Always, "testing the npm package against a real server", |run| {
         npm::build(&run.tools)?;
         npm::test_with_server(&run.tools, &run.postgres, &npm::SERVER_PROJECTS)
+    }),
+    ("frameworks", All, "testing the npm package under frameworks and bundlers", |run| {
+        npm::build(&run.tools)?;
+        npm::test_frameworks(&run.tools.sh, &npm::FRAMEWORKS)
     }),
     ("supply-chain", All, "looking at what we depend on", |run| supply_chain::check(&run.tools)),
     ("fuzz", All, "running the fuzz targets, for a moment each", |run| {
