@@ -54,7 +54,7 @@ SELECT vetassist_purge_audit('1 year'), vetassist_purge_sessions('1 year');
 SELECT count(*) FROM vetassist_keys();
 SELECT count(*) FROM vetassist_check_schema();
 SELECT vetassist_access_token(gen_random_uuid());
-SELECT vetassist_rotate_token('', gen_random_uuid());
+SELECT vetassist_reseal_token('', gen_random_uuid());
 SELECT * FROM vetassist_va_tokens;
 DELETE FROM vetassist_auth_audit;
 RESET ROLE;

@@ -77,7 +77,6 @@ DROP EVENT TRIGGER vetassist_guard_drop;
 DROP FUNCTION @extschema@.vetassist_revoke(regrole);
 DROP FUNCTION @extschema@.vetassist_detach();
 
--- Rotation is a procedure of the library's.
-DROP FUNCTION @extschema@.vetassist_rotate_step(jsonb, integer);
-DROP FUNCTION @extschema@.vetassist_rotate_rows(uuid[]);
-DROP FUNCTION @extschema@.vetassist_reseal_token(bytea, uuid);
+-- What nothing calls any more.
+DROP FUNCTION @extschema@.vetassist_names_address(text), @extschema@.vetassist_hash_ip_text(text),
+    @extschema@.vetassist_rotate_step(jsonb, integer), @extschema@.vetassist_rotate_rows(uuid[]);

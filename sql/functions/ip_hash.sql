@@ -10,10 +10,6 @@ CREATE OR REPLACE FUNCTION @extschema@.vetassist_hash_ip_keyed(ip inet) RETURNS 
 LANGUAGE c STABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'vetassist_hash_ip_keyed_wrapper';
 
-CREATE OR REPLACE FUNCTION @extschema@.vetassist_hash_ip_text(address text) RETURNS text
-LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
-AS 'MODULE_PATHNAME', 'vetassist_hash_ip_text_wrapper';
-
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_upgrade_ip_hash(plain_hash text) RETURNS text
 LANGUAGE c STABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'vetassist_upgrade_ip_hash_wrapper';

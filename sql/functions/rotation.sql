@@ -8,7 +8,7 @@ AS 'MODULE_PATHNAME', 'vetassist_token_key_wrapper';
 
 -- A token sealed under the current key: itself where it is already, NULL where no key opens it. It opens and seals in one
 -- call: no plaintext is ever a SQL value.
-CREATE OR REPLACE FUNCTION @extschema@.vetassist_rotate_token(sealed bytea, user_id uuid) RETURNS bytea
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_reseal_token(sealed bytea, user_id uuid) RETURNS bytea
 LANGUAGE c VOLATILE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'vetassist_rotate_token_wrapper';
 

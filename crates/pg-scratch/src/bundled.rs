@@ -10,7 +10,7 @@ use crate::process::{capture, run};
 /// The folder of the libraries, beside that of the programs.
 const LIBRARIES: &str = "runtime";
 const LOADER: &str = "ld-linux-x86-64.so.2";
-/// What no test needs, and is larger than all the rest.
+/// Libraries that no test needs. They are larger than all the rest.
 pub(crate) const LEFT_OUT: [&str; 3] = ["libLLVM", "libz3", "libclang"];
 
 /// Copies the shared libraries of an unpacked Debian, and what loads them, beside the programs in `home`.

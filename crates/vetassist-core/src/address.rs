@@ -12,6 +12,8 @@ pub(crate) enum Expected {
     Addresses,
     /// Anything: it counts if it is an address or a list of addresses.
     Anything,
+    /// Anything, but nothing may be lost: what else is in a list makes it none.
+    AddressesAlone,
     /// The number of a version, which may be written as an IPv4 address is.
     Version,
 }
@@ -134,7 +136,8 @@ pub(crate) fn in_text(text: &str, expected: Expected) -> Vec<IpAddr> {
 /// what stands for one that is not told.
 fn list(text: &str, expected: Expected) -> Option<Vec<IpAddr>> {
     let is_comma = |c: char| matches!(c, ',' | ';' | '|');
-    let words_alone = text.split(is_comma).all(|part| !part.trim().contains(char::is_whitespace));
+    let words_alone = expected != Expected::AddressesAlone
+        && text.split(is_comma).all(|part| !part.trim().contains(char::is_whitespace));
     let mut found = Vec::new();
     for part in text.split(|c: char| c.is_whitespace() || is_comma(c)) {
         if let Some(address) = read(part, expected) {
@@ -202,7 +205,9 @@ fn read(text: &str, expected: Expected) -> Option<IpAddr> {
     let is_number = match (expected, address) {
         (Expected::Version, _) => true,
         // A network's, and no host's: Chrome says that its version is 120.0.0.0.
-        (Expected::Anything, IpAddr::V4(quad)) => quad.octets()[1..] == [0, 0, 0],
+        (Expected::Anything | Expected::AddressesAlone, IpAddr::V4(quad)) => {
+            quad.octets()[1..] == [0, 0, 0]
+        }
         _ => false,
     };
     (!(is_bare_quad && is_number)).then_some(address)

@@ -117,17 +117,16 @@ fn hashed_members<N, E>(
     let mut results = Vec::with_capacity(members.len());
     let mut is_hashed = Vec::with_capacity(members.len());
     for (name, value) in members {
-        let outcome = hashed(value, Expected::under(&name), hash)?;
-        let mut hashes = Vec::new();
-        for address in address::in_text(&name, Expected::Anything) {
-            hashes.push(hash(address)?.to_string());
-        }
-        let name = if hashes.is_empty() { name } else { hashes.join("_") };
-        let (value, here) = match outcome {
+        let (value, here) = match hashed(value, Expected::under(&name), hash)? {
             Outcome::Kept(value) => (value, false),
             Outcome::Hashed(value) => (value, true),
             Outcome::Dropped => continue,
         };
+        let mut hashes = Vec::new();
+        for address in address::in_text(&name, Expected::AddressesAlone) {
+            hashes.push(hash(address)?.to_string());
+        }
+        let name = if hashes.is_empty() { name } else { hashes.join("_") };
         results.push((name, value));
         is_hashed.push(here || !hashes.is_empty());
     }

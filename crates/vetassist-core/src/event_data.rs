@@ -96,7 +96,8 @@ pub enum EventTypeError {
     Blank,
     /// More than [`MAX_EVENT_TYPE`] characters.
     TooLong,
-    /// One of [`RESERVED`], in any case.
+    /// One of [`RESERVED`], or what a reader would take for it: in another case, or with other marks
+    /// between its words.
     Reserved,
     /// It looks like a secret.
     Secret(Suspicion),
@@ -128,7 +129,7 @@ pub fn check_event_type(event_type: &str) -> Result<(), EventTypeError> {
     if event_type.chars().nth(MAX_EVENT_TYPE).is_some() {
         return Err(EventTypeError::TooLong);
     }
-    if RESERVED.iter().any(|reserved| name.eq_ignore_ascii_case(reserved)) {
+    if RESERVED.iter().any(|reserved| reads_as(name, reserved)) {
         return Err(EventTypeError::Reserved);
     }
     let mut runs = name.split(|c: char| !c.is_ascii_digit());
@@ -136,6 +137,16 @@ pub fn check_event_type(event_type: &str) -> Result<(), EventTypeError> {
         .or_else(|| runs.any(|run| run.len() == 9).then_some(Suspicion::SocialSecurityNumber))
         .or_else(|| secrets::is_opaque(name).then_some(Suspicion::Token));
     suspicion.map_or(Ok(()), |suspicion| Err(EventTypeError::Secret(suspicion)))
+}
+
+/// Returns whether a reader would take a name for another: only letters and digits count, in either
+/// case.
+fn reads_as(name: &str, other: &str) -> bool {
+    let counted = |text: &str| {
+        let counted = text.chars().filter(char::is_ascii_alphanumeric);
+        counted.map(|c| c.to_ascii_lowercase()).collect::<String>()
+    };
+    counted(name) == counted(other)
 }
 
 /// Why metadata was refused: what looks like a secret, and where. It never holds the value.

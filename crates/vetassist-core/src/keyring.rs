@@ -63,12 +63,17 @@ impl KeyRing {
     /// Reads a ring from text, as [`parse`](Self::parse) does, into this one. After an error it is
     /// empty.
     pub(crate) fn read(&mut self, text: &[u8]) -> Result<(), RingError> {
-        self.keys.clear();
+        self.clear();
         let read = Reader::new(self).read(text);
         if read.is_err() {
-            self.keys.clear();
+            self.clear();
         }
         read
+    }
+
+    /// Wipes the keys. For what lets nobody see it empty.
+    pub(crate) fn clear(&mut self) {
+        self.keys.clear();
     }
 
     /// Returns the key that seals.

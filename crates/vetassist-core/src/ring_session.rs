@@ -53,8 +53,11 @@ impl RingSession {
         Self { ring, user: UserKeys::new(Uuid::nil()), nonces: NoncePool::with_source(source) }
     }
 
-    /// Reads a ring from text, as [`KeyRing::parse`] does, into `place`, without moving keys about.
-    /// What was there is wiped first, and `place` is `None` after an error.
+    /// Reads a ring from text, as [`KeyRing::parse`] does, into `place`. What was there is wiped first,
+    /// and after an error there is no ring in it, see [`has_ring`](Self::has_ring).
+    ///
+    /// A session that is there is read into and stays where it is: nothing is moved, so nothing that
+    /// keys left on the stack is copied to the place.
     ///
     /// A place whose memory was wiped by a fork (`MADV_WIPEONFORK`) holds no valid value: overwrite it
     /// with `None`, without dropping what it held, before it is used.
@@ -66,11 +69,23 @@ impl RingSession {
         place: &'a mut Option<Self>,
         text: &[u8],
     ) -> Result<&'a mut Self, RingError> {
-        let read = place.insert(Self::new(KeyRing::empty())).ring.read(text);
-        if read.is_err() {
-            *place = None;
-        }
-        read.and(place.as_mut().ok_or(RingError::Empty))
+        let session = place.get_or_insert_with(|| Self::new(KeyRing::empty()));
+        session.clear();
+        session.ring.read(text)?;
+        Ok(session)
+    }
+
+    /// Wipes the ring and what was derived from it. Until another is read, there is none.
+    pub fn clear(&mut self) {
+        self.user.clear();
+        self.ring.clear();
+    }
+
+    /// Returns whether there is a ring. Only a session that was cleared, or read into without success,
+    /// has none; it must not be used.
+    #[must_use]
+    pub fn has_ring(&self) -> bool {
+        !self.ring.keys().is_empty()
     }
 
     /// Returns the ring.

@@ -514,7 +514,14 @@ fn types_of_events() {
         assert_eq!(check_event_type(blank), Err(EventTypeError::Blank));
     }
     for name in RESERVED {
-        for name in [name.to_owned(), name.to_uppercase(), format!(" {name}\n")] {
+        for name in [
+            name.to_owned(),
+            name.to_uppercase(),
+            format!(" {name}\n"),
+            name.replace('_', "-"),
+            name.replace('_', ""),
+            name.replace('_', " \u{200b}"),
+        ] {
             assert_eq!(check_event_type(&name), Err(EventTypeError::Reserved), "{name}");
         }
     }

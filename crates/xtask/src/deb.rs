@@ -18,7 +18,7 @@ use crate::{
 /// `.invalid` (RFC 2606) is nobody's: whoever hands packages on names himself by DEBEMAIL.
 const MAINTAINER: (&str, &str) = ("The VetAssist developers", "maintainers@vetassist.invalid");
 
-/// What `apt show` says. A paragraph's lines begin with a blank.
+/// The text of `apt show`. A paragraph's lines begin with a blank.
 const DESCRIPTION: &str = "\
 VA.gov OAuth tokens, sealed inside PostgreSQL
  Keeps the access and refresh tokens of veterans who sign in through VA.gov,
@@ -28,7 +28,7 @@ VA.gov OAuth tokens, sealed inside PostgreSQL
  .
  After the installation, CREATE EXTENSION vetassist sets it up in a database.";
 
-/// What makes a package of the files that are laid out, in this order.
+/// The programs that make a package of the files that are laid out, in this order.
 const DEBHELPER: [&str; 8] = [
     "dh_installdocs README.md",
     "dh_installchangelogs CHANGELOG.md",
@@ -77,7 +77,7 @@ pub(crate) fn build(
     Ok(folder.join(format!("{name}_{version}_{architecture}.deb")))
 }
 
-/// The licence, and those of the crates that are part of the library.
+/// Returns the licence, and those of the crates that are part of the library.
 fn copyright(tools: &Tools, version: &str) -> Result<String> {
     let tree = tools
         .cargo("tree -p vetassist-pg -e normal,no-proc-macro --prefix none")
@@ -118,13 +118,13 @@ License: Expat or Apache-2.0
     ))
 }
 
-/// Who answers for the package, as Debian's own tools find him.
+/// Returns who answers for the package, as Debian's own tools find him.
 fn maintainer() -> String {
     let given = |name: &str, ours: &str| env::var(name).unwrap_or_else(|_| ours.to_owned());
     format!("{} <{}>", given("DEBFULLNAME", MAINTAINER.0), given("DEBEMAIL", MAINTAINER.1))
 }
 
-/// When the source was last changed, in seconds since 1970: what the builder says, or the last commit.
+/// Returns when the source was last changed, in seconds since 1970: what the builder says, or the last commit.
 fn changed(sh: &Shell) -> Result<String> {
     match env::var("SOURCE_DATE_EPOCH") {
         Ok(given) => Ok(given),

@@ -20,7 +20,7 @@ use crate::{
 
 const DATABASE: &str = "vetassist_demo";
 
-/// What is told, statement by statement. A line `--- ` is a heading, `--: ` is printed, `--! ` is a statement that must
+/// The story, statement by statement. A line `--- ` is a heading, `--: ` is printed, `--! ` is a statement that must
 /// be refused, `--? QUERY => VALUE` is checked and not shown, and `--@ behind` and
 /// `--@ in front` say where the ring gets a new key.
 const STORY: &str = include_str!("demo/story.sql");
@@ -66,7 +66,7 @@ fn start(postgres: &Postgres) -> Result<Cluster> {
     Ok(cluster)
 }
 
-/// What VA.gov's token endpoint answers, made up on the spot.
+/// An answer of VA.gov's token endpoint, made up on the spot.
 struct TokenResponse {
     access: String,
     refresh: String,

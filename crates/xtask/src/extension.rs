@@ -15,7 +15,7 @@ use crate::{
     workspace::{shell, target, version},
 };
 
-/// How the extension is compiled.
+/// A way to compile the extension.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Profile {
     /// In seconds, for the tests.

@@ -3,7 +3,6 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))] // a test that cannot go on has failed
 
 mod bench;
-mod checks;
 mod deb;
 mod demo;
 mod extension;
@@ -14,7 +13,6 @@ mod setup;
 mod sql;
 mod supply_chain;
 mod tests;
-mod versions;
 mod workspace;
 
 use std::{

@@ -98,7 +98,7 @@ impl Release {
         self.take(&npm::tarball(), &format!("vetassist-{}.tgz", self.version))
     }
 
-    /// What crates.io would get, built once more from what it would get.
+    /// Packs the core as crates.io gets it, and builds it once more from that.
     fn core(&mut self) -> Result<()> {
         let target = self.folder.join("crate");
         // The state of the files is what is packed, as with the other parts.

@@ -1,4 +1,4 @@
-//! What we depend on: under which licences, from where, used at all, and with what known about it.
+//! Checks what we depend on: licences, sources, use, and known flaws.
 
 use anyhow::{bail, ensure, Context, Result};
 use xshell::{cmd, Shell};
@@ -37,7 +37,7 @@ pub(crate) fn check(tools: &Tools) -> Result<u64> {
     Ok(checks + 1 + audits(&tools.sh)?)
 }
 
-/// What npm knows about the packages of our lock files, where its registry answers such questions.
+/// Asks npm for known flaws in the packages of our lock files, where its registry answers such questions.
 fn audits(sh: &Shell) -> Result<u64> {
     let mut audited = 0;
     let locks = cmd!(sh, "git ls-files *package-lock.json").read()?;

@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use anyhow::{bail, ensure, Context, Result};
+use anyhow::{ensure, Context, Result};
 use pg_scratch::{
     find_or_fetch, install_missing, point_release, Postgres, ALL_VARIABLE, DEFAULT_MAJOR,
     NEWER_VARIABLE, RELEASED, SUPPORTED, VARIABLE,
@@ -15,15 +15,15 @@ use pg_scratch::{
 use xshell::{cmd, Cmd};
 
 use crate::{
-    bench, checks,
+    bench,
     extension::{Extension, Profile},
     fuzz, npm, package,
     setup::{python, Tools, BARE_METAL_TARGET, PG_CONFIG_VARIABLE, PYTHON_VARIABLE, WASM_TARGET},
-    sql, supply_chain, versions,
+    sql, supply_chain,
     workspace::step,
 };
 
-/// What to run.
+/// The steps to run.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Selection {
     /// The step to run alone
@@ -52,7 +52,7 @@ struct Run {
     failed: Cell<u64>,
 }
 
-/// When a step is run where none is named.
+/// The runs that a step is part of where none is named.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum When {
     Always,
@@ -71,11 +71,8 @@ const OF_A_SERVER: [&str; 2] = ["server", "npm-server"];
 
 /// Each step: its name, when it is run, what it does, how. A new one is a line.
 const STEPS: &[Step] = &[
-    ("repository", Always, "looking for what must not be committed", |run| {
-        checks::repository(&run.tools.sh)
-    }),
-    ("versions", Always, "comparing the version wherever it is stated", |run| {
-        versions::agree(&run.tools)
+    ("repository", Always, "looking for what must not be committed, and at versions", |run| {
+        run.cargo("test -p vetassist-repository-tests")
     }),
     ("fmt", Always, "checking the formatting", |run| {
         run.cargo("fmt --all --check")?;
@@ -126,13 +123,17 @@ const STEPS: &[Step] = &[
         match run.name.as_deref() {
             None => npm::test(&run.tools.sh, &alone),
             Some(name) if alone.contains(&name) => npm::test(&run.tools.sh, &[name]),
-            Some(name) if npm::FRAMEWORKS.contains(&name) => {
-                npm::test_frameworks(&run.tools.sh, &[name])
-            }
             Some(name) if with_server.contains(&name) => {
                 npm::test_with_server(&run.tools, &run.postgres, &[name])
             }
-            Some(name) => bail!("{name} is none of {alone:?}, {:?}, {with_server:?}", npm::FRAMEWORKS),
+            Some(name) => {
+                let frameworks = npm::frameworks(&run.tools.sh)?;
+                ensure!(
+                    frameworks.iter().any(|known| known == name),
+                    "{name} is none of {alone:?}, {with_server:?}, {frameworks:?}"
+                );
+                npm::test_frameworks(&run.tools.sh, &[name.to_owned()])
+            }
         }
     }),
     ("server", Always, "building the extension and testing it in real servers", |run| {
@@ -144,7 +145,7 @@ const STEPS: &[Step] = &[
     }),
     ("frameworks", All, "testing the npm package under frameworks and bundlers", |run| {
         npm::build(&run.tools)?;
-        npm::test_frameworks(&run.tools.sh, &npm::FRAMEWORKS)
+        npm::test_frameworks(&run.tools.sh, &npm::frameworks(&run.tools.sh)?)
     }),
     ("supply-chain", All, "looking at what we depend on", |run| supply_chain::check(&run.tools)),
     ("fuzz", All, "running the fuzz targets, for a moment each", |run| {

@@ -7,10 +7,12 @@ use pgrx::{
 };
 use vetassist_core::IpHash;
 
-use super::audit_guard::{announce, Change};
+use super::{
+    audit_guard::{announce, Change},
+    ip_hash::keyed,
+};
 use crate::{
-    errors::{Answer, Explain, Outcome},
-    keyring::with_ring,
+    errors::{Result, SqlResult},
     statements::{connected, failed, internal, one, own_schema},
 };
 
@@ -22,7 +24,7 @@ use crate::{
 fn vetassist_upgrade_audit_batch(
     after: i64,
     batch_size: i32,
-) -> Answer<
+) -> SqlResult<
     TableIterator<'static, (name!(last, Option<i64>), name!(seen, i32), name!(upgraded, i32))>,
 > {
     let row = connected(|client| {
@@ -44,7 +46,7 @@ struct Page {
     plain: Vec<(i64, String)>,
 }
 
-fn page(client: &SpiClient<'_>, schema: &str, after: i64, batch_size: i32) -> Outcome<Page> {
+fn page(client: &SpiClient<'_>, schema: &str, after: i64, batch_size: i32) -> Result<Page> {
     let statement = format!(
         "SELECT max(p.id), count(*)::int,
                 coalesce(array_agg(p.id ORDER BY p.id) FILTER (WHERE p.is_plain), '{{}}'),
@@ -67,7 +69,7 @@ fn page(client: &SpiClient<'_>, schema: &str, after: i64, batch_size: i32) -> Ou
 }
 
 /// Upgrades the hashes of these rows, and returns how many rows still had theirs.
-fn upgrade(client: &mut SpiClient<'_>, schema: &str, plain: Vec<(i64, String)>) -> Outcome<i32> {
+fn upgrade(client: &mut SpiClient<'_>, schema: &str, plain: Vec<(i64, String)>) -> Result<i32> {
     if plain.is_empty() {
         return Ok(0);
     }
@@ -75,8 +77,7 @@ fn upgrade(client: &mut SpiClient<'_>, schema: &str, plain: Vec<(i64, String)>) 
     for (_, hash) in &plain {
         check_for_interrupts!();
         if !keyed_of.contains_key(hash) {
-            let parsed: IpHash = hash.parse().explain()?;
-            let keyed = with_ring(|loaded| Ok(loaded.ring.upgrade_ip_hash(&parsed)))?;
+            let keyed = keyed(&hash.parse::<IpHash>()?)?;
             keyed_of.insert(hash.clone(), keyed.as_str().to_owned());
         }
     }

@@ -1,4 +1,4 @@
-//! What the Debian package holds.
+//! The contents of the Debian package.
 
 use std::{fs, path::Path, process::Command};
 
@@ -6,7 +6,7 @@ use pg_scratch::{capture, run, DEFAULT_MAJOR};
 
 use crate::{file_of, release};
 
-/// What lintian would have us do that does not apply: these packages are not uploaded to Debian.
+/// The tag of lintian's that does not apply: these packages are not uploaded to Debian.
 const NOT_OURS: &str = "initial-upload-closes-no-bugs";
 
 pub(crate) fn field(package: &Path, name: &str) -> String {

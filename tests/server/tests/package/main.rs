@@ -1,5 +1,4 @@
-//! What a release consists of: whether it is whole, and whether the Debian package installs, upgrades and goes as it
-//! should.
+//! A release is whole, and its Debian package installs, upgrades and goes as it should.
 #![allow(clippy::unwrap_used)]
 
 mod debian;
@@ -37,7 +36,7 @@ fn the_checksums_are_those_of_the_files() {
     assert_eq!(sums.lines().count(), 4);
 }
 
-/// What crates.io would get has its licences and is no larger than what builds it.
+/// The crate has its licences and is no larger than what builds it.
 #[test]
 fn the_crate_is_whole() {
     let list = capture(Command::new("tar").arg("-tzf").arg(file_of(&release(), ".crate"))).unwrap();

@@ -1,7 +1,7 @@
 //! Nothing but the library's own statements changes a row of the audit trail, and those change only what they name.
 
 use postgres::Client;
-use vetassist_server_tests::{column_of, sqlstate, wait, KeyedServer};
+use vetassist_server_tests::{column_of, plain_sql, sqlstate, wait, KeyedServer};
 
 /// A way round the guard: what the owner of the database prepares, and what mallory then runs.
 struct Attack {
@@ -313,7 +313,7 @@ fn a_subscription_goes_on_after_a_purge_and_an_upgrade() {
         .unwrap();
     subscriber.db.batch_execute("CREATE DATABASE plain").unwrap();
     let mut plain = subscriber.connect_to("plain");
-    plain.batch_execute(&vetassist_server_tests::plain_sql()).unwrap();
+    plain.batch_execute(&plain_sql()).unwrap();
     let mut keyed = subscriber.connect();
     let connection = format!(
         "host={} port=5432 user=postgres dbname=postgres",

@@ -4,6 +4,7 @@
 mod adoption;
 mod attacks;
 mod audit_guard;
+mod batches;
 mod check;
 mod concurrency;
 mod drift;

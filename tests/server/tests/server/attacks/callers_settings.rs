@@ -39,7 +39,11 @@ fn hearing(victim: &Victim) -> (Client, Arc<Mutex<Vec<String>>>) {
 fn they_change_nothing_that_is_installed_and_draw_no_warning() {
     let plain = vetassist_server_tests::plain_sql();
     let mut victim = Victim::installed(&[]);
-    let fresh = catalog(&mut victim.db);
+    let plainly = |lines: Vec<String>| -> Vec<String> {
+        // The schema's name may be quoted in a function's body.
+        lines.iter().map(|line| line.replace("\"public\"", "public")).collect()
+    };
+    let fresh = plainly(catalog(&mut victim.db));
     for set in SETTINGS {
         // A fresh installation, an update, tables that are adopted, and the plain file.
         for before in [
@@ -62,7 +66,7 @@ fn they_change_nothing_that_is_installed_and_draw_no_warning() {
             assert_eq!(*heard.lock().unwrap(), Vec::<String>::new(), "{set}: {installs}");
             if before != plain {
                 victim.grant_tiers();
-                let found = catalog(&mut victim.db);
+                let found = plainly(catalog(&mut victim.db));
                 let lacking = fresh.iter().find(|line| !found.contains(line));
                 assert_eq!((lacking, found.len()), (None, fresh.len()), "{set}: {installs}");
             }
@@ -88,7 +92,7 @@ fn they_change_nothing_that_is_installed_and_draw_no_warning() {
 
 #[test]
 fn they_draw_no_warning_from_any_function() {
-    let mut victim = Victim::installed(&[("vetassist.ip_hash", "keyed")]);
+    let victim = Victim::installed(&[("vetassist.ip_hash", "keyed")]);
     let mut reference = victim.connect("postgres");
     let calls: Vec<String> = Function::all(&mut reference)
         .iter()

@@ -199,7 +199,7 @@ fn nothing_is_left_after_revoking() {
             );
         }
         victim.must("postgres", "SELECT * FROM vetassist_revoke('app')");
-        assert_same(&rights(&mut victim.db), &expected, &format!("{by_hand}"));
+        assert_same(&rights(&mut victim.db), &expected, &by_hand.to_string());
         for attack in [
             "SELECT email FROM vetassist_users",
             "SELECT vetassist_access_token(gen_random_uuid())",
@@ -278,7 +278,7 @@ fn nobody_grants_a_tier_who_may_not() {
 
 #[test]
 fn each_tier_may_what_it_says_and_no_more() {
-    let mut victim = Victim::installed(&[]);
+    let victim = Victim::installed(&[]);
     victim.must(
         "postgres",
         "CREATE ROLE monitor LOGIN; SELECT vetassist_grant('monitor', 'monitor')",
