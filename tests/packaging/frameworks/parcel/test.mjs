@@ -5,7 +5,7 @@ import { serve } from '../../browser/serve.mjs';
 import { app, bin, runs } from '../tools.mjs';
 
 const folder = app('parcel');
-await runs(folder, bin('parcel'), ['build', 'index.html', '--no-cache', '--dist-dir', 'dist', '--public-url', './']);
+await runs(folder, bin('parcel'), ['build', 'index.html', '--dist-dir', 'dist', '--public-url', './']);
 const server = await serve(`${folder}/dist`);
 try {
   const said = await chromium(`${server.url}/index.html`, '#said');
