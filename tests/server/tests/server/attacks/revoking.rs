@@ -41,7 +41,7 @@ fn nothing_is_left_after_revoking() {
             );
         }
         victim.must("postgres", "SELECT * FROM vetassist_revoke('app')");
-        assert_same(&rights(&mut victim.db), &expected, &by_hand.to_string());
+        assert_same(&rights(&mut victim.db), &expected, by_hand);
         for attack in [
             "SELECT email FROM vetassist_users",
             "SELECT vetassist_access_token(gen_random_uuid())",
