@@ -54,7 +54,7 @@ pub(crate) fn plain() -> Result<String> {
     }
     // The file puts the schema's name there: a whole literal, or a name that is written without quotes.
     if text.contains("'@extschema@.") {
-        return Err(Error::new("in a literal of the plain file, the schema must stand alone"));
+        bail!("in a literal of the plain file, the schema must stand alone");
     }
     let (before, after) = (read("plain/before.txt")?, read("plain/after.txt")?);
     Ok(format!("{}\n{text}{after}", before.replace("@version@", &version)))

@@ -27,8 +27,6 @@ mod retention;
 mod revoking;
 mod schema_creators;
 mod schema_moves;
-mod sealed_trail;
-mod sealed_twins;
 mod secrets;
 mod session_active;
 mod settings;
