@@ -139,7 +139,7 @@ fn a_session_ends_within_a_long_statement() {
 #[test]
 fn what_repacks_is_never_answered_with_false() {
     // Beside somebody who rewrites the table over and over, a live session is live at each question.
-    let mut victim = signed_in();
+    let victim = signed_in();
     let mut rewriter = victim.connect("postgres");
     let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     let stopped = std::sync::Arc::clone(&stop);
