@@ -13,7 +13,7 @@ ARG PG_MAJOR
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
-        build-essential ca-certificates clang git libclang-dev libssl-dev openssl pkg-config \
+        build-essential ca-certificates clang debhelper git libclang-dev libssl-dev openssl pkg-config \
         "postgresql-server-dev-${PG_MAJOR}" \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=rust /usr/local/cargo /usr/local/cargo
@@ -21,7 +21,7 @@ COPY --from=rust /usr/local/rustup /usr/local/rustup
 ENV CARGO_HOME=/usr/local/cargo RUSTUP_HOME=/usr/local/rustup PATH=/usr/local/cargo/bin:$PATH
 WORKDIR /src
 COPY . .
-RUN cargo xtask package --only deb
+RUN cargo xtask package deb
 
 FROM postgres:${PG_MAJOR}-bookworm
 COPY --from=build /src/target/package/*.deb /tmp/

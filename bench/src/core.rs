@@ -1,12 +1,10 @@
 //! The core in process, against other libraries.
 
-use std::hint::black_box;
+use std::{hint::black_box, process::Command};
 
+use anyhow::{anyhow, Result};
+use pg_scratch::capture;
 use vetassist_core::{Key, KeyRing, MasterKey, Nonce, NoncePool, Uuid, OVERHEAD};
-use xtask::{
-    command::{capture, command},
-    Error, Result,
-};
 
 use crate::{
     measure::{compared, in_turns, Case, Effort, Times},
@@ -29,8 +27,8 @@ pub(crate) fn run(effort: Effort) -> Result<Vec<Comparison>> {
 fn libraries<'a>(effort: Effort, size: usize) -> Result<Vec<Case<'a>>> {
     let plaintext = vec![7; size];
     let key = Key::from_bytes(&KEY);
-    let sealed = key.seal(&plaintext, b"").map_err(|error| Error::new(error.to_string()))?;
-    let broken = |_| Error::new("a library refuses a key of 32 bytes");
+    let sealed = key.seal(&plaintext, b"").map_err(|error| anyhow!("{error}"))?;
+    let broken = |_| anyhow!("a library refuses a key of 32 bytes");
 
     let (mut pool, source, mut target) =
         (NoncePool::new(), plaintext.clone(), vec![0; size + OVERHEAD]);
@@ -60,7 +58,7 @@ fn libraries<'a>(effort: Effort, size: usize) -> Result<Vec<Case<'a>>> {
 
     use aws_lc_rs::aead as a;
     let aws_key = || a::UnboundKey::new(&a::AES_256_GCM, &KEY).map(a::LessSafeKey::new);
-    let aws_broken = |_| Error::new("a library refuses a key of 32 bytes");
+    let aws_broken = |_| anyhow!("a library refuses a key of 32 bytes");
     let (key, mut buffer) = (aws_key().map_err(aws_broken)?, plaintext);
     let aws_seal = move || {
         let nonce = a::Nonce::assume_unique_for_key([1; 12]);
@@ -87,7 +85,7 @@ fn libraries<'a>(effort: Effort, size: usize) -> Result<Vec<Case<'a>>> {
 
 /// OpenSSL's own measure of itself, for a second.
 fn openssl_speed(size: usize) -> Result<f64> {
-    let mut openssl = command("openssl");
+    let mut openssl = Command::new("openssl");
     openssl.args(["speed", "-elapsed", "-mr", "-seconds", "1", "-evp", "aes-256-gcm", "-bytes"]);
     let said = capture(openssl.arg(size.to_string()))?;
     // +F:22:AES-256-GCM:2126831616.00
@@ -95,7 +93,7 @@ fn openssl_speed(size: usize) -> Result<f64> {
         said.lines().find(|line| line.starts_with("+F:")).and_then(|line| line.rsplit(':').next());
     let speed: f64 = speed
         .and_then(|speed| speed.trim().parse().ok())
-        .ok_or_else(|| Error::new(format!("openssl speed said: {said}")))?;
+        .ok_or_else(|| anyhow!("openssl speed said: {said}"))?;
     Ok(size as f64 * 1e9 / speed)
 }
 
@@ -118,8 +116,8 @@ fn against_each(times: &Times, label: &str) -> Vec<Comparison> {
 
 /// What a user's key costs, and a nonce.
 fn derivation(effort: Effort) -> Result<Vec<Comparison>> {
-    let ring = KeyRing::new(vec![MasterKey::from_bytes(&[5; 32])])
-        .map_err(|error| Error::new(error.to_string()))?;
+    let ring =
+        KeyRing::new(vec![MasterKey::from_bytes(&[5; 32])]).map_err(|error| anyhow!("{error}"))?;
     let (mut pool, mut user, mut sealed) = (NoncePool::new(), 0, [0; OVERHEAD]);
     let derive = || {
         user += 1;

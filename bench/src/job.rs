@@ -5,9 +5,11 @@ mod purge;
 mod rotation;
 mod sessions;
 
-use xtask::{command::command, repository, setup, Result};
+use std::{env, process::Command};
 
-use crate::{measure::Effort, others, report::Comparison, server::Server};
+use anyhow::{Context, Result};
+
+use crate::{measure::Effort, others, report::Comparison, repository, server::Server};
 
 const FAMILY: &str = "job";
 /// As many as the clients of a pool.
@@ -23,7 +25,9 @@ pub(crate) fn run(server: &Server, effort: Effort) -> Result<Vec<Comparison>> {
 
 fn sign_in(server: &Server, effort: Effort) -> Result<Vec<Comparison>> {
     server.database("bench_login")?;
-    let mut python = command(setup::python()?);
+    let python =
+        env::var_os("VETASSIST_TEST_PYTHON").context("VETASSIST_TEST_PYTHON is not set")?;
+    let mut python = Command::new(python);
     python.arg(repository().join("bench/job.py")).arg(server.socket());
     let pgbench = server.cluster.postgres().program("pgbench");
     python.arg("bench_login").arg(pgbench).arg("01".repeat(32));

@@ -1,11 +1,9 @@
 //! What the figures were measured on.
 
-use std::{ffi::OsStr, fs};
+use std::{ffi::OsStr, fs, process::Command};
 
-use xtask::{
-    command::{capture, command},
-    Context, Result,
-};
+use anyhow::{Context, Result};
+use pg_scratch::capture;
 
 use crate::{measure::Effort, server::Server};
 
@@ -23,7 +21,7 @@ pub(crate) fn description(server: &Server, effort: Effort) -> Result<String> {
     let flags: Vec<_> = field("flags").split(' ').collect();
     let have: Vec<_> = INSTRUCTIONS.iter().filter(|one| flags.contains(*one)).copied().collect();
     let said = |program: &OsStr, argument: &str| {
-        let said = capture(command(program).arg(argument)).unwrap_or_default();
+        let said = capture(Command::new(program).arg(argument)).unwrap_or_default();
         said.lines().next().unwrap_or("none").trim().to_owned()
     };
     Ok(format!(

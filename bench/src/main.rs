@@ -9,9 +9,10 @@ mod report;
 mod server;
 mod sql;
 
-use std::{env, fs, process::ExitCode};
+use std::{env, fs, path::Path, process::ExitCode};
 
-use xtask::{repository, step, Context, Error, Result};
+use anyhow::{Context, Result};
+use clap::Parser;
 
 use crate::{
     measure::Effort,
@@ -28,57 +29,57 @@ const FAMILIES: [Family; 4] = [
     ("edge", "the npm package in each runtime", |_, effort| others::edge(effort)),
 ];
 
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask bench")]
+struct Arguments {
+    /// See that everything runs, and measure nothing to rely on
+    #[arg(long)]
+    short: bool,
+    /// Write BENCHMARKS.md anew
+    #[arg(long, conflicts_with_all = ["short", "only"])]
+    record: bool,
+    /// These families alone
+    #[arg(value_parser = FAMILIES.map(|(name, ..)| name))]
+    only: Vec<String>,
+}
+
 fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    match run(&arguments.iter().map(String::as_str).collect::<Vec<_>>()) {
+    match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("bench: {error}");
+            eprintln!("bench: {error:#}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn run(mut arguments: &[&str]) -> Result<()> {
-    let (mut effort, mut record, mut only) = (Effort { short: false }, false, Vec::new());
-    while let [first, rest @ ..] = arguments {
-        arguments = rest;
-        match (*first, rest) {
-            ("--short", _) => effort.short = true,
-            ("--record", _) => record = true,
-            ("--only", [family, rest @ ..])
-                if FAMILIES.iter().any(|(known, ..)| known == family) =>
-            {
-                only.push(*family);
-                arguments = rest;
-            }
-            _ => {
-                return Err(Error::new(
-                    "cargo xtask bench [--short] [--record] [--only core|sql|job|edge]…",
-                ))
-            }
-        }
-    }
-    if record && (effort.short || !only.is_empty()) {
-        return Err(Error::new("only a whole run is recorded"));
-    }
-    let server = step("starting a server", Server::start)?;
+fn run(arguments: &Arguments) -> Result<()> {
+    let effort = Effort { short: arguments.short };
+    println!("==> starting a server");
+    let server = Server::start()?;
     let mut comparisons = Vec::new();
     for (name, what, measure) in FAMILIES {
-        if only.is_empty() || only.contains(&name) {
-            comparisons.extend(step(&format!("{name}: {what}"), || measure(&server, effort))?);
+        if arguments.only.is_empty() || arguments.only.iter().any(|only| only == name) {
+            println!("==> {name}: {what}");
+            comparisons.extend(measure(&server, effort)?);
         }
     }
-    let folder = repository().join("target/bench");
+    let target = env::var_os("CARGO_TARGET_DIR").unwrap_or("target".into());
+    let folder = repository().join(target).join("bench");
     let _ = fs::remove_dir_all(&folder);
     let tables = Report::new(comparisons)?.write(&folder)?;
     let text = format!("{}\n{tables}", machine::description(&server, effort)?);
     print!("{text}");
     println!("the tables and plots are in {}", folder.display());
-    if record {
+    if arguments.record {
         let path = repository().join("BENCHMARKS.md");
         fs::write(&path, machine::page(&text))
             .context(format!("cannot write {}", path.display()))?;
     }
     Ok(())
+}
+
+/// The repository's top folder.
+fn repository() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use xtask::Result;
+use anyhow::Result;
 
 use crate::report::Comparison;
 

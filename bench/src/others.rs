@@ -5,13 +5,13 @@ use std::{
     process::{Command, Stdio},
 };
 
-use xtask::{command::command, repository, Context, Error, Result};
+use anyhow::{anyhow, Context, Result};
 
-use crate::{measure::Effort, report::Comparison};
+use crate::{measure::Effort, report::Comparison, repository};
 
 /// The npm package in each runtime.
 pub(crate) fn edge(effort: Effort) -> Result<Vec<Comparison>> {
-    let mut node = command("node");
+    let mut node = Command::new("node");
     node.arg(repository().join("bench/edge/run.mjs"));
     if effort.short {
         node.arg("--short");
@@ -32,7 +32,7 @@ pub(crate) fn comparisons(program: &mut Command) -> Result<Vec<Comparison>> {
         for line in BufReader::new(stdout).lines() {
             let line = line.context(format!("cannot read what {name} says"))?;
             let comparison = serde_json::from_str(&line)
-                .map_err(|error| Error::new(format!("{name} said `{line}`: {error}")))?;
+                .map_err(|error| anyhow!("{name} said `{line}`: {error}"))?;
             found.push(comparison);
         }
     }
@@ -40,6 +40,6 @@ pub(crate) fn comparisons(program: &mut Command) -> Result<Vec<Comparison>> {
     if status.success() && !found.is_empty() {
         Ok(found)
     } else {
-        Err(Error::new(format!("{name} failed ({status}) or measured nothing")))
+        Err(anyhow!("{name} failed ({status}) or measured nothing"))
     }
 }

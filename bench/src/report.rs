@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 
+use anyhow::{anyhow, bail, Context, Result};
 use plotters::prelude::*;
 use serde::Deserialize;
-use xtask::{Context, Error, Result};
 
 /// Ours against something else: pairs measured one right after the other.
 #[derive(Clone, Debug, Deserialize)]
@@ -64,10 +64,12 @@ impl Report {
         for comparison in comparisons {
             let positive = |[ours, other]: &[f64; 2]| ours.is_finite() && *other > 0.0;
             if comparison.rounds.is_empty() || !comparison.rounds.iter().all(positive) {
-                return Err(Error::new(format!(
+                bail!(
                     "{}: {}: nothing sensible was measured: {:?}",
-                    comparison.family, comparison.what, comparison.rounds
-                )));
+                    comparison.family,
+                    comparison.what,
+                    comparison.rounds
+                );
             }
             families.entry(comparison.family.clone()).or_default().push(comparison);
         }
@@ -84,7 +86,7 @@ impl Report {
             fs::write(&path, &table).context(format!("cannot write {}", path.display()))?;
             let path = folder.join(format!("{family}.svg"));
             plot(&path, family, comparisons)
-                .map_err(|error| Error::new(format!("cannot plot {family}: {error}")))?;
+                .map_err(|error| anyhow!("cannot plot {family}: {error}"))?;
             let _ = write!(all, "### {family}\n\n{table}\n");
         }
         Ok(all)

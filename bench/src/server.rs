@@ -1,11 +1,9 @@
 //! The server that is measured.
 
+use anyhow::{anyhow, Context, Error, Result};
+use pg_scratch::{Cluster, Scratch, PORT};
 use postgres::{Client, Config, NoTls};
 use vetassist_core::MasterKey;
-use xtask::{
-    pg::{Cluster, Scratch, PORT},
-    Context, Error, Result,
-};
 
 /// Names the library of `identity` for the SQL.
 pub(crate) const IDENTITY: &str = "VETASSIST_BENCH_IDENTITY";
@@ -82,8 +80,8 @@ pub(crate) fn vacuum(db: &mut Client, tables: &[&str]) -> Result<()> {
 #[allow(clippy::needless_pass_by_value)] // for map_err
 pub(crate) fn sql_error(error: postgres::Error) -> Error {
     match error.as_db_error() {
-        Some(said) => Error::new(format!("the server says: {said}")),
-        None => Error::new(error.to_string()),
+        Some(said) => anyhow!("the server says: {said}"),
+        None => anyhow!("{error}"),
     }
 }
 

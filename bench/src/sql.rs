@@ -2,9 +2,9 @@
 
 use std::{cell::RefCell, time::Instant};
 
+use anyhow::{anyhow, Result};
 use postgres::Client;
 use vetassist_core::{Key, NoncePool, Uuid, OVERHEAD};
-use xtask::{Error, Result};
 
 use crate::{
     measure::{compared, difference, in_turns, Case, Effort, Times},
@@ -153,11 +153,10 @@ impl Db {
 /// The core's part of the work, in this process.
 fn in_process<'a>(effort: Effort, size: usize) -> Result<[Case<'a>; 2]> {
     let plaintext = vec![7; size];
-    let one: Uuid =
-        ONE.trim_matches('\'').parse().map_err(|_| Error::new(format!("{ONE} is no UUID")))?;
+    let one: Uuid = ONE.trim_matches('\'').parse().map_err(|_| anyhow!("{ONE} is no UUID"))?;
     let user_key = || -> Key { Server::master_key().derive_user_key(&one) };
     let key = user_key();
-    let sealed = key.seal(&plaintext, b"").map_err(|error| Error::new(error.to_string()))?;
+    let sealed = key.seal(&plaintext, b"").map_err(|error| anyhow!("{error}"))?;
     let (mut pool, mut target) = (NoncePool::new(), vec![0; size + OVERHEAD]);
     let seal = move || {
         let nonce = pool.draw(0).expect("the system gives randomness");

@@ -36,7 +36,6 @@ enum Call {
     DrawNonce,
     GenerateKey,
     Release(Size),
-    Scrub,
     HashIp(Size),
     HashIpKeyed(Size, Size),
     UpgradeIpHash(Size, Size),
@@ -81,10 +80,6 @@ fn call(call: Call) -> Option<i32> {
         }
         Call::Release(handle) => {
             engine::release(handle.get());
-            return None;
-        }
-        Call::Scrub => {
-            engine::scrub();
             return None;
         }
         Call::SealAndOpen(aad, plaintext) => {

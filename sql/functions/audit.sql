@@ -7,18 +7,6 @@ CREATE OR REPLACE FUNCTION @extschema@.vetassist_purge_audit_batch(cutoff timest
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'vetassist_purge_audit_batch_wrapper';
 
--- Whether an event has the name of one that the library writes, or one that a reader takes for it: only letters and digits
--- count, in either case.
-CREATE OR REPLACE FUNCTION @extschema@.vetassist_is_own_event(event_type text) RETURNS boolean
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT regexp_replace(lower(event_type COLLATE "C"), '[^a-z0-9]', '', 'g') = ANY (ARRAY[
-        'login', 'sessioncreated', 'sessionrevoked', 'sessionsrevoked', 'tokensstored', 'tokenrefreshed',
-        'tokenrefreshfailed', 'tokenopened', 'tokensdisconnected', 'userupdated', 'userdeactivated', 'useractivated',
-        'usererased', 'auditwatched', 'everybodysignedout', 'keysrotated', 'iphashesupgraded', 'auditpurged', 'tiergranted',
-        'tierrevoked', 'ringaccepted'])
-$$;
-
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_log_event(
     event_type text,
     user_id uuid DEFAULT NULL,
@@ -33,31 +21,22 @@ BEGIN
     IF event_type IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'event_type must not be NULL',
             HINT = 'Name what happened, such as login_failed.';
-    ELSIF btrim(event_type) = '' THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'event_type must not be blank',
-            HINT = 'Name what happened, such as login_failed.';
-    ELSIF length(event_type) > 50 THEN
-        RAISE EXCEPTION USING ERRCODE = 'string_data_right_truncation',
-            MESSAGE = 'event_type must not be longer than 50 characters', HINT = 'Details go into event_data.';
-    ELSIF @extschema@.vetassist_is_own_event(event_type::text) THEN
-        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-            MESSAGE = 'event_type is the name of an event that vetassist writes itself',
-            HINT = 'Call the function that does what the event tells of, or give the event a name of your own.';
     END IF;
+    PERFORM @extschema@.vetassist_check_event_type(event_type::text);
     IF jsonb_typeof(event_data) = 'object'
        AND EXISTS (SELECT FROM jsonb_object_keys(event_data) AS k (name) WHERE lower(k.name COLLATE "C") = 'by') THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
             MESSAGE = 'event_data.by is what vetassist says of its own events',
             HINT = 'Give the member another name, such as actor.';
     END IF;
-    PERFORM @extschema@.vetassist_check_event_data(event_data::jsonb);
     IF user_id IS NOT NULL
        AND NOT EXISTS (SELECT FROM @extschema@.vetassist_users AS u WHERE u.id = vetassist_log_event.user_id) THEN
         RAISE EXCEPTION USING ERRCODE = 'foreign_key_violation', MESSAGE = 'there is no such user',
             HINT = 'Pass NULL for an event that belongs to no user.';
     END IF;
     INSERT INTO @extschema@.vetassist_auth_audit (user_id, event_type, event_data, ip_hash)
-    VALUES (vetassist_log_event.user_id, vetassist_log_event.event_type, vetassist_log_event.event_data,
+    VALUES (vetassist_log_event.user_id, vetassist_log_event.event_type,
+            @extschema@.vetassist_checked_event_data(vetassist_log_event.event_data::jsonb),
             @extschema@.vetassist_stored_ip_hash(ip::inet))
     RETURNING id INTO event_id;
     RETURN event_id;

@@ -37,7 +37,7 @@ AS $$
         UNION ALL
         SELECT 'admin', unnest(ARRAY[
             'vetassist_rotate_tokens', 'vetassist_rotation_status',
-            'vetassist_upgrade_ip_hashes', 'vetassist_upgrade_ip_step', 'vetassist_keys', 'vetassist_reload_keys',
+            'vetassist_upgrade_ip_hashes', 'vetassist_keys', 'vetassist_reload_keys',
             'vetassist_list_sessions', 'vetassist_revoke_session', 'vetassist_revoke_all_sessions',
             'vetassist_purge_sessions', 'vetassist_purge_audit', 'vetassist_check_schema', 'vetassist_check_dump',
             'vetassist_check', 'vetassist_users_masked'])

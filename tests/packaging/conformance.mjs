@@ -1,6 +1,9 @@
 // What every runtime must do alike. Takes the package's exports and the vectors, and returns how many
 // cases it tried; throws at the first that is wrong.
 
+import { bytes, hex, noise, OVERHEAD, USER, utf8 } from './data.mjs';
+import { habits, worksTogether } from './habits.mjs';
+import { refusals } from './refusals.mjs';
 import { rowsAndSchemas } from './rows.mjs';
 
 const EXPORTS = [
@@ -8,6 +11,7 @@ const EXPORTS = [
   'KeyRing',
   'MasterKey',
   'VetassistError',
+  'addressOf',
   'checkSchema',
   'decrypt',
   'decryptText',
@@ -22,24 +26,6 @@ const EXPORTS = [
   'parseVaToken',
   'upgradeIpHash',
 ];
-const USER = '1bb044aa-ded1-40c7-8a88-433e74903f95';
-const OVERHEAD = 28;
-
-const bytes = (hex) => Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
-const hex = (array) => Array.from(array, (byte) => byte.toString(16).padStart(2, '0')).join('');
-const utf8 = (text) => new TextEncoder().encode(text);
-
-/** Bytes that look random and are the same in every run. */
-function noise(length) {
-  let state = 2463534242 ^ length;
-  return Uint8Array.from({ length }, () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return state;
-  });
-}
-
 class Cases {
   count = 0;
 
@@ -99,11 +85,16 @@ export async function conformance(api, vectors) {
   takesTextAndBytes(cases);
   drawsNonces(cases);
   await agreesWithWebCrypto(cases);
-  refusesOtherThings(cases);
-  refusesWrongSizesAndIds(cases);
-  await refusesInPromisesToo(cases);
-  freesKeys(cases);
+  await refusals(cases);
+  habits(cases);
   rowsAndSchemas(cases, vectors);
+  return cases.count;
+}
+
+/** What two copies of the package make of each other's objects. Returns how many cases there were. */
+export function together(api, other) {
+  const cases = new Cases(api);
+  worksTogether(cases, other);
   return cases.count;
 }
 
@@ -313,194 +304,4 @@ async function agreesWithWebCrypto(cases) {
     changing.fill(0);
     for (const sealed of await Promise.all(pending)) cases.same(key.open(sealed), data, 'at once');
   }
-}
-
-function detached() {
-  const array = new Uint8Array(8);
-  structuredClone(array.buffer, { transfer: [array.buffer] });
-  return array;
-}
-
-// Whatever is neither bytes nor text is refused with its code, and the module goes on.
-function refusesOtherThings(cases) {
-  const { api } = cases;
-  const raw = api.generateKey();
-  const key = new api.Key(raw);
-  const master = new api.MasterKey(raw);
-  const ring = new api.KeyRing([raw]);
-  const hash = 'a'.repeat(64);
-  const lookAlike = { __proto__: Uint8Array.prototype, length: 32 };
-  const TYPE = 'ERR_INVALID_ARG_TYPE';
-  const wrong = [
-    [5, TYPE],
-    [NaN, TYPE],
-    [7n, TYPE],
-    [true, TYPE],
-    [null, TYPE],
-    [Symbol('x'), TYPE],
-    [() => 1, TYPE],
-    [{}, TYPE],
-    [{ length: 2, 0: 1, 1: 2 }, TYPE],
-    [[1, 2], TYPE],
-    [lookAlike, TYPE],
-    [new Uint16Array(16), TYPE],
-    [new DataView(new ArrayBuffer(32)), TYPE],
-    [new String('text'), TYPE],
-    [new Date(0), TYPE],
-  ];
-  const gone = detached();
-  const unusable = [...wrong, [gone, 'ERR_DETACHED_BUFFER'], [gone.buffer, 'ERR_DETACHED_BUFFER']];
-  const optional = unusable;
-  const required = [...unusable, [undefined, TYPE]];
-  const text = '\ud800';
-  const noText = [text, 'ERR_INVALID_TEXT'];
-  const bytesOnly = [...required, ['text', TYPE]];
-  const textOnly = [...wrong, [undefined, TYPE], [gone, TYPE], [raw, TYPE]];
-  const arrayOnly = [...textOnly, ['text', TYPE]].filter(([value]) => !Array.isArray(value));
-  const sealed = key.seal('x');
-
-  for (const [values, call] of [
-    [[...required, noText], (value) => key.seal(value)],
-    [[...optional, noText], (value) => key.seal('x', value)],
-    [bytesOnly, (value) => key.open(value)],
-    [[...optional, noText], (value) => key.open(sealed, value)],
-    [bytesOnly, (value) => key.openText(value)],
-    [[...optional, noText], (value) => key.openText(sealed, value)],
-    [[...required, noText], (value) => api.encrypt(value, raw)],
-    [bytesOnly, (value) => api.encrypt('x', value)],
-    [[...optional, noText], (value) => api.encrypt('x', key, value)],
-    [bytesOnly, (value) => api.decrypt(value, key)],
-    [bytesOnly, (value) => api.decrypt(sealed, value)],
-    [bytesOnly, (value) => api.decryptText(value, raw)],
-    [bytesOnly, (value) => new api.Key(value)],
-    [required, (value) => new api.MasterKey(value)],
-    [required, (value) => new api.KeyRing([value])],
-    [arrayOnly, (value) => new api.KeyRing(value)],
-    [[...required, noText], (value) => api.KeyRing.parse(value)],
-    [textOnly, (value) => master.deriveUserKey(value)],
-    [[...textOnly, noText], (value) => ring.encryptToken(value, USER)],
-    [textOnly, (value) => ring.encryptToken('x', value)],
-    [bytesOnly, (value) => ring.decryptToken(value, USER)],
-    [textOnly, (value) => ring.decryptToken(sealed, value)],
-    [textOnly, (value) => api.hashIp(value)],
-    [textOnly, (value) => api.hashIpKeyed(value, raw)],
-    [required, (value) => api.hashIpKeyed('::1', value)],
-    [textOnly, (value) => api.upgradeIpHash(value, raw)],
-    [required, (value) => api.upgradeIpHash(hash, value)],
-    [required, (value) => api.fingerprint(value)],
-  ]) {
-    for (const [value, code] of values) {
-      cases.refuses(code, `${typeof value} to ${call}`, () => call(value));
-    }
-    cases.equal(key.openText(key.seal('still here')), 'still here', 'after refusals');
-  }
-  for (const object of [key, master, ring]) object.free();
-}
-
-function refusesWrongSizesAndIds(cases) {
-  const { api } = cases;
-  for (const length of [0, 1, 16, 31, 33, 64]) {
-    const raw = new Uint8Array(length);
-    for (const call of [
-      () => new api.Key(raw),
-      () => new api.MasterKey(raw),
-      () => api.encrypt('x', raw),
-      () => api.fingerprint(raw),
-      () => new api.MasterKey('a'.repeat(length === 64 ? 63 : length)),
-      () => api.hashIpKeyed('::1', 'g'.repeat(64)),
-    ]) {
-      cases.refuses('ERR_INVALID_KEY', `a key of ${length} bytes: ${call}`, call);
-    }
-  }
-  const key = new api.Key(new Uint8Array(32));
-  for (let length = 0; length < OVERHEAD; length++) {
-    cases.refuses('ERR_SEALED_TOO_SHORT', `${length} bytes`, () => key.open(new Uint8Array(length)));
-  }
-  cases.refuses('ERR_OPEN_FAILED', '28 bytes', () => key.open(new Uint8Array(OVERHEAD)));
-  const ring = new api.KeyRing([new Uint8Array(32)]);
-  const master = new api.MasterKey(new Uint8Array(32));
-  const sealed = ring.encryptToken('x', USER);
-  for (const id of [
-    '',
-    'x',
-    USER.replaceAll('-', ''),
-    `{${USER}}`,
-    `urn:uuid:${USER}`,
-    USER.slice(1),
-    `${USER}0`,
-    ` ${USER.slice(1)}`,
-    USER.replace('-', '_'),
-    USER.replace('1', 'g'),
-    USER.replace('1', 'é'),
-    '1'.repeat(36),
-  ]) {
-    for (const call of [
-      () => master.deriveUserKey(id),
-      () => ring.encryptToken('x', id),
-      () => ring.decryptToken(sealed, id),
-    ]) {
-      cases.refuses('ERR_INVALID_USER_ID', `${JSON.stringify(id)}: ${call}`, call);
-    }
-  }
-  for (const text of ['', 'a', 'a'.repeat(63), 'a'.repeat(65), 'g'.repeat(64), 'A'.repeat(64), 'é'.repeat(64)]) {
-    cases.refuses('ERR_INVALID_IP_HASH', text, () => api.upgradeIpHash(text, new Uint8Array(32)));
-  }
-  cases.refuses('ERR_INVALID_ADDRESS', 'long', () => api.hashIp('1'.repeat(1e6)));
-  cases.equal(ring.decryptToken(sealed, USER), 'x', 'after refusals');
-}
-
-async function refusesInPromisesToo(cases) {
-  const key = new cases.api.Key(new Uint8Array(32));
-  const large = key.seal(noise(500_000));
-  large[77] ^= 1;
-  const { rejects } = cases;
-  const reject = rejects.bind(cases);
-  await reject('ERR_OPEN_FAILED', 'large and altered', () => key.openAsync(large));
-  await reject('ERR_SEALED_TOO_SHORT', 'short', () => key.openAsync(new Uint8Array(27)));
-  await reject('ERR_INVALID_ARG_TYPE', 'a number', () => key.sealAsync(5));
-  await reject('ERR_INVALID_ARG_TYPE', 'an object', () => key.sealAsync({}));
-  await reject('ERR_INVALID_ARG_TYPE', 'text', () => key.openAsync('text'));
-  await reject('ERR_INVALID_ARG_TYPE', 'AAD', () => key.sealAsync('x', 5));
-  await reject('ERR_INVALID_TEXT', 'a lone surrogate', () => key.sealAsync('\udfff'));
-  await reject('ERR_DETACHED_BUFFER', 'a detached buffer', () => key.openAsync(detached()));
-  // Its key may be freed meanwhile: the promise then fails or is kept, and nothing else goes wrong.
-  const pending = key.sealAsync(noise(500_000));
-  key.free();
-  await pending.then(
-    (sealed) => cases.same(new cases.api.Key(new Uint8Array(32)).open(sealed), noise(500_000), 'kept'),
-    (error) => cases.refused(error, 'ERR_FREED', 'freed meanwhile'),
-  );
-  await reject('ERR_FREED', 'a freed key', () => key.sealAsync('x'));
-  await reject('ERR_FREED', 'a freed key', () => key.openAsync(large));
-}
-
-function freesKeys(cases) {
-  const { api } = cases;
-  const make = () => [
-    [new api.Key(new Uint8Array(32)), (key) => key.seal('x')],
-    [new api.Key(new Uint8Array(32)), (key) => key.open(new Uint8Array(28))],
-    [new api.Key(new Uint8Array(32)), (key) => api.encrypt('x', key)],
-    [new api.MasterKey(new Uint8Array(32)), (master) => master.deriveUserKey(USER)],
-    [new api.MasterKey(new Uint8Array(32)), (master) => master.fingerprint()],
-    [new api.MasterKey(new Uint8Array(32)), (master) => api.hashIpKeyed('::1', master)],
-    [new api.KeyRing([new Uint8Array(32)]), (ring) => ring.encryptToken('x', USER)],
-    [new api.KeyRing([new Uint8Array(32)]), (ring) => ring.fingerprints()],
-  ];
-  for (const [object, use] of make()) {
-    object.free();
-    object.free();
-    cases.refuses('ERR_FREED', `freed: ${use}`, () => use(object));
-  }
-  if (Symbol.dispose !== undefined) {
-    for (const [object, use] of make()) {
-      object[Symbol.dispose]();
-      cases.refuses('ERR_FREED', `disposed of: ${use}`, () => use(object));
-    }
-  }
-  // A place that became free does not bring a freed key back to life.
-  const freed = new api.Key(new Uint8Array(32));
-  freed.free();
-  const another = new api.Key(new Uint8Array(32).fill(9));
-  cases.refuses('ERR_FREED', 'its place taken', () => freed.seal('x'));
-  another.free();
 }

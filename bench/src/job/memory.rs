@@ -7,8 +7,8 @@ use std::{
     time::Duration,
 };
 
+use anyhow::{anyhow, Context, Result};
 use postgres::Client;
-use xtask::{Context, Error, Result};
 
 use crate::server::sql_error;
 
@@ -28,7 +28,7 @@ pub(super) fn peak(db: &mut Client, sql: &str) -> Result<f64> {
         });
         let outcome = db.batch_execute(sql).map_err(sql_error);
         done.store(true, Ordering::Relaxed);
-        let most = watcher.join().map_err(|_| Error::new("the watcher's thread failed"))?;
+        let most = watcher.join().map_err(|_| anyhow!("the watcher's thread failed"))?;
         outcome.and(most)
     })
 }
@@ -41,5 +41,5 @@ fn private(pid: i32) -> Result<f64> {
     line.and_then(|line| line.split_whitespace().next())
         .and_then(|kibibytes| kibibytes.parse::<f64>().ok())
         .map(|kibibytes| kibibytes * 1024.0)
-        .ok_or_else(|| Error::new(format!("{path} names no RssAnon")))
+        .ok_or_else(|| anyhow!("{path} names no RssAnon"))
 }

@@ -7,9 +7,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use anyhow::{anyhow, bail, Result};
 use postgres::Client;
 use uuid::Uuid;
-use xtask::{Error, Result};
 
 use super::{CONNECTIONS, FAMILY};
 use crate::{
@@ -42,7 +42,7 @@ pub(super) fn run(server: &Server, effort: Effort) -> Result<Vec<Comparison>> {
             db.query_one("SELECT vetassist_purge_sessions('30 days', $1)", &[&(count as i32)]);
         let purged: i32 = row.map_err(sql_error)?.get(0);
         if purged as usize != count {
-            return Err(Error::new(format!("{purged} sessions were purged and not {count}")));
+            bail!("{purged} sessions were purged and not {count}");
         }
         Ok(started.elapsed().as_secs_f64() * 1e9 / count as f64)
     };
@@ -88,7 +88,7 @@ fn beside_sign_ins(server: &Server, db: &mut Client, effort: Effort) -> Result<C
             });
             let slowest = slowest_hundredth(server, seconds);
             done.store(true, Ordering::Relaxed);
-            let purged = purger.join().map_err(|_| Error::new("the purge's thread failed"))?;
+            let purged = purger.join().map_err(|_| anyhow!("the purge's thread failed"))?;
             purged.and(slowest)
         })?;
         execute(db, "SELECT vetassist_purge_sessions('30 days', 1000000)")?;
@@ -113,12 +113,12 @@ fn slowest_hundredth(server: &Server, duration: Duration) -> Result<f64> {
             .collect();
         let mut all = Vec::new();
         for worker in workers {
-            all.extend(worker.join().map_err(|_| Error::new("a client's thread failed"))??);
+            all.extend(worker.join().map_err(|_| anyhow!("a client's thread failed"))??);
         }
-        Ok(all)
+        Ok::<_, anyhow::Error>(all)
     })?;
     latencies.sort_unstable_by(f64::total_cmp);
-    latencies.get(latencies.len() * 99 / 100).copied().ok_or_else(|| Error::new("nobody signed in"))
+    latencies.get(latencies.len() * 99 / 100).copied().ok_or_else(|| anyhow!("nobody signed in"))
 }
 
 /// Sign-ins that begin at fixed times, however long the one before took.

@@ -5,8 +5,8 @@ use std::{
     time::Instant,
 };
 
+use anyhow::Result;
 use postgres::Client;
-use xtask::Result;
 
 use super::{memory, FAMILY};
 use crate::{

@@ -2,8 +2,8 @@
 
 use std::{thread, time::Instant};
 
+use anyhow::{anyhow, bail, Result};
 use postgres::Client;
-use xtask::{Error, Result};
 
 use super::{CONNECTIONS, FAMILY};
 use crate::{
@@ -85,7 +85,7 @@ fn nanoseconds(clients: &mut [Client], query: &str, size: usize, calls: usize) -
             .map(|(number, client)| scope.spawn(move || ask(client, query, size, number, calls)))
             .collect();
         workers.into_iter().try_for_each(|worker| {
-            worker.join().map_err(|_| Error::new("a client's thread failed"))?
+            worker.join().map_err(|_| anyhow!("a client's thread failed"))?
         })
     })?;
     Ok(started.elapsed().as_secs_f64() * 1e9 / (count * calls) as f64)
@@ -100,7 +100,7 @@ fn ask(client: &mut Client, query: &str, size: usize, seed: usize, calls: usize)
         let jwt_id = jwt_id(number as u64 + 1);
         let row = client.query_one(&statement, &[&jwt_id]).map_err(sql_error)?;
         if row.get::<_, Option<bool>>(0) != Some(true) {
-            return Err(Error::new(format!("session {number} is not active")));
+            bail!("session {number} is not active");
         }
     }
     Ok(())

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod clock;
+#[cfg(feature = "program")]
 pub mod database;
 pub mod export;
 pub mod finding;

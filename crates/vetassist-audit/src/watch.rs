@@ -7,12 +7,16 @@ use std::{
 };
 
 use time::OffsetDateTime;
-use vetassist_core::audit_log::{
-    sign_note, verify_consistency, AuditKey, Checkpoint, CheckpointError, NoteError, ProofError,
-    VerifierKey,
+use vetassist_core::{
+    audit_log::{
+        sign_note, verify_consistency, AuditKey, Checkpoint, CheckpointError, NoteError,
+        ProofError, VerifierKey,
+    },
+    Timestamp,
 };
 
 use crate::{
+    clock,
     log::{Log, LogError},
     watched::{Watched, WatchedFile},
 };
@@ -94,6 +98,7 @@ impl fmt::Display for WatchError {
                 write!(f, "the log does not continue the last checkpoint, it was rewritten: {error}")
             }
             Self::Stopped(since) => {
+                let since = Timestamp::try_from(*since).map(clock::text).unwrap_or_default();
                 write!(f, "the log has not grown since {since}: is vetassist_seal_audit() still called?")
             }
         }

@@ -133,8 +133,8 @@ fn what_does_not_continue_is_neither_signed_nor_kept() {
         ),
         (
             "the last entries were removed",
-            |log| log.entries.truncate(8),
-            |error| matches!(error, WatchError::Smaller { before: 10, now: 8 }),
+            |log| log.entries.truncate(9),
+            |error| matches!(error, WatchError::Smaller { before: 10, now: 9 }),
         ),
         (
             "all were rewritten, and more came",
@@ -246,6 +246,10 @@ fn a_line_that_was_cut_short_is_written_anew() {
         let kept = watched::read(&folder.path()).unwrap();
         assert_eq!(kept.len(), 2, "{cut}");
     }
+    // Nothing is left of it, however long it was.
+    fs::write(folder.path(), [&whole[..first], &[b'x'; 5000]].concat()).unwrap();
+    folder.watch(&mut log, 1).0.unwrap();
+    assert!(fs::read(folder.path()).unwrap().ends_with(b"}\n"));
     // What is whole and no line of ours is not.
     fs::write(folder.path(), [&whole[..first], b"{}\n"].concat()).unwrap();
     assert!(WatchedFile::open(&folder.path()).is_err());

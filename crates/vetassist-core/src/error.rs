@@ -154,6 +154,67 @@ impl fmt::Display for TimestampError {
 
 impl core::error::Error for TimestampError {}
 
+/// A JSON value was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum JsonError {
+    /// Larger than [`json::MAX_BYTES`](crate::json::MAX_BYTES).
+    TooLarge,
+    /// Nested deeper than [`json::MAX_DEPTH`](crate::json::MAX_DEPTH).
+    TooDeep,
+    /// No JSON.
+    Malformed,
+}
+
+impl fmt::Display for JsonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TooLarge => "the JSON is longer than 64 KiB",
+            Self::TooDeep => "the JSON is nested more than 64 levels deep",
+            Self::Malformed => "the text is not JSON",
+        })
+    }
+}
+
+impl core::error::Error for JsonError {}
+
+/// Why a name or a value looks like a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Suspicion {
+    /// The name is one that tokens, passwords, keys or social security numbers go by, and the value
+    /// could be one.
+    Name,
+    /// The value is or holds a JSON Web Token (RFC 7519).
+    Jwt,
+    /// The value is or holds credentials of HTTP authentication (RFC 6750, RFC 7617), or of a URL.
+    Credentials,
+    /// The value holds what is written like a social security number.
+    SocialSecurityNumber,
+    /// The value holds a private key (RFC 7468).
+    PrivateKey,
+    /// The value is text with a member, parameter, header or word in it that is named like a secret.
+    Parameter,
+    /// The value looks like a token where no token belongs.
+    Token,
+}
+
+impl Suspicion {
+    /// Returns the suspicion in words, which go on after the name of what is suspected.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Name => "is named like a secret",
+            Self::Jwt => "holds a JSON Web Token",
+            Self::Credentials => "holds credentials",
+            Self::SocialSecurityNumber => "holds what looks like a social security number",
+            Self::PrivateKey => "holds a private key",
+            Self::Parameter => "holds text with a value that is named like a secret",
+            Self::Token => "looks like a token",
+        }
+    }
+}
+
 /// Why a key ring was refused. Line numbers begin with 1; content is never quoted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -1,6 +1,6 @@
 //! A data key: seals and opens.
 
-use alloc::{boxed::Box, string::String, vec, vec::Vec};
+use alloc::{string::String, vec, vec::Vec};
 use core::fmt;
 
 use aes_gcm::{
@@ -25,20 +25,18 @@ pub const OVERHEAD: usize = NONCE_LEN + TAG_LEN;
 
 /// An AES-256-GCM key.
 ///
-/// It lives in one place on the heap, is wiped when dropped, compares in constant time and never
-/// prints itself.
-pub struct Key(Box<Inner>);
+/// It is wiped when dropped, compares in constant time and never prints itself. It holds its secrets
+/// inline, so that its owner says which memory they are in; moving it leaves a copy behind, so put it
+/// where it stays.
+pub struct Key {
+    bytes: Zeroizing<[u8; KEY_LEN]>,
+    // Round keys and GHASH key. It wipes itself.
+    cipher: Cipher,
+}
 
 /// AES-256-GCM, with the round keys of encryption alone: counter mode never decrypts a block, and half the
 /// schedule is made in half the time.
 type Cipher = AesGcm<Aes256Enc, U12>;
-
-// Boxed, so that moving a `Key` leaves no copy of it on the stack. The cipher (round keys and GHASH
-// key) wipes itself.
-struct Inner {
-    bytes: Zeroizing<[u8; KEY_LEN]>,
-    cipher: Cipher,
-}
 
 impl Key {
     /// Draws a new key from the operating system's generator.
@@ -52,16 +50,16 @@ impl Key {
         Ok(Self::from_bytes(&bytes))
     }
 
-    /// The key with these bytes.
+    /// Returns the key with these bytes.
     #[must_use]
     pub fn from_bytes(bytes: &[u8; KEY_LEN]) -> Self {
-        Self(Box::new(Inner { bytes: Zeroizing::new(*bytes), cipher: Cipher::new(bytes.into()) }))
+        Self { bytes: Zeroizing::new(*bytes), cipher: Cipher::new(bytes.into()) }
     }
 
-    /// The key's bytes. Handle them as what they are.
+    /// Returns the key's bytes, which are secret.
     #[must_use]
     pub fn expose_bytes(&self) -> &[u8; KEY_LEN] {
-        &self.0.bytes
+        &self.bytes
     }
 
     /// Seals under a nonce from the operating system's generator.
@@ -138,7 +136,6 @@ impl Key {
     ) -> Result<(), SealError> {
         head.copy_from_slice(nonce.as_bytes());
         let tag = self
-            .0
             .cipher
             .encrypt_inout_detached(nonce.as_bytes().into(), aad, body)
             .map_err(|_| SealError::TooLong)?;
@@ -210,14 +207,13 @@ impl Key {
         body: InOutBuf<'_, '_, u8>,
         tag: &[u8; TAG_LEN],
     ) -> Result<(), OpenError> {
-        self.0
-            .cipher
+        self.cipher
             .decrypt_inout_detached(nonce.into(), aad, body, tag.into())
             .map_err(|_| OpenError::Refused)
     }
 }
 
-/// How many bytes a sealed value opens to.
+/// Returns how many bytes a sealed value opens to.
 ///
 /// # Errors
 /// [`OpenError::TooShort`] below [`OVERHEAD`] bytes.
@@ -252,7 +248,7 @@ impl TryFrom<&[u8]> for Key {
 
 impl ConstantTimeEq for Key {
     fn ct_eq(&self, other: &Self) -> Choice {
-        self.0.bytes.ct_eq(&*other.0.bytes)
+        self.bytes.ct_eq(&*other.bytes)
     }
 }
 

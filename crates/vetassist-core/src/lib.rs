@@ -9,30 +9,38 @@ extern crate alloc;
 #[cfg(feature = "postgres")]
 extern crate std;
 
+mod address;
 #[cfg(feature = "audit")]
 pub mod audit_log;
+pub mod device_info;
 mod error;
+pub mod event_data;
 mod hex;
-mod ip;
+mod ip_hash;
+pub mod json;
 mod key;
-mod master;
-pub mod metadata;
+mod keyring;
+mod master_key;
+mod name_words;
 mod nonce;
-mod ring;
+mod ring_session;
 pub mod rows;
 pub mod schema;
+mod secrets;
+mod stored_ip_hash;
 
 pub use error::{
-    AddressError, FingerprintError, IpHashError, KeyError, OpenError, RandomError, RingError,
-    SealError, TimestampError,
+    AddressError, FingerprintError, IpHashError, JsonError, KeyError, OpenError, RandomError,
+    RingError, SealError, Suspicion, TimestampError,
 };
-pub use ip::{parse_address, CanonicalAddress, IpHash};
+pub use ip_hash::{parse_address, CanonicalAddress, IpHash};
 pub use key::{opened_len, Key, KEY_LEN, OVERHEAD, TAG_LEN};
-pub use master::{Fingerprint, MasterKey};
-pub use metadata::Suspicion;
+pub use keyring::{KeyRing, UserRing, MAX_KEYS};
+pub use master_key::{Fingerprint, MasterKey};
 pub use nonce::{Nonce, NoncePool, RandomSource, NONCE_LEN};
-pub use ring::{KeyRing, UserRing, MAX_KEYS};
+pub use ring_session::{Reseal, RingSession};
 #[cfg(feature = "getrandom")]
 pub use rows::random_uuids;
 pub use rows::{AuthAudit, Json, Sealed, Session, Timestamp, User, VaToken};
+pub use stored_ip_hash::{IpHashing, StoredIpHash};
 pub use uuid::Uuid;

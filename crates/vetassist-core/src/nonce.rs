@@ -25,7 +25,7 @@ impl Nonce {
         Ok(Self(bytes))
     }
 
-    /// A nonce with these bytes.
+    /// Returns a nonce with these bytes.
     ///
     /// Caution: a nonce that seals twice under one key gives away both plaintexts' difference and
     /// lets anyone forge. This is for reproducing published test vectors.
@@ -34,7 +34,7 @@ impl Nonce {
         Self(bytes)
     }
 
-    /// The nonce's bytes. They are no secret: they are the head of the sealed value.
+    /// Returns the nonce's bytes. They are no secret: they are the head of the sealed value.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; NONCE_LEN] {
         &self.0
@@ -59,9 +59,11 @@ pub(crate) fn os_random(bytes: &mut [u8]) -> Result<(), RandomError> {
 ///
 /// A forked process inherits the block of its parent, and must not use it: that would seal two
 /// values under one nonce. So each draw names an *epoch*, a number that differs between a process
-/// and its children (a counter raised by `pthread_atfork`, say; the process id serves where a pool
-/// does not outlive its process's parent). When the epoch is not the one the block was drawn in, the
-/// block is thrown away.
+/// and its children. When the epoch is not the one in which the block was drawn, the block is thrown
+/// away.
+///
+/// Pass a counter that the child's handler of `pthread_atfork` raises. Do not pass the process id: a
+/// child in a new PID namespace may have the same id as its parent had, and ids are used again.
 pub struct NoncePool {
     source: RandomSource,
     block: [[u8; NONCE_LEN]; BLOCK],
@@ -70,20 +72,20 @@ pub struct NoncePool {
 }
 
 impl NoncePool {
-    /// An empty pool that will draw from the operating system's generator.
+    /// Returns an empty pool that will draw from the operating system's generator.
     #[cfg(feature = "getrandom")]
     #[must_use]
     pub const fn new() -> Self {
         Self::with_source(os_random)
     }
 
-    /// An empty pool that will draw from `source`, which must be cryptographically secure.
+    /// Returns an empty pool that will draw from `source`, which must be cryptographically secure.
     #[must_use]
     pub const fn with_source(source: RandomSource) -> Self {
         Self { source, block: [[0; NONCE_LEN]; BLOCK], used: BLOCK, epoch: 0 }
     }
 
-    /// The next nonce, never given before and never to be given again.
+    /// Returns the next nonce, never given before and never to be given again.
     ///
     /// # Errors
     /// [`RandomError`] if the source fails; nothing of a failed draw is ever used.

@@ -13,7 +13,10 @@
 //! SELECT u FROM vetassist_users AS u WHERE u.id = $1
 //! INSERT INTO vetassist_users SELECT ($1::vetassist_users).*
 //! ```
+//!
+//! [`Kind`] has the rules by which another language reads a row.
 
+mod columns;
 mod json;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -30,11 +33,12 @@ use core::fmt;
 
 use uuid::Uuid;
 
+pub use columns::Kind;
 pub use json::Json;
 pub use sealed::Sealed;
 pub use timestamp::Timestamp;
 
-use crate::ip::IpHash;
+use crate::ip_hash::IpHash;
 
 /// Ids for new rows: random UUIDs (RFC 9562, version 4) from the operating system's generator, all of them
 /// drawn at once.

@@ -9,7 +9,7 @@ mod tables;
 
 pub use compare::{compare, CatalogRow, Difference};
 pub use tables::{
-    own_tables, tables, Column, ForeignKey, Guard, Guards, Index, Table, AUDIT_SEQUENCE,
+    length_of, own_tables, tables, Column, ForeignKey, Guard, Guards, Index, Table, AUDIT_SEQUENCE,
 };
 
 /// Reads the catalogs of a PostgreSQL server: one row (object, attribute, value) for each fact about

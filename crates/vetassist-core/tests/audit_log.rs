@@ -292,6 +292,22 @@ fn checkpoints_are_signed_and_opened_as_elsewhere() {
 }
 
 #[test]
+fn a_checkpoint_is_signed_under_its_own_origin() {
+    let vectors = vectors();
+    let key = key(&vectors);
+    let other = vectors.origin.replace("0f6c", "0f6d");
+    let known = [&vectors.origin, &other].map(|name| key.verifier(name).unwrap());
+    let body = vectors.checkpoint.split_once("\n\n").unwrap().0.to_owned() + "\n";
+    // Under each name it is a note of a known key, and under one alone a checkpoint.
+    let note = sign_note(&body, &other, &[&key]).unwrap();
+    assert!(open_note(note.as_bytes(), &known).is_ok());
+    assert_eq!(Checkpoint::open(note.as_bytes(), &known), Err(NoteError::NotSigned));
+    let note = sign_note("text\n", &other, &[&key]).unwrap();
+    assert_eq!(Checkpoint::open(note.as_bytes(), &known), Err(NoteError::NotACheckpoint));
+    assert!(Checkpoint::open(vectors.checkpoint.as_bytes(), &known).is_ok());
+}
+
+#[test]
 fn other_notes_are_refused() {
     let vectors = vectors();
     let verifiers: [VerifierKey; 1] = [vectors.verifier.parse().unwrap()];

@@ -6,10 +6,17 @@ use std::{
     fs::File,
     io::{Read, Write},
     os::fd::FromRawFd,
-    process,
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use vetassist_core::{NoncePool, NONCE_LEN};
+
+/// How many forks there were between the first process and this one.
+static FORKS: AtomicU64 = AtomicU64::new(0);
+
+extern "C" fn forked() {
+    FORKS.fetch_add(1, Ordering::Relaxed);
+}
 
 /// Enough to go on into further blocks.
 const DRAWS: usize = 500;
@@ -55,7 +62,9 @@ fn distinct(drawn: &[Vec<u8>]) -> usize {
 
 #[test]
 fn parent_and_children_share_no_nonce() {
-    let epoch = || u64::from(process::id());
+    // SAFETY: the handler adds to an atomic number and nothing else.
+    assert_eq!(unsafe { libc::pthread_atfork(None, None, Some(forked)) }, 0);
+    let epoch = || FORKS.load(Ordering::Relaxed);
     let mut pool = NoncePool::new();
     // Some of a block is used, the rest is what a careless child would repeat.
     let mut drawn = vec![draw(&mut pool, epoch())];

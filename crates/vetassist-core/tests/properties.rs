@@ -205,7 +205,7 @@ fn rings_of_no_keys_or_of_a_key_twice_are_refused() {
         KeyRing::new(vec![key(), other, key()]).unwrap_err(),
         RingError::Repeated { at: 3, first: 1 }
     );
-    let many = (0..17).map(|n| MasterKey::from_bytes(&[n; KEY_LEN])).collect();
+    let many = (0..17).map(|n| MasterKey::from_bytes(&[n; KEY_LEN]));
     assert_eq!(KeyRing::new(many).unwrap_err(), RingError::TooManyKeys);
 }
 

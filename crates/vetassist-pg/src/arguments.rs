@@ -1,34 +1,45 @@
 //! Checks of arguments.
 
-use pgrx::{pg_sys::panic::ErrorReport, PgSqlErrorCode};
+use pgrx::PgSqlErrorCode;
+use vetassist_core::schema;
 
 use crate::{
-    errors::{report, Answer},
-    values::TextArg,
+    errors::{Error, Result},
+    values::Text,
 };
 
-pub(crate) fn missing(name: &str, hint: &'static str) -> ErrorReport {
-    report(PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED, format!("{name} must not be NULL"), hint)
+/// Returns an argument that must not be NULL.
+pub(crate) fn required<T>(name: &str, argument: Option<T>, hint: &'static str) -> Result<T> {
+    argument.ok_or_else(|| {
+        let message = format!("{name} must not be NULL");
+        Error::new(PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED, message, hint)
+    })
 }
 
-pub(crate) fn blank(name: &str, hint: &'static str) -> ErrorReport {
-    report(
-        PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
-        format!("{name} must not be blank"),
-        hint,
-    )
+/// Says that an argument is blank.
+pub(crate) fn blank(name: &str, hint: &'static str) -> Error {
+    let message = format!("{name} must not be blank");
+    Error::new(PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE, message, hint)
 }
 
 /// Refuses what is longer than its column, in characters.
-pub(crate) fn fits(texts: &[(&str, Option<&TextArg<'_>>, usize)]) -> Answer<()> {
+pub(crate) fn fits(texts: &[(&str, Option<Text<'_>>, usize)]) -> Result<()> {
     let too_long =
         texts.iter().find(|(_, text, most)| text.is_some_and(|text| text.is_longer_than(*most)));
     match too_long {
         None => Ok(()),
-        Some((name, ..)) => Err(report(
+        Some((name, ..)) => Err(Error::new(
             PgSqlErrorCode::ERRCODE_STRING_DATA_RIGHT_TRUNCATION,
             format!("{name} is longer than its column"),
             "The columns' lengths are fixed.",
         )),
+    }
+}
+
+/// Returns how many characters a column holds, for [`fits`]. The build fails where the column has no length.
+pub(crate) const fn length(table: &str, column: &str) -> usize {
+    match schema::length_of(table, column) {
+        Some(length) => length,
+        None => panic!("the column has no length"),
     }
 }

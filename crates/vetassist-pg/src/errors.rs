@@ -3,78 +3,100 @@
 //! No message, detail or hint holds a byte of a key, a token or a plaintext. Where PostgreSQL itself
 //! would quote bytes in an error (encoding conversion does), this crate raises its own instead.
 
-use pgrx::{pg_sys::panic::ErrorReport, PgLogLevel, PgSqlErrorCode};
+use std::{ffi::CString, fmt::Write};
+
+use pgrx::{
+    pg_sys::{self, panic::ErrorReport},
+    PgLogLevel, PgSqlErrorCode,
+};
 use vetassist_core::{
-    AddressError, IpHashError, KeyError, OpenError, RandomError, RingError, SealError,
+    AddressError, IpHashError, JsonError, KeyError, OpenError, RandomError, RingError, SealError,
+    Uuid,
 };
 
+use crate::encoding;
+
 /// What a function that SQL calls returns.
-pub(crate) type Answer<T> = Result<T, ErrorReport>;
+pub(crate) type SqlResult<T> = core::result::Result<T, ErrorReport>;
 
-/// What goes wrong in here. It is one word: a report is as large as four lines of the processor's cache, and each
-/// function on the way would move what went right together with the room for one.
-pub(crate) struct Failure(Box<ErrorReport>);
+/// An error within this crate. It is one word: a report is as large as four lines of the processor's cache, and each
+/// function on the way would move the result together with the room for one.
+pub(crate) struct Error(Box<ErrorReport>);
 
-pub(crate) type Outcome<T> = Result<T, Failure>;
+pub(crate) type Result<T, E = Error> = core::result::Result<T, E>;
 
-impl From<ErrorReport> for Failure {
-    fn from(report: ErrorReport) -> Self {
-        Self(Box::new(report))
+impl From<Error> for ErrorReport {
+    fn from(error: Error) -> Self {
+        *error.0
     }
 }
 
-impl From<Failure> for ErrorReport {
-    fn from(failure: Failure) -> Self {
-        *failure.0
+impl Error {
+    pub(crate) fn new(
+        code: PgSqlErrorCode,
+        message: impl Into<String>,
+        hint: &'static str,
+    ) -> Self {
+        Self(Box::new(
+            ErrorReport::new(code, printable(message.into()), "vetassist").set_hint(hint),
+        ))
+    }
+
+    /// Says what is wrong with a `jsonb`; `name` is the argument's.
+    pub(crate) fn from_json(name: &str, error: JsonError) -> Self {
+        let what = match error {
+            JsonError::TooLarge => "is longer than 64 kB",
+            JsonError::TooDeep => "is nested more than 64 levels deep",
+            _ => "cannot be read",
+        };
+        Self::new(
+            PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+            format!("{name} {what}"),
+            "It is for short metadata. Nothing was written.",
+        )
+    }
+
+    /// Raises it. Nothing after it is executed.
+    pub(crate) fn raise(self) -> ! {
+        self.0.report(PgLogLevel::ERROR);
+        unreachable!("an error was reported")
     }
 }
 
-pub(crate) fn report(
-    code: PgSqlErrorCode,
-    message: impl Into<String>,
-    hint: &'static str,
-) -> ErrorReport {
-    ErrorReport::new(code, message.into(), "vetassist").set_hint(hint)
+/// Returns a message as it may leave: PostgreSQL takes it to be in the database's encoding, and pgrx holds it in UTF-8.
+fn printable(message: String) -> String {
+    if message.is_ascii() || encoding::is_utf8() {
+        return message;
+    }
+    let mut ascii = String::with_capacity(message.len());
+    for character in message.chars() {
+        if character.is_ascii() {
+            ascii.push(character);
+        } else {
+            // As JSON and SQL write it. Writing to a string does not fail.
+            let _ = write!(ascii, "\\u{:04X}", u32::from(character));
+        }
+    }
+    ascii
 }
 
 /// Writes to the server's log, and to no client, whatever its `client_min_messages`.
 pub(crate) fn log_to_server(message: String) {
-    ErrorReport::new(PgSqlErrorCode::ERRCODE_CONFIG_FILE_ERROR, message, "vetassist")
+    ErrorReport::new(PgSqlErrorCode::ERRCODE_CONFIG_FILE_ERROR, printable(message), "vetassist")
         .report(PgLogLevel::LOG_SERVER_ONLY);
 }
 
-/// An error of the core that SQL can be told of.
-pub(crate) trait Explain<T> {
-    /// Gives the error its SQLSTATE and its hint.
-    fn explain(self) -> Outcome<T>;
-}
-
-impl<T, E: Into<Explained>> Explain<T> for Result<T, E> {
-    fn explain(self) -> Outcome<T> {
-        self.map_err(|error| {
-            let Explained { code, message, hint } = error.into();
-            report(code, message, hint).into()
-        })
-    }
-}
-
-pub(crate) struct Explained {
-    code: PgSqlErrorCode,
-    message: String,
-    hint: &'static str,
-}
-
-impl From<KeyError> for Explained {
+impl From<KeyError> for Error {
     fn from(error: KeyError) -> Self {
-        Self {
-            code: PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
-            message: error.to_string(),
-            hint: "Pass a key of 32 bytes; vetassist_generate_key() makes one.",
-        }
+        Self::new(
+            PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+            error.to_string(),
+            "Pass a key of 32 bytes; vetassist_generate_key() makes one.",
+        )
     }
 }
 
-impl From<OpenError> for Explained {
+impl From<OpenError> for Error {
     fn from(error: OpenError) -> Self {
         let (code, hint) = match error {
             OpenError::TooShort(_) => (
@@ -90,91 +112,122 @@ impl From<OpenError> for Explained {
                 "It was sealed with another key, for another user or with other AAD, or it was altered.",
             ),
         };
-        Self { code, message: error.to_string(), hint }
+        Self::new(code, error.to_string(), hint)
     }
 }
 
-impl From<SealError> for Explained {
+impl From<SealError> for Error {
     fn from(error: SealError) -> Self {
         match error {
             SealError::Random(error) => error.into(),
-            _ => Self {
-                code: PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
-                message: error.to_string(),
-                hint: "Seal it in parts.",
-            },
+            _ => Self::new(
+                PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+                error.to_string(),
+                "Seal it in parts.",
+            ),
         }
     }
 }
 
-impl From<RandomError> for Explained {
+impl From<RandomError> for Error {
     fn from(error: RandomError) -> Self {
-        Self {
-            code: PgSqlErrorCode::ERRCODE_SYSTEM_ERROR,
-            message: error.to_string(),
-            hint: "Nothing was sealed. See that the operating system's getrandom works, then try again.",
-        }
+        Self::new(
+            PgSqlErrorCode::ERRCODE_SYSTEM_ERROR,
+            error.to_string(),
+            "Nothing was sealed. See that the operating system's getrandom works, then try again.",
+        )
     }
 }
 
-impl From<AddressError> for Explained {
+impl From<AddressError> for Error {
     fn from(error: AddressError) -> Self {
-        Self {
-            code: PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
-            message: error.to_string(),
-            hint: "Pass one host: /32 for IPv4, /128 for IPv6. host(ip)::inet drops the prefix length.",
-        }
+        Self::new(
+            PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+            error.to_string(),
+            "Pass one host: /32 for IPv4, /128 for IPv6. host(ip)::inet drops the prefix length.",
+        )
     }
 }
 
-impl From<IpHashError> for Explained {
+impl From<IpHashError> for Error {
     fn from(error: IpHashError) -> Self {
-        Self {
-            code: PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
-            message: error.to_string(),
-            hint: "Pass what vetassist_hash_ip() returns.",
-        }
+        Self::new(
+            PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+            error.to_string(),
+            "Pass what vetassist_hash_ip() returns.",
+        )
     }
 }
 
-/// What a value cannot be: longer than PostgreSQL's 1 GB.
-pub(crate) fn too_large() -> Failure {
-    report(
+/// Says that a value would be longer than PostgreSQL's 1 GB.
+pub(crate) fn too_large() -> Error {
+    Error::new(
         PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
         "the sealed value would be longer than PostgreSQL's limit of 1 GB",
         "A sealed value is 28 bytes longer than its plaintext. Seal it in parts.",
     )
-    .into()
 }
 
-/// What PostgreSQL says itself where it is its own memory.
-pub(crate) fn out_of_memory() -> Failure {
-    report(
+/// Says what PostgreSQL says itself where it is its own memory.
+pub(crate) fn out_of_memory() -> Error {
+    Error::new(
         PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY,
         "there is not enough memory for a copy of the text",
         "A UTF8 database needs none.",
     )
-    .into()
 }
 
-/// Text that cannot be had in the encoding asked for.
-pub(crate) fn untranslatable() -> Failure {
-    report(
+/// Says that text cannot be had in the encoding asked for.
+pub(crate) fn untranslatable() -> Error {
+    Error::new(
         PgSqlErrorCode::ERRCODE_UNTRANSLATABLE_CHARACTER,
         "the text has a character that the other encoding has not",
         "Sealed text is UTF-8. Open it as bytea, with vetassist_decrypt(), or use a UTF8 database.",
     )
-    .into()
 }
 
-const RING_HINT: &str = "One key of 64 hexadecimal digits a line, the current one first, at most 16; # begins a comment.";
-
-/// A key ring that cannot be used. `place` says where it came from.
-pub(crate) fn bad_ring(place: &str, error: RingError) -> Failure {
-    config(format!("the {place} is malformed: {error}"), RING_HINT)
+/// Says that a key ring cannot be used. `place` says where it came from.
+pub(crate) fn bad_ring(place: &str, error: RingError) -> Error {
+    config(
+        format!("the {place} is malformed: {error}"),
+        "One key of 64 hexadecimal digits a line, the current one first, at most 16; # begins a comment.",
+    )
 }
 
-/// Anything wrong with where the key ring comes from.
-pub(crate) fn config(message: impl Into<String>, hint: &'static str) -> Failure {
-    report(PgSqlErrorCode::ERRCODE_CONFIG_FILE_ERROR, message, hint).into()
+/// Says what is wrong with where the key ring comes from.
+pub(crate) fn config(message: impl Into<String>, hint: &'static str) -> Error {
+    Error::new(PgSqlErrorCode::ERRCODE_CONFIG_FILE_ERROR, message, hint)
+}
+
+/// Raises that an account is not active. Nothing after it is executed.
+///
+/// pgrx knows PostgreSQL's own SQLSTATEs alone, so PostgreSQL is told directly.
+#[allow(unsafe_code)]
+pub(crate) fn raise_inactive(user: Uuid, hint: &'static str) -> ! {
+    let text = |text: String| CString::new(text).unwrap_or_default();
+    let (message, hint) = (text("the account is not active".into()), text(hint.into()));
+    let detail = text(format!("user_id {user}"));
+    let mut error = pg_sys::ErrorData {
+        elevel: PgLogLevel::ERROR as _,
+        sqlerrcode: sqlstate(*b"VA001"),
+        message: message.as_ptr().cast_mut(),
+        detail: detail.as_ptr().cast_mut(),
+        hint: hint.as_ptr().cast_mut(),
+        ..Default::default()
+    };
+    // SAFETY: the strings end with a NUL and live as long as the call, which copies them. An error that PostgreSQL
+    // raises unwinds as a panic from here.
+    unsafe { pg_sys::ThrowErrorData(&raw mut error) };
+    unreachable!("PostgreSQL does not return from an error")
+}
+
+/// Encodes a SQLSTATE as PostgreSQL does: six bits a character.
+const fn sqlstate(code: [u8; 5]) -> i32 {
+    let mut encoded = 0;
+    let mut place = code.len();
+    while place > 0 {
+        place -= 1;
+        encoded = encoded << 6 | ((code[place] - b'0') & 0x3f) as i32;
+    }
+    encoded
 }

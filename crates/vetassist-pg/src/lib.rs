@@ -6,6 +6,7 @@
 use pgrx::{pg_guard, pg_module_magic};
 
 mod arguments;
+mod encoding;
 mod errors;
 mod functions;
 mod keyring;

@@ -17,7 +17,7 @@ use pgrx::{
     GucSetting, PostgresGucEnum,
 };
 
-use crate::errors::{config, Outcome};
+use crate::errors::{config, Result};
 
 /// A setting with its name.
 struct Setting<T: GucValue> {
@@ -66,7 +66,7 @@ pub(crate) enum IpHashKind {
 
 impl<T: GucValue> Setting<T> {
     /// Returns the value that is in force. Nothing else reads a setting.
-    fn get(&'static self) -> Outcome<T> {
+    fn get(&'static self) -> Result<T> {
         if let Some(refused) = REFUSED.value.get() {
             let mut names = refused.to_bytes().split(|byte| *byte == b' ');
             if names.any(|name| name == self.name.to_bytes())
@@ -253,22 +253,22 @@ pub(crate) fn take_changed() -> bool {
 }
 
 /// `vetassist.master_key_file`, if it is set to something.
-pub(crate) fn master_key_file() -> Outcome<Option<CString>> {
+pub(crate) fn master_key_file() -> Result<Option<CString>> {
     Ok(MASTER_KEY_FILE.get()?.filter(|value| !value.is_empty()))
 }
 
 /// `vetassist.master_key_command`, if it is set to something.
-pub(crate) fn master_key_command() -> Outcome<Option<CString>> {
+pub(crate) fn master_key_command() -> Result<Option<CString>> {
     Ok(MASTER_KEY_COMMAND.get()?.filter(|value| !value.is_empty()))
 }
 
 /// `vetassist.ip_hash`.
-pub(crate) fn ip_hash() -> Outcome<IpHashKind> {
+pub(crate) fn ip_hash() -> Result<IpHashKind> {
     IP_HASH.get()
 }
 
 /// `vetassist.audit_min_retention`.
-pub(crate) fn audit_min_retention() -> Outcome<Interval> {
+pub(crate) fn audit_min_retention() -> Result<Interval> {
     let value = AUDIT_MIN_RETENTION.get()?.unwrap_or_default();
     value.to_str().ok().and_then(|value| Interval::from_str(value).ok()).ok_or_else(|| {
         config(
@@ -279,6 +279,6 @@ pub(crate) fn audit_min_retention() -> Outcome<Interval> {
 }
 
 /// `vetassist.drop_with_data`.
-pub(crate) fn drop_with_data() -> Outcome<bool> {
+pub(crate) fn drop_with_data() -> Result<bool> {
     DROP_WITH_DATA.get()
 }

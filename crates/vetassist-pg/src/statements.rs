@@ -3,6 +3,7 @@
 //! What is handed to them is sealed before, so that no setting that shows nested statements shows a token.
 
 use core::{cell::Cell, ffi::CStr};
+use std::ffi::CString;
 
 use pgrx::{
     datum::DatumWithOid,
@@ -11,213 +12,222 @@ use pgrx::{
     PgSqlErrorCode, Spi,
 };
 
-use crate::errors::{report, Failure, Outcome};
+use crate::{
+    encoding,
+    errors::{Error, Result},
+    values::{readable, Text},
+};
 
-/// The statements, for tables that are in one schema.
-pub(crate) struct Statements {
-    schema: std::ffi::CString,
-    planned: [OwnedPreparedStatement; COUNT],
+/// Makes a structure of plans, one for each statement: its name, the types of its parameters, its SQL, in which `@`
+/// stands for the schema.
+macro_rules! statements {
+    ($($(#[$comment:meta])* $name:ident ($($type:ident),*) $sql:literal)*) => {
+        /// The statements, for tables that are in one schema.
+        pub(crate) struct Statements {
+            schema: CString,
+            $($(#[$comment])* pub(crate) $name: OwnedPreparedStatement,)*
+        }
+
+        impl Statements {
+            fn prepare(client: &SpiClient<'_>, schema: &CStr) -> Result<Self> {
+                let quoted = identifier(schema)?;
+                Ok(Self {
+                    $($name: keep(client, &$sql.replace('@', &quoted), &[$(pg_sys::$type),*])?,)*
+                    schema: schema.to_owned(),
+                })
+            }
+        }
+    };
 }
 
-/// Which statement.
-#[derive(Clone, Copy)]
-pub(crate) enum Statement {
-    /// Makes a user or updates one: `id`, `va_icn`, now.
-    PutUser,
-    /// The same with what is known of him: status, e-mail, first and last name.
-    DescribeUser,
-    /// Raises what is wrong with a user who must be there and active.
-    RequireActiveUser,
-    /// Raises that a user who is not active is not signed in.
-    RefuseSignIn,
+// Whoever runs them has a `search_path` of `pg_catalog` alone. PostgreSQL makes each expression ready anew at each run,
+// which is much of what a run takes: so a parameter says what the time is, also where a default would.
+statements! {
+    /// Makes a user or updates one: `id`, `va_icn`, now. Of two sign-ins of a new veteran at the same moment the second
+    /// waits here for the first.
+    put_user(UUIDOID, TEXTOID, TIMESTAMPTZOID)
+    "INSERT INTO @.vetassist_users AS u (id, va_icn, created_at, updated_at, last_login_at)
+     VALUES ($1, $2, $3, $3, $3)
+     ON CONFLICT (va_icn) DO UPDATE SET last_login_at = excluded.last_login_at
+     RETURNING u.id, u.is_active"
+
+    /// The same with what is known of him: status, e-mail, first and last name. What is NULL leaves what is stored; a
+    /// comparison with what was NULL is not true, and so a change.
+    describe_user(UUIDOID, TEXTOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID)
+    "INSERT INTO @.vetassist_users AS u
+         (id, va_icn, created_at, updated_at, last_login_at, va_veteran_status, email, first_name, last_name)
+     VALUES ($1, $2, $3, $3, $3, $4, $5, $6, $7)
+     ON CONFLICT (va_icn) DO UPDATE SET
+         va_veteran_status = coalesce(excluded.va_veteran_status, u.va_veteran_status),
+         email = coalesce(excluded.email, u.email),
+         first_name = coalesce(excluded.first_name, u.first_name),
+         last_name = coalesce(excluded.last_name, u.last_name),
+         updated_at = CASE
+             WHEN (excluded.va_veteran_status IS NULL OR excluded.va_veteran_status = u.va_veteran_status)
+                  AND (excluded.email IS NULL OR excluded.email = u.email)
+                  AND (excluded.first_name IS NULL OR excluded.first_name = u.first_name)
+                  AND (excluded.last_name IS NULL OR excluded.last_name = u.last_name)
+             THEN u.updated_at ELSE excluded.updated_at END,
+         last_login_at = excluded.last_login_at
+     RETURNING u.id, u.is_active"
+
+    /// Whether a user is active: `id`. The row is kept from being erased until the transaction ends.
+    is_active(UUIDOID)
+    "SELECT u.is_active FROM @.vetassist_users AS u WHERE u.id = $1 FOR KEY SHARE"
+
     /// A new user's sealed tokens: `id`, `user_id`, both tokens, type, scope, expiry, now.
-    AddTokens,
+    add_tokens(UUIDOID, UUIDOID, BYTEAOID, BYTEAOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID)
+    "INSERT INTO @.vetassist_va_tokens
+         (id, user_id, access_token_encrypted, refresh_token_encrypted, token_type, scope, expires_at, created_at)
+     VALUES ($1, $2, $3, $4, coalesce($5, 'Bearer'), $6, $7, $8)"
+
     /// New tokens of a user who has some: `user_id`, both tokens, type, scope, expiry, now.
-    ReplaceTokens,
-    /// Either, where others may do the same just now; parameters as of `AddTokens`.
-    PutTokens,
+    replace_tokens(UUIDOID, BYTEAOID, BYTEAOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID)
+    "UPDATE @.vetassist_va_tokens AS t SET
+         access_token_encrypted = $2,
+         refresh_token_encrypted = coalesce($3, t.refresh_token_encrypted),
+         token_type = coalesce($4, t.token_type),
+         scope = coalesce($5, t.scope),
+         expires_at = $6,
+         refreshed_at = $7
+     WHERE t.user_id = $1"
+
+    /// Either, where others may do the same just now; parameters as of `add_tokens`.
+    put_tokens(UUIDOID, UUIDOID, BYTEAOID, BYTEAOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID)
+    "INSERT INTO @.vetassist_va_tokens AS t
+         (id, user_id, access_token_encrypted, refresh_token_encrypted, token_type, scope, expires_at, created_at)
+     VALUES ($1, $2, $3, $4, coalesce($5, 'Bearer'), $6, $7, $8)
+     ON CONFLICT (user_id) DO UPDATE SET
+         access_token_encrypted = excluded.access_token_encrypted,
+         refresh_token_encrypted = coalesce(excluded.refresh_token_encrypted, t.refresh_token_encrypted),
+         token_type = coalesce($5, t.token_type),
+         scope = coalesce(excluded.scope, t.scope),
+         expires_at = excluded.expires_at,
+         refreshed_at = excluded.created_at"
+
     /// A session: `id`, `user_id`, `jwt_id`, device, expiry, now.
-    AddSession,
-    /// A device's description with each address in it replaced by its hash.
-    HashDevice,
-    /// An event: `user_id`, what is said of it, the hash of the address, now.
-    LogSignIn,
-    /// Remembers that a hash is keyed.
-    MarkKeyed,
+    add_session(UUIDOID, UUIDOID, TEXTOID, JSONBOID, TIMESTAMPTZOID, TIMESTAMPTZOID)
+    "INSERT INTO @.vetassist_sessions (id, user_id, jwt_id, device_info, expires_at, created_at)
+     VALUES ($1, $2, $3, $4, $5, $6)"
+
+    /// The event of a sign-in: `user_id`, its metadata, the hash of the address, now.
+    log_login(UUIDOID, JSONBOID, TEXTOID, TIMESTAMPTZOID)
+    "INSERT INTO @.vetassist_auth_audit (user_id, event_type, event_data, ip_hash, created_at)
+     VALUES ($1, 'login', $2, $3, $4)"
+
+    /// Remembers that a hash is keyed. It is looked for first: an address that was seen before costs no lock.
+    mark_keyed(TEXTOID)
+    "INSERT INTO @.vetassist_keyed_ip_hashes (ip_hash)
+     SELECT $1 WHERE NOT EXISTS (SELECT FROM @.vetassist_keyed_ip_hashes AS k WHERE k.ip_hash = $1)
+     ON CONFLICT DO NOTHING"
 }
 
-const COUNT: usize = 11;
-
-const TEXT: pg_sys::Oid = pg_sys::TEXTOID;
-const UUID: pg_sys::Oid = pg_sys::UUIDOID;
-const BYTEA: pg_sys::Oid = pg_sys::BYTEAOID;
-const TIME: pg_sys::Oid = pg_sys::TIMESTAMPTZOID;
-const JSONB: pg_sys::Oid = pg_sys::JSONBOID;
-
-/// In the order of [`Statement`]: the SQL, in which `@` stands for the schema, and the types of its parameters.
-/// Whoever runs them has a `search_path` of `pg_catalog` alone. PostgreSQL makes each expression ready anew at each
-/// run, which is much of what a run takes: so a parameter says what the time is, also where a default would.
-const SOURCES: [(&str, &[pg_sys::Oid]); COUNT] = [
-    // Of two sign-ins of a new veteran at the same moment the second waits here for the first.
-    (
-        "INSERT INTO @.vetassist_users AS u (id, va_icn, created_at, updated_at, last_login_at)
-         VALUES ($1, $2, $3, $3, $3)
-         ON CONFLICT (va_icn) DO UPDATE SET last_login_at = excluded.last_login_at
-         RETURNING u.id, u.is_active",
-        &[UUID, TEXT, TIME],
-    ),
-    // What is NULL leaves what is stored; a comparison with what was NULL is not true, and so a change.
-    (
-        "INSERT INTO @.vetassist_users AS u
-             (id, va_icn, created_at, updated_at, last_login_at, va_veteran_status, email, first_name, last_name)
-         VALUES ($1, $2, $3, $3, $3, $4, $5, $6, $7)
-         ON CONFLICT (va_icn) DO UPDATE SET
-             va_veteran_status = coalesce(excluded.va_veteran_status, u.va_veteran_status),
-             email = coalesce(excluded.email, u.email),
-             first_name = coalesce(excluded.first_name, u.first_name),
-             last_name = coalesce(excluded.last_name, u.last_name),
-             updated_at = CASE
-                 WHEN (excluded.va_veteran_status IS NULL OR excluded.va_veteran_status = u.va_veteran_status)
-                      AND (excluded.email IS NULL OR excluded.email = u.email)
-                      AND (excluded.first_name IS NULL OR excluded.first_name = u.first_name)
-                      AND (excluded.last_name IS NULL OR excluded.last_name = u.last_name)
-                 THEN u.updated_at ELSE excluded.updated_at END,
-             last_login_at = excluded.last_login_at
-         RETURNING u.id, u.is_active",
-        &[UUID, TEXT, TIME, TEXT, TEXT, TEXT, TEXT],
-    ),
-    ("SELECT @.vetassist_require_active_user($1::uuid)", &[UUID]),
-    ("SELECT @.vetassist_refuse_sign_in($1::uuid)", &[UUID]),
-    (
-        "INSERT INTO @.vetassist_va_tokens
-             (id, user_id, access_token_encrypted, refresh_token_encrypted, token_type, scope, expires_at, created_at)
-         VALUES ($1, $2, $3, $4, coalesce($5, 'Bearer'), $6, $7, $8)",
-        &[UUID, UUID, BYTEA, BYTEA, TEXT, TEXT, TIME, TIME],
-    ),
-    (
-        "UPDATE @.vetassist_va_tokens AS t SET
-             access_token_encrypted = $2,
-             refresh_token_encrypted = coalesce($3, t.refresh_token_encrypted),
-             token_type = coalesce($4, t.token_type),
-             scope = coalesce($5, t.scope),
-             expires_at = $6,
-             refreshed_at = $7
-         WHERE t.user_id = $1",
-        &[UUID, BYTEA, BYTEA, TEXT, TEXT, TIME, TIME],
-    ),
-    (
-        "INSERT INTO @.vetassist_va_tokens AS t
-             (id, user_id, access_token_encrypted, refresh_token_encrypted, token_type, scope, expires_at, created_at)
-         VALUES ($1, $2, $3, $4, coalesce($5, 'Bearer'), $6, $7, $8)
-         ON CONFLICT (user_id) DO UPDATE SET
-             access_token_encrypted = excluded.access_token_encrypted,
-             refresh_token_encrypted = coalesce(excluded.refresh_token_encrypted, t.refresh_token_encrypted),
-             token_type = coalesce($5, t.token_type),
-             scope = coalesce(excluded.scope, t.scope),
-             expires_at = excluded.expires_at,
-             refreshed_at = excluded.created_at",
-        &[UUID, UUID, BYTEA, BYTEA, TEXT, TEXT, TIME, TIME],
-    ),
-    (
-        "INSERT INTO @.vetassist_sessions (id, user_id, jwt_id, device_info, expires_at, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6)",
-        &[UUID, UUID, TEXT, JSONB, TIME, TIME],
-    ),
-    ("SELECT @.vetassist_hash_device_ips($1::jsonb)", &[JSONB]),
-    (
-        "INSERT INTO @.vetassist_auth_audit (user_id, event_type, event_data, ip_hash, created_at)
-         VALUES ($1, 'login', $2, $3, $4)",
-        &[UUID, JSONB, TEXT, TIME],
-    ),
-    ("SELECT @.vetassist_mark_keyed($1::text)", &[TEXT]),
-];
+fn keep(
+    client: &SpiClient<'_>,
+    sql: &str,
+    types: &[pg_sys::Oid],
+) -> Result<OwnedPreparedStatement> {
+    let types: Vec<_> = types.iter().map(|oid| PgOid::from(*oid)).collect();
+    Ok(client.prepare_mut(sql, &types).map_err(failed)?.keep())
+}
 
 thread_local! {
     /// Those that were used last. They are never freed: the backend may be ending, and then it is too late.
-    static PLANNED: Cell<Option<&'static Statements>> = const { Cell::new(None) };
+    static PREPARED: Cell<Option<&'static Statements>> = const { Cell::new(None) };
 }
 
 impl Statements {
-    /// The statements for the schema that a function is in, which is its extension's.
+    /// Returns the statements for the schema that a function is in, which is its extension's.
     pub(crate) fn of(
         fcinfo: pg_sys::FunctionCallInfo,
         client: &SpiClient<'_>,
-    ) -> Outcome<&'static Self> {
-        // SAFETY: PostgreSQL passes the call's own information, with the function that is called.
-        let function = unsafe { (*(*fcinfo).flinfo).fn_oid };
-        // SAFETY: reads the catalog; a name is NUL-terminated and in the memory context of the call.
-        let name = unsafe {
-            let schema = pg_sys::get_func_namespace(function);
-            pg_sys::get_namespace_name(schema)
+    ) -> Result<&'static Self> {
+        // SAFETY: PostgreSQL passes the call's own information, with the function that is called. The name of the
+        // schema is NUL-terminated and in the memory context of the call, or null.
+        let schema = unsafe {
+            let schema = pg_sys::get_func_namespace((*(*fcinfo).flinfo).fn_oid);
+            let name = pg_sys::get_namespace_name(schema);
+            (!name.is_null()).then(|| CStr::from_ptr(name))
         };
-        if name.is_null() {
-            return Err(internal("the function is in no schema"));
+        let schema = schema.ok_or_else(|| internal("the function is in no schema"))?;
+        if let Some(prepared) = PREPARED.get().filter(|prepared| *prepared.schema == *schema) {
+            return Ok(prepared);
         }
-        // SAFETY: as above.
-        let schema = unsafe { CStr::from_ptr(name) };
-        if let Some(planned) = PLANNED.get().filter(|planned| *planned.schema == *schema) {
-            return Ok(planned);
-        }
-        // SAFETY: quotes a NUL-terminated string into another.
-        let quoted = unsafe { CStr::from_ptr(pg_sys::quote_identifier(name)) };
-        let quoted = quoted.to_string_lossy();
-        let mut planned = Vec::with_capacity(COUNT);
-        for (source, types) in SOURCES {
-            let types: Vec<_> = types.iter().map(|oid| PgOid::from(*oid)).collect();
-            let prepared = client.prepare_mut(&source.replace('@', &quoted), &types);
-            planned.push(prepared.map_err(failed)?.keep());
-        }
-        let Ok(planned) = planned.try_into() else { unreachable!("one for each source") };
-        let planned: &Self = Box::leak(Box::new(Self { schema: schema.to_owned(), planned }));
-        PLANNED.set(Some(planned));
-        Ok(planned)
+        let prepared: &Self = Box::leak(Box::new(Self::prepare(client, schema)?));
+        PREPARED.set(Some(prepared));
+        Ok(prepared)
     }
+}
 
-    /// Runs one.
-    pub(crate) fn run<'conn>(
-        &self,
-        client: &mut SpiClient<'conn>,
-        statement: Statement,
-        arguments: &[DatumWithOid<'_>],
-    ) -> Outcome<SpiTupleTable<'conn>> {
-        let prepared = &self.planned[statement as usize];
-        // Planned as one that writes. `update` would demand a transaction id first, which a standby has none of,
-        // and PostgreSQL says it better.
-        client.select(prepared, None, arguments).map(SpiTupleTable::first).map_err(failed)
-    }
+/// Runs a statement.
+pub(crate) fn run<'conn>(
+    client: &mut SpiClient<'conn>,
+    statement: &OwnedPreparedStatement,
+    arguments: &[DatumWithOid<'_>],
+) -> Result<SpiTupleTable<'conn>> {
+    // Planned as one that writes. `update` would demand a transaction id first, which a standby has none of,
+    // and PostgreSQL says it better.
+    client.select(statement, None, arguments).map(SpiTupleTable::first).map_err(failed)
 }
 
 /// Runs with a connection to PostgreSQL's own interface for statements.
-pub(crate) fn connected<T>(f: impl FnOnce(&mut SpiClient<'_>) -> Outcome<T>) -> Outcome<T> {
+pub(crate) fn connected<T>(f: impl FnOnce(&mut SpiClient<'_>) -> Result<T>) -> Result<T> {
     Spi::connect_mut(|client| f(client))
 }
 
-/// What no caller can do anything about.
+/// Says what no caller can do anything about.
 #[allow(clippy::needless_pass_by_value)] // for map_err
-pub(crate) fn failed(error: spi::Error) -> Failure {
+pub(crate) fn failed(error: spi::Error) -> Error {
     internal(&error.to_string())
 }
 
 /// Returns the one value that a statement returns, which is not NULL.
-pub(crate) fn one<T>(found: spi::Result<Option<T>>) -> Outcome<T> {
+pub(crate) fn one<T>(found: spi::Result<Option<T>>) -> Result<T> {
     found.map_err(failed)?.ok_or_else(|| internal("a statement returned nothing"))
 }
 
-pub(crate) fn internal(what: &str) -> Failure {
-    report(
+pub(crate) fn internal(what: &str) -> Error {
+    Error::new(
         PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
         format!("a statement of vetassist's failed: {what}"),
         "Please report it. SELECT * FROM vetassist_check_schema() says whether the tables are as they must be.",
     )
-    .into()
 }
 
 /// Returns the schema that the extension is in, quoted.
-pub(crate) fn own_schema(client: &SpiClient<'_>) -> Outcome<String> {
+pub(crate) fn own_schema(client: &SpiClient<'_>) -> Result<String> {
     let rows = client.select(
-        "SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'vetassist'",
+        "SELECT n.nspname::text FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'vetassist'",
         Some(1),
         &[],
     );
-    one(rows.and_then(|rows| rows.first().get_one()))
+    let name: Text<'_> = one(rows.and_then(|rows| rows.first().get_one()))?;
+    let name = CString::new(name.as_bytes()).map_err(|_| internal("a schema's name has a NUL"))?;
+    identifier(&name)
+}
+
+/// Returns a name as a statement may have it. Statements are in the database's encoding, and Rust's in UTF-8: elsewhere
+/// than in a UTF8 database they are ASCII.
+fn identifier(name: &CStr) -> Result<String> {
+    if encoding::is_utf8() || name.to_bytes().is_ascii() {
+        // SAFETY: makes another NUL-terminated string of one, in the memory context of the call.
+        let quoted = unsafe { CStr::from_ptr(pg_sys::quote_identifier(name.as_ptr())) };
+        return Ok(quoted.to_string_lossy().into_owned());
+    }
+    if encoding::is_unknown() {
+        return Err(Error::new(
+            PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
+            "the name of the extension's schema is not ASCII, and the database's encoding is SQL_ASCII",
+            "Rename the schema, or use a database whose encoding is UTF8.",
+        ));
+    }
+    let escaped = readable(name.to_bytes())?.chars().fold(String::new(), |escaped, c| {
+        let code = u32::from(c);
+        match c {
+            '"' | '\\' => escaped + &format!("{c}{c}"),
+            _ if c.is_ascii() => escaped + c.encode_utf8(&mut [0; 4]),
+            _ => escaped + &format!("\\+{code:06X}"),
+        }
+    });
+    Ok(format!("U&\"{escaped}\""))
 }

@@ -1,14 +1,15 @@
-// Makes the package of the module and its glue: node build.mjs <folder with glue/> --version <x.y.z>
+// Makes the package of the modules: node build.mjs <folder with modules/> --version <x.y.z>
 //
-// `cargo xtask npm` runs this after it has built the module.
+// `cargo xtask npm` runs this after it has built them.
 
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { createRequire } from 'node:module';
+import { dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync } from 'node:zlib';
 
-import { build } from 'esbuild';
+import { build, transformSync } from 'esbuild';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const out = resolve(process.argv[2]);
@@ -16,7 +17,7 @@ const version = process.argv[process.argv.indexOf('--version') + 1];
 
 // Both kB are of 1000 bytes.
 const MAX_WASM_BROTLI = 20_000;
-const MAX_TARBALL = 110_000;
+const MAX_TARBALL = 170_000;
 
 // What the supported runtimes understand, and no more.
 const FEATURES = [
@@ -41,7 +42,7 @@ rmSync(stage, { recursive: true, force: true });
 mkdirSync(dist, { recursive: true });
 
 /** Optimises a module into the package, and returns its bytes. */
-function optimised(from, name, level) {
+function optimised(name, level) {
   const to = join(dist, name);
   execFileSync(process.execPath, [
     join(here, 'node_modules/binaryen/bin/wasm-opt'),
@@ -53,7 +54,7 @@ function optimised(from, name, level) {
     '--strip-dwarf',
     '--strip-producers',
     '--strip-target-features',
-    join(out, 'glue', from),
+    join(out, 'modules', name),
     '-o',
     to,
   ]);
@@ -62,48 +63,101 @@ function optimised(from, name, level) {
   return bytes;
 }
 
-const module = optimised('glue_bg.wasm', 'vetassist.wasm', '-O3');
-const schema = optimised('schema.wasm', 'schema.wasm', '-Oz');
+const module = optimised('vetassist.wasm', '-O3');
+const schema = optimised('schema.wasm', '-Oz');
 
-for (const format of ['esm', 'cjs']) {
+/** Writes a file of the package in both formats. */
+function written(name, ...parts) {
+  const code = `${parts.join('\n')}\n`;
+  writeFileSync(join(dist, `${name}.js`), code);
+  const { code: common } = transformSync(code, { format: 'cjs', target: 'es2022' });
+  writeFileSync(join(dist, `${name}.cjs`), common);
+}
+
+const SHARED = ['arguments', 'base64url', 'builtin', 'columns', 'define', 'errors', 'node_crypto', 'rows', 'utf8', 'webcrypto'];
+
+/** Bundles sources into a file of the package, with the way to the modules that it is to have. */
+async function bundled(entry, name, modules) {
+  const extension = extname(name);
+  const external = (path) => ({ path, external: true, sideEffects: false });
   await build({
-    entryPoints: [join(here, 'src/core.js')],
-    outfile: join(dist, format === 'esm' ? 'core.js' : 'core.cjs'),
-    alias: { '#glue': join(out, 'glue/glue.js') },
+    entryPoints: [join(here, 'src', entry)],
+    outfile: join(dist, name),
+    alias: { '#modules': join(here, 'src/modules', modules) },
+    plugins: [
+      {
+        // Files of their own, which several of these import.
+        name: 'beside',
+        setup({ onResolve }) {
+          onResolve({ filter: /^#(imported|inline|schema_query)$/ }, ({ path }) => external(`./${path.slice(1)}${extension}`));
+          if (extension === '.cjs' || entry === 'shared.js') return;
+          onResolve({ filter: new RegExp(`^\\./(${SHARED.join('|')})\\.js$`) }, () => external('./shared.js'));
+        },
+      },
+    ],
     bundle: true,
-    // The query that finds out what there is stands beside the comparison, in the core.
-    loader: { '.sql': 'text' },
-    format,
+    format: extension === '.cjs' ? 'cjs' : 'esm',
     target: 'es2022',
-    // Readable enough for a stack trace; comments stay in the sources.
-    minifySyntax: true,
-    minifyWhitespace: true,
+    // As it was written, so that names and lines are those of the sources; comments stay in them.
     legalComments: 'none',
-    logOverride: { 'empty-import-meta': 'silent' },
+    banner: { js: '// vetassist, MIT OR Apache-2.0' },
   });
 }
 
-// Hexadecimal and not base64: it keeps bytes apart, so that compression sees what it sees in the module
-// itself, and the page that loads it transfers a quarter less.
-const inline = `const digit = (hex, at) => {
-  const unit = hex.charCodeAt(at);
-  return unit - (unit > 57 ? 87 : 48);
-};
+// The query that finds out what there is stands beside the comparison, in the core.
+const query = readFileSync(join(here, '../../vetassist-core/src/schema/catalog.sql'), 'utf8');
+written('schema_query', `export const schemaQuery = \`${query.replaceAll(/[\\`$]/g, '\\$&')}\`;`);
 
-const decode = (hex) =>
-  Uint8Array.fromHex?.(hex) ??
-  Uint8Array.from({ length: hex.length / 2 }, (_, at) => 16 * digit(hex, 2 * at) + digit(hex, 2 * at + 1));
+await bundled('shared.js', 'shared.js', 'none.js');
+await bundled('index.js', 'index.js', 'inlined.js');
+await bundled('index.js', 'edge.js', 'edge.js');
+copyFileSync(join(here, 'src/modules/imported.js'), join(dist, 'imported.js'));
+await bundled('slim.js', 'slim.js', 'none.js');
+await bundled('common.js', 'core.cjs', 'given.js');
 
-export const module = () => decode('${module.toString('hex')}');
-export const schema = () => decode('${schema.toString('hex')}');
-`;
-writeFileSync(join(dist, 'inline.js'), inline);
+// The modules as text. Hexadecimal and not base64: it keeps bytes apart, so that compression sees what it sees
+// in the module itself, and the page that loads it transfers a quarter less.
+written(
+  'inline',
+  readFileSync(join(here, 'src/modules/hex.js'), 'utf8'),
+  `export const module = () => decode('${module.toString('hex')}');`,
+  `export const schema = () => decode('${schema.toString('hex')}');`,
+);
 
-for (const folder of ['src/entries', 'types']) {
-  for (const name of readdirSync(join(here, folder))) {
-    copyFileSync(join(here, folder, name), join(dist, name));
-  }
+// CommonJS, for `require` and, in Node, Deno and Bun, for `import` too: one implementation, so that there is one
+// class `Key`. `slim` is the same core, and whoever starts it first does it for both.
+const hidden = ['give'];
+const slimOnly = ['init', 'initSync'];
+writeFileSync(
+  join(dist, 'index.cjs'),
+  `'use strict';
+const { ${[...hidden, ...slimOnly].join(', ')}, ...api } = require('./core.cjs');
+
+give(require('./inline.cjs'));
+module.exports = api;
+`,
+);
+writeFileSync(
+  join(dist, 'slim.cjs'),
+  `'use strict';
+const { ${hidden.join(', ')}, ...api } = require('./core.cjs');
+
+module.exports = api;
+`,
+);
+const exported = Object.keys(createRequire(import.meta.url)(join(dist, 'core.cjs'))).filter((name) => !hidden.includes(name));
+for (const [name, names] of [
+  ['index', exported.filter((name) => !slimOnly.includes(name))],
+  ['slim', exported],
+]) {
+  const list = names.sort().map((each) => `  ${each},\n`).join('');
+  writeFileSync(
+    join(dist, name === 'index' ? 'node.js' : 'slim-node.js'),
+    `import api from './${name}.cjs';\n\nexport const {\n${list}} = api;\n`,
+  );
 }
+
+for (const name of readdirSync(join(here, 'types'))) copyFileSync(join(here, 'types', name), join(dist, name));
 // The same declarations for those who `require`: TypeScript tells the two apart by the file's name.
 for (const name of ['index', 'rows', 'slim']) {
   const types = readFileSync(join(here, 'types', `${name}.d.ts`), 'utf8');
@@ -116,6 +170,7 @@ copyFileSync(join(here, '../../../target/vetassist.sql'), join(dist, 'vetassist.
 const { devDependencies, private: _, scripts, ...published } = manifest;
 writeFileSync(join(stage, 'package.json'), `${JSON.stringify(published, undefined, 2)}\n`);
 copyFileSync(join(here, 'README.md'), join(stage, 'README.md'));
+for (const name of ['LICENSE-APACHE', 'LICENSE-MIT']) copyFileSync(join(here, '../../..', name), join(stage, name));
 
 const [packed] = JSON.parse(
   execFileSync('npm', ['pack', '--json', '--pack-destination', out], {

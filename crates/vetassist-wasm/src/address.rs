@@ -3,7 +3,6 @@
 use core::str;
 
 use vetassist_core::IpHash;
-use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::{
     engine::{run, Engine},
@@ -11,8 +10,8 @@ use crate::{
 };
 
 /// Stages the plain hash of the address of `len` characters that is staged.
-#[wasm_bindgen]
-pub fn hash_ip(len: usize) -> i32 {
+#[no_mangle]
+pub extern "C" fn hash_ip(len: usize) -> i32 {
     run(|engine| {
         let hash = plain_hash(engine, len)?;
         engine.put(hash.as_str().as_bytes())
@@ -21,8 +20,8 @@ pub fn hash_ip(len: usize) -> i32 {
 
 /// Stages the keyed hash of the address of `len` characters that is staged, under a master key or the
 /// current key of a ring.
-#[wasm_bindgen]
-pub fn hash_ip_keyed(handle: usize, len: usize) -> i32 {
+#[no_mangle]
+pub extern "C" fn hash_ip_keyed(handle: usize, len: usize) -> i32 {
     run(|engine| {
         let plain = plain_hash(engine, len)?;
         upgrade(engine, handle, &plain)
@@ -30,8 +29,8 @@ pub fn hash_ip_keyed(handle: usize, len: usize) -> i32 {
 }
 
 /// Stages the keyed hash for the plain hash of `len` characters that is staged.
-#[wasm_bindgen]
-pub fn upgrade_ip_hash(handle: usize, len: usize) -> i32 {
+#[no_mangle]
+pub extern "C" fn upgrade_ip_hash(handle: usize, len: usize) -> i32 {
     run(|engine| {
         let text = str::from_utf8(engine.staged(len)?).map_err(|_| Status::IpHash)?;
         let plain = text.parse().map_err(|_| Status::IpHash)?;

@@ -1,28 +1,29 @@
 //! Data keys.
 
+use alloc::boxed::Box;
+
 use vetassist_core::{Key, KEY_LEN, OVERHEAD};
-use wasm_bindgen::prelude::wasm_bindgen;
 use zeroize::Zeroize;
 
 use crate::{
-    engine::{run, run_wiped, Engine, Entry},
+    engine::{run, Engine, Entry},
     status::Status,
 };
 
 /// A handle to the key whose 32 bytes are staged. They are wiped from there.
-#[wasm_bindgen]
-pub fn key_new() -> i32 {
+#[no_mangle]
+pub extern "C" fn key_new() -> i32 {
     run(|engine| {
         let bytes = engine.stage.first_chunk_mut::<KEY_LEN>().ok_or(Status::Bounds)?;
-        let key = Key::from_bytes(bytes);
+        let key = Box::new(Key::from_bytes(bytes));
         bytes.zeroize();
         Ok(engine.keep(Entry::Key(key)))
     })
 }
 
 /// Stages the key's bytes, for the runtime's own AES-GCM.
-#[wasm_bindgen]
-pub fn key_expose(handle: usize) -> i32 {
+#[no_mangle]
+pub extern "C" fn key_expose(handle: usize) -> i32 {
     run(|engine| {
         let (key, _, place) = key(engine, handle, 0, Some(KEY_LEN))?;
         place.copy_from_slice(key.expose_bytes());
@@ -32,9 +33,9 @@ pub fn key_expose(handle: usize) -> i32 {
 
 /// Seals in place. Staged are `aad_len` bytes of AAD, room for a nonce, `len` bytes of plaintext and
 /// room for a tag; the sealed value stands behind the AAD afterwards.
-#[wasm_bindgen]
-pub fn key_seal(handle: usize, aad_len: usize, len: usize) -> i32 {
-    run_wiped(|engine| {
+#[no_mangle]
+pub extern "C" fn key_seal(handle: usize, aad_len: usize, len: usize) -> i32 {
+    run(|engine| {
         let nonce = engine.nonce()?;
         let (key, aad, body) = key(engine, handle, aad_len, len.checked_add(OVERHEAD))?;
         key.seal_in_place(nonce, aad, body)?;
@@ -44,9 +45,9 @@ pub fn key_seal(handle: usize, aad_len: usize, len: usize) -> i32 {
 
 /// Opens in place. Staged are `aad_len` bytes of AAD and `len` bytes of a sealed value; the plaintext
 /// stands where its ciphertext stood afterwards.
-#[wasm_bindgen]
-pub fn key_open(handle: usize, aad_len: usize, len: usize) -> i32 {
-    run_wiped(|engine| {
+#[no_mangle]
+pub extern "C" fn key_open(handle: usize, aad_len: usize, len: usize) -> i32 {
+    run(|engine| {
         let (key, aad, body) = key(engine, handle, aad_len, Some(len))?;
         Ok(key.open_in_place(aad, body)?.len())
     })

@@ -1,16 +1,16 @@
 //! The one state of an instance of the module: the staging buffer, the nonces and the keys.
 
 use alloc::{boxed::Box, vec::Vec};
-use core::{fmt, hint, mem, ptr, slice};
+use core::{fmt, mem, ptr, slice};
 
 use spin::Mutex;
-use vetassist_core::{
-    Key, KeyRing, MasterKey, Nonce, NoncePool, UserRing, KEY_LEN, NONCE_LEN, OVERHEAD,
-};
-use wasm_bindgen::prelude::wasm_bindgen;
+use vetassist_core::{Key, MasterKey, Nonce, NoncePool, RingSession, KEY_LEN, NONCE_LEN, OVERHEAD};
 use zeroize::Zeroize;
 
-use crate::status::{code, Status};
+use crate::{
+    runtime::random,
+    status::{code, Status},
+};
 
 pub(crate) struct Engine {
     pub(crate) stage: Vec<u8>,
@@ -19,35 +19,44 @@ pub(crate) struct Engine {
     entries: Vec<Option<Entry>>,
 }
 
-/// What a handle names.
+/// An instance of a module is never forked, so the epoch of its nonces never changes.
+pub(crate) const EPOCH: u64 = 0;
+
+/// What a handle names. Boxed, so that a list of entries that grows moves no key.
 pub(crate) enum Entry {
-    Key(Key),
-    Master(MasterKey),
-    /// And the user served last: access and refresh token of one user come together.
-    Ring(KeyRing, Option<Box<UserRing>>),
+    Key(Box<Key>),
+    Master(Box<MasterKey>),
+    Ring(Box<RingSession>),
+}
+
+impl Entry {
+    /// The master keys: of a ring, or one.
+    pub(crate) fn masters(&self) -> Result<&[MasterKey], Status> {
+        match self {
+            Self::Master(key) => Ok(slice::from_ref(key)),
+            Self::Ring(session) => Ok(session.ring().keys()),
+            Self::Key(_) => Err(Status::Bounds),
+        }
+    }
 }
 
 // JavaScript runs one call at a time, so nobody ever waits for the lock.
-static ENGINE: Mutex<Engine> =
-    Mutex::new(Engine { stage: Vec::new(), nonces: NoncePool::new(), entries: Vec::new() });
+static ENGINE: Mutex<Engine> = Mutex::new(Engine {
+    stage: Vec::new(),
+    nonces: NoncePool::with_source(random),
+    entries: Vec::new(),
+});
 
 /// Runs `work` on the engine; what it returns becomes one number.
 pub(crate) fn run(work: impl FnOnce(&mut Engine) -> Result<usize, Status>) -> i32 {
     code(work(&mut ENGINE.lock()))
 }
 
-/// As [`run`], for work on a plaintext: the cipher leaves its last blocks on the stack.
-pub(crate) fn run_wiped(work: impl FnOnce(&mut Engine) -> Result<usize, Status>) -> i32 {
-    let result = run(work);
-    wipe_stack::<{ 2 << 10 }>();
-    result
-}
-
 /// Makes the staging buffer `len` bytes long or longer, and says where it stands.
 ///
 /// Null if there is no memory for it: the buffer is then as it was.
-#[wasm_bindgen]
-pub fn stage(len: usize) -> *mut u8 {
+#[no_mangle]
+pub extern "C" fn stage(len: usize) -> *mut u8 {
     let mut engine = ENGINE.lock();
     if engine.stage.len() < len {
         let mut larger = Vec::new();
@@ -62,14 +71,14 @@ pub fn stage(len: usize) -> *mut u8 {
 }
 
 /// Gives the staging buffer back to the module's allocator, after something large.
-#[wasm_bindgen]
-pub fn unstage() {
+#[no_mangle]
+pub extern "C" fn unstage() {
     ENGINE.lock().stage = Vec::new();
 }
 
 /// Stages a nonce, for a seal that the runtime's own AES-GCM is to do.
-#[wasm_bindgen]
-pub fn draw_nonce() -> i32 {
+#[no_mangle]
+pub extern "C" fn draw_nonce() -> i32 {
     run(|engine| {
         let nonce = engine.nonce()?;
         engine.put(nonce.as_bytes())
@@ -77,42 +86,28 @@ pub fn draw_nonce() -> i32 {
 }
 
 /// Stages the 32 bytes of a new key.
-#[wasm_bindgen]
-pub fn generate_key() -> i32 {
+#[no_mangle]
+pub extern "C" fn generate_key() -> i32 {
     run(|engine| {
-        let key = Key::generate().map_err(|_| Status::Random)?;
-        engine.put(key.expose_bytes())
+        let key = engine.staged(KEY_LEN)?;
+        random(key).map_err(|_| Status::Random)?;
+        Ok(KEY_LEN)
     })
 }
 
 /// Wipes and forgets what the handle names. The handle will name something else.
-#[wasm_bindgen]
-pub fn release(handle: usize) {
+#[no_mangle]
+pub extern "C" fn release(handle: usize) {
     let mut engine = ENGINE.lock();
     if let Some(entry) = engine.entries.get_mut(handle.wrapping_sub(1)) {
         *entry = None;
     }
 }
 
-/// Overwrites the part of the stack that the calls before this one used. Ciphers and derivations leave
-/// copies of keys there that no `Drop` reaches.
-#[wasm_bindgen]
-pub fn scrub() {
-    wipe_stack::<{ 16 << 10 }>();
-}
-
-#[inline(never)]
-fn wipe_stack<const BYTES: usize>() {
-    // Someone might look at the array, so it is written, by one fill: volatile writes of single bytes
-    // take a third of a small seal's time.
-    let mut below = [0_u8; BYTES];
-    hint::black_box(&mut below);
-}
-
 impl Engine {
-    /// The next nonce. An instance of a module is never forked, so the epoch never changes.
+    /// The next nonce.
     pub(crate) fn nonce(&mut self) -> Result<Nonce, Status> {
-        self.nonces.draw(0).map_err(|_| Status::Random)
+        self.nonces.draw(EPOCH).map_err(|_| Status::Random)
     }
 
     /// The first `len` bytes staged.
@@ -152,8 +147,7 @@ impl Engine {
     /// The master keys that the handle names: of a ring, or one.
     pub(crate) fn masters(&self, handle: usize) -> Result<&[MasterKey], Status> {
         match self.entries.get(handle.wrapping_sub(1)) {
-            Some(Some(Entry::Master(key))) => Ok(slice::from_ref(key)),
-            Some(Some(Entry::Ring(ring, _))) => Ok(ring.keys()),
+            Some(Some(entry)) => entry.masters(),
             _ => Err(Status::Bounds),
         }
     }

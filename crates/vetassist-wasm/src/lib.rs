@@ -3,8 +3,8 @@
 //!
 //! Bytes and text cross through one staging buffer, see [`engine`]: the JavaScript facade writes the
 //! arguments there, calls, and reads the result from there. So no argument is ever copied to a place
-//! that nobody wipes, which is what `wasm-bindgen` does with slices and strings. Keys stay here, and
-//! the facade names them by handles.
+//! that nobody wipes, and no generated code stands between the two. Keys stay here, and the facade names
+//! them by handles.
 //!
 //! The facade has checked types and sizes before it calls; everything else is checked here, by the
 //! core. A call that fails returns a negative number, see [`Status`](status::Status).
@@ -20,6 +20,5 @@ mod address;
 mod data_key;
 mod engine;
 mod master;
-#[cfg(target_arch = "wasm32")]
 mod runtime;
 mod status;

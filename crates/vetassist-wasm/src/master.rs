@@ -3,12 +3,12 @@
 use alloc::boxed::Box;
 use core::str;
 
-use vetassist_core::{KeyRing, MasterKey, RingError, UserRing, Uuid, KEY_LEN, OVERHEAD};
-use wasm_bindgen::prelude::wasm_bindgen;
+use vetassist_core::{KeyRing, MasterKey, RingError, RingSession, Uuid, KEY_LEN, OVERHEAD};
 use zeroize::Zeroize;
 
 use crate::{
-    engine::{run, run_wiped, Engine, Entry},
+    engine::{run, Engine, Entry, EPOCH},
+    runtime::random,
     status::Status,
 };
 
@@ -16,58 +16,59 @@ use crate::{
 const UUID_LEN: usize = 36;
 
 /// A handle to the master key whose 32 bytes are staged. They are wiped from there.
-#[wasm_bindgen]
-pub fn master_new() -> i32 {
+#[no_mangle]
+pub extern "C" fn master_new() -> i32 {
     run(|engine| {
         let bytes = engine.stage.first_chunk_mut::<KEY_LEN>().ok_or(Status::Bounds)?;
-        let key = MasterKey::from_bytes(bytes);
+        let key = Box::new(MasterKey::from_bytes(bytes));
         bytes.zeroize();
         Ok(engine.keep(Entry::Master(key)))
     })
 }
 
 /// A handle to the master key whose 64 hexadecimal digits are staged. They are wiped from there.
-#[wasm_bindgen]
-pub fn master_new_hex() -> i32 {
+#[no_mangle]
+pub extern "C" fn master_new_hex() -> i32 {
     run(|engine| {
         let digits = engine.staged(2 * KEY_LEN)?;
-        let key = str::from_utf8(digits).ok().and_then(|hex| MasterKey::from_hex(hex).ok());
+        let key =
+            str::from_utf8(digits).ok().and_then(|hex| MasterKey::from_hex(hex).ok()).map(Box::new);
         digits.zeroize();
         Ok(engine.keep(Entry::Master(key.ok_or(Status::Key)?)))
     })
 }
 
-/// Stages the master key's bytes as entry `index` of a ring to be made.
-#[wasm_bindgen]
-pub fn master_expose(handle: usize, index: usize) -> i32 {
-    run(|engine| match engine.entry(handle, keys_len(index)?, Some(KEY_LEN))? {
-        (Entry::Master(key), _, place) => {
-            place.copy_from_slice(key.expose_bytes());
-            Ok(KEY_LEN)
-        }
-        _ => Err(Status::Bounds),
+/// Stages the bytes of a master key, or of the key at this position of a ring, as entry `index` of a ring to
+/// be made.
+#[no_mangle]
+pub extern "C" fn master_expose(handle: usize, position: usize, index: usize) -> i32 {
+    run(|engine| {
+        let (entry, _, place) = engine.entry(handle, keys_len(index)?, Some(KEY_LEN))?;
+        let key = entry.masters()?.get(position).ok_or(Status::Bounds)?;
+        place.copy_from_slice(key.expose_bytes());
+        Ok(KEY_LEN)
     })
 }
 
 /// A handle to the key of the user whose id is staged.
-#[wasm_bindgen]
-pub fn derive_user_key(handle: usize) -> i32 {
+#[no_mangle]
+pub extern "C" fn derive_user_key(handle: usize) -> i32 {
     run(|engine| {
         let user_id = read_uuid(engine.staged(UUID_LEN)?)?;
         let key = engine.masters(handle)?[0].derive_user_key(&user_id);
-        Ok(engine.keep(Entry::Key(key)))
+        Ok(engine.keep(Entry::Key(Box::new(key))))
     })
 }
 
 /// How many master keys the handle names.
-#[wasm_bindgen]
-pub fn master_count(handle: usize) -> i32 {
+#[no_mangle]
+pub extern "C" fn master_count(handle: usize) -> i32 {
     run(|engine| Ok(engine.masters(handle)?.len()))
 }
 
 /// Stages the fingerprint of a master key, or of the key at this position of a ring, from 0.
-#[wasm_bindgen]
-pub fn fingerprint(handle: usize, position: usize) -> i32 {
+#[no_mangle]
+pub extern "C" fn fingerprint(handle: usize, position: usize) -> i32 {
     run(|engine| {
         let key = engine.masters(handle)?.get(position).ok_or(Status::Bounds)?;
         let fingerprint = key.fingerprint();
@@ -76,13 +77,13 @@ pub fn fingerprint(handle: usize, position: usize) -> i32 {
 }
 
 /// A handle to the ring of the `count` keys that are staged, newest first. They are wiped from there.
-#[wasm_bindgen]
-pub fn ring_new(count: usize) -> i32 {
+#[no_mangle]
+pub extern "C" fn ring_new(count: usize) -> i32 {
     run(|engine| {
         let bytes = engine.staged(keys_len(count)?)?;
-        let keys = bytes.as_chunks().0.iter().map(MasterKey::from_bytes).collect();
+        let ring = KeyRing::new(bytes.as_chunks().0.iter().map(MasterKey::from_bytes));
         bytes.zeroize();
-        match KeyRing::new(keys) {
+        match ring {
             Err(RingError::Repeated { at, first }) => {
                 engine.explain(&format_args!("key {at} of the array repeats key {first}"));
                 Err(Status::Ring)
@@ -93,8 +94,8 @@ pub fn ring_new(count: usize) -> i32 {
 }
 
 /// A handle to the ring of the key file whose `len` bytes are staged. They are wiped from there.
-#[wasm_bindgen]
-pub fn ring_parse(len: usize) -> i32 {
+#[no_mangle]
+pub extern "C" fn ring_parse(len: usize) -> i32 {
     run(|engine| {
         let text = engine.staged(len)?;
         let ring = KeyRing::parse(text);
@@ -103,25 +104,36 @@ pub fn ring_parse(len: usize) -> i32 {
     })
 }
 
+/// Stages the key of the user whose id is staged, under the master key at this position of a ring, for the
+/// runtime's own AES-GCM.
+#[no_mangle]
+pub extern "C" fn user_key_expose(handle: usize, position: usize) -> i32 {
+    run(|engine| {
+        let (session, user_id, place) = session(engine, handle, Some(KEY_LEN))?;
+        let key = session.user_key(user_id, position).ok_or(Status::Bounds)?;
+        place.copy_from_slice(key.expose_bytes());
+        Ok(KEY_LEN)
+    })
+}
+
 /// Seals a token in place. Staged are the user's id, room for a nonce, `len` bytes of the token and room
 /// for a tag; the sealed value stands behind the id afterwards.
-#[wasm_bindgen]
-pub fn encrypt_token(handle: usize, len: usize) -> i32 {
-    run_wiped(|engine| {
-        let nonce = engine.nonce()?;
-        let (user, body) = user(engine, handle, len.checked_add(OVERHEAD))?;
-        user.seal_token_in_place(nonce, body)?;
+#[no_mangle]
+pub extern "C" fn encrypt_token(handle: usize, len: usize) -> i32 {
+    run(|engine| {
+        let (session, user_id, body) = session(engine, handle, len.checked_add(OVERHEAD))?;
+        session.seal_token_in_place(user_id, body, EPOCH)?;
         Ok(body.len())
     })
 }
 
 /// Opens a token in place. Staged are the user's id and `len` bytes of a sealed value; the token stands
 /// where its ciphertext stood afterwards.
-#[wasm_bindgen]
-pub fn decrypt_token(handle: usize, len: usize) -> i32 {
-    run_wiped(|engine| {
-        let (user, body) = user(engine, handle, Some(len))?;
-        user.open_token_in_place(body)?;
+#[no_mangle]
+pub extern "C" fn decrypt_token(handle: usize, len: usize) -> i32 {
+    run(|engine| {
+        let (session, user_id, body) = session(engine, handle, Some(len))?;
+        session.open_token_in_place(user_id, body)?;
         Ok(body.len() - OVERHEAD)
     })
 }
@@ -133,7 +145,7 @@ fn keys_len(count: usize) -> Result<usize, Status> {
 
 fn keep_ring(engine: &mut Engine, ring: Result<KeyRing, RingError>) -> Result<usize, Status> {
     match ring {
-        Ok(ring) => Ok(engine.keep(Entry::Ring(ring, None))),
+        Ok(ring) => Ok(engine.keep(Entry::Ring(Box::new(RingSession::with_source(ring, random))))),
         Err(error) => {
             engine.explain(&error);
             Err(Status::Ring)
@@ -141,17 +153,13 @@ fn keep_ring(engine: &mut Engine, ring: Result<KeyRing, RingError>) -> Result<us
     }
 }
 
-fn user(
+fn session(
     engine: &mut Engine,
     handle: usize,
     len: Option<usize>,
-) -> Result<(&mut UserRing, &mut [u8]), Status> {
+) -> Result<(&mut RingSession, Uuid, &mut [u8]), Status> {
     match engine.entry(handle, UUID_LEN, len)? {
-        (Entry::Ring(ring, served), user_id, body) => {
-            let user_id = read_uuid(user_id)?;
-            let same = served.take().filter(|user| user.user_id() == user_id);
-            Ok((served.insert(same.unwrap_or_else(|| Box::new(ring.user(user_id)))), body))
-        }
+        (Entry::Ring(session), user_id, body) => Ok((session, read_uuid(user_id)?, body)),
         _ => Err(Status::Bounds),
     }
 }

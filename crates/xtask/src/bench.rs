@@ -1,53 +1,42 @@
 //! `cargo xtask bench`: what the benchmarks need, and then the program in `bench/`, which measures.
 
-use std::fs;
+use anyhow::Result;
+use pg_scratch::{Postgres, VARIABLE};
 
-use xtask::{
-    command::run,
-    pg::{Extension, Postgres, Scratch, VARIABLE},
-    repository,
-    setup::{self, Tools},
-    step, Context, Result,
+use crate::{
+    extension::{Extension, Profile},
+    npm,
+    setup::{python, Tools, PG_CONFIG_VARIABLE, PYTHON_VARIABLE},
+    workspace::{step, target},
 };
-
-use crate::npm;
 
 /// Names the library of the function that hands back what it gets.
 const IDENTITY: &str = "VETASSIST_BENCH_IDENTITY";
 
-/// Sets up what is missing and measures; the arguments are the program's.
-pub(crate) fn bench(arguments: &[&str]) -> Result<()> {
-    let tools = setup::tools()?;
-    measure(&tools, &Postgres::debian(setup::DEFAULT_MAJOR)?, arguments).map(|_| ())
-}
-
-/// Builds what is measured and what it is compared with, and measures. Says how many families there are.
-pub(crate) fn measure(tools: &Tools, postgres: &Postgres, arguments: &[&str]) -> Result<u64> {
-    let extension = step("building the extension", || Extension::build(tools, postgres))?;
-    step("building the npm package", || npm::build(&tools.toolchain))?;
-    npm::install_edge()?;
-    setup::python()?;
-    let target = repository().join("target/bench-build");
-    let manifest = repository().join("bench/Cargo.toml");
-    let cargo = |verb: &str| {
-        let mut cargo = tools.cargo(&postgres.pg_config);
-        cargo.args([verb, "--release", "--locked", "--manifest-path"]).arg(&manifest);
-        cargo.arg("--target-dir").arg(&target);
-        cargo
+/// Builds what is measured and what it is compared with, and measures; the arguments are the program's. Returns how
+/// many families there are.
+pub(crate) fn bench(tools: &Tools, postgres: &Postgres, arguments: &[String]) -> Result<u64> {
+    let (sh, folder) = (&tools.sh, target().join("bench-build"));
+    let extension = Extension::build(tools, postgres, Profile::Release)?;
+    step("building the npm package", || npm::build(tools))?;
+    npm::install_edge(sh)?;
+    let cargo = |verb: &str, more: &str| {
+        let options = "--release --locked --manifest-path bench/Cargo.toml --target-dir";
+        let cargo = tools.cargo(&format!("{verb} {options}")).arg(&folder);
+        cargo.args(more.split_whitespace()).env(PG_CONFIG_VARIABLE, &postgres.pg_config)
     };
     step("building what it is compared with", || {
-        run(cargo("build").arg("--workspace"))?;
-        run(cargo("test").args(["--quiet", "--package", "vetassist-bench"]))
+        cargo("build", "--workspace").run()?;
+        Ok(cargo("test", "--quiet --package vetassist-bench").run()?)
     })?;
-    let scratch = Scratch::create(postgres, &extension)?;
+    let scratch = extension.scratch(postgres)?;
     // Where the server's user can read it.
     let library = scratch.root().join("libidentity.so");
-    fs::copy(target.join("release/libidentity.so"), &library)
-        .context("cannot copy the library of the function that hands back what it gets")?;
-    let mut program = cargo("run");
-    program.env(VARIABLE, scratch.root()).env(IDENTITY, &library);
-    run(program.args(["--quiet", "--package", "vetassist-bench", "--"]).args(arguments))?;
-    let tables = fs::read_dir(repository().join("target/bench")).context("nothing was written")?;
-    let tables = tables.flatten().filter(|entry| entry.path().extension() == Some("svg".as_ref()));
-    Ok(tables.count() as u64)
+    sh.copy_file(folder.join("release/libidentity.so"), &library)?;
+    cargo("run", "--quiet --package vetassist-bench --")
+        .args(arguments)
+        .envs([(VARIABLE, scratch.root()), (IDENTITY, &library), (PYTHON_VARIABLE, &python()?)])
+        .run()?;
+    let plots = sh.read_dir(target().join("bench"))?;
+    Ok(plots.iter().filter(|path| path.extension() == Some("svg".as_ref())).count() as u64)
 }

@@ -1,293 +1,217 @@
 //! `cargo xtask demo`: a veteran's tokens sealed, stored and opened inside PostgreSQL.
 
-mod va;
+use std::{
+    env, fs,
+    os::unix::process::CommandExt,
+    path::PathBuf,
+    process::{Command, Stdio},
+    time::SystemTime,
+};
 
-use std::{env, fs, os::unix::process::CommandExt, path::PathBuf, process::Stdio};
+use anyhow::{anyhow, bail, ensure, Context, Result};
+use pg_scratch::{quote, random_key, Cluster, Postgres, DEFAULT_MAJOR};
+use xshell::{cmd, Shell};
 
-use xtask::{
-    command::{capture, command, quote},
-    pg::{random_key, Cluster, Extension, Postgres},
-    setup, step, Context, Error, Result,
+use crate::{
+    extension::{Extension, Profile},
+    setup::Tools,
+    workspace::{shell, step},
 };
 
 const DATABASE: &str = "vetassist_demo";
 
-/// Sets up, builds, installs, and tells the story. With `shell`, psql follows and the server goes with
-/// it; without, the server stays.
-pub(crate) fn demo(shell: bool) -> Result<()> {
-    let tools = setup::tools()?;
-    let postgres = Postgres::debian(setup::DEFAULT_MAJOR)?;
-    step("building the extension", || {
-        let extension = Extension::build(&tools, &postgres)?;
-        step(&format!("installing it into PostgreSQL {}", postgres.major), || {
-            extension.install(&postgres)
-        })
-    })?;
+/// The story, statement by statement. A line `--- ` is a heading, `--: ` is printed, `--! ` is a statement that must
+/// be refused, `--? QUERY => VALUE` is checked and not shown, and `--@ behind` and
+/// `--@ in front` say where the ring gets a new key.
+const STORY: &str = include_str!("demo/story.sql");
+
+/// Sets up, builds, installs, and tells the story. With `shell`, psql follows and the server goes with it; without,
+/// the server stays.
+pub(crate) fn demo(with_shell: bool) -> Result<()> {
+    let (tools, postgres) = Tools::with_postgres()?;
+    let extension =
+        step("building the extension", || Extension::build(&tools, &postgres, Profile::Release))?;
+    let major = postgres.major;
+    step(&format!("installing it into PostgreSQL {major}"), || extension.install(&postgres))?;
     let cluster = step("starting a scratch server with a fresh key file", || start(&postgres))?;
-    let demo = Demo { cluster };
-    demo.tell()?;
-    demo.end(shell)
+    Demo { cluster, response: TokenResponse::new(&shell()?)? }.tell()?.end(with_shell)
 }
 
 /// Stops the server that an earlier demo left.
 pub(crate) fn stop() -> Result<()> {
-    let folder = folder();
+    let folder = folder()?;
     if !folder.exists() {
         println!("no demo server is there");
         return Ok(());
     }
-    let postgres = Postgres::debian(setup::DEFAULT_MAJOR)?;
-    Cluster::remove(&postgres, &folder)?;
+    Cluster::remove(&Postgres::debian(DEFAULT_MAJOR)?, &folder)?;
     println!("the demo server is stopped, and its data and key are removed");
     Ok(())
 }
 
 /// One demo server for each user, where the server's user can get at it.
-fn folder() -> PathBuf {
-    let user = capture(command("id").arg("-u")).unwrap_or_default();
-    env::temp_dir().join(format!("vetassist-demo-{}", user.trim()))
+fn folder() -> Result<PathBuf> {
+    let sh = shell()?;
+    Ok(env::temp_dir().join(format!("vetassist-demo-{}", cmd!(sh, "id -u").read()?)))
 }
 
 fn start(postgres: &Postgres) -> Result<Cluster> {
-    let folder = folder();
+    let folder = folder()?;
     if folder.exists() {
         Cluster::remove(postgres, &folder)?;
     }
-    let key = folder.join("keys/ring");
-    let setting = key.to_string_lossy().into_owned();
-    let cluster = Cluster::start_at(postgres, &folder, &[("vetassist.master_key_file", &setting)])?;
-    cluster.write_key_file("ring", &format!("{} # made for the demo\n", random_key()?), 0o600)?;
+    let ring = folder.join("keys/ring").to_string_lossy().into_owned();
+    let cluster = Cluster::start_at(postgres, &folder, &[("vetassist.master_key_file", &ring)])?;
+    cluster.write_key_file("ring", &format!("{}\n", random_key()?), 0o600)?;
     Ok(cluster)
+}
+
+/// An answer of VA.gov's token endpoint, made up on the spot.
+struct TokenResponse {
+    access: String,
+    refresh: String,
+    scope: &'static str,
+}
+
+impl TokenResponse {
+    /// Makes one up: a JWT of about 1.2 kB whose signature is random, an opaque refresh token, the scopes of a claims
+    /// service.
+    fn new(sh: &Shell) -> Result<Self> {
+        let url_safe =
+            |text: String| text.trim_end_matches('=').replace('+', "-").replace('/', "_");
+        let base64url = |text: &str| -> Result<String> {
+            Ok(url_safe(cmd!(sh, "openssl base64 -A").stdin(text).read()?))
+        };
+        let random = |bytes: u32| -> Result<String> {
+            let bytes = bytes.to_string();
+            Ok(url_safe(cmd!(sh, "openssl rand -base64 {bytes}").read()?.replace('\n', "")))
+        };
+        let scope =
+            "openid profile offline_access launch/patient claim.read claim.write veteran_status.read";
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs();
+        let payload = format!(
+            r#"{{"ver":1,"jti":"AT.{}.{}","iss":"https://sandbox-api.va.gov/oauth2/claims/v1","aud":"https://sandbox-api.va.gov/services/claims","iat":{now},"exp":{},"cid":"{}","uid":"{}","scp":["{}"],"auth_time":{now},"sub":"1012667145V762142","patient":"1012667145V762142","act":{{"icn":"1012667145V762142","type":"patient"}},"launch":{{"patient":"1012667145V762142"}}}}"#,
+            random(24)?,
+            random(12)?,
+            now + 3600,
+            random(15)?,
+            random(15)?,
+            scope.replace(' ', r#"",""#),
+        );
+        let header = base64url(r#"{"alg":"RS256","kid":"demo-signing-key-1","typ":"JWT"}"#)?;
+        let access = format!("{header}.{}.{}", base64url(&payload)?, random(256)?);
+        Ok(Self { access, refresh: random(32)?, scope })
+    }
+
+    /// Puts its values in the place of their names.
+    fn fill(&self, text: &str, access: &str) -> String {
+        let text = text.replace(":access", access).replace(":refresh", &self.refresh);
+        text.replace(":scope", self.scope)
+    }
 }
 
 struct Demo {
     cluster: Cluster,
+    response: TokenResponse,
 }
 
 impl Demo {
-    fn tell(&self) -> Result<()> {
-        let response = va::token_response()?;
-        let (access, refresh, scope) =
-            (&response.access_token, &response.refresh_token, &response.scope);
-        self.sql("postgres", &format!("CREATE DATABASE {DATABASE}"))?;
-
-        say("The DBA's one line, and a check that the tables are what they must be (no row: they are)");
-        self.show("CREATE EXTENSION vetassist;")?;
-        self.show("SELECT * FROM vetassist_check_schema();")?;
-        self.expect("SELECT count(*) FROM vetassist_check_schema()", "0")?;
-
-        say("What VA.gov answers when a veteran signs in");
-        println!("{}\n", response.abridged());
-
-        say("A veteran, and both tokens sealed on the way into the table");
-        self.show(
-            "INSERT INTO vetassist_users (va_icn, email, first_name, last_name)\n\
-             VALUES ('1012667145V762142', 'tamara.ellis@example.com', 'Tamara', 'Ellis');",
-        )?;
-        self.show_abridged(
-            &format!(
-                "INSERT INTO vetassist_va_tokens (user_id, access_token_encrypted, refresh_token_encrypted, scope, expires_at)\n\
-                 SELECT id, vetassist_encrypt_token('{access}', id), vetassist_encrypt_token('{refresh}', id),\n       \
-                 '{scope}', now() + interval '1 hour'\n\
-                 FROM vetassist_users WHERE va_icn = '1012667145V762142';"
-            ),
-            access,
-        )?;
-
-        say("The row as a thief of the disk or of a backup sees it");
-        self.show(
-            "SELECT octet_length(access_token_encrypted) AS bytes, left(encode(access_token_encrypted, 'hex'), 64) || '...' AS access_token_encrypted\n\
-             FROM vetassist_va_tokens;",
-        )?;
-        let stolen = self.sql(DATABASE, "COPY vetassist_va_tokens TO STDOUT")?;
-        let hex = |text: &str| text.bytes().map(|b| format!("{b:02x}")).collect::<String>();
-        if stolen.contains(&hex(&access[..24])) || stolen.contains(&hex(refresh)) {
-            return Err(Error::new("the stored row holds a token in the clear"));
+    fn tell(self) -> Result<Self> {
+        self.run("postgres", &format!("CREATE DATABASE {DATABASE}"))?;
+        let access = &self.response.access;
+        let abridged = format!("{}... ({} characters)", &access[..24], access.len());
+        let mut statement = String::new();
+        for line in STORY.lines() {
+            let shown = |text: &str| println!("{}", self.response.fill(text, &abridged));
+            let filled = |text: &str| self.response.fill(text, access);
+            match (line.get(..4).unwrap_or(line), line.get(4..).unwrap_or_default()) {
+                ("--- ", heading) => println!("--- {heading}\n"),
+                ("--: ", text) => shown(text),
+                ("--@ ", place) => self.move_new_key(place)?,
+                ("--? ", check) => {
+                    let (query, expected) = check.split_once(" => ").context("no => in a check")?;
+                    self.expect(&filled(query), &filled(expected))?;
+                }
+                ("--! ", query) => self.refuse(query)?,
+                ("", _) => println!(),
+                _ => {
+                    shown(line);
+                    statement += line;
+                    statement += "\n";
+                    if line.ends_with(';') {
+                        println!("{}\n", self.run(DATABASE, &filled(&statement))?);
+                        statement.clear();
+                    }
+                }
+            }
         }
-
-        say("The same row as the application opens it");
-        self.show(
-            "SELECT left(vetassist_decrypt_token(access_token_encrypted, user_id), 60) || '...' AS access_token,\n       vetassist_decrypt_token(refresh_token_encrypted, user_id) AS refresh_token\n\
-             FROM vetassist_va_tokens;",
-        )?;
-        self.expect(
-            "SELECT vetassist_decrypt_token(access_token_encrypted, user_id) FROM vetassist_va_tokens",
-            access,
-        )?;
-
-        say("The same bytes do not open for another user");
-        self.refuse(
-            "SELECT vetassist_decrypt_token(access_token_encrypted, gen_random_uuid()) FROM vetassist_va_tokens;",
-        )?;
-        say("... nor after one flipped bit");
-        self.refuse(
-            "SELECT vetassist_decrypt_token(set_bit(access_token_encrypted, 777, 1 - get_bit(access_token_encrypted, 777)), user_id)\n\
-             FROM vetassist_va_tokens;",
-        )?;
-
-        say("Addresses are stored as hashes: plain, and under the server's key");
-        self.show(
-            "SELECT ip, vetassist_hash_ip(ip), vetassist_hash_ip_keyed(ip)\n\
-             FROM (VALUES (inet '203.0.113.7'), ('2001:db8::1')) AS seen (ip);",
-        )?;
-        self.expect(
-            "SELECT vetassist_hash_ip('203.0.113.7')",
-            "fec52565aa0cf18f57d7cf5b3ac728503b8992d2d6f7d46da1d1201090902b02",
-        )?;
-
-        say("The key ring, by fingerprint: no function and no setting shows a key");
-        self.show("SELECT * FROM vetassist_keys();")?;
-        self.expect(
-            "SELECT count(*) FROM vetassist_keys() WHERE is_current AND source = 'file'",
-            "1",
-        )?;
-        self.sign_in(access, refresh)?;
-        self.rotate_key()
+        Ok(self)
     }
 
-    /// What a backend calls: everything that a sign-in takes, in one statement.
-    fn sign_in(&self, access: &str, refresh: &str) -> Result<()> {
-        say("A sign-in as a backend does it: user, tokens, session and audit row in one statement");
-        self.show_abridged(
-            &format!(
-                "SELECT * FROM vetassist_login('1012667145V762142', '{access}', now() + interval '1 hour',\n    \
-                 'a1d0c6e8-jti', now() + interval '8 hours', refresh_token => '{refresh}',\n    \
-                 device_info => '{{\"os\": \"iOS\", \"ip\": \"203.0.113.7\"}}', ip => '203.0.113.7');"
-            ),
-            access,
-        )?;
-        self.show("SELECT jwt_id, device_info FROM vetassist_sessions;")?;
-        self.show(
-            "SELECT event_type, event_data, left(ip_hash, 16) || '...' AS ip_hash FROM vetassist_auth_audit;",
-        )?;
-        self.expect("SELECT vetassist_session_active('a1d0c6e8-jti')", "t")?;
-        self.expect(
-            "SELECT count(*) FROM vetassist_sessions WHERE device_info::text LIKE '%203.0.113.7%'",
-            "0",
-        )
+    /// Puts a new key behind the current one, or the one behind it in front.
+    fn move_new_key(&self, place: &str) -> Result<()> {
+        let ring = fs::read_to_string(self.cluster.key_dir().join("ring"))?;
+        let ring = match (place, ring.split_once('\n')) {
+            ("in front", Some((current, new))) => format!("{new}{current}\n"),
+            _ => format!("{ring}{} # the new one\n", random_key()?),
+        };
+        self.cluster.write_key_file("ring", &ring, 0o600).map(|_| ())
     }
 
-    /// Rotates the key: a new one behind the current one, then in front of it, and every token sealed anew under it.
-    fn rotate_key(&self) -> Result<()> {
-        say("Rotating the key: 20,000 more veterans, then a new key behind the current one");
-        self.show(
-            "SELECT count(*) FROM generate_series(1, 20000) AS n,\n    \
-             vetassist_login('ICN' || n, 'access token ' || n, now() + interval '1 hour',\n                    \
-             'jti ' || n, now() + interval '8 hours', refresh_token => 'refresh token ' || n);",
-        )?;
-        let ring = self.cluster.key_dir().join("ring");
-        let old = fs::read_to_string(ring).context("cannot read the demo's ring")?;
-        let new = format!("{} # the new one\n", random_key()?);
-        self.cluster.write_key_file("ring", &format!("{old}{new}"), 0o600)?;
-        self.show("SELECT pg_reload_conf();")?;
-        self.show("SELECT * FROM vetassist_rotation_status();")?;
-        say("Every server has it by now, so it goes in front, and seals");
-        self.cluster.write_key_file("ring", &format!("{new}{old}"), 0o600)?;
-        self.show("SELECT pg_reload_conf();")?;
-        println!("CALL vetassist_rotate_tokens();");
-        let call = ["-v", "ON_ERROR_STOP=1", "-c", "CALL vetassist_rotate_tokens()"];
-        let output = self.cluster.psql(DATABASE, &call)?;
-        let said = |bytes| String::from_utf8_lossy(bytes).into_owned();
-        println!("{}{}", said(&output.stderr), said(&output.stdout));
-        self.show("SELECT * FROM vetassist_rotation_status();")?;
-        self.expect(
-            "SELECT sum(sealed_values) FROM vetassist_rotation_status() WHERE \"position\" IS DISTINCT FROM 1",
-            "0",
-        )?;
-        self.expect(
-            "SELECT count(*) FROM vetassist_users WHERE vetassist_access_token(id) = replace(va_icn, 'ICN', 'access token ')",
-            "20000",
-        )
+    /// Runs a statement that must succeed, and returns what psql prints.
+    fn run(&self, database: &str, statement: &str) -> Result<String> {
+        self.psql(database, statement, &[])?.map_err(|said| anyhow!("{statement}: {said}"))
     }
 
-    fn end(self, shell: bool) -> Result<()> {
-        let psql = self.cluster.postgres().program("psql");
-        let arguments =
-            [self.cluster.connection_arguments(), vec!["-d".into(), DATABASE.into()]].concat();
-        if shell {
-            println!("psql follows; the server is stopped when you leave it.\n");
-            let ourselves = env::current_exe().context("cannot find this program")?;
-            self.cluster.leave_running();
-            // A shell takes our place, because it can let psql have an interrupt and stay.
-            let script = "trap : INT; \"$@\"; status=$?; \"$0\" demo --stop; exit $status";
-            let error = command("sh")
-                .args(["-c", script])
-                .args([&ourselves, &psql])
-                .args(&arguments)
-                .stdin(Stdio::inherit())
-                .exec();
-            return Err(Error::new(format!("cannot start a shell: {error}")));
-        }
-        let words: Vec<String> = arguments.iter().map(|word| shell_word(word)).collect();
-        self.cluster.leave_running();
-        println!("Every step did what it said. The server stays until `cargo xtask demo --stop`; connect with\n");
-        println!("    {} {}", psql.display(), words.join(" "));
-        Ok(())
-    }
-
-    /// Runs a statement and returns what psql prints, as a table.
-    fn psql(&self, database: &str, statement: &str, options: &[&str]) -> Result<(bool, String)> {
-        let mut arguments = vec!["-v", "ON_ERROR_STOP=1"];
-        arguments.extend(options);
-        arguments.extend(["-c", statement]);
+    /// Runs a statement and returns what psql prints, or how the server refuses it.
+    fn psql(&self, database: &str, text: &str, options: &[&str]) -> Result<Result<String, String>> {
+        let arguments = [&["-v", "ON_ERROR_STOP=1", "-c", text], options].concat();
         let output = self.cluster.psql(database, &arguments)?;
-        let text = if output.status.success() { &output.stdout } else { &output.stderr };
-        Ok((output.status.success(), String::from_utf8_lossy(text).trim_end().to_owned()))
-    }
-
-    fn sql(&self, database: &str, statement: &str) -> Result<String> {
-        match self.psql(database, statement, &[])? {
-            (true, text) => Ok(text),
-            (false, text) => Err(Error::new(format!("{statement}: {text}"))),
+        let [errors, said] = [output.stderr, output.stdout]
+            .map(|bytes| String::from_utf8_lossy(&bytes).trim_end().to_owned());
+        if !output.status.success() {
+            return Ok(Err(errors));
         }
-    }
-
-    fn show(&self, statement: &str) -> Result<()> {
-        println!("{statement}");
-        println!("{}\n", self.sql(DATABASE, statement)?);
-        Ok(())
-    }
-
-    /// Shows a statement with its long token cut.
-    fn show_abridged(&self, statement: &str, token: &str) -> Result<()> {
-        println!("{}", statement.replace(token, &abridge(token)));
-        println!("{}\n", self.sql(DATABASE, statement)?);
-        Ok(())
+        Ok(Ok(if errors.is_empty() { said } else { format!("{errors}\n{said}") }))
     }
 
     /// The story claims it, so it had better be so.
     fn expect(&self, query: &str, expected: &str) -> Result<()> {
-        match self.psql(DATABASE, query, &["-A", "-t"])? {
-            (true, found) if found == expected => Ok(()),
-            (_, found) => Err(Error::new(format!("{query} gave {found}, not {expected}"))),
-        }
+        let found = self.psql(DATABASE, query, &["-A", "-t"])?;
+        ensure!(found.as_deref() == Ok(expected), "{query} gave {found:?}, not {expected}");
+        Ok(())
     }
 
     fn refuse(&self, query: &str) -> Result<()> {
         println!("{query}");
-        let (succeeded, text) = self.psql(DATABASE, query, &["-v", "VERBOSITY=verbose"])?;
-        if succeeded || !text.contains("39000") {
-            return Err(Error::new(format!("this should have been refused: {query}")));
+        match self.psql(DATABASE, query, &["-v", "VERBOSITY=verbose"])? {
+            Err(said) if said.contains("39000") => {
+                let lines: Vec<_> =
+                    said.lines().filter(|line| !line.starts_with("LOCATION")).collect();
+                println!("{}\n", lines.join("\n"));
+                Ok(())
+            }
+            _ => bail!("this should have been refused: {query}"),
         }
-        let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with("LOCATION")).collect();
-        println!("{}\n", lines.join("\n"));
-        Ok(())
     }
-}
 
-fn say(what: &str) {
-    println!("--- {what}\n");
-}
-
-fn abridge(token: &str) -> String {
-    format!("{}... ({} characters)", &token[..24], token.len())
-}
-
-fn shell_word(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
-    if word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        quote(word)
+    fn end(self, with_shell: bool) -> Result<()> {
+        let psql = self.cluster.postgres().program("psql");
+        let arguments = [self.cluster.connection_arguments(), vec!["-d".into(), DATABASE.into()]];
+        let arguments = arguments.concat();
+        self.cluster.leave_running();
+        if with_shell {
+            println!("psql follows; the server is stopped when you leave it.\n");
+            // A shell takes our place, because it can let psql have an interrupt and stay.
+            let script = "trap : INT; \"$@\"; status=$?; \"$0\" demo --stop; exit $status";
+            let ourselves = env::current_exe()?;
+            let mut sh = Command::new("sh");
+            sh.args(["-c", script]).args([&ourselves, &psql]).args(&arguments);
+            return Err(sh.stdin(Stdio::inherit()).exec()).context("cannot start a shell");
+        }
+        let words: Vec<_> = arguments.iter().map(quote).collect();
+        println!("Every step did what it said. The server stays until `cargo xtask demo --stop`; connect with\n");
+        println!("    {} {}", psql.display(), words.join(" "));
+        Ok(())
     }
 }

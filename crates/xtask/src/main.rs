@@ -1,93 +1,118 @@
 //! `cargo xtask`: the project's commands.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))] // a test that cannot go on has failed
+
 mod bench;
-mod checks;
+mod deb;
 mod demo;
+mod extension;
 mod fuzz;
 mod npm;
 mod package;
+mod setup;
+mod sql;
 mod supply_chain;
 mod tests;
-mod versions;
+mod workspace;
 
-use std::{path::Path, process::ExitCode};
-
-use tests::Selection;
-use xtask::{
-    pg::{Extension, Postgres},
-    setup, sql,
-    toolchain::Toolchain,
-    Error, Result,
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::ExitCode,
 };
 
-const USAGE: &str = "\
-cargo xtask demo [--shell]        set up what is missing, build and install the extension, show it at work
-cargo xtask demo --stop           stop the server that the demo left running
-cargo xtask test [--only STEP]…   run the tests, or some steps of them
-cargo xtask test --all            run every test, also those that take minutes: all versions of PostgreSQL
-cargo xtask test --pg MAJOR [--only STEP]…
-                                  run what depends on PostgreSQL in another version: 15 to 19
-cargo xtask test --list           list the steps
-cargo xtask install [PG_CONFIG]   build the extension for a PostgreSQL and install it there, as root by sudo
-cargo xtask bench [--short] [--record] [--only FAMILY]…
-                                  measure it beside what a user would pick instead, into target/bench
-cargo xtask fuzz [--seconds N] [TARGET]…
-                                  run the fuzz targets, each for so long, 15 s where nothing else is said
-cargo xtask npm                   build the npm package, into target/npm
-cargo xtask package [--only PART]… build what a release consists of, into target/package: deb, npm, crate, sql
-cargo xtask sql                   write target/vetassist.sql, the tables for a database without the extension";
+use anyhow::{bail, Result};
+use clap::Parser;
+use pg_scratch::Postgres;
+
+use crate::{
+    extension::{Extension, Profile},
+    setup::Tools,
+};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "The project's commands", disable_help_subcommand = true)]
+enum Command {
+    /// Set up what is missing, build and install the extension, show it at work
+    Demo {
+        /// Go on with psql, and stop the server when you leave it
+        #[arg(long, conflicts_with = "stop")]
+        shell: bool,
+        /// Stop the server that the demo left running
+        #[arg(long)]
+        stop: bool,
+    },
+    /// Run the tests, some of them, or one
+    Test(tests::Selection),
+    /// Build the extension for a PostgreSQL and install it there, as root by sudo
+    Install {
+        /// The program of that PostgreSQL that says where it is
+        pg_config: Option<PathBuf>,
+    },
+    /// Measure it beside what a user would pick instead, into target/bench
+    Bench {
+        /// As `cargo xtask bench -- --help` says
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Run the fuzz targets, each for a while
+    Fuzz {
+        /// For how long
+        #[arg(long, default_value_t = fuzz::SECONDS)]
+        seconds: u32,
+        /// These alone
+        targets: Vec<String>,
+    },
+    /// Build the npm package, into target/npm
+    Npm,
+    /// Build what a release consists of, into target/package
+    Package {
+        /// These parts alone
+        parts: Vec<package::Part>,
+    },
+    /// Write target/vetassist.sql, the tables for a database without the extension
+    Sql,
+}
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match dispatch(&arguments.iter().map(String::as_str).collect::<Vec<_>>()) {
+    let command = Command::parse();
+    // What `cargo run` sets for us would make cargo use the toolchain that runs us, whatever `+toolchain` says.
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        let prefixes = ["CARGO_PKG_", "CARGO_MANIFEST_"];
+        let names = ["CARGO", "RUSTUP_TOOLCHAIN", "RUST_RECURSION_COUNT", "LD_LIBRARY_PATH"];
+        if names.contains(&&*text) || prefixes.iter().any(|prefix| text.starts_with(prefix)) {
+            env::remove_var(&name);
+        }
+    }
+    match run(command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("xtask: {error}");
+            eprintln!("xtask: {error:#}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn dispatch(arguments: &[&str]) -> Result<()> {
-    match arguments {
-        ["demo"] => demo::demo(false),
-        ["demo", "--shell"] => demo::demo(true),
-        ["demo", "--stop"] => demo::stop(),
-        ["test", "--all"] => tests::test(&Selection { all: true, ..Selection::default() }),
-        ["test", "--pg", major, only @ ..] => {
-            let number = major.parse().map_err(|_| {
-                Error::new(format!("--pg takes a major version, and {major} is none"))
-            })?;
-            tests::test(&Selection { only: steps(only)?, major: Some(number), all: false })
+fn run(command: Command) -> Result<()> {
+    match command {
+        Command::Demo { stop: true, .. } => demo::stop(),
+        Command::Demo { shell, .. } => demo::demo(shell),
+        Command::Test(selection) => tests::test(selection),
+        Command::Install { pg_config } => install(pg_config.as_deref()),
+        Command::Bench { arguments } => {
+            let (tools, postgres) = Tools::with_postgres()?;
+            bench::bench(&tools, &postgres, &arguments).map(|_| ())
         }
-        ["test", "--list"] => {
-            tests::list();
-            Ok(())
+        Command::Fuzz { seconds, targets } => {
+            fuzz::fuzz(&Tools::new()?, &targets, seconds).map(|_| ())
         }
-        ["test", only @ ..] => {
-            tests::test(&Selection { only: steps(only)?, ..Selection::default() })
-        }
-        ["sql"] => {
+        Command::Npm => npm::build(&Tools::new()?),
+        Command::Package { parts } => package::package(&parts),
+        Command::Sql => {
             println!("{}", sql::write_plain()?.display());
             Ok(())
         }
-        ["package", only @ ..] => package::package(&steps(only)?),
-        ["fuzz", "--seconds", seconds, only @ ..] => {
-            let seconds = seconds.parse().map_err(|_| {
-                Error::new(format!("--seconds takes a number, and {seconds} is none"))
-            })?;
-            fuzz::fuzz(&setup::build_tools()?, only, seconds).map(|_| ())
-        }
-        ["fuzz", only @ ..] => fuzz::fuzz(&setup::build_tools()?, only, fuzz::SECONDS).map(|_| ()),
-        ["bench", arguments @ ..] => bench::bench(arguments),
-        ["install"] => install(None),
-        ["install", pg_config] => install(Some(Path::new(pg_config))),
-        ["npm"] => npm::build(&Toolchain::ensure()?),
-        [] | ["help" | "--help" | "-h"] => {
-            println!("{USAGE}");
-            Ok(())
-        }
-        _ => Err(Error::new(format!("not a command: {}\n{USAGE}", arguments.join(" ")))),
     }
 }
 
@@ -97,30 +122,14 @@ fn install(pg_config: Option<&Path>) -> Result<()> {
         (Some(pg_config), _) => Postgres::from_pg_config(pg_config)?,
         (None, [one]) => one.clone(),
         (None, []) => {
-            return Err(Error::new(
-                "no PostgreSQL with headers is here: cargo xtask install PG_CONFIG",
-            ))
+            bail!("no PostgreSQL with headers is here: cargo xtask install PG_CONFIG")
         }
         (None, several) => {
             let named: Vec<_> = several.iter().map(|one| one.pg_config.to_string_lossy()).collect();
-            return Err(Error::new(format!(
-                "say which PostgreSQL: cargo xtask install {}",
-                named.join(" or ")
-            )));
+            bail!("say which PostgreSQL: cargo xtask install {}", named.join(" or "))
         }
     };
-    Extension::build(&setup::build_tools()?, &postgres)?.install(&postgres)?;
+    Extension::build(&Tools::new()?, &postgres, Profile::Release)?.install(&postgres)?;
     println!("installed into PostgreSQL {}: now CREATE EXTENSION vetassist", postgres.major);
     Ok(())
-}
-
-fn steps<'a>(arguments: &[&'a str]) -> Result<Vec<&'a str>> {
-    let mut steps = Vec::new();
-    for pair in arguments.chunks(2) {
-        match pair {
-            ["--only", step] => steps.push(*step),
-            _ => return Err(Error::new(format!("--only takes the name of a step\n{USAGE}"))),
-        }
-    }
-    Ok(steps)
 }

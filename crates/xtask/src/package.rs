@@ -1,47 +1,43 @@
 //! `cargo xtask package`: what a release consists of, in `target/package`.
 
-pub(crate) mod check;
-mod deb;
+use std::path::{Path, PathBuf};
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
+use anyhow::Result;
+use clap::ValueEnum;
+use pg_scratch::Postgres;
+use xshell::cmd;
+
+use crate::{
+    deb, npm,
+    setup::Tools,
+    sql,
+    workspace::{step, target, version},
 };
-
-use xtask::{
-    command::{capture, command, run},
-    pg::Postgres,
-    repository,
-    setup::{self, Tools},
-    sql, step,
-    toolchain::{workspace_version, Toolchain},
-    Context, Error, Result,
-};
-
-use crate::npm;
 
 /// A part of a release.
-type Part = (&'static str, fn(&mut Release) -> Result<()>);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// A Debian package for each PostgreSQL that is here with its headers
+    Deb,
+    /// The npm package
+    Npm,
+    /// The core, as crates.io gets it
+    Crate,
+    /// The tables for a database without the extension
+    Sql,
+}
 
-/// The parts, by the names that `--only` takes.
-const PARTS: [Part; 4] = [
-    ("deb", Release::debs),
-    ("npm", Release::tarball),
-    ("crate", Release::core),
-    ("sql", Release::plain_sql),
-];
-
-/// Builds all parts, or those named, and says where they are.
-pub(crate) fn package(only: &[&str]) -> Result<()> {
-    if let Some(name) = only.iter().find(|name| !PARTS.iter().any(|(part, _)| part == *name)) {
-        let known: Vec<_> = PARTS.iter().map(|(part, _)| *part).collect();
-        return Err(Error::new(format!("{name} is not one of {}", known.join(", "))));
-    }
-    let mut release = Release::new(folder()?)?;
-    for (name, build) in PARTS {
-        if only.is_empty() || only.contains(&name) {
-            step(&format!("packing: {name}"), || build(&mut release))?;
-        }
+/// Builds all parts, or these, and prints where they are.
+pub(crate) fn package(parts: &[Part]) -> Result<()> {
+    let mut release = Release::new(Tools::new()?)?;
+    let wanted = |part: &&Part| parts.is_empty() || parts.contains(part);
+    for part in Part::value_variants().iter().filter(wanted) {
+        step(&format!("packing: {part:?}"), || match part {
+            Part::Deb => release.debs(),
+            Part::Npm => release.tarball(),
+            Part::Crate => release.core(),
+            Part::Sql => release.plain_sql(),
+        })?;
     }
     release.sums()?;
     for file in &release.files {
@@ -50,64 +46,67 @@ pub(crate) fn package(only: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// The emptied folder of a release.
-fn folder() -> Result<PathBuf> {
-    let folder = repository().join("target/package");
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).context(format!("cannot create {}", folder.display()))?;
-    Ok(folder)
+/// Builds all parts, with the Debian package for one PostgreSQL: once more, to be compared, and as the next revision, to
+/// be upgraded to. Returns the folder, which the tests of packages look at.
+pub(crate) fn build_for_tests(postgres: &Postgres) -> Result<PathBuf> {
+    let mut release = Release::new(Tools::new()?)?;
+    release.core()?;
+    release.tarball()?;
+    release.plain_sql()?;
+    let deb = |revision: u32, folder: &Path| {
+        let version = format!("{}-{revision}", release.version);
+        deb::build(&release.tools, postgres, &version, folder)
+    };
+    deb(1, &release.folder.join("again"))?;
+    deb(2, &release.folder.join("next"))?;
+    let first = deb(1, &release.folder)?;
+    release.files.push(first);
+    release.sums()?;
+    Ok(release.folder)
 }
 
 struct Release {
+    tools: Tools,
     folder: PathBuf,
     version: String,
     files: Vec<PathBuf>,
-    tools: Option<Tools>,
 }
 
 impl Release {
-    fn new(folder: PathBuf) -> Result<Self> {
-        Ok(Self { folder, version: workspace_version()?, files: Vec::new(), tools: None })
+    /// Begins a release in an emptied folder.
+    fn new(tools: Tools) -> Result<Self> {
+        let folder = target().join("package");
+        tools.sh.remove_path(&folder)?;
+        tools.sh.create_dir(&folder)?;
+        Ok(Self { tools, folder, version: version()?, files: Vec::new() })
     }
 
-    /// The toolchain and cargo-pgrx, set up when first asked for: not every part needs them.
-    fn tools(&mut self) -> Result<Tools> {
-        match &self.tools {
-            Some(tools) => Ok(tools.clone()),
-            None => Ok(self.tools.insert(setup::build_tools()?).clone()),
-        }
-    }
-
-    /// A package for each PostgreSQL that Debian's packages installed here with its headers.
     fn debs(&mut self) -> Result<()> {
         let mut found = Postgres::all_of_debian()?;
         if found.is_empty() {
-            setup::tools()?;
-            found.push(Postgres::debian(setup::DEFAULT_MAJOR)?);
+            found.push(Tools::with_postgres()?.1);
         }
-        let tools = self.tools()?;
         for postgres in found {
-            let deb = deb::Deb::build(&tools, &postgres, &self.version)?;
-            self.files.push(deb.pack(&self.folder, &format!("{}-1", self.version))?);
+            let revision = format!("{}-1", self.version);
+            self.files.push(deb::build(&self.tools, &postgres, &revision, &self.folder)?);
         }
         Ok(())
     }
 
     fn tarball(&mut self) -> Result<()> {
-        npm::build(&Toolchain::ensure()?)?;
+        npm::build(&self.tools)?;
         self.take(&npm::tarball(), &format!("vetassist-{}.tgz", self.version))
     }
 
-    /// What crates.io would get, built once more from what it would get.
+    /// Packs the core as crates.io gets it, and builds it once more from that.
     fn core(&mut self) -> Result<()> {
         let target = self.folder.join("crate");
-        let mut cargo = Toolchain::ensure()?.cargo();
         // The state of the files is what is packed, as with the other parts.
-        cargo.args(["package", "-p", "vetassist-core", "--allow-dirty", "--all-features"]);
-        run(cargo.arg("--target-dir").arg(&target))?;
+        let options = "package -p vetassist-core --allow-dirty --all-features --target-dir";
+        self.tools.cargo(options).arg(&target).run()?;
         let name = format!("vetassist-core-{}.crate", self.version);
         self.take(&target.join("package").join(&name), &name)?;
-        fs::remove_dir_all(&target).context(format!("cannot remove {}", target.display()))
+        Ok(self.tools.sh.remove_path(&target)?)
     }
 
     fn plain_sql(&mut self) -> Result<()> {
@@ -116,19 +115,21 @@ impl Release {
 
     fn take(&mut self, from: &Path, name: &str) -> Result<()> {
         let to = self.folder.join(name);
-        fs::copy(from, &to).context(format!("cannot copy {}", from.display()))?;
+        self.tools.sh.copy_file(from, &to)?;
         self.files.push(to);
         Ok(())
     }
 
     /// `SHA256SUMS`, as `sha256sum --check` reads it.
     fn sums(&mut self) -> Result<()> {
-        let mut sha256sum = command("sha256sum");
-        sha256sum.current_dir(&self.folder).arg("--");
-        sha256sum.args(self.files.iter().filter_map(|file| file.file_name()));
-        let sums = capture(&mut sha256sum)?;
+        let sh = &self.tools.sh;
+        let names = self.files.iter().filter_map(|file| file.file_name());
+        let sums = {
+            let _there = sh.push_dir(&self.folder);
+            cmd!(sh, "sha256sum --").args(names).read()?
+        };
         let path = self.folder.join("SHA256SUMS");
-        fs::write(&path, sums).context(format!("cannot write {}", path.display()))?;
+        sh.write_file(&path, sums + "\n")?;
         self.files.push(path);
         Ok(())
     }

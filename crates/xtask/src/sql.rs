@@ -12,7 +12,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{repository, toolchain::workspace_version, Context, Error, Result};
+use anyhow::{bail, Context, Result};
+
+use crate::workspace::{target, top, version};
 
 /// The version that upgrades begin at. Older ones get there by released scripts.
 const UPGRADED_FROM: &str = "0.2.0";
@@ -22,11 +24,8 @@ const SCHEMA: &str = "@extschema@.";
 
 /// Returns every script to install, each with its file name: the installation, the upgrade, and those of the versions
 /// before.
-///
-/// # Errors
-/// If a file cannot be read, requires itself, or names a file that is not there.
-pub fn scripts() -> Result<Vec<(String, String)>> {
-    let version = workspace_version()?;
+pub(crate) fn scripts() -> Result<Vec<(String, String)>> {
+    let version = version()?;
     let guard = "\\echo Use \"CREATE EXTENSION vetassist\" to load this file. \\quit\n";
     let mut scripts = vec![
         (
@@ -45,34 +44,28 @@ pub fn scripts() -> Result<Vec<(String, String)>> {
 }
 
 /// Returns the plain file: the tables for a database that cannot have the extension.
-///
-/// # Errors
-/// As [`scripts`], or if a part needs the extension.
-pub fn plain() -> Result<String> {
-    let version = workspace_version()?;
+pub(crate) fn plain() -> Result<String> {
+    let version = version()?;
     let text = Script::of("plain/install.sql")?.text();
     for word in ["pg_extension_config_dump", "MODULE_PATHNAME"] {
         if text.contains(word) {
-            return Err(Error::new(format!("the plain file needs the extension: it has {word}")));
+            bail!("the plain file needs the extension: it has {word}");
         }
     }
     // The file puts the schema's name there: a whole literal, or a name that is written without quotes.
     if text.contains("'@extschema@.") {
-        return Err(Error::new("in a literal of the plain file, the schema must stand alone"));
+        bail!("in a literal of the plain file, the schema must stand alone");
     }
     let (before, after) = (read("plain/before.txt")?, read("plain/after.txt")?);
     Ok(format!("{}\n{text}{after}", before.replace("@version@", &version)))
 }
 
 /// Writes the plain file to `target/vetassist.sql` and returns its path.
-///
-/// # Errors
-/// As [`plain`], or if it cannot be written.
-pub fn write_plain() -> Result<PathBuf> {
-    let folder = repository().join("target");
-    fs::create_dir_all(&folder).context(format!("cannot create {}", folder.display()))?;
+pub(crate) fn write_plain() -> Result<PathBuf> {
+    let folder = target();
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let path = folder.join("vetassist.sql");
-    fs::write(&path, plain()?).context(format!("cannot write {}", path.display()))?;
+    fs::write(&path, plain()?).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(path)
 }
 
@@ -100,7 +93,7 @@ impl Script {
 
     fn add(&mut self, name: &str) -> Result<()> {
         if self.open.iter().any(|open| open == name) {
-            return Err(Error::new(format!("sql/{name} requires itself by way of others")));
+            bail!("sql/{name} requires itself by way of others");
         }
         if !self.done.insert(name.to_owned()) {
             return Ok(());
@@ -225,8 +218,8 @@ fn named(part: &str, word: &str) -> Vec<String> {
 
 /// The SQL files of a folder below `sql/`, by name.
 fn files_of(folder: &str) -> Result<Vec<String>> {
-    let path = repository().join("sql").join(folder);
-    let entries = fs::read_dir(&path).context(format!("cannot read {}", path.display()))?;
+    let path = top().join("sql").join(folder);
+    let entries = fs::read_dir(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
     let mut names: Vec<_> = names
         .filter(|name| Path::new(name).extension().is_some_and(|end| end == "sql"))
@@ -237,8 +230,8 @@ fn files_of(folder: &str) -> Result<Vec<String>> {
 }
 
 fn read(name: &str) -> Result<String> {
-    let path = repository().join("sql").join(name);
-    fs::read_to_string(&path).context(format!("cannot read {}", path.display()))
+    let path = top().join("sql").join(name);
+    fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 #[cfg(test)]

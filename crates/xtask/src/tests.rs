@@ -1,277 +1,280 @@
 //! `cargo xtask test`: every step that must pass, what is quick before what is slow.
 
 use std::{
+    cell::Cell,
     io::{BufRead, BufReader},
     process::{Command, Stdio},
     time::Instant,
 };
 
-use xtask::{
-    command::{command, run},
-    pg::{Extension, Postgres, Scratch, ALL_VARIABLE, NEWER_VARIABLE, SUPPORTED, VARIABLE},
-    setup::{self, Tools},
-    step,
-    toolchain::{BARE_METAL_TARGET, WASM_TARGET},
-    Context, Error, Result,
+use anyhow::{ensure, Context, Result};
+use pg_scratch::{
+    find_or_fetch, install_missing, point_release, Postgres, ALL_VARIABLE, DEFAULT_MAJOR,
+    NEWER_VARIABLE, RELEASED, SUPPORTED, VARIABLE,
+};
+use xshell::{cmd, Cmd};
+
+use crate::{
+    bench,
+    extension::{Extension, Profile},
+    fuzz, npm, package,
+    setup::{python, Tools, BARE_METAL_TARGET, PG_CONFIG_VARIABLE, PYTHON_VARIABLE, WASM_TARGET},
+    sql, supply_chain,
+    workspace::step,
 };
 
-use crate::{bench, checks, fuzz, npm, package, supply_chain, versions};
+/// The steps to run.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Selection {
+    /// The step to run alone
+    step: Option<String>,
+    /// Of the steps core and server the tests that have this in their names, of npm the runtime of this name
+    #[arg(requires = "step")]
+    name: Option<String>,
+    /// Run also what takes minutes, as CI does
+    #[arg(long, conflicts_with = "step")]
+    all: bool,
+    /// Run what depends on PostgreSQL in another version: 15 to 19
+    #[arg(long, value_name = "MAJOR")]
+    pg: Option<u32>,
+    /// List the steps
+    #[arg(long)]
+    list: bool,
+}
 
-/// What the steps share.
-struct Bench {
+/// A run of some steps.
+struct Run {
     tools: Tools,
     postgres: Postgres,
-    /// Whether what takes minutes is run too.
     all: bool,
-    passed: u64,
-    failed: u64,
+    name: Option<String>,
+    passed: Cell<u64>,
+    failed: Cell<u64>,
 }
 
-type Run = fn(&mut Bench) -> Result<()>;
-
-/// Each step: its name, what it does, how. A new one is a line.
-const STEPS: &[(&str, &str, Run)] = &[
-    ("repository", "looking for what must not be committed", |bench| {
-        bench.passed += checks::repository()?;
-        Ok(())
-    }),
-    ("versions", "comparing the version wherever it is stated", |bench| {
-        bench.passed += versions::agree()?;
-        Ok(())
-    }),
-    ("dockerfile", "linting the Dockerfile", |bench| {
-        let hadolint = setup::python()?.with_file_name("hadolint");
-        run(command(hadolint).arg("Dockerfile"))?;
-        bench.passed += 1;
-        Ok(())
-    }),
-    ("fmt", "checking the formatting", |bench| bench.cargo(&["fmt", "--all", "--check"])),
-    ("clippy", "linting", |bench| {
-        // The module of the npm package is linted for the target that it is built for.
-        let all = ["clippy", "--workspace", "--exclude", "vetassist-wasm", "--all-targets"];
-        bench.cargo(&[&all[..], &["--", "-D", "warnings"]].concat())
-    }),
-    ("core", "testing the core", |bench| {
-        bench.cargo(&["test", "-p", "vetassist-core", "--all-features"])?;
-        // Each feature by itself.
-        for feature in
-            ["", "audit", "getrandom", "serde", "time", "chrono", "serde_json", "postgres"]
-        {
-            let core = ["check", "-p", "vetassist-core", "--no-default-features"];
-            bench.cargo(&[&core[..], &["--features", feature]].concat())?;
-        }
-        Ok(())
-    }),
-    ("audit", "testing the program that watches the audit log", |bench| {
-        bench.cargo(&["test", "-p", "vetassist-audit"])
-    }),
-    ("docs", "building the core's documentation", |bench| {
-        let mut cargo = bench.tools.toolchain.cargo();
-        cargo.env("RUSTDOCFLAGS", "-D warnings");
-        cargo.args(["doc", "-p", "vetassist-core", "--all-features", "--no-deps"]);
-        bench.count(&mut cargo)
-    }),
-    ("bare-metal", "building the core where there is no operating system", |bench| {
-        let core = ["build", "-p", "vetassist-core", "--no-default-features"];
-        for features in ["", "audit,serde,time"] {
-            let target = ["--target", BARE_METAL_TARGET, "--features", features];
-            bench.cargo(&[&core[..], &target].concat())?;
-        }
-        Ok(())
-    }),
-    ("npm", "building the npm package and testing it in each runtime", |bench| {
-        let target = ["--target", WASM_TARGET];
-        let lint = ["clippy", "-p", "vetassist-wasm", "-p", "vetassist-schema-wasm"];
-        bench.cargo(&[&lint[..], &target, &["--", "-D", "warnings"]].concat())?;
-        npm::build(&bench.tools.toolchain)?;
-        bench.passed += npm::test()?;
-        Ok(())
-    }),
-    ("supply-chain", "looking at what we depend on", |bench| {
-        bench.passed += supply_chain::check(&bench.tools)?;
-        Ok(())
-    }),
-    ("fuzz", "running the fuzz targets, for a moment each", |bench| {
-        let manifest = ["--manifest-path", "fuzz/Cargo.toml"];
-        bench.cargo(&[&["fmt"], &manifest[..], &["--all", "--check"]].concat())?;
-        bench.passed += fuzz::fuzz(&bench.tools, &[], fuzz::SECONDS)?;
-        Ok(())
-    }),
-    ("xtask", "testing these commands", |bench| bench.cargo(&["test", "-p", "xtask"])),
-    ("server", "building the extension and testing it in real servers", |bench| {
-        let postgres = bench.postgres.clone();
-        bench.server(&postgres)
-    }),
-    ("npm-server", "testing the npm package against a real server", |bench| {
-        npm::build(&bench.tools.toolchain)?;
-        let extension = Extension::build(&bench.tools, &bench.postgres)?;
-        bench.passed += npm::test_with_server(&bench.postgres, &extension)?;
-        Ok(())
-    }),
-    ("bench", "running every benchmark, in short", |bench| {
-        bench.cargo(&["fmt", "--manifest-path", "bench/Cargo.toml", "--all", "--check"])?;
-        bench.passed += bench::measure(&bench.tools, &bench.postgres, &["--short"])?;
-        Ok(())
-    }),
-    ("package", "building what a release consists of, installing and removing it", |bench| {
-        bench.passed += package::check::test(&bench.tools, &bench.postgres)?;
-        Ok(())
-    }),
-];
-
-/// Steps that take minutes, which `--all` adds.
-const SLOW_STEPS: &[(&str, &str, Run)] = &[
-    ("judges", "letting Go and Python judge the audit log's notes and proofs", |bench| {
-        setup::packages(&["golang-go", "golang-golang-x-mod-dev"])?;
-        let mut cargo = bench.tools.cargo(&bench.postgres.pg_config);
-        cargo.env("VETASSIST_TEST_PYTHON", setup::python()?);
-        cargo.args(["test", "-p", "vetassist-audit", "--features", "judges", "--test", "judges"]);
-        bench.count(&mut cargo)
-    }),
-    ("others", "testing the extension in the other versions of PostgreSQL", |bench| {
-        for major in SUPPORTED.filter(|major| *major != setup::DEFAULT_MAJOR) {
-            match setup::postgres(major) {
-                Ok(postgres) => {
-                    step(&format!("others: PostgreSQL {major}"), || bench.server(&postgres))?;
-                }
-                // Its packages come and go until it is released.
-                Err(error) if major > RELEASED => {
-                    println!("PostgreSQL {major} is not tested: {error}");
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }),
-    ("upgrade", "moving a server with data to another version by pg_upgrade", |bench| {
-        // pg_upgrade wants a newer server of no older a minor release, and since 15.20 the catalogs hold what
-        // 18.6 does not know: the one without the last security updates goes to 18, the one with them to 17.
-        let extension = Extension::build(&bench.tools, &bench.postgres)?;
-        for (older, newer) in [(setup::point_release()?, RELEASED), (bench.postgres.clone(), 17)] {
-            let newer = setup::postgres(newer)?;
-            let newer = Scratch::create(&newer, &Extension::build(&bench.tools, &newer)?)?;
-            let older = Scratch::create(&older, &extension)?;
-            let mut cargo = bench.tools.cargo(&bench.postgres.pg_config);
-            cargo.env(VARIABLE, older.root()).env(NEWER_VARIABLE, newer.root());
-            cargo.args(["test", "-p", "vetassist-server-tests", "--test", "upgrade"]);
-            bench.count(cargo.args(["--features", "two-servers"]))?;
-        }
-        Ok(())
-    }),
-];
-
-/// The newest version of PostgreSQL that is released.
-const RELEASED: u32 = 18;
-
-fn every_step() -> impl Iterator<Item = &'static (&'static str, &'static str, Run)> {
-    STEPS.iter().chain(SLOW_STEPS)
+/// The runs that a step is part of where none is named.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum When {
+    Always,
+    /// With `--all`, because it takes minutes, or builds programs of others.
+    All,
 }
+use When::{All, Always};
 
-/// Lists the steps.
-pub(crate) fn list() {
-    for (name, what, _) in every_step() {
-        println!("{name:12} {what}");
-    }
-}
+type Step = (&'static str, When, &'static str, fn(&Run) -> Result<u64>);
+
+/// The steps that run a test by its name.
+const NAMED: [&str; 4] = ["audit", "core", "npm", "server"];
 
 /// The steps that depend on PostgreSQL's version.
 const OF_A_SERVER: [&str; 2] = ["server", "npm-server"];
 
-/// What to run.
-#[derive(Default)]
-pub(crate) struct Selection<'a> {
-    /// These steps alone, if any are named.
-    pub(crate) only: Vec<&'a str>,
-    /// In this version of PostgreSQL: all steps are then those that depend on it.
-    pub(crate) major: Option<u32>,
-    /// What takes minutes too.
-    pub(crate) all: bool,
-}
+/// Each step: its name, when it is run, what it does, how. A new one is a line.
+const STEPS: &[Step] = &[
+    ("repository", Always, "looking for what must not be committed, and at versions", |run| {
+        run.cargo("test -p vetassist-repository-tests")
+    }),
+    ("fmt", Always, "checking the formatting", |run| {
+        run.cargo("fmt --all --check")?;
+        run.cargo("fmt --all --check --manifest-path bench/Cargo.toml")?;
+        run.cargo("fmt --all --check --manifest-path fuzz/Cargo.toml")
+    }),
+    ("dockerfile", Always, "linting the Dockerfile", |run| {
+        let hadolint = python()?.with_file_name("hadolint");
+        cmd!(run.tools.sh, "{hadolint} Dockerfile").run()?;
+        Ok(1)
+    }),
+    ("clippy", Always, "linting", |run| {
+        // Each as it is built: cargo builds a crate anew for every other set of features.
+        run.cargo("clippy --locked -p vetassist-pg --all-targets -- -D warnings")?;
+        run.cargo("clippy --workspace --exclude vetassist-pg --exclude vetassist-wasm --exclude vetassist-schema-wasm --all-targets -- -D warnings")?;
+        run.cargo(&format!("clippy -p vetassist-wasm -p vetassist-schema-wasm --target {WASM_TARGET} -- -D warnings"))
+    }),
+    ("core", Always, "testing the core", |run| {
+        if let Some(name) = &run.name {
+            return run.cargo(&format!("test -p vetassist-core --all-features --tests -- {name}"));
+        }
+        run.cargo("test -p vetassist-core --all-features")?;
+        // Each feature by itself.
+        for feature in
+            ["", "audit", "getrandom", "serde", "time", "chrono", "serde_json", "postgres"]
+        {
+            let core = "check -p vetassist-core --no-default-features --features";
+            run.count(run.tools.cargo(core).arg(feature))?;
+        }
+        Ok(0)
+    }),
+    ("audit", Always, "testing the program that watches the audit log", |run| {
+        run.cargo(&format!("test -p vetassist-audit -- {}", run.name.as_deref().unwrap_or("")))
+    }),
+    ("docs", Always, "building the core's documentation", |run| {
+        let doc = run.tools.cargo("doc -p vetassist-core --all-features --no-deps");
+        run.count(doc.env("RUSTDOCFLAGS", "-D warnings"))
+    }),
+    ("bare-metal", Always, "building the core where there is no operating system", |run| {
+        let core = format!("build -p vetassist-core --target {BARE_METAL_TARGET}");
+        run.cargo(&format!("{core} --no-default-features"))?;
+        run.cargo(&format!("{core} --no-default-features --features audit,serde,time"))
+    }),
+    ("xtask", Always, "testing these commands", |run| run.cargo("test -p xtask -p pg-scratch")),
+    ("npm", Always, "building the npm package and testing it in each runtime", |run| {
+        npm::build(&run.tools)?;
+        let (alone, with_server) = (npm::PROJECTS, npm::SERVER_PROJECTS);
+        match run.name.as_deref() {
+            None => npm::test(&run.tools.sh, &alone),
+            Some(name) if alone.contains(&name) => npm::test(&run.tools.sh, &[name]),
+            Some(name) if with_server.contains(&name) => {
+                npm::test_with_server(&run.tools, &run.postgres, &[name])
+            }
+            Some(name) => {
+                let frameworks = npm::frameworks(&run.tools.sh)?;
+                ensure!(
+                    frameworks.iter().any(|known| known == name),
+                    "{name} is none of {alone:?}, {with_server:?}, {frameworks:?}"
+                );
+                npm::test_frameworks(&run.tools.sh, &[name.to_owned()])
+            }
+        }
+    }),
+    ("server", Always, "building the extension and testing it in real servers", |run| {
+        run.server(&run.postgres)
+    }),
+    ("npm-server", Always, "testing the npm package against a real server", |run| {
+        npm::build(&run.tools)?;
+        npm::test_with_server(&run.tools, &run.postgres, &npm::SERVER_PROJECTS)
+    }),
+    ("frameworks", All, "testing the npm package under frameworks and bundlers", |run| {
+        npm::build(&run.tools)?;
+        npm::test_frameworks(&run.tools.sh, &npm::frameworks(&run.tools.sh)?)
+    }),
+    ("supply-chain", All, "looking at what we depend on", |run| supply_chain::check(&run.tools)),
+    ("fuzz", All, "running the fuzz targets, for a moment each", |run| {
+        fuzz::fuzz(&run.tools, &[], fuzz::SECONDS)
+    }),
+    ("bench", All, "running every benchmark, in short", |run| {
+        bench::bench(&run.tools, &run.postgres, &["--short".into()])
+    }),
+    ("package", All, "building what a release consists of, installing and removing it", |run| {
+        let folder = package::build_for_tests(&run.postgres)?;
+        let tests = run.tools.cargo("test -p vetassist-server-tests --features packages");
+        run.count(tests.args(["--test", "package"]).env("VETASSIST_TEST_PACKAGES", folder))
+    }),
+    ("judges", All, "letting Go and Python judge the audit log's notes and proofs", |run| {
+        install_missing(&["golang-go", "golang-golang-x-mod-dev"])?;
+        let tests = run.tools.cargo("test -p vetassist-audit --features judges --test judges");
+        run.count(tests.env(PYTHON_VARIABLE, python()?))
+    }),
+    ("others", All, "testing the extension in the other versions of PostgreSQL", |run| {
+        for major in SUPPORTED.filter(|major| *major != DEFAULT_MAJOR) {
+            match find_or_fetch(major) {
+                Ok(postgres) => {
+                    step(&format!("others: PostgreSQL {major}"), || run.server(&postgres))?;
+                }
+                // Its packages come and go until it is released.
+                Err(error) if major > RELEASED => {
+                    println!("PostgreSQL {major} is not tested: {error:#}");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(0)
+    }),
+    ("upgrade", All, "moving a server with data to another version by pg_upgrade", |run| {
+        // pg_upgrade wants a newer server of no older a minor release, and since 15.20 the catalogs hold what
+        // 18.6 does not know: the one without the last security updates goes to 18, the one with them to 17.
+        for (older, newer) in [(point_release()?, RELEASED), (run.postgres.clone(), 17)] {
+            let newer = find_or_fetch(newer)?;
+            let newer = Extension::build(&run.tools, &newer, Profile::Debug)?.scratch(&newer)?;
+            let older = Extension::build(&run.tools, &older, Profile::Debug)?.scratch(&older)?;
+            let tests = run.tools.cargo("test -p vetassist-server-tests --features two-servers");
+            let tests = tests.args(["--test", "upgrade"]);
+            run.count(tests.env(VARIABLE, older.root()).env(NEWER_VARIABLE, newer.root()))?;
+        }
+        Ok(0)
+    }),
+];
 
 /// Runs what is selected, and stops at the first step that fails.
-pub(crate) fn test(selection: &Selection<'_>) -> Result<()> {
-    let Selection { only, major, all } = selection;
-    for name in only {
-        if !every_step().any(|(known, ..)| known == name) {
-            return Err(Error::new(format!(
-                "no step is called {name}: see cargo xtask test --list"
-            )));
-        }
+pub(crate) fn test(selection: Selection) -> Result<()> {
+    let Selection { step: only, name, all, pg, list } = selection;
+    if list {
+        STEPS.iter().for_each(|(name, _, what, _)| println!("{name:12} {what}"));
+        return Ok(());
+    }
+    if let Some(only) = &only {
+        let known = STEPS.iter().any(|(step, ..)| step == only);
+        ensure!(known, "no step is called {only}: see cargo xtask test --list");
+        let named = name.is_none() || NAMED.contains(&only.as_str());
+        ensure!(named, "a test by its name is run by one of the steps {}", NAMED.join(", "));
     }
     let started = Instant::now();
-    let tools = setup::tools()?;
-    let postgres = setup::postgres(major.unwrap_or(setup::DEFAULT_MAJOR))?;
-    let mut bench = Bench { tools, postgres, all: *all, passed: 0, failed: 0 };
-    let slow = |name| SLOW_STEPS.iter().any(|(slow, ..)| *slow == name);
-    for (name, what, run) in every_step() {
-        let wanted = match (&only[..], major) {
-            ([], Some(_)) => OF_A_SERVER.contains(name),
-            ([], None) => *all || !slow(*name),
-            (named, _) => named.contains(name),
+    let (tools, debian) = Tools::with_postgres()?;
+    let postgres = pg.map_or(Ok(debian), find_or_fetch)?;
+    let (passed, failed) = (Cell::new(0), Cell::new(0));
+    let run = Run { tools, postgres, all, name, passed, failed };
+    for (name, when, what, how) in STEPS {
+        let wanted = match (&only, pg) {
+            (Some(only), _) => only == name,
+            (None, Some(_)) => OF_A_SERVER.contains(name),
+            (None, None) => all || *when == Always,
         };
         if !wanted {
             continue;
         }
-        let outcome = step(&format!("{name}: {what}"), || run(&mut bench));
-        if let Err(error) = outcome {
-            println!("{} passed, {} failed", bench.passed, bench.failed.max(1));
-            return Err(Error::new(format!("step {name} failed: {error}")));
+        match step(&format!("{name}: {what}"), || how(&run)) {
+            Ok(passed) => run.passed.set(run.passed.get() + passed),
+            Err(error) => {
+                println!("{} passed, {} failed", run.passed.get(), run.failed.get().max(1));
+                return Err(error.context(format!("step {name} failed")));
+            }
         }
     }
     println!("all steps done in {:.0} s", started.elapsed().as_secs_f64());
-    println!("{} passed, {} failed", bench.passed, bench.failed);
+    println!("{} passed, {} failed", run.passed.get(), run.failed.get());
     Ok(())
 }
 
-impl Bench {
+impl Run {
     /// Builds the extension for a PostgreSQL and runs its tests there.
-    fn server(&mut self, postgres: &Postgres) -> Result<()> {
-        let extension = Extension::build(&self.tools, postgres)?;
-        let scratch = Scratch::create(postgres, &extension)?;
+    fn server(&self, postgres: &Postgres) -> Result<u64> {
+        let scratch = Extension::build(&self.tools, postgres, Profile::Debug)?.scratch(postgres)?;
+        self.tools.sh.write_file(scratch.root().join("vetassist.sql"), sql::plain()?)?;
         // The tests run them, and find them beside themselves.
-        let examples = ["-p", "example-rust-tokio-postgres", "-p", "example-rust-sqlx"];
-        self.cargo(&[&["build"], &examples[..]].concat())?;
-        let mut cargo = self.tools.cargo(&postgres.pg_config);
-        cargo.env("VETASSIST_TEST_PYTHON", setup::python()?);
+        self.tools.cargo("build -p example-rust-tokio-postgres -p example-rust-sqlx").run()?;
+        let tests = self.tools.cargo("test -p vetassist-server-tests --test server --");
+        let mut tests = tests.args(&self.name).env(VARIABLE, scratch.root());
         // What takes minutes does not depend on PostgreSQL's version.
-        if self.all && postgres.major == setup::DEFAULT_MAJOR {
-            cargo.env(ALL_VARIABLE, "1");
+        if self.all && postgres.major == DEFAULT_MAJOR {
+            tests = tests.env(ALL_VARIABLE, "1");
         }
-        cargo.env(VARIABLE, scratch.root()).args(["test", "-p", "vetassist-server-tests"]);
-        self.count(&mut cargo)
+        self.count(tests.env(PYTHON_VARIABLE, python()?))
     }
 
-    /// Runs cargo and counts the tests it reports; a run without tests is one that passed.
-    fn cargo(&mut self, arguments: &[&str]) -> Result<()> {
-        let mut cargo = self.tools.cargo(&self.postgres.pg_config);
-        self.count(cargo.args(arguments))
+    /// Runs cargo, told which PostgreSQL to build for, and counts the tests it reports.
+    fn cargo(&self, arguments: &str) -> Result<u64> {
+        let cargo = self.tools.cargo(arguments);
+        self.count(cargo.env(PG_CONFIG_VARIABLE, &self.postgres.pg_config))
     }
 
-    fn count(&mut self, command: &mut Command) -> Result<()> {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("cannot start cargo")?;
+    /// Runs cargo and counts the tests it reports; a run without tests is one that passed, unless one was named.
+    /// Returns what is left to count.
+    fn count(&self, cargo: Cmd<'_>) -> Result<u64> {
+        println!("$ {cargo}");
+        let mut child = Command::from(cargo).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
         let (mut passed, mut failed) = (0, 0);
-        if let Some(stdout) = child.stdout.take() {
-            for line in BufReader::new(stdout).lines() {
-                let line = line.context("cannot read cargo's output")?;
-                println!("{line}");
-                let (more_passed, more_failed) = counts(&line);
-                passed += more_passed;
-                failed += more_failed;
-            }
+        for line in BufReader::new(child.stdout.take().context("no output")?).lines() {
+            let line = line?;
+            println!("{line}");
+            let (more_passed, more_failed) = counts(&line);
+            passed += more_passed;
+            failed += more_failed;
         }
-        let status = child.wait().context("cannot wait for cargo")?;
-        self.passed += passed;
-        self.failed += failed;
-        match (status.success(), passed) {
-            (true, 0) => self.passed += 1,
-            (true, _) => {}
-            (false, _) => return Err(Error::new(format!("cargo failed ({status})"))),
-        }
-        Ok(())
+        let status = child.wait()?;
+        self.passed.set(self.passed.get() + passed);
+        self.failed.set(self.failed.get() + failed);
+        ensure!(status.success(), "cargo failed ({status})");
+        ensure!(passed > 0 || self.name.is_none(), "no test has that name");
+        Ok(u64::from(passed == 0))
     }
 }
 

@@ -31,7 +31,8 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<usize> {
     let user_id: Uuid = env::args().nth(1).ok_or("whose tokens? USER_ID is missing")?.parse()?;
-    let mut keys = KeyRing::parse(&fs::read(env::var("VETASSIST_KEYS")?)?)?.user(user_id);
+    let ring = KeyRing::parse(&fs::read(env::var("VETASSIST_KEYS")?)?)?;
+    let mut keys = ring.user(user_id);
     let mut db = PgConnection::connect(&env::var("DATABASE_URL")?).await?;
 
     let mut transaction = db.begin().await?;
@@ -58,7 +59,7 @@ async fn run() -> Result<usize> {
 }
 
 /// Opens a token with whichever key opens it, seals it under the current one, and says which it was.
-fn seal_anew(keys: &mut UserRing, sealed: &mut Sealed) -> Result<usize> {
+fn seal_anew(keys: &mut UserRing<'_>, sealed: &mut Sealed) -> Result<usize> {
     let mut token = vec![0; sealed.as_bytes().len() - OVERHEAD];
     let position = keys.open_token_into(sealed.as_bytes(), &mut token)?;
     *sealed = keys.seal_token(std::str::from_utf8(&token)?)?.try_into()?;

@@ -10,5 +10,7 @@ pub mod data_key;
 pub mod engine;
 #[path = "../../../crates/vetassist-wasm/src/master.rs"]
 pub mod master;
+#[path = "../../../crates/vetassist-wasm/src/runtime.rs"]
+mod runtime;
 #[path = "../../../crates/vetassist-wasm/src/status.rs"]
 mod status;

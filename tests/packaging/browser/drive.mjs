@@ -1,12 +1,12 @@
 // Chromium and Firefox as Debian packs them, without a window.
 import assert from 'node:assert/strict';
-import { chromium } from 'playwright-core';
+import { chromium as playwright } from 'playwright-core';
 import puppeteer from 'puppeteer-core';
 import { serve } from './serve.mjs';
 
 const LAUNCH = {
   async chromium() {
-    return chromium.launch({
+    return playwright.launch({
       executablePath: '/usr/bin/chromium',
       // It refuses to sandbox itself as root; the pages are ours. Nothing of it is to use the network.
       chromiumSandbox: false,
@@ -69,4 +69,24 @@ export async function passes(name, folder, ...paths) {
     console.log(`${version}, ${said}`);
   }
   assert.equal(refused.code, expected, `a policy without wasm-unsafe-eval: ${refused.error}`);
+}
+
+/** Loads an address in Chromium, and returns what an element of the page says once it says something. */
+export async function chromium(url, selector) {
+  const browser = await LAUNCH.chromium();
+  try {
+    const page = await browser.newPage();
+    const trouble = [];
+    page.on('console', (message) => trouble.push(message.text()));
+    page.on('pageerror', (error) => trouble.push(String(error)));
+    await page.goto(url);
+    try {
+      await page.waitForFunction((which) => document.querySelector(which)?.textContent, selector, { timeout: PATIENCE });
+    } catch (error) {
+      throw new Error(`${url} says nothing: ${trouble.join('; ')}`, { cause: error });
+    }
+    return await page.textContent(selector);
+  } finally {
+    await browser.close();
+  }
 }

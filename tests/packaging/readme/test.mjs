@@ -104,7 +104,7 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
-const codes = readFileSync(packaged('dist/core.js'), 'utf8').match(/\bERR_[A-Z\d_]+/g);
+const codes = readFileSync(packaged('dist/core.cjs'), 'utf8').match(/\bERR_[A-Z\d_]+/g);
 assert.deepEqual(firstColumn('Errors').sort(), [...new Set(codes)].sort(), 'the table of errors');
 
 const documented = new Set(firstColumn('Functions').map((code) => code.replace(/^new |\(.*$/g, '')));

@@ -1,44 +1,75 @@
-// From how many bytes on WebCrypto is faster than the module, in each runtime: npm run thresholds
+// From how many bytes on node:crypto, or WebCrypto where there is none, is faster than the module, in each runtime:
+// npm run thresholds [RUNTIME]…
 //
-// `sealAsync` and `openAsync` choose by what this prints; see `src/webcrypto.js` of the package.
+// `node_crypto.js` and `webcrypto.js` of the package choose by what this prints. It also says what the package takes
+// beside the better of the two; more than 1.15 of that is too much.
 import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { inBrowser } from '../browser/drive.mjs';
 import { worker } from '../workerd/miniflare.mjs';
 import { ratios } from './rounds.mjs';
 
+const MOST = 1.15;
 const here = fileURLToPath(new URL('here.mjs', import.meta.url));
-const run = (program, ...given) => JSON.parse(execFileSync(program, [...given, here], { encoding: 'utf8' }));
 const bin = (name) => fileURLToPath(new URL(`../node_modules/.bin/${name}`, import.meta.url));
-const page = async (name) => {
+const node = (major) => fileURLToPath(new URL(`../frameworks/node_modules/node${major}-${process.arch}/bin/node`, import.meta.url));
+
+/** Runs a program that measures itself, and says what it found. */
+function beside(name, program, ...given) {
+  if (!existsSync(program)) {
+    console.log(`${name}: not here`);
+    return;
+  }
+  const found = JSON.parse(execFileSync(program, [...given, here], { encoding: 'utf8' }));
+  for (const action of ['seal', 'open']) {
+    const of = found.filter((each) => each.action === action);
+    const last = of.findLastIndex(({ module, node: crypto }) => module < crypto);
+    console.log(`${name}: node:crypto is the faster way to ${action} from ${of[last + 1]?.size ?? 'no measured size'} bytes on`);
+    for (const { size, ours, module, node: crypto } of of) {
+      const ratio = ours / Math.min(module, crypto);
+      const mark = ratio > MOST ? ', TOO MUCH' : '';
+      console.log(`  ${size} bytes: ${Math.round(ours)} ns, ${ratio.toFixed(2)} of the better (module ${Math.round(module)}, node:crypto ${Math.round(crypto)})${mark}`);
+    }
+  }
+}
+
+/** Says from where on WebCrypto is faster. */
+function besideWebCrypto(name, found) {
+  const faster = found.find(([, ratio]) => ratio > 1)?.[0];
+  console.log(`${name}: WebCrypto is faster from ${faster ?? 'no measured size'} bytes on`);
+  for (const [size, ratio, time] of found) {
+    console.log(`  ${size} bytes: ${time.toFixed(1)} µs, ${ratio.toFixed(2)} of WebCrypto's time`);
+  }
+}
+
+async function inPage(name) {
   const folder = fileURLToPath(new URL('../..', import.meta.url));
   const { reports } = await inBrowser(name, folder, ['/packaging/thresholds/page.html']);
-  return reports[0];
-};
+  besideWebCrypto(name, reports[0]);
+}
 
 const RUNTIMES = {
-  node: () => run(process.execPath),
-  deno: () => run(bin('deno'), 'run', '--no-prompt', '--cached-only'),
-  bun: () => run(bin('bun'), 'run'),
+  node: () => beside('node', process.execPath),
+  node22: () => beside('node 22', node(22)),
+  node24: () => beside('node 24', node(24)),
+  deno: () => beside('deno', bin('deno'), 'run', '--no-prompt', '--cached-only', '--allow-read'),
+  bun: () => beside('bun', bin('bun'), 'run'),
   async workerd() {
     const flare = await worker(new URL('worker.mjs', import.meta.url));
     try {
-      return await ratios((how, size, count) =>
-        flare.dispatchFetch(`http://localhost/?how=${how}&size=${size}&count=${count}`).then((said) => said.text()),
-      );
+      const run = (how, size, count) =>
+        flare.dispatchFetch(`http://localhost/?how=${how}&size=${size}&count=${count}`).then((said) => said.text());
+      besideWebCrypto('workerd', await ratios(run));
     } finally {
       await flare.dispose();
     }
   },
-  chromium: () => page('chromium'),
-  firefox: () => page('firefox'),
+  chromium: () => inPage('chromium'),
+  firefox: () => inPage('firefox'),
 };
 
+const wanted = process.argv.slice(2);
 for (const [name, measure] of Object.entries(RUNTIMES)) {
-  const found = await measure();
-  const faster = found.find(([, ratio]) => ratio > 1)?.[0];
-  console.log(`${name}: WebCrypto is faster from ${faster ?? 'no measured size'} on`);
-  for (const [size, ratio, time] of found) {
-    console.log(`  ${size} bytes: ${time.toFixed(1)} µs, ${ratio.toFixed(2)} of WebCrypto's time`);
-  }
+  if (wanted.length === 0 || wanted.includes(name)) await measure();
 }

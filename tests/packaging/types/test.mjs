@@ -2,7 +2,7 @@
 // misuses that must not compile; and against what the package really exports.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import * as api from 'vetassist';
@@ -83,7 +83,7 @@ function exactly(specifier, actual) {
       arity(`Parameters<${declared}['${method}']>`, value[method]);
     }
   }
-  const codes = readFileSync(packaged('dist/core.js'), 'utf8').match(/\bERR_[A-Z\d_]+/g);
+  const codes = readFileSync(packaged('dist/core.cjs'), 'utf8').match(/\bERR_[A-Z\d_]+/g);
   only([...new Set(codes)], 'declared.ErrorCode');
   return `${lines.join('\n')}\n`;
 }
@@ -95,10 +95,10 @@ try {
   for (const name of ['use.ts', 'use.cts']) copyFileSync(new URL(name, here), file(name));
   writeFileSync(file('index.ts'), exactly('vetassist', api));
   writeFileSync(file('slim.ts'), exactly('vetassist/slim', slim));
-  // What the compiler infers of the implementation fits what is declared. A copy, because it does not look
-  // into packages; and without the methods of that name, which are defined where the compiler does not see
+  // What the compiler infers of the implementation fits what is declared. The sources, whose comments say what `define`
+  // makes; and without the methods of that name, which are defined where the compiler does not see
   // them. The conformance tests call them.
-  copyFileSync(packaged('dist/core.js'), file('core.js'));
+  cpSync(new URL('../../../crates/vetassist-wasm/npm/src/', here), new URL('actual/', build), { recursive: true });
   mkdirSync(new URL('declared/', build));
   for (const name of ['index', 'rows', 'slim']) {
     const declarations = readFileSync(packaged(`dist/${name}.d.ts`), 'utf8');
@@ -107,9 +107,9 @@ try {
   writeFileSync(
     file('implementation.ts'),
     `import type * as declared from './declared/slim.js';
-import * as actual from './core.js';
+import * as actual from './actual/slim.js';
 // The name of an error is a string as far as the compiler sees.
-const { provide, VetassistError, ...exported } = actual;
+const { VetassistError, ...exported } = actual;
 export const fits: Omit<typeof declared, 'VetassistError'> = exported;
 export const error: Error & { code: string } = new VetassistError('ERR_FREED', 'message', {});
 `,

@@ -21,7 +21,8 @@ export async function worker(script, options) {
   });
   const modules = outputFiles.map(({ path, contents, text }) =>
     path.endsWith('.wasm')
-      ? { type: 'CompiledWasm', path: basename(path), contents }
+      ? // As the script asks for it.
+        { type: 'CompiledWasm', path: `${basename(path)}?module`, contents }
       : { type: 'ESModule', path: basename(path), contents: text },
   );
   // The script that answers requests comes first.

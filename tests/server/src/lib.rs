@@ -7,6 +7,7 @@ pub mod contents;
 use std::{
     env, fs,
     ops::{Deref, DerefMut},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::{
         atomic::{AtomicU32, Ordering},
@@ -14,13 +15,10 @@ use std::{
     },
 };
 
+use pg_scratch::{as_root, quote, run, Cluster, Scratch, NEWER_VARIABLE, PORT};
 use postgres::{config::Config, Client, Error, NoTls};
 use serde_json::Value;
 use vetassist_core::schema::{compare, CatalogRow, Difference, Guards, CATALOG_QUERY};
-use xtask::{
-    command::{as_root, quote, run},
-    pg::{Cluster, Scratch, NEWER_VARIABLE, PORT},
-};
 
 /// The settings that say where the ring is.
 pub const RING_SETTINGS: [&str; 2] = ["vetassist.master_key_file", "vetassist.master_key_command"];
@@ -28,7 +26,7 @@ pub const RING_SETTINGS: [&str; 2] = ["vetassist.master_key_file", "vetassist.ma
 /// The repository's top folder.
 #[must_use]
 pub fn repository() -> PathBuf {
-    xtask::repository()
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
 }
 
 /// A group of the reference vectors.
@@ -103,6 +101,12 @@ pub fn inventory(db: &mut Client) -> Vec<String> {
 #[must_use]
 pub fn hex_key(byte: u8) -> String {
     hex::encode([byte; 32])
+}
+
+/// The plain SQL file, as `cargo xtask sql` writes it.
+#[must_use]
+pub fn plain_sql() -> String {
+    fs::read_to_string(scratch().root().join("vetassist.sql")).unwrap()
 }
 
 fn scratch() -> &'static Scratch {
@@ -409,7 +413,8 @@ impl KeyedServer {
     /// The server's user and group.
     #[must_use]
     pub fn server_user_ids(&self) -> (u32, u32) {
-        xtask::pg::owner_of(self.key_file()).unwrap()
+        let key_file = fs::metadata(self.key_file()).unwrap();
+        (key_file.uid(), key_file.gid())
     }
 
     /// Changes a file's mode.
@@ -487,9 +492,8 @@ impl KeyedServer {
         db.batch_execute(&format!("CREATE DATABASE {database}")).unwrap();
         // One stream, so that messages stand where they came.
         let mut psql = self.server.cluster.client("psql");
-        let arguments: Vec<_> =
-            psql.get_args().map(|word| quote(&word.to_string_lossy())).collect();
-        let program = quote(&psql.get_program().to_string_lossy());
+        let arguments: Vec<_> = psql.get_args().map(quote).collect();
+        let program = quote(psql.get_program());
         psql = std::process::Command::new("sh");
         let line = format!(
             "printf %s {} | {program} {} -X -a -q -d {database} 2>&1",

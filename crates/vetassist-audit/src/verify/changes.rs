@@ -63,7 +63,7 @@ impl Changes {
                     format!(
                         "{} rows of an erased user, by {} at {}",
                         erasure.rows.count(),
-                        erasure.session_user,
+                        erasure.session_user.escape_debug(),
                         clock::text(erasure.at)
                     ),
                 ));
@@ -82,7 +82,7 @@ impl Changes {
                         "{} rows older than {}, by {} at {}",
                         purge.rows.count(),
                         clock::text(purge.cutoff),
-                        purge.session_user,
+                        purge.session_user.escape_debug(),
                         clock::text(purge.at)
                     ),
                 ));

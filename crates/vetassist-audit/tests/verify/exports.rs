@@ -1,12 +1,12 @@
 //! Exports that are not whole, or were changed.
 
-use std::{io::Cursor, time::Duration};
+use std::{io::Cursor, sync::LazyLock, time::Duration};
 
 use proptest::prelude::*;
 use vetassist_audit::{
     export::ExportError,
     finding::Summary,
-    verify::{verify, Expectations},
+    verify::{verify, Evidence, Expectations},
 };
 
 use super::{evidence, export, lawful::lawful_life, memory::Memory};
@@ -53,25 +53,30 @@ fn exports_that_are_not_whole_are_refused() {
     }
 }
 
+/// An export of a lawful life, and what was watched of it.
+static WATCHED: LazyLock<(Vec<u8>, Evidence)> = LazyLock::new(|| {
+    let (mut log, kept) = lawful_life();
+    let mut evidence = evidence(&log);
+    evidence.add_watched("watched", kept);
+    (export(&mut log), evidence)
+});
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     /// Whatever byte of a whole and watched export is changed, it is refused or found, or means the same.
     #[test]
     fn no_changed_byte_goes_unnoticed(at: prop::sample::Index, byte in 0x20_u8..0x7f) {
-        let (mut log, kept) = lawful_life();
-        let mut evidence = evidence(&log);
-        evidence.add_watched("watched", kept);
-        let whole = export(&mut log);
+        let (whole, evidence) = &*WATCHED;
         let mut bytes = whole.clone();
         let at = at.index(bytes.len());
         bytes[at] = byte;
         let retention = Duration::from_secs(365 * 86400);
         let open = || Ok(Cursor::new(&bytes));
-        let verified = verify(open, &Expectations { evidence, retention }, &mut |_| {});
+        let verified = verify(open, &Expectations { evidence: evidence.clone(), retention }, &mut |_| {});
         let exported_at = whole.windows(11).position(|part| part == b"exported_at").unwrap();
         // When it was exported is nobody's claim but the exporter's.
-        let is_free = bytes == whole || (exported_at..exported_at + 40).contains(&at);
+        let is_free = bytes == *whole || (exported_at..exported_at + 40).contains(&at);
         prop_assert!(is_free || verified.map_or(true, |summary| !summary.is_intact()));
     }
 }

@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use postgres_types::{accepts, to_sql_checked, FromSql, IsNull, ToSql, Type};
 
 use super::{Json, Sealed, Timestamp};
-use crate::{ip::IpHash, master::Fingerprint, TimestampError};
+use crate::{ip_hash::IpHash, master_key::Fingerprint, TimestampError};
 
 type Outcome<T> = Result<T, Box<dyn Error + Sync + Send>>;
 

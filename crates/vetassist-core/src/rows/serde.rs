@@ -13,7 +13,7 @@ use serde::{
 };
 
 use super::{Json, Sealed, Timestamp};
-use crate::{error::TimestampError, ip::IpHash, master::Fingerprint};
+use crate::{error::TimestampError, ip_hash::IpHash, master_key::Fingerprint};
 
 /// What text is read as; borrowed or owned, as the format has it.
 struct Text<F>(&'static str, F);

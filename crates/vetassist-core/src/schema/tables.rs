@@ -92,6 +92,23 @@ const fn column(name: &'static str, sql_type: &'static str) -> Column {
 }
 
 impl Column {
+    /// Returns how many characters the column's text may have, where its type says so.
+    #[must_use]
+    pub const fn length(&self) -> Option<usize> {
+        let mut rest = self.sql_type.as_bytes();
+        let mut length = None;
+        while let [byte, others @ ..] = rest {
+            length = match (*byte, length) {
+                (b'(', None) => Some(0),
+                (digit @ b'0'..=b'9', Some(length)) => Some(10 * length + (digit - b'0') as usize),
+                (b')', Some(_)) => return length,
+                _ => length,
+            };
+            rest = others;
+        }
+        None
+    }
+
     const fn not_null(self) -> Self {
         Self { not_null: true, ..self }
     }
@@ -248,4 +265,34 @@ pub const fn tables() -> &'static [Table] {
 #[must_use]
 pub const fn own_tables() -> &'static [Table] {
     &OWN_TABLES
+}
+
+/// Returns how many characters a text column of one of the four tables may have; `None` for a column
+/// that has no such length.
+#[must_use]
+pub const fn length_of(table: &str, column: &str) -> Option<usize> {
+    let mut tables = TABLES.as_slice();
+    while let [first, rest @ ..] = tables {
+        let mut columns = first.columns;
+        while let [known, others @ ..] = columns {
+            if is_same(first.name, table) && is_same(known.name, column) {
+                return known.length();
+            }
+            columns = others;
+        }
+        tables = rest;
+    }
+    None
+}
+
+/// `==`, which a constant cannot use.
+const fn is_same(one: &str, other: &str) -> bool {
+    let (mut one, mut other) = (one.as_bytes(), other.as_bytes());
+    while let ([a, rest @ ..], [b, others @ ..]) = (one, other) {
+        if *a != *b {
+            return false;
+        }
+        (one, other) = (rest, others);
+    }
+    one.is_empty() && other.is_empty()
 }

@@ -4,7 +4,7 @@ use pgrx::{datum::TimestampWithTimeZone, pg_extern, search_path, spi::SpiClient,
 
 use super::audit_guard::{announce, Change};
 use crate::{
-    errors::{report, Answer, Outcome},
+    errors::{Error, Result, SqlResult},
     settings,
     statements::{connected, failed, internal, one, own_schema},
 };
@@ -13,7 +13,7 @@ use crate::{
 /// is younger than `vetassist.audit_min_retention` allows.
 #[pg_extern(volatile, strict, parallel_unsafe, sql = false)]
 #[search_path(pg_catalog, pg_temp)]
-fn vetassist_purge_audit_batch(cutoff: TimestampWithTimeZone, max_rows: i32) -> Answer<i32> {
+fn vetassist_purge_audit_batch(cutoff: TimestampWithTimeZone, max_rows: i32) -> SqlResult<i32> {
     let retention = settings::audit_min_retention()?;
     connected(|client| {
         // In UTC, as the caller's time zone is the caller's to choose.
@@ -26,12 +26,11 @@ fn vetassist_purge_audit_batch(cutoff: TimestampWithTimeZone, max_rows: i32) -> 
             .and_then(|rows| rows.first().get_one::<bool>())
             .map_err(failed)?;
         if is_young != Some(false) {
-            return Err(report(
+            return Err(Error::new(
                 PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
                 "older_than is shorter than vetassist.audit_min_retention",
                 "Pass a longer interval, or have a superuser change the setting. Nothing was purged.",
-            )
-            .into());
+            ));
         }
         let schema = own_schema(client)?;
         let deleted = purge(client, &schema, cutoff, max_rows)?;
@@ -59,7 +58,7 @@ fn purge(
     schema: &str,
     cutoff: TimestampWithTimeZone,
     max_rows: i32,
-) -> Outcome<i32> {
+) -> Result<i32> {
     // Rows that somebody else purges are passed over.
     let oldest = format!(
         "SELECT coalesce(array_agg(o.id), '{{}}') FROM (

@@ -6,12 +6,11 @@ use std::collections::{HashMap, HashSet};
 use pgrx::{
     heap_tuple::{PgHeapTuple, PgHeapTupleError},
     htup::heap_getattr_raw,
-    pg_sys::{self, panic::ErrorReport},
-    pg_trigger, AllocatedByPostgres, PgList, PgLogLevel, PgSqlErrorCode, PgTrigger, PgTriggerError,
+    pg_sys, pg_trigger, AllocatedByPostgres, PgList, PgSqlErrorCode, PgTrigger, PgTriggerError,
     PgTriggerLevel, PgTriggerOperation, PgTupleDesc, WhoAllocated,
 };
 
-use crate::{errors::report, statements::internal};
+use crate::{errors::Error, statements::internal};
 
 /// A change of the trail, with the rows that it is for.
 pub(super) enum Change {
@@ -61,12 +60,12 @@ fn vetassist_audit_guard<'a>(
         (PgTriggerLevel::Row, _) => is_applying() || is_announced(trigger),
     };
     if !passes {
-        report(
+        Error::new(
             PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
             "the audit trail is append-only",
             "vetassist_purge_audit() deletes what is older than the time that the trail is kept.",
         )
-        .report(PgLogLevel::ERROR);
+        .raise()
     }
     Ok(None::<PgHeapTuple<'a, AllocatedByPostgres>>)
 }
@@ -145,7 +144,7 @@ fn vetassist_audit_id<'a>(
     }
     let Some(mut row) = row.map(PgHeapTuple::into_owned) else { return Ok(None) };
     if row.set_by_name("id", next_id(table.oid())).is_err() {
-        ErrorReport::from(internal("the audit trail has no id")).report(PgLogLevel::ERROR);
+        internal("the audit trail has no id").raise()
     }
     // SAFETY: a row of this table, in the memory context of the call; the table is open as long as the trigger runs.
     Ok(Some(unsafe {
@@ -158,9 +157,7 @@ fn next_id(table: pg_sys::Oid) -> i64 {
     // SAFETY: reads the catalog, and makes a list of OIDs.
     let sequences = unsafe { PgList::<pg_sys::Oid>::from_pg(pg_sys::getOwnedSequences(table)) };
     let (Some(sequence), 1) = (sequences.get_oid(0), sequences.len()) else {
-        ErrorReport::from(internal("the audit trail has not one sequence"))
-            .report(PgLogLevel::ERROR);
-        unreachable!("an error was reported")
+        internal("the audit trail has not one sequence").raise()
     };
     // SAFETY: the sequence is there, and its table is locked. Who may insert may have an id.
     unsafe { pg_sys::nextval_internal(sequence, false) }

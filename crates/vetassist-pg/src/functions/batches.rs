@@ -14,9 +14,12 @@ use pgrx::{
 };
 
 use crate::{
-    errors::{report, Answer, Outcome},
+    errors::{Error, Result, SqlResult},
     statements::{connected, failed, one, own_schema},
+    values::Text,
 };
+
+const HINT: &str = "It commits after each batch. Call it on its own, with autocommit.";
 
 /// The largest batch: what is held in memory of one is in proportion to it.
 const LARGEST: i32 = 100_000;
@@ -39,28 +42,23 @@ impl Batches {
         call: &CStr,
         size: Option<i32>,
         usual: &'static str,
-    ) -> Outcome<Self> {
-        const HINT: &str = "It commits after each batch. Call it on its own, with autocommit.";
+    ) -> Result<Self> {
         let name = call.to_string_lossy();
         // SAFETY: reads the state of this backend's transaction.
         if unsafe { pg_sys::IsTransactionBlock() } {
             let message = format!("{name} cannot run inside a transaction block");
-            return Err(
-                report(PgSqlErrorCode::ERRCODE_ACTIVE_SQL_TRANSACTION, message, HINT).into()
-            );
+            return Err(Error::new(PgSqlErrorCode::ERRCODE_ACTIVE_SQL_TRANSACTION, message, HINT));
         }
         if !may_commit(fcinfo) {
             let message =
                 format!("{name} cannot run inside a function, or where exceptions are handled");
-            return Err(
-                report(PgSqlErrorCode::ERRCODE_ACTIVE_SQL_TRANSACTION, message, HINT).into()
-            );
+            return Err(Error::new(PgSqlErrorCode::ERRCODE_ACTIVE_SQL_TRANSACTION, message, HINT));
         }
         // SAFETY: raises an error, which names the call, where nothing may be written.
         unsafe { pg_sys::PreventCommandIfReadOnly(call.as_ptr()) };
         let Some(size) = size.filter(|size| *size >= 1) else {
             let code = PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE;
-            return Err(report(code, "batch_size must be at least 1", usual).into());
+            return Err(Error::new(code, "batch_size must be at least 1", usual));
         };
         let (schema, owner) = connected(|client| {
             pin_search_path(client).map_err(failed)?;
@@ -76,10 +74,7 @@ impl Batches {
     }
 
     /// Runs a batch in a transaction of its own, as the owner of the tables.
-    pub(super) fn run<T>(
-        &self,
-        batch: impl FnOnce(&mut SpiClient<'_>) -> Outcome<T>,
-    ) -> Outcome<T> {
+    pub(super) fn run<T>(&self, batch: impl FnOnce(&mut SpiClient<'_>) -> Result<T>) -> Result<T> {
         commit();
         connected(|client| {
             pin_search_path(client).map_err(failed)?;
@@ -182,16 +177,21 @@ impl Progress {
     }
 }
 
+/// Warns the client.
+pub(super) fn warn(message: impl Into<String>, hint: &'static str) {
+    ErrorReport::from(Error::new(PgSqlErrorCode::ERRCODE_WARNING, message, hint))
+        .report(PgLogLevel::WARNING);
+}
+
 /// Refuses to go on inside a transaction block. Of versions before 0.3.0, whose procedures are in SQL.
 #[pg_extern(volatile, strict, parallel_unsafe, sql = false)]
-fn vetassist_forbid_transaction_block(what: &str) -> Answer<()> {
+fn vetassist_forbid_transaction_block(what: Text<'_>) -> SqlResult<()> {
     // SAFETY: reads the state of this backend's transaction.
     if unsafe { pg_sys::IsTransactionBlock() } {
-        return Err(report(
-            PgSqlErrorCode::ERRCODE_ACTIVE_SQL_TRANSACTION,
-            format!("{what} cannot run inside a transaction block"),
-            "It commits after each batch. Call it on its own, with autocommit.",
-        ));
+        let message = format!("{} cannot run inside a transaction block", what.to_readable()?);
+        return Err(
+            Error::new(PgSqlErrorCode::ERRCODE_ACTIVE_SQL_TRANSACTION, message, HINT).into()
+        );
     }
     Ok(())
 }

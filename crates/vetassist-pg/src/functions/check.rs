@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use pgrx::{iter::TableIterator, name, pg_extern, pg_sys, search_path, spi, Spi};
 
 use crate::{
-    errors::Answer,
+    errors::SqlResult,
     owner::as_role,
     statements::{failed, internal},
 };
@@ -32,7 +32,7 @@ type Row = (Option<String>, Option<String>, Option<String>, Option<String>);
 #[pg_extern(stable, strict, parallel_unsafe, sql = false)]
 #[search_path(pg_catalog, pg_temp)]
 #[allow(clippy::type_complexity)] // the columns
-fn vetassist_check() -> Answer<
+fn vetassist_check() -> SqlResult<
     TableIterator<
         'static,
         (

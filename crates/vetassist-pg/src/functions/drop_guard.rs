@@ -9,7 +9,7 @@ use core::ffi::CStr;
 use pgrx::{pg_extern, pg_sys, spi, PgList, PgSqlErrorCode, Spi};
 
 use crate::{
-    errors::{report, Answer},
+    errors::{Error, SqlResult},
     owner::as_role,
     settings,
 };
@@ -20,15 +20,16 @@ const LANGUAGE: &CStr = c"plpgsql";
 
 /// Refuses a command that would drop the extension while one of its tables has a row.
 #[pg_extern(sql = false)]
-fn vetassist_guard_drop(fcinfo: pg_sys::FunctionCallInfo) -> Answer<()> {
+fn vetassist_guard_drop(fcinfo: pg_sys::FunctionCallInfo) -> SqlResult<()> {
     // SAFETY: PostgreSQL passes the call's own information.
     let context = unsafe { (*fcinfo).context };
     if node_tag(context) != Some(pg_sys::NodeTag::T_EventTriggerData) {
-        return Err(report(
+        return Err(Error::new(
             PgSqlErrorCode::ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED,
             "vetassist_guard_drop() is called by its event trigger",
             "Do not call it.",
-        ));
+        )
+        .into());
     }
     // SAFETY: its tag says what it is.
     let command = unsafe { (*context.cast::<pg_sys::EventTriggerData>()).parsetree };
@@ -37,16 +38,18 @@ fn vetassist_guard_drop(fcinfo: pg_sys::FunctionCallInfo) -> Answer<()> {
     match found {
         Ok(None) => Ok(()),
         Ok(Some(_)) if settings::drop_with_data()? => Ok(()),
-        Ok(Some(table)) => Err(report(
+        Ok(Some(table)) => Err(Error::new(
             PgSqlErrorCode::ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
             format!("the command would destroy the rows of {table}"),
             "Have a superuser SELECT vetassist_detach() first, and the tables stay. To destroy them, SET vetassist.drop_with_data = on.",
-        )),
-        Err(error) => Err(report(
+        )
+        .into()),
+        Err(error) => Err(Error::new(
             PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
             format!("cannot see whether the command would destroy the tables of vetassist: {error}"),
             "Have a superuser SELECT vetassist_detach() first, and the tables stay.",
-        )),
+        )
+        .into()),
     }
 }
 

@@ -1,43 +1,90 @@
 //! Hashes of addresses, plain and keyed.
 
-use pgrx::pg_extern;
-use vetassist_core::IpHash;
+use core::net::IpAddr;
+use std::collections::BTreeSet;
+
+use pgrx::{check_for_interrupts, pg_extern, spi::SpiClient};
+use vetassist_core::{AddressError, IpHash, IpHashError};
 
 use crate::{
-    errors::{Answer, Explain},
+    errors::{Error, Result, SqlResult},
     keyring::with_ring,
-    settings,
-    values::InetArg,
+    settings::{self, IpHashKind},
+    statements::{run, Statements},
+    values::{Inet, Text, TextResult},
 };
 
-/// SHA-256 over the canonical text of an address, as 64 lower-case hexadecimal digits.
+/// Returns SHA-256 over the canonical text of an address, as 64 lower-case hexadecimal digits.
 #[pg_extern(immutable, strict, parallel_safe, sql = false)]
-fn vetassist_hash_ip(ip: InetArg) -> Answer<String> {
-    Ok(IpHash::of(ip.host()?).as_str().to_owned())
+fn vetassist_hash_ip(ip: Inet) -> SqlResult<TextResult> {
+    Ok(text(IpHash::of(ip.host()?))?)
 }
 
-/// The hash of an address under a key derived from the current master key.
+/// Returns the hash of an address under a key derived from the current master key.
 #[pg_extern(stable, strict, parallel_safe, sql = false)]
-fn vetassist_hash_ip_keyed(ip: InetArg) -> Answer<String> {
-    let plain = IpHash::of(ip.host()?);
-    Ok(with_ring(|loaded| Ok(loaded.ring.upgrade_ip_hash(&plain).as_str().to_owned()))?)
+fn vetassist_hash_ip_keyed(ip: Inet) -> SqlResult<TextResult> {
+    Ok(text(keyed(&IpHash::of(ip.host()?))?)?)
 }
 
 /// Makes a keyed hash of a plain one.
 #[pg_extern(stable, strict, parallel_safe, sql = false)]
-fn vetassist_upgrade_ip_hash(plain_hash: &str) -> Answer<String> {
-    let plain: IpHash = plain_hash.parse().explain()?;
-    Ok(with_ring(|loaded| Ok(loaded.ring.upgrade_ip_hash(&plain).as_str().to_owned()))?)
+fn vetassist_upgrade_ip_hash(plain_hash: Text<'_>) -> SqlResult<TextResult> {
+    let plain = plain_hash.as_ascii().and_then(|hash| hash.parse().ok());
+    let plain = plain.ok_or_else(|| Error::from(IpHashError))?;
+    Ok(text(keyed(&plain)?)?)
 }
 
-/// Whether new hashes of addresses are keyed.
+/// Returns whether new hashes of addresses are keyed.
 #[pg_extern(stable, strict, parallel_safe, sql = false)]
-fn vetassist_hashes_are_keyed() -> Answer<bool> {
-    Ok(settings::ip_hash()? == settings::IpHashKind::keyed)
+fn vetassist_hashes_are_keyed() -> SqlResult<bool> {
+    Ok(settings::ip_hash()? == IpHashKind::keyed)
 }
 
-/// The plain hash of an address that is written as text. Unlike `inet`'s, its error does not quote it.
+/// Returns the plain hash of an address that is written as text. Unlike `inet`'s, its error does not quote it.
 #[pg_extern(immutable, strict, parallel_safe, sql = false)]
-fn vetassist_hash_ip_text(address: &str) -> Answer<String> {
-    Ok(IpHash::of_text(address).explain()?.as_str().to_owned())
+fn vetassist_hash_ip_text(address: Text<'_>) -> SqlResult<TextResult> {
+    let address = address.as_ascii().ok_or_else(|| Error::from(AddressError))?;
+    Ok(text(IpHash::of_text(address).map_err(Error::from)?)?)
+}
+
+fn text(hash: IpHash) -> Result<TextResult> {
+    TextResult::of(hash.as_str())
+}
+
+/// Makes a keyed hash of a plain one.
+pub(super) fn keyed(plain: &IpHash) -> Result<IpHash> {
+    with_ring(|session, _| Ok(session.upgrade_ip_hash(plain)))
+}
+
+/// Hashes addresses as they are to be stored.
+#[derive(Default)]
+pub(super) struct Hasher {
+    /// The keyed hashes made so far.
+    keyed: BTreeSet<IpHash>,
+}
+
+impl Hasher {
+    pub(super) fn hash(&mut self, address: IpAddr) -> Result<IpHash> {
+        check_for_interrupts!();
+        let plain = IpHash::of(address);
+        if settings::ip_hash()? == IpHashKind::sha256 {
+            return Ok(plain);
+        }
+        let hash = keyed(&plain)?;
+        self.keyed.insert(hash);
+        Ok(hash)
+    }
+
+    /// Remembers which hashes are keyed. In their order, so that two who do so at the same moment wait for one another
+    /// and do not deadlock.
+    pub(super) fn register(
+        self,
+        statements: &Statements,
+        client: &mut SpiClient<'_>,
+    ) -> Result<()> {
+        for hash in self.keyed {
+            run(client, &statements.mark_keyed, &[hash.as_str().into()])?;
+        }
+        Ok(())
+    }
 }

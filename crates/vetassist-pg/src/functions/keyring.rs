@@ -1,42 +1,43 @@
 //! The server's key ring. No key is ever a SQL value here.
 
-use pgrx::{iter::TableIterator, name, pg_extern, pg_sys::panic::ErrorReport};
+use pgrx::{iter::TableIterator, name, pg_extern};
 
 use crate::{
-    errors::Answer,
+    errors::{Result, SqlResult},
     keyring::{self, with_ring},
+    values::TextResult,
 };
 
-/// The keys of the ring, by fingerprint.
+/// Returns the keys of the ring, by fingerprint.
 #[pg_extern(stable, strict, parallel_safe, sql = false)]
 #[allow(clippy::type_complexity)] // the columns, which pgrx reads here and through no alias
-fn vetassist_keys() -> Result<
+fn vetassist_keys() -> SqlResult<
     TableIterator<
         'static,
         (
             name!(position, i32),
-            name!(fingerprint, String),
+            name!(fingerprint, TextResult),
             name!(is_current, bool),
-            name!(source, String),
+            name!(source, TextResult),
         ),
     >,
-    ErrorReport,
 > {
-    Ok(with_ring(|loaded| {
-        let rows: Vec<_> = (1..)
-            .zip(loaded.ring.keys())
+    let rows = with_ring(|session, source| {
+        (1..)
+            .zip(session.ring().keys())
             .map(|(position, key)| {
-                let fingerprint = key.fingerprint().to_string();
-                (position, fingerprint, position == 1, loaded.source.name().to_owned())
+                let fingerprint = TextResult::of(key.fingerprint().as_str())?;
+                Ok((position, fingerprint, position == 1, TextResult::of(source.name())?))
             })
-            .collect();
-        Ok(TableIterator::new(rows))
-    })?)
+            .collect::<Result<Vec<_>>>()
+    })?;
+    Ok(TableIterator::new(rows))
 }
 
-/// Reads the ring again, in this backend, and says how many keys it holds.
+/// Reads the ring again, in this backend, and returns how many keys it holds.
 #[pg_extern(volatile, strict, parallel_restricted, sql = false)]
-fn vetassist_reload_keys() -> Answer<i32> {
+fn vetassist_reload_keys() -> SqlResult<i32> {
     keyring::forget();
-    Ok(with_ring(|loaded| Ok(i32::try_from(loaded.ring.keys().len()).unwrap_or(i32::MAX)))?)
+    let count = with_ring(|session, _| Ok(session.ring().keys().len()))?;
+    Ok(i32::try_from(count).unwrap_or(i32::MAX))
 }

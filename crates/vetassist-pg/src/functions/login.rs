@@ -10,121 +10,119 @@ use pgrx::{
     impl_sql_translatable, pg_extern, pg_sys,
     pg_sys::panic::CaughtError,
     spi::SpiClient,
-    IntoDatum, PgMemoryContexts, PgSqlErrorCode, PgTryBuilder, Uuid,
+    IntoDatum, PgMemoryContexts, PgSqlErrorCode, PgTryBuilder,
 };
-use vetassist_core::{random_uuids, IpHash};
+use vetassist_core::{device_info::hash_addresses, random_uuids, IpHash};
 
-use super::tokens::Tokens;
+use super::{ip_hash::Hasher, tokens::Tokens};
 use crate::{
-    arguments::{blank, fits, missing},
-    errors::{report, Answer, Explain, Outcome},
-    keyring::with_ring,
-    settings::{self, IpHashKind},
-    statements::{connected, failed, Statement, Statements},
-    values::{pg_uuid, InetArg, Instant, Jsonb, TextArg},
+    arguments::{blank, fits, length, required},
+    errors::{raise_inactive, Error, Result, SqlResult},
+    statements::{connected, failed, one, run, Statements},
+    values::{Inet, Jsonb, Text, Timestamp, Uuid},
 };
 
-/// A sign-in: the user, both tokens, the session and the audit row. Its SQL is in `sql/functions/login.sql`.
+/// A sign-in: the user, both tokens, the session and the audit row.
 #[pg_extern(sql = false)]
 #[allow(clippy::too_many_arguments)] // what VA.gov and the JWT carry
 fn vetassist_login(
-    va_icn: Option<TextArg<'_>>,
-    access_token: Option<TextArg<'_>>,
-    token_expires_at: Option<Instant>,
-    jwt_id: Option<TextArg<'_>>,
-    session_expires_at: Option<Instant>,
-    refresh_token: Option<TextArg<'_>>,
-    veteran_status: Option<TextArg<'_>>,
-    email: Option<TextArg<'_>>,
-    first_name: Option<TextArg<'_>>,
-    last_name: Option<TextArg<'_>>,
-    token_type: Option<TextArg<'_>>,
-    scope: Option<TextArg<'_>>,
-    device_info: Option<Jsonb>,
-    ip: Option<InetArg>,
+    va_icn: Option<Text<'_>>,
+    access_token: Option<Text<'_>>,
+    token_expires_at: Option<Timestamp>,
+    jwt_id: Option<Text<'_>>,
+    session_expires_at: Option<Timestamp>,
+    refresh_token: Option<Text<'_>>,
+    veteran_status: Option<Text<'_>>,
+    email: Option<Text<'_>>,
+    first_name: Option<Text<'_>>,
+    last_name: Option<Text<'_>>,
+    token_type: Option<Text<'_>>,
+    scope: Option<Text<'_>>,
+    device_info: Option<Jsonb<'_>>,
+    ip: Option<Inet>,
     fcinfo: pg_sys::FunctionCallInfo,
-) -> Answer<SignedIn> {
-    const HINT: &str = "The first five arguments are required.";
-    let icn = va_icn.ok_or_else(|| missing("va_icn", HINT))?;
-    let access = access_token.ok_or_else(|| missing("access_token", HINT))?;
-    let token_expires_at = token_expires_at.ok_or_else(|| missing("token_expires_at", HINT))?;
-    let jti = jwt_id.ok_or_else(|| missing("jwt_id", HINT))?;
-    let session_expires_at =
-        session_expires_at.ok_or_else(|| missing("session_expires_at", HINT))?;
-    for (name, is_blank) in [
-        ("va_icn", icn.is_blank()),
-        ("access_token", access.is_empty()),
-        ("jwt_id", jti.is_blank()),
-    ] {
-        if is_blank {
-            return Err(blank(name, "Pass what VA.gov and the JWT carry."));
+) -> SqlResult<Login> {
+    const REQUIRED: &str = "The first five arguments are required.";
+    const HINT: &str = "Pass what VA.gov and the JWT carry.";
+    let icn = required("va_icn", va_icn, REQUIRED)?;
+    let access = required("access_token", access_token, REQUIRED)?;
+    let token_expires_at = required("token_expires_at", token_expires_at, REQUIRED)?;
+    let jti = required("jwt_id", jwt_id, REQUIRED)?;
+    let session_expires_at = required("session_expires_at", session_expires_at, REQUIRED)?;
+    for (name, text) in [("va_icn", icn), ("jwt_id", jti)] {
+        if text.is_blank() {
+            return Err(blank(name, HINT).into());
         }
     }
+    let tokens = Tokens { access, refresh: refresh_token, kind: token_type, scope };
+    tokens.check(HINT)?;
     fits(&[
-        ("va_icn", Some(&icn), 50),
-        ("jwt_id", Some(&jti), 64),
-        ("veteran_status", veteran_status.as_ref(), 20),
-        ("email", email.as_ref(), 255),
-        ("first_name", first_name.as_ref(), 100),
-        ("last_name", last_name.as_ref(), 100),
-        ("token_type", token_type.as_ref(), 20),
-        ("scope", scope.as_ref(), 500),
+        ("va_icn", Some(icn), const { length("vetassist_users", "va_icn") }),
+        ("jwt_id", Some(jti), const { length("vetassist_sessions", "jwt_id") }),
+        (
+            "veteran_status",
+            veteran_status,
+            const { length("vetassist_users", "va_veteran_status") },
+        ),
+        ("email", email, const { length("vetassist_users", "email") }),
+        ("first_name", first_name, const { length("vetassist_users", "first_name") }),
+        ("last_name", last_name, const { length("vetassist_users", "last_name") }),
     ])?;
-    let ids = random_uuids().explain()?;
-    let [new_user, tokens_id, session] = ids.map(pg_uuid);
-    let signed_in = connected(|client| {
-        let statements = Statements::of(fcinfo, client)?;
-        let now = Instant::of_transaction();
-        let known = [veteran_status, email, first_name, last_name];
-        let (user, is_active) =
-            put_user(statements, client, [new_user.into(), icn.into(), now.into()], known)?;
-        // A row always has its key.
-        let user = user.unwrap_or(new_user);
-        if !is_active {
-            statements.run(client, Statement::RefuseSignIn, &[user.into()])?;
+    let mut hasher = Hasher::default();
+    let device = match device_info {
+        None => None,
+        Some(device) => {
+            let device = device.to_value("device_info")?;
+            Some(hash_addresses(device, &mut |address| hasher.hash(address))?)
         }
-        let tokens = Tokens { access, refresh: refresh_token, kind: token_type, scope };
+    };
+    let ip_hash = match ip {
+        None => None,
+        Some(ip) => Some(hasher.hash(ip.host()?)?),
+    };
+    let [new_user, tokens_id, session] = random_uuids().map_err(Error::from)?.map(Uuid);
+
+    Ok(connected(|client| {
+        let statements = Statements::of(fcinfo, client)?;
+        let now = Timestamp::of_transaction();
+        let known = [veteran_status, email, first_name, last_name];
+        let user = put_user(statements, client, [new_user.into(), icn.into(), now.into()], known)?;
         let is_new = user == new_user;
         tokens.put(statements, client, [tokens_id, user], is_new, [token_expires_at, now])?;
 
-        let device = match device_info {
-            None => DatumWithOid::null::<Jsonb>(),
-            Some(device) => {
-                let hashed = statements.run(client, Statement::HashDevice, &[device.into()])?;
-                Jsonb::found(hashed.get_datum_by_ordinal(1).map_err(failed)?).into()
-            }
-        };
-        let [session_id, user_id] = [session, user].map(DatumWithOid::from);
-        let [expires_at, created_at] = [session_expires_at, now].map(DatumWithOid::from);
-        let row = [session_id, user_id, jti.into(), device, expires_at, created_at];
+        hasher.register(statements, client)?;
+        let device = device.as_ref().map(Jsonb::from_value).transpose()?;
+        let row = [
+            session.into(),
+            user.into(),
+            jti.into(),
+            device.into(),
+            session_expires_at.into(),
+            now.into(),
+        ];
         add_session(statements, client, &row)?;
 
-        let hash = match ip {
-            None => None,
-            Some(ip) => Some(stored_hash(statements, client, ip)?),
-        };
-        let said = event_data(&ids[2], is_new);
-        let event = [user.into(), said.into(), hash.into(), now.into()];
-        statements.run(client, Statement::LogSignIn, &event)?;
-        Ok(SignedIn { user, session })
-    })?;
-    Ok(signed_in)
+        let ip_hash = ip_hash.as_ref().map(IpHash::as_str);
+        let event = [user.into(), event_data(session, is_new).into(), ip_hash.into(), now.into()];
+        run(client, &statements.log_login, &event)?;
+        Ok(Login { user, session })
+    })?)
 }
 
 /// The one row that a sign-in returns.
-struct SignedIn {
+struct Login {
     user: Uuid,
     session: Uuid,
 }
 
-impl_sql_translatable!(SignedIn, "record");
+impl_sql_translatable!(Login, "record");
 
 thread_local! {
     /// What the row consists of.
     static COLUMNS: Cell<pg_sys::TupleDesc> = const { Cell::new(ptr::null_mut()) };
 }
 
-impl SignedIn {
+impl Login {
     fn columns() -> pg_sys::TupleDesc {
         let known = COLUMNS.get();
         if !known.is_null() {
@@ -148,7 +146,7 @@ impl SignedIn {
 
 // SAFETY: a row in the memory context of the call. That more may come is for PostgreSQL to be told, and it is not:
 // so a set has this row alone, without a second call that would say so.
-unsafe impl BoxRet for SignedIn {
+unsafe impl BoxRet for Login {
     unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
         let columns = [self.user, self.session].map(IntoDatum::into_datum);
         let mut values = columns.map(|datum| datum.unwrap_or(pg_sys::Datum::from(0)));
@@ -164,52 +162,55 @@ unsafe impl BoxRet for SignedIn {
     }
 }
 
-/// Makes the user, or updates him, and says who he is and whether he is active.
+/// Makes the user, or updates one who is active, and returns the id.
 fn put_user(
     statements: &Statements,
     client: &mut SpiClient<'_>,
     user: [DatumWithOid<'_>; 3],
-    known: [Option<TextArg<'_>>; 4],
-) -> Outcome<(Option<Uuid>, bool)> {
+    known: [Option<Text<'_>>; 4],
+) -> Result<Uuid> {
     let stored = if known.iter().all(Option::is_none) {
-        statements.run(client, Statement::PutUser, &user)
+        run(client, &statements.put_user, &user)
     } else {
         let [id, icn, now] = user;
         let [status, email, first_name, last_name] = known.map(DatumWithOid::from);
         let row = [id, icn, now, status, email, first_name, last_name];
-        statements.run(client, Statement::DescribeUser, &row)
+        run(client, &statements.describe_user, &row)
     }?;
-    let is_active = stored.get::<bool>(2).map_err(failed)?;
-    Ok((stored.get(1).map_err(failed)?, is_active == Some(true)))
+    let user: Uuid = one(stored.get(1))?;
+    if stored.get::<bool>(2).map_err(failed)? != Some(true) {
+        raise_inactive(
+            user.0,
+            "The refusal was rolled back with everything else. After the rollback, log it: SELECT vetassist_log_event('login_refused', <user_id>, NULL, <ip>).",
+        );
+    }
+    Ok(user)
 }
 
 fn add_session(
     statements: &Statements,
     client: &mut SpiClient<'_>,
     row: &[DatumWithOid<'_>],
-) -> Outcome<()> {
+) -> Result<()> {
     let taken = |error: CaughtError| match error {
         CaughtError::PostgresError(said) | CaughtError::ErrorReport(said)
             if said.detail().is_some_and(|detail| detail.contains("(jwt_id)")) =>
         {
-            Err(report(
+            Err(Error::new(
                 PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION,
                 "there is a session with this jwt_id already",
                 "Give every JWT a jti of its own.",
-            )
-            .into())
+            ))
         }
         other => other.rethrow(),
     };
-    PgTryBuilder::new(AssertUnwindSafe(|| {
-        statements.run(client, Statement::AddSession, row).map(|_| ())
-    }))
-    .catch_when(PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION, taken)
-    .execute()
+    PgTryBuilder::new(AssertUnwindSafe(|| run(client, &statements.add_session, row).map(|_| ())))
+        .catch_when(PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION, taken)
+        .execute()
 }
 
-/// What the audit trail says of a sign-in.
-fn event_data(session: &vetassist_core::Uuid, new_user: bool) -> Option<Jsonb> {
+/// Returns what the audit trail says of a sign-in.
+fn event_data(session: Uuid, is_new: bool) -> Option<Jsonb<'static>> {
     // SAFETY: looks up who is connected; the name ends with a NUL, in the memory context of the call.
     let by =
         unsafe { CStr::from_ptr(pg_sys::GetUserNameFromId(pg_sys::GetSessionUserId(), false)) };
@@ -222,22 +223,7 @@ fn event_data(session: &vetassist_core::Uuid, new_user: bool) -> Option<Jsonb> {
             _ => text.push(*byte),
         }
     }
-    let rest = format!("\", \"session_id\": \"{session}\", \"new_user\": {new_user}}}\0");
+    let rest = format!("\", \"session_id\": \"{}\", \"new_user\": {is_new}}}\0", session.0);
     text.extend(rest.as_bytes());
-    CStr::from_bytes_with_nul(&text).ok().and_then(Jsonb::parsed)
-}
-
-/// The hash of an address as it is to be stored.
-fn stored_hash(
-    statements: &Statements,
-    client: &mut SpiClient<'_>,
-    ip: InetArg,
-) -> Outcome<String> {
-    let plain = IpHash::of(ip.host()?);
-    if settings::ip_hash()? != IpHashKind::keyed {
-        return Ok(plain.as_str().to_owned());
-    }
-    let keyed = with_ring(|loaded| Ok(loaded.ring.upgrade_ip_hash(&plain).as_str().to_owned()))?;
-    statements.run(client, Statement::MarkKeyed, &[keyed.as_str().into()])?;
-    Ok(keyed)
+    CStr::from_bytes_with_nul(&text).ok().and_then(Jsonb::parse)
 }

@@ -2,15 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use pgrx::{datum::DatumWithOid, pg_extern, pg_sys, spi::SpiClient, PgLogLevel, PgSqlErrorCode};
-use vetassist_core::{opened_len, OpenError, Uuid, OVERHEAD};
+use pgrx::{datum::DatumWithOid, pg_extern, pg_sys, spi::SpiClient, Uuid as PgUuid};
+use vetassist_core::{opened_len, Reseal};
 
-use super::batches::{Batches, Progress};
+use super::batches::{warn, Batches, Progress};
 use crate::{
-    errors::{report, Answer, Explain, Outcome},
-    keyring::{self, with_ring, Loaded},
+    errors::{Result, SqlResult},
+    keyring::{self, with_ring},
     statements::{failed, one},
-    values::{Bytea, Bytes, Plaintext, UserId},
+    values::{Bytea, Bytes, Uuid, WipedBytea},
 };
 
 /// How long rows are waited for that somebody else holds.
@@ -24,12 +24,12 @@ const MOST_NAMED: usize = 100;
 fn vetassist_rotate_tokens(
     batch_size: Option<i32>,
     fcinfo: pg_sys::FunctionCallInfo,
-) -> Answer<()> {
+) -> SqlResult<()> {
     const USUAL: &str = "Leave it out for its default, 1000.";
     let call = c"CALL vetassist_rotate_tokens()";
     let batches = Batches::begin(fcinfo, call, batch_size, USUAL)?;
     // Fails here, and not half-way, without a ring.
-    with_ring(|_| Ok(()))?;
+    with_ring(|_, _| Ok(()))?;
     let schema = &batches.schema;
     let total = batches.run(|client| {
         let count = format!("SELECT count(*) FROM {schema}.vetassist_va_tokens");
@@ -84,7 +84,7 @@ fn as_i64(count: usize) -> i64 {
 #[derive(Default)]
 struct Rotation {
     /// The users whose row somebody else holds.
-    held: Vec<pgrx::Uuid>,
+    held: Vec<PgUuid>,
     /// How many rows were left alone because no key of the ring opens a token of theirs.
     unopened: usize,
 }
@@ -122,30 +122,26 @@ impl Rotation {
     }
 }
 
-fn warn(message: String, hint: &'static str) {
-    report(PgSqlErrorCode::ERRCODE_WARNING, message, hint).report(PgLogLevel::WARNING);
-}
-
 /// Which rows a batch consists of.
 enum Rows {
     /// So many after this user.
-    After(Option<pgrx::Uuid>, i32),
+    After(Option<PgUuid>, i32),
     /// Those of these users.
-    These(Vec<pgrx::Uuid>),
+    These(Vec<PgUuid>),
 }
 
 /// What became of a batch.
 struct Batch {
     seen: i32,
     /// The last user; none where there is no row.
-    last: Option<pgrx::Uuid>,
+    last: Option<PgUuid>,
     rotated: i32,
-    held: Vec<pgrx::Uuid>,
-    unopened: Vec<pgrx::Uuid>,
+    held: Vec<PgUuid>,
+    unopened: Vec<PgUuid>,
 }
 
 /// Seals anew what is to be sealed anew of some rows.
-fn rotate(client: &mut SpiClient<'_>, schema: &str, rows: Rows) -> Outcome<Batch> {
+fn rotate(client: &mut SpiClient<'_>, schema: &str, rows: Rows) -> Result<Batch> {
     let (which, arguments): (&str, [DatumWithOid<'_>; 2]) = match rows {
         Rows::After(user, how_many) => (
             "$1 IS NULL OR t.user_id > $1 ORDER BY t.user_id LIMIT $2 OFFSET 0",
@@ -196,57 +192,45 @@ fn rotate(client: &mut SpiClient<'_>, schema: &str, rows: Rows) -> Outcome<Batch
 /// Returns a user's token sealed under the current key: itself where it is already, anew where another key of the ring
 /// sealed it, and NULL where no key opens it.
 #[pg_extern(volatile, strict, parallel_safe, sql = false)]
-fn vetassist_rotate_token(sealed: Bytes<'_>, user_id: UserId) -> Answer<Option<Bytea>> {
-    Ok(with_ring(|loaded| match open(loaded, sealed.0, user_id.0)? {
-        None => Ok(None),
-        Some((0, _)) => Ok(Some(Bytea::copied(sealed.0)?)),
-        Some((_, mut token)) => {
-            let token = token.0.as_mut_slice();
-            let mut resealed = Bytea::zeroed(token.len() + OVERHEAD)?;
-            loaded
-                .user(user_id.0)
-                .seal_into(keyring::nonce()?, token, resealed.as_mut_slice())
-                .explain()?;
-            Ok(Some(resealed))
-        }
-    })?)
-}
-
-/// The position, from 1, of the key that sealed a user's token; 0 if no key of the ring did.
-#[pg_extern(stable, strict, parallel_safe, sql = false)]
-fn vetassist_token_key(sealed: Bytes<'_>, user_id: UserId) -> Answer<i32> {
-    Ok(with_ring(|loaded| {
-        Ok(open(loaded, sealed.0, user_id.0)?.map_or(0, |(position, _)| {
-            i32::try_from(position).unwrap_or(i32::MAX).saturating_add(1)
-        }))
-    })?)
-}
-
-/// A user's token sealed anew under the current key. NULL where nothing is to be done: the current key
-/// sealed it, or no key of the ring did. Of versions before 0.3.0, which open what it returns NULL for again.
-#[pg_extern(volatile, strict, parallel_safe, sql = false)]
-fn vetassist_reseal_token(sealed: Bytes<'_>, user_id: UserId) -> Answer<Option<Bytea>> {
-    Ok(with_ring(|loaded| match open(loaded, sealed.0, user_id.0)? {
-        None | Some((0, _)) => Ok(None),
-        Some((_, mut token)) => {
-            let token = token.0.as_mut_slice();
-            let mut resealed = Bytea::zeroed(token.len() + OVERHEAD)?;
-            loaded
-                .user(user_id.0)
-                .seal_into(keyring::nonce()?, token, resealed.as_mut_slice())
-                .explain()?;
-            Ok(Some(resealed))
-        }
-    })?)
-}
-
-/// The token and the position of its key, if a key of the ring opens it.
-fn open(loaded: &mut Loaded, sealed: &[u8], user_id: Uuid) -> Outcome<Option<(usize, Plaintext)>> {
-    let Ok(len) = opened_len(sealed) else { return Ok(None) };
-    let mut token = Plaintext(Bytea::zeroed(len)?);
-    match loaded.user(user_id).open_token_into(sealed, token.0.as_mut_slice()) {
-        Ok(position) => Ok(Some((position, token))),
-        Err(OpenError::Refused) => Ok(None),
-        Err(error) => Err(error).explain(),
+fn vetassist_rotate_token(sealed: Bytes<'_>, user_id: Uuid) -> SqlResult<Option<Bytea>> {
+    let sealed = sealed.as_slice();
+    let (outcome, mut resealed) = reseal(sealed, user_id)?;
+    if outcome == Reseal::Current {
+        resealed.as_mut_slice().copy_from_slice(sealed);
     }
+    Ok((outcome != Reseal::Unopened).then_some(resealed))
+}
+
+/// Returns a user's token sealed anew under the current key. NULL where nothing is to be done: the current key
+/// sealed it, or no key of the ring did. Versions before 0.3.0 call it.
+#[pg_extern(volatile, strict, parallel_safe, sql = false)]
+fn vetassist_reseal_token(sealed: Bytes<'_>, user_id: Uuid) -> SqlResult<Option<Bytea>> {
+    let (outcome, resealed) = reseal(sealed.as_slice(), user_id)?;
+    Ok((outcome == Reseal::Resealed).then_some(resealed))
+}
+
+/// Opens a token once, and seals it anew where that is to be done.
+fn reseal(sealed: &[u8], user_id: Uuid) -> Result<(Reseal, Bytea)> {
+    let mut resealed = Bytea::zeroed(sealed.len())?;
+    let outcome = with_ring(|session, _| {
+        Ok(session.reseal_token_into(
+            user_id.0,
+            sealed,
+            resealed.as_mut_slice(),
+            keyring::forks(),
+        )?)
+    })?;
+    Ok((outcome, resealed))
+}
+
+/// Returns the position, from 1, of the key that sealed a user's token; 0 if no key of the ring did.
+#[pg_extern(stable, strict, parallel_safe, sql = false)]
+fn vetassist_token_key(sealed: Bytes<'_>, user_id: Uuid) -> SqlResult<i32> {
+    let sealed = sealed.as_slice();
+    let position = with_ring(|session, _| {
+        let Ok(len) = opened_len(sealed) else { return Ok(None) };
+        let mut token = WipedBytea(Bytea::zeroed(len)?);
+        Ok(session.token_key(user_id.0, sealed, token.0.as_mut_slice())?)
+    })?;
+    Ok(position.map_or(0, |position| i32::try_from(position).unwrap_or(i32::MAX).saturating_add(1)))
 }

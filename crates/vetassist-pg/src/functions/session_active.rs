@@ -1,78 +1,66 @@
 //! `vetassist_session_active()`, which a service calls at each request.
 //!
-//! It looks both rows up in their indexes by itself: a statement inside a function, with the change of role and
-//! of search_path that keeps it safe, takes several times as long as the look-ups. Nothing that a caller can set
-//! has a say in this: no statement is planned, and no function is called but two comparisons of PostgreSQL's own.
+//! It looks both rows up in their indexes by itself. Nothing that a caller can set has a say in this: no statement is
+//! planned, no row security applies, and no function is called but two comparisons of PostgreSQL's own.
+//!
+//! Whether a session is active is asked of what is committed now, by the clock, and not of what the statement's snapshot
+//! shows: each look-up takes a snapshot of its own, after it has its locks. So a session is found also where a lock was
+//! waited for while the table was rewritten, and neither a long transaction nor a long statement keeps one alive.
 
-use core::{cell::Cell, ffi::CStr, num::NonZeroUsize};
+use core::{cell::Cell, ffi::CStr, num::NonZeroUsize, ptr};
 
 use pgrx::{
-    htup::heap_getattr_raw, pg_extern, pg_guard, pg_sys, FromDatum, IntoDatum, PgRelation,
-    PgSqlErrorCode,
+    check_for_interrupts, htup::heap_getattr_raw, pg_extern, pg_guard, pg_sys, FromDatum,
+    IntoDatum, PgRelation, PgSqlErrorCode,
 };
 
 use crate::{
-    errors::{report, Answer, Failure, Outcome},
-    values::TextDatum,
+    errors::{Error, Result, SqlResult},
+    values::{Text, Timestamp, Uuid},
 };
 
-/// Whether there is an unrevoked, unexpired session of an active user with this `jwt_id`. NULL is no session's.
+/// Returns whether there is an unrevoked, unexpired session of an active user with this `jwt_id`. NULL is no session's.
 #[pg_extern(stable, parallel_safe, sql = false)]
 fn vetassist_session_active(
-    jwt_id: Option<TextDatum>,
+    jwt_id: Option<Text<'_>>,
     fcinfo: pg_sys::FunctionCallInfo,
-) -> Answer<bool> {
+) -> SqlResult<bool> {
     let Some(jwt_id) = jwt_id else { return Ok(false) };
     // SAFETY: PostgreSQL passes the call's own information, with the function that is called.
     let function = unsafe { (*(*fcinfo).flinfo).fn_oid };
-    let (places, sessions, users) = open(function)?;
-    let sought = Sought {
-        column: places.jwt_id,
-        equal: pg_sys::F_TEXTEQ,
-        collation: pg_sys::DEFAULT_COLLATION_OID,
-        value: jwt_id.0,
-    };
-    // SAFETY: reads a variable of this process.
-    let now = unsafe { pg_sys::GetCurrentStatementStartTimestamp() };
-    let user = sessions.first(&sought, places.by_jwt_id, |session| {
-        let is_revoked = !session.is_null(places.revoked_at);
-        let is_expired = session.value(places.expires_at).is_none_or(|at: i64| at <= now);
+    let (layout, sessions, users) = open(function)?;
+    let user = sessions.find(&layout.jwt_id, jwt_id.datum(), |session| {
+        let is_revoked = session.datum(layout.revoked_at).is_some();
+        let expires_at: Option<Timestamp> = session.value(layout.expires_at);
+        let is_expired = expires_at.is_none_or(|at| at <= Timestamp::of_clock());
         if is_revoked || is_expired {
             None
         } else {
-            session.value::<pgrx::Uuid>(places.user_id)
+            session.value::<Uuid>(layout.user_id)
         }
     });
     let Some(user) = user.and_then(IntoDatum::into_datum) else { return Ok(false) };
-    let sought = Sought {
-        column: places.id,
-        equal: pg_sys::F_UUID_EQ,
-        collation: pg_sys::InvalidOid,
-        value: user,
-    };
-    let active = users.first(&sought, places.by_id, |user| user.value(places.is_active));
-    Ok(active == Some(true))
+    let is_active = users.find(&layout.id, user, |user| user.value(layout.is_active));
+    Ok(is_active == Some(true))
 }
 
-/// Where things are: tables, the indexes that serve, and columns.
+/// Where the tables are and what they consist of.
 #[derive(Clone, Copy)]
-struct Places {
+struct Layout {
     function: pg_sys::Oid,
     sessions: pg_sys::Oid,
-    by_jwt_id: Option<pg_sys::Oid>,
-    jwt_id: Column,
+    jwt_id: Key,
     user_id: Column,
     expires_at: Column,
     revoked_at: Column,
     users: pg_sys::Oid,
-    by_id: Option<pg_sys::Oid>,
-    id: Column,
+    id: Key,
     is_active: Column,
 }
 
 thread_local! {
     /// What was found, until PostgreSQL says that some table or index is no longer what it was.
-    static PLACES: Cell<Option<Places>> = const { Cell::new(None) };
+    static LAYOUT: Cell<Option<Layout>> = const { Cell::new(None) };
 }
 
 /// Called once, when the library is loaded.
@@ -81,61 +69,63 @@ pub(super) fn init() {
     unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(forget), pg_sys::Datum::from(0)) };
 }
 
-/// Any relation: which one it was is not worth knowing, because tables change seldom.
+/// Forgets the layout, whichever relation changed: tables change seldom.
 #[pg_guard]
 unsafe extern "C-unwind" fn forget(_argument: pg_sys::Datum, _relation: pg_sys::Oid) {
-    let _ = PLACES.try_with(|places| places.set(None));
+    let _ = LAYOUT.try_with(|layout| layout.set(None));
 }
 
-/// Opens both tables, and says where things are in them.
-fn open(function: pg_sys::Oid) -> Outcome<(Places, Table, Table)> {
-    if let Some(places) = PLACES.get().filter(|places| places.function == function) {
-        let tables = (Table::open(places.sessions), Table::open(places.users));
-        // Waiting for a lock may have brought news of them.
-        if let ((Some(sessions), Some(users)), Some(_)) = (tables, PLACES.get()) {
-            return Ok((places, sessions, users));
+/// Opens both tables.
+fn open(function: pg_sys::Oid) -> Result<(Layout, Table, Table)> {
+    if let Some(layout) = LAYOUT.get().filter(|layout| layout.function == function) {
+        let tables = (Table::open(layout.sessions), Table::open(layout.users));
+        // Getting a lock brings the news of what it protects: that a table was renamed, say.
+        if let ((Some(sessions), Some(users)), Some(_)) = (tables, LAYOUT.get()) {
+            return Ok((layout, sessions, users));
         }
     }
-    let (places, sessions, users) = look(function)?;
-    PLACES.set(Some(places));
-    Ok((places, sessions, users))
+    let (layout, sessions, users) = look(function)?;
+    LAYOUT.set(Some(layout));
+    Ok((layout, sessions, users))
 }
 
 /// Finds everything by name, in the schema of the function: the extension's functions and tables are in one.
-fn look(function: pg_sys::Oid) -> Outcome<(Places, Table, Table)> {
+fn look(function: pg_sys::Oid) -> Result<(Layout, Table, Table)> {
     // SAFETY: reads the catalog.
     let schema = unsafe { pg_sys::get_func_namespace(function) };
-    let table = |name: &CStr| {
-        let found = Some(find_relation(schema, name)).filter(|oid| *oid != pg_sys::InvalidOid);
-        found.and_then(Table::open).ok_or_else(|| drifted(&name.to_string_lossy()))
-    };
-    let (sessions, users) = (table(c"vetassist_sessions")?, table(c"vetassist_users")?);
-    let jwt_id = sessions.column("jwt_id", &[pg_sys::VARCHAROID, pg_sys::TEXTOID])?;
-    let id = users.column("id", &[pg_sys::UUIDOID])?;
-    let by_jwt_id = find_relation(schema, c"idx_vetassist_sessions_jwt");
-    let places = Places {
+    let sessions = Table::named(schema, c"vetassist_sessions")?;
+    let users = Table::named(schema, c"vetassist_users")?;
+    let layout = Layout {
         function,
         sessions: sessions.0.oid(),
-        by_jwt_id: sessions.serving(by_jwt_id, jwt_id, pg_sys::DEFAULT_COLLATION_OID),
-        jwt_id,
+        jwt_id: sessions.key(
+            sessions.column("jwt_id", &[pg_sys::VARCHAROID, pg_sys::TEXTOID])?,
+            pg_sys::F_TEXTEQ,
+            pg_sys::DEFAULT_COLLATION_OID,
+        ),
         user_id: sessions.column("user_id", &[pg_sys::UUIDOID])?,
         expires_at: sessions.column("expires_at", &[pg_sys::TIMESTAMPTZOID])?,
         revoked_at: sessions.column("revoked_at", &[pg_sys::TIMESTAMPTZOID])?,
         users: users.0.oid(),
-        by_id: users.serving(users.primary_key(), id, pg_sys::InvalidOid),
-        id,
+        id: users.key(
+            users.column("id", &[pg_sys::UUIDOID])?,
+            pg_sys::F_UUID_EQ,
+            pg_sys::InvalidOid,
+        ),
         is_active: users.column("is_active", &[pg_sys::BOOLOID])?,
     };
-    Ok((places, sessions, users))
+    Ok((layout, sessions, users))
 }
 
-/// What a look-up seeks.
-struct Sought {
+/// A column that rows are looked up by.
+#[derive(Clone, Copy)]
+struct Key {
     column: Column,
     /// The function that compares for equality, of the column's type.
     equal: u32,
     collation: pg_sys::Oid,
-    value: pg_sys::Datum,
+    /// The index that serves. Without one the table is read from its beginning, which is slow and right.
+    index: Option<pg_sys::Oid>,
 }
 
 /// A column, as PostgreSQL counts: from 1.
@@ -148,38 +138,47 @@ impl Column {
     }
 }
 
-/// A table that is open for reading.
-struct Table(PgRelation);
-
-fn find_relation(schema: pg_sys::Oid, name: &CStr) -> pg_sys::Oid {
-    // SAFETY: reads the catalog; the name ends with a NUL.
-    unsafe { pg_sys::get_relname_relid(name.as_ptr(), schema) }
-}
-
-fn drifted(what: &str) -> Failure {
-    report(
+fn drifted(what: &str) -> Error {
+    Error::new(
         PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
         format!("{what} is not as vetassist left it"),
         "SELECT * FROM vetassist_check_schema() says what is wrong.",
     )
-    .into()
 }
 
+/// A table that is open for reading.
+struct Table(PgRelation);
+
 impl Table {
-    /// None if it is gone, or has no storage to look into, as a view.
+    /// Opens a table. None if it is gone, or has no storage to look into, as a view.
     fn open(oid: pg_sys::Oid) -> Option<Self> {
-        // SAFETY: returns null where there is no such relation, and holds its lock to the transaction's end.
-        let relation = unsafe { pg_sys::try_relation_open(oid, pg_sys::AccessShareLock as _) };
-        if relation.is_null() {
-            return None;
-        }
-        // SAFETY: it is open, and is closed when dropped.
-        let relation = unsafe { PgRelation::from_pg_owned(relation) };
-        relation.is_table().then_some(Self(relation))
+        // SAFETY: returns null where there is no such relation, and else one that is closed when it is dropped; its lock
+        // is held to the transaction's end.
+        let relation = unsafe {
+            let relation = pg_sys::try_relation_open(oid, pg_sys::AccessShareLock as _);
+            (!relation.is_null()).then(|| PgRelation::from_pg_owned(relation))
+        };
+        relation.filter(PgRelation::is_table).map(Self)
     }
 
-    /// A column of one of these types: what a value is read as depends on it.
-    fn column(&self, name: &str, types: &[pg_sys::Oid]) -> Outcome<Column> {
+    /// Opens the table that has this name once it is locked: another may have had it before.
+    fn named(schema: pg_sys::Oid, name: &CStr) -> Result<Self> {
+        // SAFETY: reads the catalog; the name ends with a NUL, and 0 is no relation.
+        let find = || unsafe { pg_sys::get_relname_relid(name.as_ptr(), schema) };
+        let mut oid = find();
+        loop {
+            check_for_interrupts!();
+            let table = Self::open(oid);
+            let now = find();
+            if now == oid {
+                return table.ok_or_else(|| drifted(&name.to_string_lossy()));
+            }
+            oid = now;
+        }
+    }
+
+    /// Returns a column of one of these types: what a value is read as depends on it.
+    fn column(&self, name: &str, types: &[pg_sys::Oid]) -> Result<Column> {
         let columns = self.0.tuple_desc();
         let found = columns.iter().position(|column| {
             !column.attisdropped && column.name() == name && types.contains(&column.atttypid)
@@ -188,82 +187,37 @@ impl Table {
         number.map(Column).ok_or_else(|| drifted(&format!("{}.{name}", self.0.name())))
     }
 
-    fn primary_key(&self) -> pg_sys::Oid {
-        // SAFETY: the relation is open.
-        #[cfg(not(any(feature = "pg18", feature = "pg19")))]
-        return unsafe { pg_sys::RelationGetPrimaryKeyIndex(self.0.as_ptr()) };
-        // SAFETY: as above. A deferrable key may hold the same value twice for a while, and none is ours.
-        #[cfg(any(feature = "pg18", feature = "pg19"))]
-        return unsafe { pg_sys::RelationGetPrimaryKeyIndex(self.0.as_ptr(), false) };
+    fn key(&self, column: Column, equal: u32, collation: pg_sys::Oid) -> Key {
+        let mut indices = self.0.indices(pg_sys::AccessShareLock as _);
+        let index = indices.find(|index| serves(index, column, collation));
+        Key { column, equal, collation, index: index.map(|index| index.oid()) }
     }
 
-    /// An index if it has every row, by this column alone and in the order of this collation. Without one the
-    /// table is read from its beginning, which is slow and right.
-    fn serving(
-        &self,
-        index: pg_sys::Oid,
-        column: Column,
-        wanted: pg_sys::Oid,
-    ) -> Option<pg_sys::Oid> {
-        if index == pg_sys::InvalidOid {
-            return None;
-        }
-        // SAFETY: it was there just now, and PostgreSQL raises an error if it is gone meanwhile.
-        let index = unsafe { PgRelation::with_lock(index, pg_sys::AccessShareLock as _) };
-        if !index.is_index() {
-            return None;
-        }
-        // SAFETY: an open index has its row of pg_index and of pg_class, and a collation for each column.
-        let (row, class, collation, tuple) = unsafe {
-            let data = &*index.as_ptr();
-            (&*data.rd_index, &*data.rd_rel, *data.rd_indcollation, data.rd_indextuple)
-        };
-        // SAFETY: `indkey` has as many numbers as the index has columns, at least one.
-        let first = unsafe { *row.indkey.values.as_ptr() };
-        // SAFETY: the tuple is a row of pg_index.
-        let is_whole = unsafe {
-            pg_sys::heap_attisnull(tuple, pg_sys::Anum_pg_index_indpred as _, core::ptr::null_mut())
-        };
-        let serves = row.indrelid == self.0.oid()
-            && row.indisvalid
-            && !row.indcheckxmin
-            && row.indnatts == 1
-            && first == column.number()
-            && collation == wanted
-            && class.relam == pg_sys::BTREE_AM_OID
-            && is_whole;
-        serves.then(|| index.oid())
-    }
-
-    /// What `f` makes of the first row that it makes something of.
-    fn first<T>(
-        &self,
-        sought: &Sought,
-        index: Option<pg_sys::Oid>,
-        f: impl Fn(&Row) -> Option<T>,
-    ) -> Option<T> {
+    /// Returns what `f` makes of the first row with this value that it makes something of.
+    fn find<T>(&self, by: &Key, value: pg_sys::Datum, f: impl Fn(&Row) -> Option<T>) -> Option<T> {
         let mut key = pg_sys::ScanKeyData::default();
-        // SAFETY: the function compares two values of the column's type.
-        unsafe {
+        // SAFETY: the function compares two values of the column's type. The table is open, and the key outlives the
+        // scan. Without a snapshot of ours, the scan takes one as the catalogs are read by: of what is committed when it
+        // has its locks.
+        let scan = unsafe {
             pg_sys::ScanKeyEntryInitialize(
                 &mut key,
                 0,
-                sought.column.number(),
+                by.column.number(),
                 pg_sys::BTEqualStrategyNumber as _,
                 pg_sys::InvalidOid,
-                sought.collation,
-                sought.equal.into(),
-                sought.value,
+                by.collation,
+                by.equal.into(),
+                value,
             );
-        }
-        // SAFETY: the table is open, the key outlives the scan, and a statement has a snapshot.
-        let scan = unsafe {
-            let snapshot = pg_sys::GetActiveSnapshot();
-            let (by_index, index) = (index.is_some(), index.unwrap_or(pg_sys::InvalidOid));
-            pg_sys::systable_beginscan(self.0.as_ptr(), index, by_index, snapshot, 1, &mut key)
+            let (by_index, index) = (by.index.is_some(), by.index.unwrap_or(pg_sys::InvalidOid));
+            let (table, snapshot) = (self.0.as_ptr(), ptr::null_mut());
+            pg_sys::systable_beginscan(table, index, by_index, snapshot, 1, &mut key)
         };
         let mut found = None;
         while found.is_none() {
+            // Without an index, every row may be looked at.
+            check_for_interrupts!();
             // SAFETY: the scan has begun and not ended. The row stays until the next is asked for.
             let tuple = unsafe { pg_sys::systable_getnext(scan) };
             if tuple.is_null() {
@@ -273,9 +227,28 @@ impl Table {
             let columns = unsafe { (*self.0.as_ptr()).rd_att };
             found = f(&Row { tuple, columns });
         }
-        // SAFETY: as above; after an error of PostgreSQL's it ends the scan itself.
+        // SAFETY: the scan has begun; after an error of PostgreSQL's it ends the scan itself.
         unsafe { pg_sys::systable_endscan(scan) };
         found
+    }
+}
+
+/// Returns whether an index has every row of its table, by this column alone and in the order of this collation.
+fn serves(index: &PgRelation, column: Column, wanted: pg_sys::Oid) -> bool {
+    // SAFETY: an open index has its row of pg_index and of pg_class, and as many columns and collations as `indnatts`
+    // says, at least one.
+    unsafe {
+        let data = &*index.as_ptr();
+        let (row, class) = (&*data.rd_index, &*data.rd_rel);
+        let predicate = pg_sys::Anum_pg_index_indpred as _;
+        row.indisvalid
+            && !row.indcheckxmin
+            && row.indimmediate
+            && row.indnatts == 1
+            && *row.indkey.values.as_ptr() == column.number()
+            && *data.rd_indcollation == wanted
+            && class.relam == pg_sys::BTREE_AM_OID
+            && pg_sys::heap_attisnull(data.rd_indextuple, predicate, ptr::null_mut())
     }
 }
 
@@ -291,13 +264,9 @@ impl Row {
         unsafe { heap_getattr_raw(self.tuple, column.0, self.columns) }
     }
 
-    fn is_null(&self, column: Column) -> bool {
-        self.datum(column).is_none()
-    }
-
-    /// A column's value, which must be of this type and not point into the row.
+    /// Returns a column's value, which must be of this type and not point into the row.
     fn value<T: FromDatum + Copy>(&self, column: Column) -> Option<T> {
-        // SAFETY: as the caller says; the value is copied before the scan goes on.
+        // SAFETY: `look` compared the column's type; the value is copied before the scan goes on.
         unsafe { T::from_datum(self.datum(column)?, false) }
     }
 }

@@ -2,8 +2,10 @@
 
 use pgrx::pg_extern;
 
-/// The version of the installed library.
+use crate::{errors::SqlResult, values::TextResult};
+
+/// Returns the version of the installed library.
 #[pg_extern(stable, strict, parallel_safe, sql = false)]
-fn vetassist_version() -> &'static str {
-    env!("CARGO_PKG_VERSION")
+fn vetassist_version() -> SqlResult<TextResult> {
+    Ok(TextResult::of(env!("CARGO_PKG_VERSION"))?)
 }

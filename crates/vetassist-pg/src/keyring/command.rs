@@ -1,91 +1,168 @@
 //! Runs `vetassist.master_key_command`.
 //!
 //! As `ssl_passphrase_command` runs: by the shell, in the data directory, as the server's user, its
-//! standard error being the server's. Unlike it, a statement that waits for it can be cancelled.
+//! standard error being the server's. Unlike it, the statement that waits for it can be cancelled, and whatever the
+//! command does, the statement does not wait for longer than it must.
 
 use std::{
     ffi::{CStr, OsStr},
-    io::{self, Read},
+    io,
     os::{
         fd::AsRawFd,
-        unix::{ffi::OsStrExt, process::ExitStatusExt},
+        unix::{
+            ffi::OsStrExt,
+            process::{CommandExt, ExitStatusExt},
+        },
     },
     process::{Child, ChildStdout, Command, ExitStatus, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
 };
 
 use pgrx::{check_for_interrupts, pg_sys};
 
-use super::{file::MAX_RING_TEXT, memory::SecretText};
-use crate::errors::{config, log_to_server, Failure, Outcome};
+use super::text::{RingText, MAX_LEN};
+use crate::errors::{config, log_to_server, Error, Result};
 
 const HINT: &str =
     "See vetassist.master_key_command; what it wrote to standard error is in the server's log.";
 
-/// How long to wait for output before looking for a cancel request, in milliseconds.
-const POLL_MS: i32 = 100;
+/// How long to wait for output before looking for a cancel request and for the command's end.
+const POLL: Duration = Duration::from_millis(100);
+/// How often to look whether a command that closed its output has ended.
+const PAUSE: Duration = Duration::from_millis(5);
+/// How long it may go on after it closed its output.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long it has to end by itself when it is told to.
+const GRACE: Duration = Duration::from_millis(200);
 
-/// The command's standard output.
-pub(super) fn run(command: &CStr) -> Outcome<SecretText> {
-    let mut child = Command::new("/bin/sh")
-        .arg("-c")
-        .arg(OsStr::from_bytes(command.to_bytes()))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|error| refuse(&format!("cannot be started: {error}")))?;
-    let output = read_output(&mut child);
-    if !matches!(output, Ok(Output::Complete(_))) {
-        // It may be gone already; what matters is that it is when we go on.
-        let _ = child.kill();
+/// Returns the command's standard output.
+pub(super) fn run(command: &CStr) -> Result<RingText> {
+    let mut running =
+        Running::start(command).map_err(|error| refuse(&format!("cannot be started: {error}")))?;
+    let output = running.output();
+    drop(running);
+    output.map_err(|what| {
+        // Whatever else is wrong, a statement that is cancelled says so.
+        check_for_interrupts!();
+        refuse(&what)
+    })
+}
+
+/// The shell with everything that it started, in a process group of its own: a signal that PostgreSQL sends to the
+/// backend's group does not end it before the backend sees why.
+struct Running {
+    child: Child,
+    /// Whether it ended by itself.
+    status: Option<ExitStatus>,
+}
+
+impl Running {
+    fn start(command: &CStr) -> io::Result<Self> {
+        let child = Command::new("/bin/sh")
+            .arg("-c")
+            .arg(OsStr::from_bytes(command.to_bytes()))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .process_group(0)
+            .spawn()?;
+        Ok(Self { child, status: None })
     }
-    let status = child.wait().map_err(|error| refuse(&format!("was lost: {error}")))?;
-    match output {
-        Ok(Output::Complete(text)) if status.success() => Ok(text),
-        Ok(Output::Complete(_)) => Err(refuse(&describe(status))),
-        Ok(Output::TooLong) => Err(refuse(&format!("printed more than {MAX_RING_TEXT} bytes"))),
-        Ok(Output::Interrupted) => {
-            check_for_interrupts!();
-            Err(refuse("was interrupted"))
+
+    /// Returns what it printed, once it ended well, or what is wrong.
+    fn output(&mut self) -> core::result::Result<RingText, String> {
+        let text = self.read().map_err(|error| format!("cannot be read from: {error}"))?;
+        if text.is_too_long() {
+            return Err(format!("printed more than {MAX_LEN} bytes"));
         }
-        Err(error) => Err(refuse(&format!("cannot be read from: {error}"))),
+        let closed = Instant::now();
+        while !self.has_ended().map_err(|error| format!("was lost: {error}"))? {
+            look_at_interrupts().map_err(|error| error.to_string())?;
+            if closed.elapsed() > PATIENCE {
+                return Err(format!("went on for {PATIENCE:?} after it closed its output"));
+            }
+            sleep(PAUSE);
+        }
+        match self.status {
+            Some(status) if !status.success() => Err(describe(status)),
+            _ => Ok(text),
+        }
+    }
+
+    /// Reads until it closes its output or ends, or until the output is too long.
+    fn read(&mut self) -> io::Result<RingText> {
+        let mut stdout = self.child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        let mut text = RingText::new();
+        loop {
+            look_at_interrupts()?;
+            // In this order: what it printed last is there when it has ended.
+            let has_ended = self.has_ended()?;
+            if !is_readable(&stdout, if has_ended { Duration::ZERO } else { POLL })? {
+                if has_ended {
+                    // Something that it left behind holds its output open.
+                    return Ok(text);
+                }
+                continue;
+            }
+            match text.read_from(&mut stdout) {
+                Ok(0) => return Ok(text),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn has_ended(&mut self) -> io::Result<bool> {
+        if self.status.is_none() {
+            self.status = self.child.try_wait()?;
+        }
+        Ok(self.status.is_some())
+    }
+
+    /// Returns whether the shell has ended, but not how: it stays known to the system, so that its group does, too.
+    fn is_gone(&self) -> bool {
+        let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+        let mut state = core::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
+        // SAFETY: asks for the state of our own child, into memory for it, which is zeros where there is none yet.
+        unsafe {
+            libc::waitid(libc::P_PID, self.child.id(), state.as_mut_ptr(), flags) != 0
+                || state.assume_init().si_pid() != 0
+        }
+    }
+
+    /// Sends a signal to the whole group.
+    fn signal(&self, signal: libc::c_int) {
+        if let Ok(group) = libc::pid_t::try_from(self.child.id()) {
+            // SAFETY: the group is our child's own, which is there until we have waited for the child.
+            unsafe { libc::kill(-group, signal) };
+        }
     }
 }
 
-enum Output {
-    Complete(SecretText),
-    TooLong,
-    Interrupted,
-}
-
-fn read_output(child: &mut Child) -> io::Result<Output> {
-    let Some(mut stdout) = child.stdout.take() else {
-        return Err(io::Error::other("no pipe"));
-    };
-    let mut text = SecretText::with_room(MAX_RING_TEXT + 1)?;
-    loop {
-        if interrupted() {
-            return Ok(Output::Interrupted);
+impl Drop for Running {
+    /// Ends it with everything that it started, unless it ended by itself.
+    fn drop(&mut self) {
+        if self.status.is_some() {
+            return;
         }
-        if !readable(&stdout)? {
-            continue;
+        self.signal(libc::SIGTERM);
+        let told = Instant::now();
+        while !self.is_gone() && told.elapsed() < GRACE {
+            sleep(PAUSE);
         }
-        match stdout.read(text.room()) {
-            Ok(0) => return Ok(Output::Complete(text)),
-            Ok(read) => text.extend(read),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-        if text.len() > MAX_RING_TEXT {
-            return Ok(Output::TooLong);
-        }
+        self.signal(libc::SIGKILL);
+        // Nothing holds a signal of this kind up.
+        let _ = self.child.wait();
     }
 }
 
 /// Waits until there is something to read, a while has passed or a signal came.
-fn readable(stdout: &ChildStdout) -> io::Result<bool> {
+fn is_readable(stdout: &ChildStdout, wait: Duration) -> io::Result<bool> {
     let mut entry = libc::pollfd { fd: stdout.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-    // SAFETY: one entry, valid for the call.
-    match unsafe { libc::poll(&raw mut entry, 1, POLL_MS) } {
+    let milliseconds = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
+    // SAFETY: passes one entry, which is valid for the call.
+    match unsafe { libc::poll(&raw mut entry, 1, milliseconds) } {
         -1 => {
             let error = io::Error::last_os_error();
             if error.kind() == io::ErrorKind::Interrupted {
@@ -98,12 +175,19 @@ fn readable(stdout: &ChildStdout) -> io::Result<bool> {
     }
 }
 
-fn interrupted() -> bool {
-    // SAFETY: flags that signal handlers of this process set; read as PostgreSQL reads them.
-    let cancel = unsafe { (&raw const pg_sys::QueryCancelPending).read_volatile() };
-    // SAFETY: as above.
-    let die = unsafe { (&raw const pg_sys::ProcDiePending).read_volatile() };
-    cancel != 0 || die != 0
+/// Fails where the statement is to be cancelled or the backend to end, so that the command ends first. Does what else
+/// other processes ask of this one.
+fn look_at_interrupts() -> io::Result<()> {
+    // SAFETY: signal handlers of this process set these flags; they are read as PostgreSQL reads them.
+    let ends = unsafe {
+        (&raw const pg_sys::QueryCancelPending).read_volatile() != 0
+            || (&raw const pg_sys::ProcDiePending).read_volatile() != 0
+    };
+    if ends {
+        return Err(io::Error::other("the statement was cancelled"));
+    }
+    check_for_interrupts!();
+    Ok(())
 }
 
 fn describe(status: ExitStatus) -> String {
@@ -114,7 +198,7 @@ fn describe(status: ExitStatus) -> String {
     }
 }
 
-fn refuse(what: &str) -> Failure {
+fn refuse(what: &str) -> Error {
     log_to_server(format!("vetassist.master_key_command {what}"));
     config(format!("the key command {what}"), HINT)
 }

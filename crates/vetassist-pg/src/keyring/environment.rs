@@ -4,21 +4,24 @@ use std::os::unix::ffi::OsStringExt;
 
 use zeroize::Zeroizing;
 
-use super::memory::SecretText;
-use crate::errors::{config, Outcome};
+use super::text::{RingText, MAX_LEN};
+use crate::errors::{config, Result};
 
-const KEY_VARIABLE: &str = "VETASSIST_MASTER_KEY";
+const VARIABLE: &str = "VETASSIST_MASTER_KEY";
 
-/// The variable's value, if it is set to something.
-pub(super) fn read() -> Outcome<Option<SecretText>> {
-    let Some(value) = std::env::var_os(KEY_VARIABLE).filter(|value| !value.is_empty()) else {
+/// Returns the variable's value, if it is set to something.
+pub(super) fn read() -> Result<Option<RingText>> {
+    let Some(value) = std::env::var_os(VARIABLE).filter(|value| !value.is_empty()) else {
         return Ok(None);
     };
     let value = Zeroizing::new(value.into_vec());
-    let mut text = SecretText::with_room(value.len()).map_err(|error| {
-        config(format!("there is no memory for the key ring: {error}"), "Try again.")
-    })?;
-    text.room()[..value.len()].copy_from_slice(&value);
-    text.extend(value.len());
+    let mut text = RingText::new();
+    let read = text.read_from(&mut &value[..]);
+    if read.is_err() || text.is_too_long() {
+        return Err(config(
+            format!("the environment variable {VARIABLE} is longer than {MAX_LEN} bytes"),
+            "Set it to one key, or keep the ring in a file and set vetassist.master_key_file.",
+        ));
+    }
     Ok(Some(text))
 }

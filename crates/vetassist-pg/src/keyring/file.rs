@@ -1,9 +1,9 @@
 //! Reads `vetassist.master_key_file`.
 
 use std::{
-    ffi::CStr,
+    ffi::{CStr, OsStr},
     fs::{File, Metadata, OpenOptions},
-    io::{self, Read},
+    io,
     os::unix::{
         ffi::OsStrExt,
         fs::{MetadataExt, OpenOptionsExt},
@@ -13,27 +13,24 @@ use std::{
 
 use pgrx::{pg_sys, warning};
 
-use super::memory::SecretText;
-use crate::errors::{config, log_to_server, Outcome};
-
-/// More than 16 keys with long comments need; a larger file is not a key file.
-pub(super) const MAX_RING_TEXT: usize = 64 * 1024;
+use super::text::{RingText, MAX_LEN};
+use crate::errors::{config, log_to_server, Result};
 
 const HINT: &str = "See vetassist.master_key_file and the server's log.";
 const MODE_HINT: &str =
     "chown it to the user that runs the server and chmod 0600, or to root and chmod 0640.";
 
-/// The file's content. What is wrong with it is an error; the path goes to the server's log only,
+/// Returns the file's content. What is wrong with it is an error; the path goes to the server's log only,
 /// since the setting is hidden from those who are not superusers.
-pub(super) fn read(setting: &CStr) -> Outcome<SecretText> {
-    let path = Path::new(std::ffi::OsStr::from_bytes(setting.to_bytes()));
+pub(super) fn read(setting: &CStr) -> Result<RingText> {
+    let path = Path::new(OsStr::from_bytes(setting.to_bytes()));
     let refuse = |what: String, hint| {
         log_to_server(format!("vetassist.master_key_file \"{}\": {what}", path.display()));
         config(format!("the key file {what}"), hint)
     };
     // Non-blocking, so that a FIFO in the file's place does not hang the backend. The checks are made
     // on what was opened, not on the name.
-    let file = OpenOptions::new()
+    let mut file = OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
         .open(path)
@@ -45,10 +42,10 @@ pub(super) fn read(setting: &CStr) -> Outcome<SecretText> {
         return Err(refuse("is not a regular file".into(), HINT));
     }
     check_owner_and_mode(&metadata).map_err(|what| refuse(what.into(), MODE_HINT))?;
-    let text = read_all(&file)
+    let text = read_all(&mut file)
         .map_err(|error| refuse(format!("cannot be read: {}", reason(&error)), HINT))?;
-    if text.len() > MAX_RING_TEXT {
-        return Err(refuse(format!("is longer than {MAX_RING_TEXT} bytes"), HINT));
+    if text.is_too_long() {
+        return Err(refuse(format!("is longer than {MAX_LEN} bytes"), HINT));
     }
     if inside_data_directory(path) {
         warning!(
@@ -58,10 +55,10 @@ pub(super) fn read(setting: &CStr) -> Outcome<SecretText> {
     Ok(text)
 }
 
-/// As PostgreSQL demands of its TLS key: ours and closed to all others, or root's and closed to all
+/// Checks as PostgreSQL does for its TLS key: ours and closed to all others, or root's and closed to all
 /// but a group that may read.
-fn check_owner_and_mode(metadata: &Metadata) -> Result<(), &'static str> {
-    // SAFETY: geteuid cannot fail.
+fn check_owner_and_mode(metadata: &Metadata) -> core::result::Result<(), &'static str> {
+    // SAFETY: geteuid takes nothing and cannot fail.
     let server = unsafe { libc::geteuid() };
     let forbidden = if metadata.uid() == server {
         0o077
@@ -77,19 +74,19 @@ fn check_owner_and_mode(metadata: &Metadata) -> Result<(), &'static str> {
 }
 
 /// Reads no more than one byte past the limit.
-fn read_all(mut file: &File) -> io::Result<SecretText> {
-    let mut text = SecretText::with_room(MAX_RING_TEXT + 1)?;
+fn read_all(file: &mut File) -> io::Result<RingText> {
+    let mut text = RingText::new();
     loop {
-        match file.read(text.room()) {
+        match text.read_from(file) {
             Ok(0) => return Ok(text),
-            Ok(read) => text.extend(read),
+            Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
 }
 
-/// The system's words, without the number that Rust appends.
+/// Returns the system's words, without the number that Rust appends.
 fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or_default().to_owned()
@@ -103,7 +100,7 @@ fn inside_data_directory(path: &Path) -> bool {
     }
     // SAFETY: not null, so the NUL-terminated path of the data directory.
     let data_directory = unsafe { CStr::from_ptr(data_directory) };
-    let data_directory = PathBuf::from(std::ffi::OsStr::from_bytes(data_directory.to_bytes()));
+    let data_directory = PathBuf::from(OsStr::from_bytes(data_directory.to_bytes()));
     match (path.canonicalize(), data_directory.canonicalize()) {
         (Ok(path), Ok(data_directory)) => path.starts_with(data_directory),
         _ => false,

@@ -1,95 +1,89 @@
 //! `bytea`, and the content of every type that is laid out as one.
 
-use core::{ptr::NonNull, slice};
+use core::{ffi, ptr::NonNull, slice};
 
 use pgrx::{
-    callconv::{Arg, ArgAbi, BoxRet, FcInfo},
-    datum::Datum,
     impl_sql_translatable, pg_sys,
     varlena::{self, set_varsize_4b},
-    IntoDatum,
 };
 use zeroize::Zeroize;
 
-use super::text::TextDatum;
-use crate::errors::{out_of_memory, too_large, Outcome};
+use crate::errors::{out_of_memory, too_large, Result};
 
 /// The longest content of a varlena: `MaxAllocSize` less its header.
 const MAX_CONTENT: usize = 0x3fff_ffff - pg_sys::VARHDRSZ;
 
-const NO_ERROR: core::ffi::c_int = pg_sys::MCXT_ALLOC_NO_OOM as _;
-const ZEROED: core::ffi::c_int = pg_sys::MCXT_ALLOC_ZERO as _;
+const NO_ERROR: ffi::c_int = pg_sys::MCXT_ALLOC_NO_OOM as _;
+const ZEROED: ffi::c_int = pg_sys::MCXT_ALLOC_ZERO as _;
 
 extern "C" {
     /// PostgreSQL's own. pgrx's binding prepares for an error, which takes longer than a small allocation.
-    fn palloc_extended(size: usize, flags: core::ffi::c_int) -> *mut core::ffi::c_void;
+    fn palloc_extended(size: usize, flags: ffi::c_int) -> *mut ffi::c_void;
 }
 
-/// A varlena being filled, in the memory context of the call. It becomes a `bytea`.
+/// A `bytea` being filled, in the memory context of the call.
 pub(crate) struct Bytea(NonNull<pg_sys::varlena>);
 
 impl_sql_translatable!(Bytea, "bytea");
-
-impl IntoDatum for Bytea {
-    fn into_datum(self) -> Option<pg_sys::Datum> {
-        Some(pg_sys::Datum::from(self.0.as_ptr()))
-    }
-
-    fn type_oid() -> pg_sys::Oid {
-        pg_sys::BYTEAOID
-    }
-}
+result!(Bytea, BYTEAOID);
 
 impl Bytea {
-    /// Zeros, to be written over.
+    /// Returns so many zeros, to be written over.
     #[inline(always)]
-    pub(crate) fn zeroed(len: usize) -> Outcome<Self> {
+    pub(crate) fn zeroed(len: usize) -> Result<Self> {
         if len > MAX_CONTENT {
             return Err(too_large());
         }
         let size = len + pg_sys::VARHDRSZ;
         let Ok(header) = i32::try_from(size) else { return Err(too_large()) };
-        // SAFETY: raises no error, because the size is one that PostgreSQL allows.
+        // SAFETY: the size is one that PostgreSQL allows, so no error is raised.
         let varlena = unsafe { palloc_extended(size, NO_ERROR | ZEROED) }.cast();
         let Some(pointer) = NonNull::new(varlena) else { return Err(out_of_memory()) };
-        // SAFETY: just allocated, aligned as palloc aligns, and large enough for its header.
+        // SAFETY: the memory was just allocated, aligned as palloc aligns, and is large enough for its header.
         unsafe { set_varsize_4b(varlena, header) };
         Ok(Self(pointer))
     }
 
-    pub(crate) fn copied(bytes: &[u8]) -> Outcome<Self> {
+    /// Returns a copy.
+    pub(crate) fn copy_of(bytes: &[u8]) -> Result<Self> {
         let mut copy = Self::zeroed(bytes.len())?;
         copy.as_mut_slice().copy_from_slice(bytes);
         Ok(copy)
     }
 
+    /// Returns the content.
     pub(crate) fn as_mut_slice(&mut self) -> &mut [u8] {
-        // SAFETY: `zeroed` allocated it with a 4-byte header.
-        let size = unsafe { varlena::varsize_4b(self.0.as_ptr()) };
-        // SAFETY: the content follows the header within the same allocation.
-        let content = unsafe { self.0.as_ptr().cast::<u8>().add(pg_sys::VARHDRSZ) };
-        // SAFETY: initialised by palloc0, and borrowed for as long as `self` is.
-        unsafe { slice::from_raw_parts_mut(content, size - pg_sys::VARHDRSZ) }
+        // SAFETY: `zeroed` allocated it with a 4-byte header and content of the size that it holds, initialised; nobody
+        // else has a pointer to it, and it is borrowed for as long as `self` is.
+        unsafe {
+            let len = varlena::varsize_4b(self.0.as_ptr()) - pg_sys::VARHDRSZ;
+            slice::from_raw_parts_mut(self.0.as_ptr().cast::<u8>().add(pg_sys::VARHDRSZ), len)
+        }
+    }
+
+    pub(super) fn into_raw(self) -> pg_sys::Datum {
+        self.0.as_ptr().into()
     }
 }
 
-// SAFETY: the pointer is a valid varlena, allocated in the context that the call returns from.
-unsafe impl BoxRet for Bytea {
-    unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
-        // SAFETY: as above.
-        unsafe { fcinfo.return_raw_datum(pg_sys::Datum::from(self.0.as_ptr())) }
+/// A `bytea` that does not leave: wiped when dropped.
+pub(crate) struct WipedBytea(pub(crate) Bytea);
+
+impl Drop for WipedBytea {
+    fn drop(&mut self) {
+        self.0.as_mut_slice().zeroize();
     }
 }
 
-/// The content of a varlena: a `text`, a `bytea`, an `inet`. It is in one piece in most rows, and then PostgreSQL is
-/// not asked.
+/// Returns the content of a varlena: a `text`, a `bytea`, an `inet`. It is in one piece in most rows, and then
+/// PostgreSQL is not asked.
 ///
 /// # Safety
 /// The datum is a varlena, which is not changed for as long as the content is used.
 #[inline(always)]
 pub(super) unsafe fn content<'a>(datum: pg_sys::Datum) -> &'a [u8] {
     let mut varlena = datum.cast_mut_ptr::<pg_sys::varlena>();
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises a varlena, whose header says how it is stored.
     unsafe {
         let is_plain = varlena::varatt_is_4b_u(varlena)
             || (varlena::varatt_is_1b(varlena) && !varlena::varatt_is_1b_e(varlena));
@@ -100,19 +94,29 @@ pub(super) unsafe fn content<'a>(datum: pg_sys::Datum) -> &'a [u8] {
     }
 }
 
-/// A `bytea` argument's content.
+/// A `bytea` that PostgreSQL passed.
 #[derive(Clone, Copy)]
-pub(crate) struct Bytes<'a>(pub(crate) &'a [u8]);
+pub(crate) struct Bytes<'a> {
+    datum: pg_sys::Datum,
+    content: &'a [u8],
+}
 
-impl_sql_translatable!(Bytes<'_>, arg_only = "bytea");
+argument!(Bytes<'_>, Bytes<'fcx>, "bytea", BYTEAOID);
 
-// SAFETY: a bytea is a varlena, whose content is borrowed for the call.
-unsafe impl<'fcx> ArgAbi<'fcx> for Bytes<'fcx> {
-    unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
-        // SAFETY: as above, and the function is strict.
-        let datum: Option<TextDatum> = unsafe { arg.unbox_arg_using_from_datum() };
-        // SAFETY: as above.
-        Self(datum.map_or(&[], |datum| unsafe { content(datum.0) }))
+impl<'a> Bytes<'a> {
+    #[inline(always)]
+    unsafe fn from_raw(datum: pg_sys::Datum) -> Self {
+        // SAFETY: the caller promises a bytea, which PostgreSQL leaves as it is during a call.
+        Self { datum, content: unsafe { content(datum) } }
+    }
+
+    fn into_raw(self) -> pg_sys::Datum {
+        self.datum
+    }
+
+    /// Returns the content.
+    pub(crate) fn as_slice(&self) -> &'a [u8] {
+        self.content
     }
 }
 
@@ -122,18 +126,9 @@ pub(crate) fn prefetch(bytes: &[u8]) {
     #[cfg(target_arch = "x86_64")]
     for line in bytes.chunks(64).take(32) {
         use core::arch::x86_64::{_mm_prefetch, _MM_HINT_T0};
-        // SAFETY: reads nothing, wherever it points.
+        // SAFETY: a prefetch reads nothing that the program sees, wherever it points.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = bytes;
-}
-
-/// A plaintext that does not leave: wiped when dropped.
-pub(crate) struct Plaintext(pub(crate) Bytea);
-
-impl Drop for Plaintext {
-    fn drop(&mut self) {
-        self.0.as_mut_slice().zeroize();
-    }
 }

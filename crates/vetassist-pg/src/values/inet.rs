@@ -2,29 +2,29 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use pgrx::{
-    callconv::{Arg, ArgAbi},
-    impl_sql_translatable,
-};
+use pgrx::pg_sys;
 use vetassist_core::AddressError;
 
-use super::bytes::Bytes;
-use crate::errors::{Explain, Outcome};
+use super::bytes::content;
+use crate::errors::{Error, Result};
 
-/// An `inet` argument: the address of one host, or of something else.
-pub(crate) struct InetArg(Option<IpAddr>);
+/// An `inet`: the address of one host, or of something else.
+#[derive(Clone, Copy)]
+pub(crate) struct Inet {
+    datum: pg_sys::Datum,
+    host: Option<IpAddr>,
+}
 
-impl_sql_translatable!(InetArg, arg_only = "inet");
+argument!(Inet, Inet, "inet", INETOID);
 
 // PostgreSQL's own numbers for the families, whatever the system's are.
 const PGSQL_AF_INET: u8 = 2;
 const PGSQL_AF_INET6: u8 = 3;
 
-// SAFETY: an inet is a varlena: family, prefix length, then 4 or 16 bytes of address.
-unsafe impl<'fcx> ArgAbi<'fcx> for InetArg {
-    unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
-        // SAFETY: as above, and the function is strict.
-        Self(match unsafe { Bytes::unbox_arg_unchecked(arg) }.0 {
+impl Inet {
+    unsafe fn from_raw(datum: pg_sys::Datum) -> Self {
+        // SAFETY: the caller promises an inet, a varlena: family, prefix length, then 4 or 16 bytes of address.
+        let host = match unsafe { content(datum) } {
             [PGSQL_AF_INET, 32, address @ ..] => {
                 address.first_chunk::<4>().map(|octets| Ipv4Addr::from(*octets).into())
             }
@@ -32,13 +32,16 @@ unsafe impl<'fcx> ArgAbi<'fcx> for InetArg {
                 address.first_chunk::<16>().map(|octets| Ipv6Addr::from(*octets).into())
             }
             _ => None,
-        })
+        };
+        Self { datum, host }
     }
-}
 
-impl InetArg {
-    /// The address, if it is one host's.
-    pub(crate) fn host(self) -> Outcome<IpAddr> {
-        self.0.ok_or(AddressError).explain()
+    fn into_raw(self) -> pg_sys::Datum {
+        self.datum
+    }
+
+    /// Returns the address, if it is one host's.
+    pub(crate) fn host(self) -> Result<IpAddr> {
+        self.host.ok_or_else(|| Error::from(AddressError))
     }
 }

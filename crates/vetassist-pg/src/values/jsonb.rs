@@ -1,66 +1,222 @@
-//! `jsonb`.
+//! `jsonb`, read into a value of the core's and made of one again.
+//!
+//! pgrx's own type parses the text of an argument before the function is called, and what it cannot parse, because it is
+//! nested deeply or has a number too large for Rust, is an internal error there. Here PostgreSQL takes it apart and puts
+//! it together, and a number is never printed.
 
-use core::ffi::CStr;
+use core::{ffi::CStr, marker::PhantomData, slice};
 use std::borrow::Cow;
 
-use pgrx::{
-    callconv::{Arg, ArgAbi},
-    impl_sql_translatable, pg_sys, IntoDatum,
+use pgrx::{check_for_interrupts, pg_sys, varlena, AnyNumeric, FromDatum};
+use vetassist_core::json::{self, Builder, Value};
+
+use super::text::{readable, to_database};
+use crate::errors::{Error, Result};
+
+use pg_sys::{
+    jbvType, JsonbIteratorToken as Token, JsonbValue__bindgen_ty_1 as Content,
+    JsonbValue__bindgen_ty_1__bindgen_ty_1 as Text,
+    JsonbValue__bindgen_ty_1__bindgen_ty_2 as Array,
+    JsonbValue__bindgen_ty_1__bindgen_ty_3 as Object,
 };
 
-use super::text::{TextDatum, Utf8};
-use crate::errors::{untranslatable, Outcome};
+/// A `jsonb` that PostgreSQL passed or made.
+#[derive(Clone, Copy)]
+pub(crate) struct Jsonb<'a>(pg_sys::Datum, PhantomData<&'a ()>);
 
-/// A `jsonb` argument. pgrx's own parses it as it is handed over, and what it cannot parse, because it is nested
-/// deeply or has a number too large for Rust, is an internal error there.
-pub(crate) struct Jsonb(TextDatum);
+argument!(Jsonb<'_>, Jsonb<'fcx>, "jsonb", JSONBOID);
 
-impl_sql_translatable!(Jsonb, arg_only = "jsonb");
+/// A number of a `jsonb`, where it stands there.
+#[derive(Clone, Copy)]
+pub(crate) struct Number<'a>(pg_sys::Numeric, PhantomData<&'a ()>);
 
-// SAFETY: nothing is made of it yet.
-unsafe impl<'fcx> ArgAbi<'fcx> for Jsonb {
-    unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
-        // SAFETY: the caller's promise, handed on.
-        Self(unsafe { TextDatum::unbox_arg_unchecked(arg) })
+impl json::Number for Number<'_> {
+    fn as_u64(&self) -> Option<u64> {
+        // SAFETY: a number of a jsonb is a numeric, which the jsonb outlives; this is a copy.
+        let number = unsafe { AnyNumeric::from_datum(self.0.into(), false) }?;
+        let whole = i64::try_from(number.clone()).ok()?;
+        (AnyNumeric::from(whole) == number).then(|| whole.try_into().ok()).flatten()
     }
 }
 
-impl IntoDatum for Jsonb {
-    fn into_datum(self) -> Option<pg_sys::Datum> {
-        Some(self.0 .0)
+impl<'a> Jsonb<'a> {
+    unsafe fn from_raw(datum: pg_sys::Datum) -> Self {
+        Self(datum, PhantomData)
     }
 
-    fn type_oid() -> pg_sys::Oid {
-        pg_sys::JSONBOID
-    }
-}
-
-impl Jsonb {
-    /// What this text is, which must be JSON.
-    pub(crate) fn parsed(text: &CStr) -> Option<Self> {
-        let text = pg_sys::Datum::from(text.as_ptr());
-        // SAFETY: reads a NUL-terminated string.
-        let parsed =
-            unsafe { pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[Some(text)]) };
-        Self::found(parsed)
+    fn into_raw(self) -> pg_sys::Datum {
+        self.0
     }
 
-    /// One that a statement returned.
-    pub(crate) fn found(datum: Option<pg_sys::Datum>) -> Option<Self> {
-        datum.map(|datum| Self(TextDatum(datum)))
+    /// Returns what this text is, which must be JSON, in the database's encoding.
+    pub(crate) fn parse(text: &CStr) -> Option<Self> {
+        let text = Some(text.as_ptr().into());
+        // SAFETY: jsonb_in reads a NUL-terminated string.
+        let parsed = unsafe { pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[text]) };
+        parsed.map(|datum| Self(datum, PhantomData))
     }
 
-    /// Its text, in UTF-8, if it is no longer than this.
-    pub(crate) fn into_text(self, most: usize) -> Outcome<Option<String>> {
-        // SAFETY: the datum is a jsonb, as the function's declaration says, and not NULL, as it is strict; the
-        // result is a NUL-terminated string in the memory context of the call.
-        let text: Option<&CStr> =
-            unsafe { pgrx::direct_function_call(pg_sys::jsonb_out, &[Some(self.0 .0)]) };
-        let text = text.map(CStr::to_bytes).unwrap_or_default();
-        if text.len() > most {
-            return Ok(None);
+    /// Reads it, unless it is larger or deeper than the core takes. `name` is the argument's.
+    pub(crate) fn to_value(self, name: &'static str) -> Result<Value<Number<'a>>> {
+        let mut builder = Builder::new();
+        let mut tokens = Tokens::of(self);
+        let mut is_scalar = false;
+        loop {
+            check_for_interrupts!();
+            let (token, value) = tokens.next();
+            let added = match token {
+                Token::WJB_DONE => break,
+                // A number or text by itself stands in an array that is none.
+                Token::WJB_BEGIN_ARRAY if is_raw_scalar(&value) => {
+                    is_scalar = true;
+                    Ok(())
+                }
+                Token::WJB_END_ARRAY if is_scalar => Ok(()),
+                Token::WJB_BEGIN_ARRAY => builder.begin_array(),
+                Token::WJB_BEGIN_OBJECT => builder.begin_object(),
+                Token::WJB_END_ARRAY | Token::WJB_END_OBJECT => builder.end(),
+                Token::WJB_KEY => builder.name(&readable(string(&value))?),
+                _ => match value.type_ {
+                    jbvType::jbvString => builder.string(&readable(string(&value))?),
+                    jbvType::jbvNumeric => {
+                        let number = number(&value);
+                        builder.number(number, size(number))
+                    }
+                    jbvType::jbvBool => builder.bool(boolean(&value)),
+                    _ => builder.null(),
+                },
+            };
+            added.map_err(|error| Error::from_json(name, error))?;
         }
-        let text = Utf8(Cow::Borrowed(text)).converted()?.into_owned();
-        String::from_utf8(text).map(Some).map_err(|_| untranslatable())
+        builder.finish().map_err(|error| Error::from_json(name, error))
     }
+
+    /// Makes one, in the memory context of the call.
+    pub(crate) fn from_value(value: &Value<Number<'_>>) -> Result<Self> {
+        let mut parts = Parts::default();
+        let mut value = parts.value(value)?;
+        // SAFETY: the value is made of `parts`, with its members in order, and copied.
+        let jsonb = unsafe { pg_sys::JsonbValueToJsonb(&raw mut value) };
+        Ok(Self(jsonb.into(), PhantomData))
+    }
+}
+
+/// What a `jsonb` consists of.
+struct Tokens(*mut pg_sys::JsonbIterator);
+
+impl Tokens {
+    fn of(jsonb: Jsonb<'_>) -> Self {
+        // SAFETY: the datum is a jsonb, which is in one piece with a whole header after this, and stays in memory for as
+        // long as the call.
+        Self(unsafe {
+            let jsonb = pg_sys::pg_detoast_datum(jsonb.0.cast_mut_ptr()).cast::<pg_sys::Jsonb>();
+            pg_sys::JsonbIteratorInit(&raw mut (*jsonb).root)
+        })
+    }
+
+    fn next(&mut self) -> (Token::Type, pg_sys::JsonbValue) {
+        let mut value = empty();
+        // SAFETY: the iterator is one that PostgreSQL made, or null after the last token, which it allows for.
+        let token = unsafe { pg_sys::JsonbIteratorNext(&raw mut self.0, &raw mut value, false) };
+        (token, value)
+    }
+}
+
+fn empty() -> pg_sys::JsonbValue {
+    pg_sys::JsonbValue { type_: jbvType::jbvNull, val: Content { boolean: false } }
+}
+
+fn is_raw_scalar(value: &pg_sys::JsonbValue) -> bool {
+    // SAFETY: the type says which part of the union it is.
+    value.type_ == jbvType::jbvArray && unsafe { value.val.array.rawScalar }
+}
+
+/// Returns the content of a string, or of a name. It has no NUL at its end.
+fn string(value: &pg_sys::JsonbValue) -> &[u8] {
+    if value.type_ != jbvType::jbvString {
+        return &[];
+    }
+    // SAFETY: the type says which part of the union it is: so many bytes, which stay as long as the value.
+    unsafe {
+        let Text { len, val } = value.val.string;
+        slice::from_raw_parts(val.cast(), usize::try_from(len).unwrap_or(0))
+    }
+}
+
+fn number<'a>(value: &pg_sys::JsonbValue) -> Number<'a> {
+    // SAFETY: the type, which the caller looked at, says which part of the union it is.
+    Number(unsafe { value.val.numeric }, PhantomData)
+}
+
+/// Returns how many bytes a number takes, however long its text is.
+fn size(number: Number<'_>) -> usize {
+    // SAFETY: a numeric is a varlena.
+    unsafe { varlena::varsize_any(number.0.cast()) }
+}
+
+fn boolean(value: &pg_sys::JsonbValue) -> bool {
+    // SAFETY: the type, which the caller looked at, says which part of the union it is.
+    unsafe { value.val.boolean }
+}
+
+/// What a value of PostgreSQL's points to until a `jsonb` is made of it.
+#[derive(Default)]
+struct Parts<'a> {
+    texts: Vec<Cow<'a, [u8]>>,
+    arrays: Vec<Vec<pg_sys::JsonbValue>>,
+    objects: Vec<Vec<pg_sys::JsonbPair>>,
+}
+
+impl<'a> Parts<'a> {
+    fn value(&mut self, value: &'a Value<Number<'_>>) -> Result<pg_sys::JsonbValue> {
+        check_for_interrupts!();
+        let (type_, val) = match value {
+            Value::Null => return Ok(empty()),
+            Value::Bool(boolean) => (jbvType::jbvBool, Content { boolean: *boolean }),
+            Value::Number(number) => (jbvType::jbvNumeric, Content { numeric: number.0 }),
+            Value::String(text) => return self.text(text),
+            Value::Array(items) => {
+                let items =
+                    items.iter().map(|item| self.value(item)).collect::<Result<Vec<_>>>()?;
+                let (elems, count) = kept(&mut self.arrays, items);
+                let array = Array { nElems: count, elems, rawScalar: false };
+                (jbvType::jbvArray, Content { array })
+            }
+            Value::Object(members) => {
+                let members = members.iter().map(|(name, member)| {
+                    let (key, value) = (self.text(name)?, self.value(member)?);
+                    Ok(pg_sys::JsonbPair { key, value, order: 0 })
+                });
+                let mut members = members.collect::<Result<Vec<_>>>()?;
+                // In the order in which PostgreSQL looks for them.
+                members.sort_by_cached_key(|member| {
+                    let name = string(&member.key);
+                    (name.len(), name.to_vec())
+                });
+                members.dedup_by(|second, first| string(&second.key) == string(&first.key));
+                let (pairs, count) = kept(&mut self.objects, members);
+                (jbvType::jbvObject, Content { object: Object { nPairs: count, pairs } })
+            }
+        };
+        Ok(pg_sys::JsonbValue { type_, val })
+    }
+
+    fn text(&mut self, text: &'a str) -> Result<pg_sys::JsonbValue> {
+        self.texts.push(to_database(text)?);
+        let text = self.texts.last().map_or(&[][..], |text| text);
+        let string = Text { len: count(text.len()), val: text.as_ptr().cast_mut().cast() };
+        Ok(pg_sys::JsonbValue { type_: jbvType::jbvString, val: Content { string } })
+    }
+}
+
+/// Keeps a list, which stays where it is in memory, and returns where that is and how long it is.
+fn kept<T>(lists: &mut Vec<Vec<T>>, mut list: Vec<T>) -> (*mut T, i32) {
+    let kept = (list.as_mut_ptr(), count(list.len()));
+    lists.push(list);
+    kept
+}
+
+/// Returns a length as PostgreSQL counts. What the core takes is far shorter.
+fn count(len: usize) -> i32 {
+    i32::try_from(len).unwrap_or(i32::MAX)
 }

@@ -1,38 +1,32 @@
 //! `timestamptz`.
 
-use pgrx::{
-    callconv::{Arg, ArgAbi},
-    impl_sql_translatable, pg_sys, IntoDatum,
-};
+use pgrx::{pg_sys, FromDatum};
 
-/// A `timestamptz` as it is, to be handed to a statement.
-#[derive(Clone, Copy)]
-pub(crate) struct Instant(pg_sys::TimestampTz);
+/// A `timestamptz`: microseconds since 2000-01-01 UTC, or infinity.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Timestamp(pg_sys::TimestampTz);
 
-impl_sql_translatable!(Instant, arg_only = "timestamp with time zone");
+argument!(Timestamp, Timestamp, "timestamp with time zone", TIMESTAMPTZOID);
 
-// SAFETY: a timestamptz is passed by value.
-unsafe impl<'fcx> ArgAbi<'fcx> for Instant {
-    unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
-        // SAFETY: the function's declaration says what it is, and whoever may be NULL is an option.
-        Self(unsafe { arg.unbox_arg_using_from_datum() }.unwrap_or_default())
-    }
-}
-
-impl IntoDatum for Instant {
-    fn into_datum(self) -> Option<pg_sys::Datum> {
-        self.0.into_datum()
+impl Timestamp {
+    unsafe fn from_raw(datum: pg_sys::Datum) -> Self {
+        // SAFETY: the caller promises a timestamptz, which is passed by value.
+        Self(unsafe { i64::from_datum(datum, false) }.unwrap_or_default())
     }
 
-    fn type_oid() -> pg_sys::Oid {
-        pg_sys::TIMESTAMPTZOID
+    fn into_raw(self) -> pg_sys::Datum {
+        self.0.into()
     }
-}
 
-impl Instant {
-    /// What `now()` is.
+    /// Returns what `now()` returns.
     pub(crate) fn of_transaction() -> Self {
         // SAFETY: reads a variable of this process.
         Self(unsafe { pg_sys::GetCurrentTransactionStartTimestamp() })
+    }
+
+    /// Returns what `clock_timestamp()` returns.
+    pub(crate) fn of_clock() -> Self {
+        // SAFETY: asks the system for the time.
+        Self(unsafe { pg_sys::GetCurrentTimestamp() })
     }
 }

@@ -1,36 +1,23 @@
 //! `uuid`.
 
-use pgrx::{
-    callconv::{Arg, ArgAbi},
-    impl_sql_translatable,
-};
+use pgrx::{pg_sys, IntoDatum};
 
-use super::text::TextDatum;
+/// A `uuid`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Uuid(pub(crate) vetassist_core::Uuid);
 
-/// A `uuid` argument as the core knows it.
-#[derive(Clone, Copy)]
-pub(crate) struct UserId(pub(crate) vetassist_core::Uuid);
+argument!(Uuid, Uuid, "uuid", UUIDOID);
 
-impl_sql_translatable!(UserId, arg_only = "uuid");
-
-// SAFETY: a uuid is passed as a pointer to its 16 bytes.
-unsafe impl<'fcx> ArgAbi<'fcx> for UserId {
-    unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
-        // SAFETY: nothing is read but the datum itself.
-        let datum: Option<TextDatum> = unsafe { arg.unbox_arg_using_from_datum() };
-        let Some(datum) = datum else { panic!("a function that takes a user id is strict") };
-        // SAFETY: as above.
-        let bytes = unsafe { datum.0.cast_mut_ptr::<[u8; 16]>().read() };
+impl Uuid {
+    #[inline(always)]
+    unsafe fn from_raw(datum: pg_sys::Datum) -> Self {
+        // SAFETY: the caller promises a uuid, which is passed as a pointer to its 16 bytes.
+        let bytes = unsafe { datum.cast_mut_ptr::<[u8; 16]>().read() };
         Self(vetassist_core::Uuid::from_bytes(bytes))
     }
-}
 
-/// A `uuid` as the core knows it.
-pub(crate) fn core_uuid(uuid: pgrx::Uuid) -> vetassist_core::Uuid {
-    vetassist_core::Uuid::from_bytes(*uuid.as_bytes())
-}
-
-/// As pgrx knows it.
-pub(crate) fn pg_uuid(uuid: vetassist_core::Uuid) -> pgrx::Uuid {
-    pgrx::Uuid::from_bytes(uuid.into_bytes())
+    pub(crate) fn into_raw(self) -> pg_sys::Datum {
+        let datum = pgrx::Uuid::from_bytes(self.0.into_bytes()).into_datum();
+        datum.unwrap_or(pg_sys::Datum::null())
+    }
 }

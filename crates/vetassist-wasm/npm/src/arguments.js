@@ -3,22 +3,23 @@
 // look-alikes do not.
 
 import { error, tooLarge } from './errors.js';
+import { encode as encodeText } from './utf8.js';
 
-const TypedArray = Object.getPrototypeOf(Uint8Array.prototype);
-const getter = (owner, name) => Object.getOwnPropertyDescriptor(owner, name).get;
-const nameOf = getter(TypedArray, Symbol.toStringTag);
-const lengthOf = getter(TypedArray, 'length');
-export const bufferOf = getter(TypedArray, 'buffer');
-export const offsetOf = getter(TypedArray, 'byteOffset');
-const bufferLengthOf = getter(ArrayBuffer.prototype, 'byteLength');
-const { keys } = TypedArray;
+// What is called at import says that it has no effects, for bundlers.
+const typedArray = () => Object.getPrototypeOf(Uint8Array.prototype);
+const getter = (owner, name) => Object.getOwnPropertyDescriptor(owner(), name).get;
+const nameOf = /* @__PURE__ */ getter(typedArray, Symbol.toStringTag);
+const lengthOf = /* @__PURE__ */ getter(typedArray, 'length');
+export const bufferOf = /* @__PURE__ */ getter(typedArray, 'buffer');
+export const offsetOf = /* @__PURE__ */ getter(typedArray, 'byteOffset');
+const bufferLengthOf = /* @__PURE__ */ getter(() => ArrayBuffer.prototype, 'byteLength');
+const keysOf = (array) => typedArray().keys.call(array);
 
 /** The most that one call takes: nonce, tag, AAD and text included. */
 export const MAX_BYTES = 2 ** 30;
 // Strings up to this length are staged as they are, with three bytes of room for each unit.
 const MAX_STAGED_TEXT = 2 ** 16;
 
-const encoder = new TextEncoder();
 const loneSurrogate = /\p{Surrogate}/u;
 
 export function typeError(what, expected, value) {
@@ -31,56 +32,66 @@ export function typeError(what, expected, value) {
   return error('ERR_INVALID_ARG_TYPE', `${what} must be ${expected}, not ${found}`);
 }
 
-/** How many bytes a genuine Uint8Array holds, whatever a subclass says. */
+/** Returns how many bytes a genuine Uint8Array holds, whatever a subclass says. */
 export const sizeOf = (bytes) => lengthOf.call(bytes);
 
-/** Whether the bytes lie in memory that other threads can write to. */
-export function isShared(bytes) {
+/** Tells whether the memory of a genuine array is one that other threads can write to. */
+export function isShared(buffer) {
   try {
-    bufferLengthOf.call(bufferOf.call(bytes));
+    bufferLengthOf.call(buffer);
     return false;
   } catch {
     return true;
   }
 }
 
-/** A genuine Uint8Array (Node's Buffer is one), or what an ArrayBuffer holds; undefined for all else. */
+const detached = (what) =>
+  error('ERR_DETACHED_BUFFER', `${what} lies in a buffer that was detached or has shrunk`);
+
+/** Returns a genuine Uint8Array (Node's Buffer is one), or what an ArrayBuffer holds; undefined for all else. */
 function bytesOf(value, what) {
   if (typeof value !== 'object' || value === null) return undefined;
-  const detached = () =>
-    error('ERR_DETACHED_BUFFER', `${what} lies in a buffer that was detached or has shrunk`);
-  if (nameOf.call(value) === 'Uint8Array') {
-    if (lengthOf.call(value) === 0) {
+  // The usual case first: asking an array for its name takes as long as all the other questions.
+  if (Object.getPrototypeOf(value) === Uint8Array.prototype || nameOf.call(value) === 'Uint8Array') {
+    let length;
+    try {
+      length = lengthOf.call(value);
+    } catch {
+      return undefined;
+    }
+    if (length > MAX_BYTES) throw tooLarge();
+    if (length === 0) {
       // An empty array is fine. One whose buffer is gone says that it is empty too, but has no keys.
       try {
-        keys.call(value);
+        keysOf(value);
       } catch {
-        throw detached();
+        throw detached(what);
       }
     }
     return value;
   }
+  let length;
   try {
-    bufferLengthOf.call(value);
+    length = bufferLengthOf.call(value);
   } catch {
     return undefined;
   }
+  if (length > MAX_BYTES) throw tooLarge();
   try {
     return new Uint8Array(value);
   } catch {
-    throw detached();
+    throw detached(what);
   }
 }
 
-/** Bytes. */
+/** Returns bytes, or refuses what is none. */
 export function asBytes(value, what) {
   const bytes = bytesOf(value, what);
   if (bytes === undefined) throw typeError(what, 'a Uint8Array or an ArrayBuffer', value);
-  if (lengthOf.call(bytes) > MAX_BYTES) throw tooLarge();
   return bytes;
 }
 
-/** Well-formed text: a string without lone surrogates, which have no UTF-8. */
+/** Refuses text with lone surrogates, which have no UTF-8. */
 function checkText(text, what) {
   const wellFormed =
     text.isWellFormed === undefined ? !loneSurrogate.test(text) : text.isWellFormed();
@@ -89,18 +100,19 @@ function checkText(text, what) {
   }
 }
 
-/** The UTF-8 of well-formed text. */
+/** Returns the UTF-8 of well-formed text. */
 function encode(text) {
   // Every unit is at least a byte: that much is known before a second copy is made.
   if (text.length > MAX_BYTES) throw tooLarge();
   try {
-    return encoder.encode(text);
+    return encodeText(text);
   } catch (cause) {
+    if (cause.code !== undefined) throw cause;
     throw tooLarge({ cause });
   }
 }
 
-/** Text as a string if it is short, as its UTF-8 if not; bytes as they are. */
+/** Returns text as a string if it is short, as its UTF-8 if not; bytes as they are. */
 export function asData(value, what) {
   if (typeof value === 'string') {
     checkText(value, what);
@@ -110,25 +122,19 @@ export function asData(value, what) {
   if (bytes === undefined) {
     throw typeError(what, 'a string, a Uint8Array or an ArrayBuffer', value);
   }
-  if (lengthOf.call(bytes) > MAX_BYTES) throw tooLarge();
   return bytes;
 }
 
-/** As `asData`, for text alone. */
+/** Does the same as `asData`, for text alone. */
 export function asTextData(value, what) {
   if (typeof value !== 'string') throw typeError(what, 'a string', value);
   return asData(value, what);
 }
 
-const NOTHING = new Uint8Array(0);
+/** Returns the same as bytes. */
+export const toBytes = (data) => (typeof data === 'string' ? encode(data) : data);
 
-/** The same as bytes. No text, the usual AAD, is not worth a call of the encoder. */
-export const toBytes = (data) => {
-  if (typeof data !== 'string') return data;
-  return data === '' ? NOTHING : encoder.encode(data);
-};
-
-/** A string, of whatever content. */
+/** Returns a string, of whatever content. */
 export function asString(value, what) {
   if (typeof value !== 'string') throw typeError(what, 'a string', value);
   return value;

@@ -1,4 +1,4 @@
-// Written from crates/vetassist-core/src/rows.rs by a test of tests/server: do not edit.
+// Written from the core's description of the columns by a test of tests/server: do not edit.
 
 /** The columns of each table with their kinds; a question mark where NULL is allowed. */
 export const columns = {
@@ -42,4 +42,16 @@ export const columns = {
     ip_hash: 'hash?',
     created_at: 'time?',
   },
+};
+
+/** What a value of each kind must be, and what it matches as text. */
+export const kinds = {
+  uuid: ['a UUID', /^[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$/],
+  text: ['text', undefined],
+  time: ['a Date or a timestamp with its zone, and finite', /^([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:([.][0-9]{1,3})[0-9]*)?(Z|[+-][0-9]{2}(?::[0-9]{2})?)$/],
+  sealed: ['bytes, at least 28', /^\\x(?:[0-9A-Fa-f]{2}){28,}$/],
+  json: ['JSON', undefined],
+  digits: ['an integer', /^-?[0-9]{1,19}$/],
+  hash: ['64 lower-case hexadecimal digits', /^[0-9a-f]{64}$/],
+  bool: ['a boolean', undefined],
 };

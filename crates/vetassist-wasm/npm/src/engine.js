@@ -1,53 +1,75 @@
 // The WebAssembly module: starting it, its staging buffer, and the handles of what lives in it.
 
-import initAsync, { initSync as startSync } from '#glue';
+import { module as source } from '#modules';
 import { MAX_BYTES, sizeOf } from './arguments.js';
 import { error, failure, RING, tooLarge, unavailable } from './errors.js';
+import { decode, decodeAscii, encodeInto } from './utf8.js';
 
 // What fits below is staged without asking; what is larger is given back after the call.
 const FIRST_ROOM = 8 * 1024;
 const KEPT_ROOM = 256 * 1024;
-
-const encoder = new TextEncoder();
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-// For what the module wrote itself: Deno decodes faster where nothing is to be refused.
-const asciiDecoder = new TextDecoder();
+// The module's stack is the beginning of its memory, grows downwards, and is empty between calls. Ciphers
+// leave keys and text there: near its end those that a call worked with, deeper those of a key that was made,
+// deepest those of a ring.
+const STACK_END = 128 * 1024;
+const STACK_OF_A_CALL = 2 * 1024;
+const STACK_OF_A_KEY = 16 * 1024;
 
 /** The module's exports, once it runs. */
 export let wasm;
 /** All of its memory. */
-export let memory = new Uint8Array(0);
+export let memory;
 /** Where the staging buffer begins. */
 export let place = 0;
 let room = 0;
-let source;
 
-/** Says where the module is to be had: its bytes or the compiled module, when it is first needed. */
-export function provide(getModule) {
-  source = getModule;
-}
+const IMPORTS = {
+  runtime: {
+    // The module asks for randomness and is told 0, or 1 where there is none.
+    random(start, size) {
+      try {
+        globalThis.crypto.getRandomValues(new Uint8Array(wasm.memory.buffer, start >>> 0, size));
+        return 0;
+      } catch {
+        return 1;
+      }
+    },
+  },
+};
 
-function started(exports) {
+function started({ exports }) {
   wasm = exports;
   memory = new Uint8Array(wasm.memory.buffer);
 }
 
-/** The module's exports; starts it if need be. */
+/** Returns the module's exports; starts it if need be. */
 export function engine() {
   if (wasm === undefined) {
-    if (source === undefined) {
+    const found = source?.();
+    if (found === undefined) {
       throw error('ERR_NOT_INITIALIZED', 'call init() or initSync() of vetassist/slim first');
     }
-    initSync(source());
+    initSync(found);
   }
   return wasm;
+}
+
+/** Returns the compiled module, from it or from its bytes. */
+export function compiled(module) {
+  try {
+    // Unlike `instanceof`, this knows the modules of other realms.
+    WebAssembly.Module.exports(module);
+    return module;
+  } catch {
+    return new WebAssembly.Module(module);
+  }
 }
 
 /** Starts the module from its bytes or from the compiled module. Once it runs, does nothing. */
 export function initSync(module) {
   if (wasm !== undefined) return;
   try {
-    started(startSync({ module }));
+    started(new WebAssembly.Instance(compiled(module), IMPORTS));
   } catch (cause) {
     throw unavailable(cause);
   }
@@ -60,8 +82,8 @@ export async function init(module) {
   if (wasm !== undefined) return;
   starting ??= (async () => {
     try {
-      const exports = await initAsync({ module_or_path: await module });
-      if (wasm === undefined) started(exports);
+      const instance = await instantiated(await module);
+      if (wasm === undefined) started(instance);
     } catch (cause) {
       throw unavailable(cause);
     } finally {
@@ -69,6 +91,19 @@ export async function init(module) {
     }
   })();
   await starting;
+}
+
+async function instantiated(found) {
+  if (typeof found?.arrayBuffer !== 'function') {
+    const made = await WebAssembly.instantiate(found, IMPORTS);
+    return made.instance ?? made;
+  }
+  if (!found.ok) throw new Error(`the response to the request for the module is ${found.status}`);
+  // What is served as something else does not compile while it arrives.
+  if (found.headers.get('Content-Type')?.startsWith('application/wasm')) {
+    return (await WebAssembly.instantiateStreaming(found, IMPORTS)).instance;
+  }
+  return (await WebAssembly.instantiate(await found.arrayBuffer(), IMPORTS)).instance;
 }
 
 /** Makes room in the staging buffer. What was in it is gone. */
@@ -85,43 +120,32 @@ export function reserve(size) {
   if (memory.length === 0) memory = new Uint8Array(wasm.memory.buffer);
 }
 
-/** All of the module's memory, after a call that may have made it grow. */
+/** Returns all of the module's memory, after a call that may have made it grow. */
 function current() {
   if (memory.length === 0) memory = new Uint8Array(wasm.memory.buffer);
   return memory;
 }
 
-/** Wipes the beginning of the staging buffer, and gives it back if it is large. */
+/** Wipes the beginning of the staging buffer, and gives it back if it is large. Wipes what the call left on the
+ * stack. */
 export function clear(size) {
   current().fill(0, place, place + size);
+  memory.fill(0, STACK_END - STACK_OF_A_CALL, STACK_END);
   if (room > KEPT_ROOM) {
     wasm.unstage();
     room = 0;
   }
 }
 
-/** How many bytes data takes at most. */
+/** Returns how many bytes data takes at most. */
 export const mostBytes = (data) => (typeof data === 'string' ? 3 * data.length : sizeOf(data));
 
 /** Stages data at this offset and returns how many bytes it took. There must be room. */
 export function put(data, offset) {
   const start = place + offset;
-  if (typeof data !== 'string') {
-    memory.set(data, start);
-    return sizeOf(data);
-  }
-  const { length } = data;
-  // Short ASCII, the usual case, is faster by hand than through the encoder.
-  if (length <= 48) {
-    let i = 0;
-    for (; i < length; i++) {
-      const unit = data.charCodeAt(i);
-      if (unit > 0x7f) break;
-      memory[start + i] = unit;
-    }
-    if (i === length) return length;
-  }
-  return encoder.encodeInto(data, memory.subarray(start, start + 3 * length)).written;
+  if (typeof data === 'string') return encodeInto(data, memory, start);
+  memory.set(data, start);
+  return sizeOf(data);
 }
 
 /** Stages text that the module reads as ASCII of at most (or exactly) this length, or fails with the
@@ -137,7 +161,7 @@ export function putAscii(text, most, exact, status) {
   return length;
 }
 
-/** A copy of what is staged from this offset on. */
+/** Returns a copy of what is staged from this offset on. */
 export function take(offset, size) {
   try {
     return current().slice(place + offset, place + offset + size);
@@ -146,28 +170,15 @@ export function take(offset, size) {
   }
 }
 
-/** The text that is staged as UTF-8 from this offset on. */
-export function takeText(offset, size) {
-  return decodeText(current().subarray(place + offset, place + offset + size));
-}
+/** Returns the text that is staged as UTF-8 from this offset on. */
+export const takeText = (offset, size) =>
+  decode(current().subarray(place + offset, place + offset + size));
 
-/** The text of these bytes. */
-export function decodeText(bytes) {
-  try {
-    return decoder.decode(bytes);
-  } catch (cause) {
-    // Not the decoder's error as the cause: some runtimes' errors quote the input.
-    if (cause instanceof TypeError) throw error('ERR_NOT_UTF8', 'the opened bytes are not UTF-8 text');
-    throw tooLarge();
-  }
-}
+/** Returns the ASCII that is staged at the beginning. For a hash, `String.fromCharCode` takes three times
+ * as long. */
+export const takeAscii = (size) => decodeAscii(memory.subarray(place, place + size));
 
-/** The ASCII that is staged at the beginning. For a hash, `String.fromCharCode` takes three times as long. */
-export function takeAscii(size) {
-  return asciiDecoder.decode(memory.subarray(place, place + size));
-}
-
-/** A result of the module, or the error that it stands for. */
+/** Returns a result of the module, or throws the error that it stands for. */
 export function checked(status) {
   if (status >= 0) return status;
   if (status !== RING) throw failure(status);
@@ -177,21 +188,22 @@ export function checked(status) {
   throw failure(status, detail);
 }
 
-function release(handle) {
+/** Reads the result of a call that worked in the staging buffer, and wipes the buffer. */
+export function finish(status, staged, offset, read) {
+  try {
+    return read(offset, checked(status));
+  } finally {
+    clear(staged);
+  }
+}
+
+/** Wipes what making a ring left on the stack. */
+export function clearStack() {
+  current().fill(0, 0, STACK_END);
+}
+
+/** Wipes what the handle names, and what making it left on the stack. */
+export function release(handle) {
   wasm.release(handle);
-  wasm.scrub();
-}
-
-const registry =
-  typeof FinalizationRegistry === 'undefined' ? undefined : new FinalizationRegistry(release);
-
-/** Sees to it that what the handle names is wiped when its owner is forgotten. */
-export function own(owner, handle) {
-  registry?.register(owner, handle, owner);
-}
-
-/** Wipes what the handle names, now. */
-export function disown(owner, handle) {
-  registry?.unregister(owner);
-  release(handle);
+  current().fill(0, STACK_END - STACK_OF_A_KEY, STACK_END);
 }

@@ -1,31 +1,14 @@
 // Data keys.
 
-import { asBytes, asData, sizeOf, toBytes } from './arguments.js';
-import {
-  checked,
-  clear,
-  disown,
-  engine,
-  mostBytes,
-  own,
-  put,
-  reserve,
-  take,
-  takeText,
-  wasm,
-} from './engine.js';
-import { error, failure, freed, REFUSED, TOO_SHORT } from './errors.js';
-import {
-  byModule,
-  bySubtle,
-  fasterSubtle,
-  importKey,
-  mayBeLarge,
-  parameters,
-  snapshot,
-  unshared,
-  view,
-} from './webcrypto.js';
+import { asBytes, asData, asString, MAX_BYTES, sizeOf, toBytes } from './arguments.js';
+import { decodeText, encodeText } from './base64url.js';
+import { define, Uncloneable } from './define.js';
+import { checked, clear, engine, finish, memory, mostBytes, place, put, reserve, take, takeText, wasm } from './engine.js';
+import { error, failure, REFUSED, tooLarge, TOO_SHORT, wrongThis } from './errors.js';
+import { hold, letGo, live } from './held.js';
+import * as nodeCrypto from './node_crypto.js';
+import { decode } from './utf8.js';
+import { fasterSubtle, importKey, mayBeFaster, parameters, snapshot, unshared, view } from './webcrypto.js';
 
 export const KEY_BYTES = 32;
 export const NONCE_BYTES = 12;
@@ -51,126 +34,219 @@ export function importBytes(value, what, take) {
   return checked(take());
 }
 
+/** Returns a handle to a new data key. */
+export function importDataKey(value) {
+  if (typeof value === 'string') {
+    throw error(
+      'ERR_INVALID_ARG_TYPE',
+      'key must be a Uint8Array or an ArrayBuffer of 32 bytes, not a string; hexadecimal text is what a MasterKey takes',
+    );
+  }
+  if (Object.prototype.toString.call(value) === '[object CryptoKey]') {
+    throw error(
+      'ERR_INVALID_ARG_TYPE',
+      "key must be a Uint8Array or an ArrayBuffer of 32 bytes, not a CryptoKey: give what crypto.subtle.exportKey('raw', key) returns, or seal with WebCrypto, which makes the same bytes",
+    );
+  }
+  return importBytes(value, 'key', () => wasm.key_new());
+}
+
 const dataOr = (value, what) => (value === undefined ? '' : asData(value, what));
 
-export class Key {
-  #handle;
-  #cryptoKey;
-  #importing;
+export const Key = /* @__PURE__ */ define(
+  'Key',
+  () => {
+    let heldBy;
+    const working = (self) => live(heldBy(self), 'Key');
 
-  constructor(bytes) {
-    this.#handle =
-      bytes instanceof Handle ? bytes.value : importBytes(bytes, 'key', () => wasm.key_new());
-    own(this, this.#handle);
+    return class Key extends Uncloneable {
+      #held;
+      #cryptoKey;
+      #importing;
+
+      static {
+        heldBy = (self) => {
+          try {
+            return self.#held;
+          } catch {
+            throw wrongThis('Key');
+          }
+        };
+      }
+
+      constructor(bytes) {
+        super();
+        this.#held = hold(this, bytes instanceof Handle ? bytes.value : importDataKey(bytes));
+      }
+
+      seal(plaintext, aad) {
+        return seal(working(this), plaintext, aad);
+      }
+
+      open(sealed, aad) {
+        return open(working(this), sealed, aad);
+      }
+
+      openText(sealed, aad) {
+        return openText(working(this), sealed, aad);
+      }
+
+      sealToText(plaintext, aad) {
+        return encodeText(seal(working(this), plaintext, aad));
+      }
+
+      openFromText(sealedText, aad) {
+        const held = working(this);
+        return openText(held, decodeText(asString(sealedText, 'sealed text')), aad);
+      }
+
+      async sealAsync(plaintext, aad) {
+        const held = working(this);
+        if (nodeCrypto.isThere()) return seal(held, plaintext, aad);
+        let data = asData(plaintext, 'plaintext');
+        let extra = dataOr(aad, 'aad');
+        if (!mayBeFaster(mostBytes(data) + mostBytes(extra))) return sealByModule(held, data, extra);
+        [data, extra] = [toBytes(data), toBytes(extra)];
+        const subtle = fasterSubtle(sizeOf(data) + sizeOf(extra));
+        if (subtle === undefined) return sealByModule(held, data, extra);
+        if (this.#cryptoKey === undefined) {
+          // The caller may change the arrays while the key is being imported. WebCrypto itself copies them
+          // before it returns.
+          [data, extra] = [snapshot(data), snapshot(extra)];
+          await this.#import(subtle, held);
+        }
+        const nonce = new Uint8Array(NONCE_BYTES);
+        draw(nonce);
+        const body = await subtle.encrypt(parameters(nonce, extra), this.#cryptoKey, unshared(data));
+        const sealed = new Uint8Array(NONCE_BYTES + body.byteLength);
+        sealed.set(nonce);
+        sealed.set(new Uint8Array(body), NONCE_BYTES);
+        return sealed;
+      }
+
+      async openAsync(sealed, aad) {
+        const held = working(this);
+        if (nodeCrypto.isThere()) return open(held, sealed, aad);
+        let data = asBytes(sealed, 'sealed');
+        if (sizeOf(data) < OVERHEAD) throw failure(TOO_SHORT);
+        let extra = dataOr(aad, 'aad');
+        if (!mayBeFaster(sizeOf(data) + mostBytes(extra))) return openByModule(held, data, extra, take);
+        extra = toBytes(extra);
+        const subtle = fasterSubtle(sizeOf(data) + sizeOf(extra));
+        if (subtle === undefined) return openByModule(held, data, extra, take);
+        if (this.#cryptoKey === undefined) {
+          [data, extra] = [snapshot(data), snapshot(extra)];
+          await this.#import(subtle, held);
+        }
+        data = unshared(data);
+        const algorithm = parameters(view(data, 0, NONCE_BYTES), extra);
+        try {
+          const body = view(data, NONCE_BYTES, sizeOf(data));
+          return new Uint8Array(await subtle.decrypt(algorithm, this.#cryptoKey, body));
+        } catch (cause) {
+          if (cause?.name === 'OperationError') throw failure(REFUSED);
+          throw error('ERR_INTERNAL', 'the WebCrypto of the runtime failed', { cause });
+        }
+      }
+
+      /** Hands the key to WebCrypto, which keeps it where no script reads it. */
+      async #import(subtle, held) {
+        this.#importing ??= imported(subtle, held);
+        const cryptoKey = await this.#importing;
+        live(held, 'Key');
+        this.#cryptoKey = cryptoKey;
+      }
+
+      free() {
+        letGo(heldBy(this));
+        this.#cryptoKey = undefined;
+        this.#importing = undefined;
+      }
+    };
+  },
+);
+
+/** Returns the bytes of a key that are staged from this offset on, which are the caller's to wipe. */
+export function takeKey(offset) {
+  // An array with a buffer made before it: the collector copies small arrays about, and not these.
+  const bytes = new Uint8Array(new ArrayBuffer(KEY_BYTES));
+  bytes.set(memory.subarray(place + offset, place + offset + KEY_BYTES));
+  clear(offset + KEY_BYTES);
+  return bytes;
+}
+
+function exposed(held) {
+  reserve(KEY_BYTES);
+  checked(wasm.key_expose(held.handle));
+  return takeKey(0);
+}
+
+function imported(subtle, held) {
+  const bytes = exposed(held);
+  const pending = importKey(subtle, bytes);
+  // WebCrypto has copied them before it returned.
+  bytes.fill(0);
+  return pending;
+}
+
+/** Writes a fresh nonce. */
+export function draw(nonce) {
+  reserve(NONCE_BYTES);
+  checked(wasm.draw_nonce());
+  nonce.set(memory.subarray(place, place + NONCE_BYTES));
+}
+
+/** Wipes bytes that text was encoded to here: nobody else can. */
+export function forget(bytes, given) {
+  if (typeof given === 'string') bytes.fill(0);
+}
+
+/** Seals by the faster of both ways. */
+export function seal(held, plaintext, aad) {
+  const data = asData(plaintext, 'plaintext');
+  const extra = dataOr(aad, 'aad');
+  const aadMost = mostBytes(extra);
+  if (!nodeCrypto.sealsFaster(mostBytes(data) + aadMost)) return sealByModule(held, data, extra);
+  const bytes = toBytes(data);
+  try {
+    const size = sizeOf(bytes);
+    if (size + aadMost + OVERHEAD > MAX_BYTES) throw tooLarge();
+    if (!nodeCrypto.sealsFaster(size + aadMost)) return sealByModule(held, bytes, extra);
+    return nodeCrypto.seal((held.bytes ??= exposed(held)), bytes, size, extra === '' ? '' : toBytes(extra), draw);
+  } finally {
+    forget(bytes, plaintext);
   }
+}
 
-  #live() {
-    if (this.#handle === 0) throw freed('Key');
-    return this.#handle;
-  }
+/** Opens, and reads what was opened: as it stands in the module's staging buffer, or as bytes of their own. */
+function openAs(held, sealed, aad, readStaged, read) {
+  const data = asBytes(sealed, 'sealed');
+  const size = sizeOf(data);
+  if (size < OVERHEAD) throw failure(TOO_SHORT);
+  const extra = dataOr(aad, 'aad');
+  const aadMost = mostBytes(extra);
+  if (!nodeCrypto.opensFaster(size + aadMost)) return openByModule(held, data, extra, readStaged);
+  if (size + aadMost > MAX_BYTES) throw tooLarge();
+  return read(nodeCrypto.open((held.bytes ??= exposed(held)), data, size, extra === '' ? '' : toBytes(extra)));
+}
 
-  seal(plaintext, aad) {
-    const handle = this.#live();
-    return sealData(handle, asData(plaintext, 'plaintext'), dataOr(aad, 'aad'));
-  }
+const asIs = (bytes) => bytes;
 
-  open(sealed, aad) {
-    return openData(this.#live(), asBytes(sealed, 'sealed'), dataOr(aad, 'aad'), take);
-  }
-
-  openText(sealed, aad) {
-    return openData(this.#live(), asBytes(sealed, 'sealed'), dataOr(aad, 'aad'), takeText);
-  }
-
-  async sealAsync(plaintext, aad) {
-    const handle = this.#live();
-    let data = asData(plaintext, 'plaintext');
-    let extra = dataOr(aad, 'aad');
-    if (!mayBeLarge(mostBytes(data) + mostBytes(extra))) return sealData(handle, data, extra);
-    [data, extra] = [toBytes(data), toBytes(extra)];
-    const size = sizeOf(data) + sizeOf(extra);
-    const subtle = fasterSubtle(size);
-    if (subtle === undefined) return byModule(size, () => sealData(handle, data, extra));
-    if (this.#cryptoKey === undefined) {
-      // The caller may change the arrays while the key is being imported. WebCrypto itself copies them
-      // before it returns.
-      [data, extra] = [snapshot(data), snapshot(extra)];
-      await this.#import(subtle);
-    }
-    reserve(NONCE_BYTES);
-    checked(wasm.draw_nonce());
-    const nonce = take(0, NONCE_BYTES);
-    const algorithm = parameters(nonce, extra);
-    const body = await bySubtle(size, () => subtle.encrypt(algorithm, this.#cryptoKey, unshared(data)));
-    const sealed = new Uint8Array(NONCE_BYTES + body.byteLength);
-    sealed.set(nonce);
-    sealed.set(new Uint8Array(body), NONCE_BYTES);
-    return sealed;
-  }
-
-  async openAsync(sealed, aad) {
-    const handle = this.#live();
-    let data = asBytes(sealed, 'sealed');
-    let extra = dataOr(aad, 'aad');
-    if (sizeOf(data) < OVERHEAD) throw failure(TOO_SHORT);
-    if (!mayBeLarge(sizeOf(data) + mostBytes(extra))) return openData(handle, data, extra, take);
-    extra = toBytes(extra);
-    const size = sizeOf(data) + sizeOf(extra);
-    const subtle = fasterSubtle(size);
-    if (subtle === undefined) return byModule(size, () => openData(handle, data, extra, take));
-    if (this.#cryptoKey === undefined) {
-      [data, extra] = [snapshot(data), snapshot(extra)];
-      await this.#import(subtle);
-    }
-    data = unshared(data);
-    const algorithm = parameters(view(data, 0, NONCE_BYTES), extra);
-    try {
-      const body = view(data, NONCE_BYTES, sizeOf(data) - NONCE_BYTES);
-      const opening = bySubtle(size, () => subtle.decrypt(algorithm, this.#cryptoKey, body));
-      return new Uint8Array(await opening);
-    } catch (cause) {
-      if (cause?.name === 'OperationError') throw failure(REFUSED);
-      throw error('ERR_INTERNAL', 'the WebCrypto of the runtime failed', { cause });
-    }
-  }
-
-  /** Hands the key to WebCrypto, which keeps it where no script reads it. */
-  async #import(subtle) {
-    this.#importing ??= this.#export(subtle);
-    const cryptoKey = await this.#importing;
-    this.#live();
-    this.#cryptoKey = cryptoKey;
-  }
-
-  #export(subtle) {
-    reserve(KEY_BYTES);
-    checked(wasm.key_expose(this.#handle));
-    const bytes = take(0, KEY_BYTES);
-    clear(KEY_BYTES);
-    const imported = importKey(subtle, bytes);
-    // WebCrypto has copied them before it returned.
+/** Returns the text of bytes, and wipes them. */
+export function asText(bytes) {
+  try {
+    return decode(bytes);
+  } finally {
     bytes.fill(0);
-    return imported;
-  }
-
-  free() {
-    if (this.#handle === 0) return;
-    disown(this, this.#handle);
-    this.#handle = 0;
-    this.#cryptoKey = undefined;
-    this.#importing = undefined;
   }
 }
 
-if (Symbol.dispose) {
-  Object.defineProperty(Key.prototype, Symbol.dispose, {
-    value: Key.prototype.free,
-    writable: true,
-    configurable: true,
-  });
-}
+/** Opens to bytes. */
+export const open = (held, sealed, aad) => openAs(held, sealed, aad, take, asIs);
+/** Opens to text. */
+export const openText = (held, sealed, aad) => openAs(held, sealed, aad, takeText, asText);
 
-function sealData(handle, plaintext, aad) {
+function sealByModule({ handle }, plaintext, aad) {
   const most = mostBytes(aad) + mostBytes(plaintext) + OVERHEAD;
   reserve(most);
   const aadBytes = put(aad, 0);
@@ -179,7 +255,7 @@ function sealData(handle, plaintext, aad) {
   return finish(status, most, aadBytes, take);
 }
 
-function openData(handle, sealed, aad, read) {
+function openByModule({ handle }, sealed, aad, read) {
   const size = sizeOf(sealed);
   const most = mostBytes(aad) + size;
   reserve(most);
@@ -188,13 +264,3 @@ function openData(handle, sealed, aad, read) {
   const status = wasm.key_open(handle, aadBytes, size);
   return finish(status, most, aadBytes + NONCE_BYTES, read);
 }
-
-/** Reads the result of a call that worked in the staging buffer, and wipes the buffer. */
-export function finish(status, staged, offset, read) {
-  try {
-    return read(offset, checked(status));
-  } finally {
-    clear(staged);
-  }
-}
-

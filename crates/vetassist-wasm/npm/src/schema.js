@@ -1,37 +1,30 @@
 // The comparison of a database with the four tables: the core's, in a module of its own that starts when
 // it is first asked.
 
-import schemaQuery from '../../../vetassist-core/src/schema/catalog.sql';
+import { schema as source } from '#modules';
+import { schemaQuery } from '#schema_query';
 import { typeError } from './arguments.js';
+import { compiled } from './engine.js';
 import { error, unavailable } from './errors.js';
+import { decode, encode as encodeText } from './utf8.js';
 
 export { schemaQuery };
 
 const FIELDS = ['object', 'attribute', 'value'];
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-
-let source;
 let running;
-
-/** Says where the module is to be had: its bytes or the compiled module, when it is first needed. */
-export function provideSchema(getModule) {
-  source = getModule;
-}
 
 /** Starts the module from its bytes or from the compiled module. Once it runs, does nothing. */
 export function startSchema(module) {
   if (running !== undefined) return;
   try {
-    const compiled = module instanceof WebAssembly.Module ? module : new WebAssembly.Module(module);
-    running = new WebAssembly.Instance(compiled).exports;
+    running = new WebAssembly.Instance(compiled(module)).exports;
   } catch (cause) {
     throw unavailable(cause);
   }
 }
 
-/** The rows as the module reads them: fields that end with a NUL, which no text of PostgreSQL's holds. */
+/** Returns the rows as the module reads them: fields that end with a NUL, which no text of PostgreSQL's holds. */
 function encode(rows) {
   let text = '';
   rows.forEach((row, at) => {
@@ -43,7 +36,7 @@ function encode(rows) {
       text += `${value}\0`;
     }
   });
-  return encoder.encode(text);
+  return encodeText(text);
 }
 
 export function checkSchema(rows) {
@@ -51,10 +44,11 @@ export function checkSchema(rows) {
   // A hole is no row, and is passed over by forEach.
   const bytes = encode([...rows]);
   if (running === undefined) {
-    if (source === undefined) {
+    const found = source?.();
+    if (found === undefined) {
       throw error('ERR_NOT_INITIALIZED', 'give schema.wasm to init() or initSync() of vetassist/slim too');
     }
-    startSchema(source());
+    startSchema(found);
   }
   const { differences, memory, place, stage } = running;
   const start = stage(bytes.length) >>> 0;
@@ -62,7 +56,7 @@ export function checkSchema(rows) {
   const length = differences();
   if (length < 0) throw error('ERR_INTERNAL', 'the module could not read the rows');
   const answer = new Uint8Array(memory.buffer, place() >>> 0, length);
-  const fields = decoder.decode(answer).split('\0');
+  const fields = decode(answer).split('\0');
   const value = (field) => (field[0] === '+' ? field.slice(1) : null);
   const found = [];
   for (let at = 0; at + 3 < fields.length; at += 4) {

@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 export * from './index.js';
 
-/** The bytes of `vetassist.wasm` or `schema.wasm`, or the module that was compiled from them. */
+/** Holds the bytes of `vetassist.wasm` or `schema.wasm`, or the module that was compiled from them. */
 export type ModuleSource = Uint8Array | ArrayBuffer | WebAssembly.Module;
 
 /**
@@ -11,7 +11,7 @@ export type ModuleSource = Uint8Array | ArrayBuffer | WebAssembly.Module;
  */
 export function initSync(module: ModuleSource, schema?: ModuleSource): void;
 
-/** As {@link initSync}, also from the responses to requests for the files. */
+/** Starts the module as {@link initSync} does, also from the responses to requests for the files. */
 export function init(
   module: ModuleSource | Response | PromiseLike<ModuleSource | Response>,
   schema?: ModuleSource | Response | PromiseLike<ModuleSource | Response>,

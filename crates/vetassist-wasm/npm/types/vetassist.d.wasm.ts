@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
 
-/** The module, where the runtime or the bundler makes `WebAssembly.Module`s of `.wasm` imports. */
+/** Holds the module, where the runtime or the bundler makes `WebAssembly.Module`s of `.wasm` imports. */
 declare const module: WebAssembly.Module;
 export default module;

@@ -266,12 +266,12 @@ fn ids_that_were_taken_before_the_installation_are_passed_over() {
     let mut server = KeyedServer::start();
     server.db.batch_execute("CREATE DATABASE adopted").unwrap();
     let mut db = server.connect_to("adopted");
-    db.batch_execute(&xtask::sql::plain().unwrap()).unwrap();
+    db.batch_execute(&vetassist_server_tests::plain_sql()).unwrap();
     db.batch_execute(TAKEN).unwrap();
     db.batch_execute("CREATE EXTENSION vetassist").unwrap();
     goes_on(&mut db);
     let first = "SELECT min(id)::text FROM vetassist_auth_audit WHERE event_type = 'login'";
-    assert_eq!(column_of(&mut db, first), ["2041"]);
+    assert_eq!(column_of(&mut db, first), ["2042"]);
 }
 
 #[test]
@@ -293,12 +293,12 @@ fn the_next_id_stays_where_it_is() {
     let mut server = KeyedServer::start();
     server.db.batch_execute("CREATE DATABASE ahead").unwrap();
     let mut db = server.connect_to("ahead");
-    db.batch_execute(&xtask::sql::plain().unwrap()).unwrap();
+    db.batch_execute(&vetassist_server_tests::plain_sql()).unwrap();
     db.batch_execute(
         "INSERT INTO vetassist_auth_audit (event_type) VALUES ('x'); SELECT setval('vetassist_auth_audit_id_seq', 77)",
     )
     .unwrap();
-    db.batch_execute(&xtask::sql::plain().unwrap()).unwrap();
+    db.batch_execute(&vetassist_server_tests::plain_sql()).unwrap();
     db.batch_execute("CREATE EXTENSION vetassist").unwrap();
     let next = "SELECT vetassist_log_event('x')::text";
     assert_eq!(column_of(&mut db, next), ["78"]);

@@ -10,13 +10,13 @@ use std::{
 use serde_json::json;
 use uuid::Uuid;
 use vetassist_core::MasterKey;
-use vetassist_server_tests::{column_of, hex_key, KeyedServer};
+use vetassist_server_tests::{column_of, hex_key, plain_sql, KeyedServer};
 
 /// An example's program. Cargo puts it into the folder above that of the tests.
 fn program(name: &str) -> PathBuf {
     let folder = env::current_exe().unwrap();
     let program = folder.ancestors().nth(2).unwrap().join(name);
-    assert!(program.exists(), "{} is built by cargo xtask test --only server", program.display());
+    assert!(program.exists(), "{} is built by cargo xtask test server", program.display());
     program
 }
 
@@ -75,7 +75,7 @@ fn the_example_service_of_rust_works_without_the_extension_and_with_it() {
 
     let missing = service.refuses(&["check"], "");
     assert_eq!(missing.lines().count(), 4, "{missing}");
-    db.batch_execute(&xtask::sql::plain().unwrap()).unwrap();
+    db.batch_execute(&plain_sql()).unwrap();
     assert_eq!(service.prints(&["check"], ""), "");
 
     let user_id = service.prints(&SIGN_IN, &response("an access t\u{f6}k\u{e9}n"));

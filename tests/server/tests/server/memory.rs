@@ -1,18 +1,18 @@
 //! The ring's memory: locked, kept out of core dumps, wiped on reload and at exit.
+//!
+//! Copies on the stack are not looked for: what works with keys leaves some there, which later calls write over. In all
+//! other memory, such as the heap, no key may be but where it is locked.
 
 use std::{
     io::{BufRead, BufReader, Read},
     process::{Child, ChildStdout, Stdio},
 };
 
+use pg_scratch::{as_root, capture, random_key};
 use postgres::Client;
 use serde_json::Value;
 use vetassist_core::{MasterKey, Uuid};
 use vetassist_server_tests::{repository, wait, KeyedServer};
-use xtask::{
-    command::{as_root, capture},
-    pg::random_key,
-};
 
 const USER: &str = "1266421b-a944-46cc-bc26-e3e89453b8cd";
 
@@ -46,7 +46,16 @@ fn pid(db: &mut Client) -> i32 {
 
 /// Where a backend holds each of these now.
 fn places(pid: i32, needles: &[&String]) -> Value {
-    serde_json::from_str(&capture(&mut memory("scan", pid, needles)).unwrap()).unwrap()
+    off_the_stack(&capture(&mut memory("scan", pid, needles)).unwrap())
+}
+
+/// What was found elsewhere than on the stack.
+fn off_the_stack(found: &str) -> Value {
+    let mut found: Value = serde_json::from_str(found).unwrap();
+    for places in found.as_object_mut().unwrap().values_mut() {
+        places.as_array_mut().unwrap().retain(|place| place["name"] != "[stack]");
+    }
+    found
 }
 
 fn count(places: &Value, needle: &str) -> usize {
@@ -148,7 +157,7 @@ impl Watch {
         let mut said = String::new();
         self.1.read_to_string(&mut said).unwrap();
         assert!(self.0.wait().unwrap().success());
-        serde_json::from_str(&said).unwrap()
+        off_the_stack(&said)
     }
 }
 

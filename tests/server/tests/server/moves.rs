@@ -2,13 +2,13 @@
 
 use std::{env, fs, path::PathBuf, process};
 
+use pg_scratch::{output, run};
 use postgres::Client;
 use vetassist_server_tests::{
     column_of,
     contents::{goes_on, opens, rows, surroundings},
     sqlstate, KeyedServer,
 };
-use xtask::command::{output, run};
 
 /// A server with data, and a place for its dumps.
 struct Origin {

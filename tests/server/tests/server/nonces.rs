@@ -2,9 +2,9 @@
 
 use std::{env, fs, io::Read, process::Command, thread};
 
+use pg_scratch::{run, ALL_VARIABLE};
 use postgres::Client;
 use vetassist_server_tests::{hex_key, sqlstate, KeyedServer, Server};
-use xtask::{command::run, pg::ALL_VARIABLE};
 
 const BACKENDS: usize = 8;
 /// In each round every backend is a new one.

@@ -7,7 +7,7 @@ use vetassist_server_tests::{hex_key, repository, KeyedServer};
 /// Runs a script of `tests/python` on a server, and looks for what it says at its end.
 fn succeeds(script: &str, server: &KeyedServer, arguments: &[&str], says: &str) {
     let python = env::var_os("VETASSIST_TEST_PYTHON")
-        .expect("VETASSIST_TEST_PYTHON is set by cargo xtask test --only server");
+        .expect("VETASSIST_TEST_PYTHON is set by cargo xtask test server");
     let output = Command::new(python)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .arg(repository().join("tests/python").join(script))

@@ -68,7 +68,7 @@ fn default_privileges_give_nothing() {
     assert_eq!(rights(&mut db), OPEN);
     // Nor do they on the plain tables, and what is adopted keeps nothing of it.
     let (mut db, role) = generous_database();
-    db.batch_execute(&xtask::sql::plain().unwrap()).unwrap();
+    db.batch_execute(&vetassist_server_tests::plain_sql()).unwrap();
     db.batch_execute(&format!("GRANT SELECT, TRIGGER ON vetassist_users TO {role} WITH GRANT OPTION; GRANT UPDATE (email) ON vetassist_users TO {role}"))
         .unwrap();
     db.batch_execute("CREATE EXTENSION vetassist").unwrap();

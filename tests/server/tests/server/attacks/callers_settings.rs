@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use postgres::{Client, NoTls};
-use vetassist_server_tests::catalog::catalog;
+use vetassist_server_tests::{catalog::catalog, plain_sql};
 
 use super::{Function, Victim};
 
@@ -37,9 +37,13 @@ fn hearing(victim: &Victim) -> (Client, Arc<Mutex<Vec<String>>>) {
 
 #[test]
 fn they_change_nothing_that_is_installed_and_draw_no_warning() {
-    let plain = xtask::sql::plain().unwrap();
+    let plain = plain_sql();
     let mut victim = Victim::installed(&[]);
-    let fresh = catalog(&mut victim.db);
+    let plainly = |lines: Vec<String>| -> Vec<String> {
+        // The schema's name may be quoted in a function's body.
+        lines.iter().map(|line| line.replace("\"public\"", "public")).collect()
+    };
+    let fresh = plainly(catalog(&mut victim.db));
     for set in SETTINGS {
         // A fresh installation, an update, tables that are adopted, and the plain file.
         for before in [
@@ -62,19 +66,15 @@ fn they_change_nothing_that_is_installed_and_draw_no_warning() {
             assert_eq!(*heard.lock().unwrap(), Vec::<String>::new(), "{set}: {installs}");
             if before != plain {
                 victim.grant_tiers();
-                let found = catalog(&mut victim.db);
+                let found = plainly(catalog(&mut victim.db));
                 let lacking = fresh.iter().find(|line| !found.contains(line));
                 assert_eq!((lacking, found.len()), (None, fresh.len()), "{set}: {installs}");
             }
             let rows = db
                 .query("SELECT object || ' ' || problem FROM public.vetassist_check_schema()", &[])
                 .unwrap();
-            assert!(
-                rows.is_empty(),
-                "{set}: {} false rows, such as {:?}",
-                rows.len(),
-                rows.first()
-            );
+            let rows: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+            assert_eq!(rows, Vec::<String>::new(), "{set}: {installs}");
         }
         if !set.contains("search_path") {
             victim.empty();
@@ -88,7 +88,7 @@ fn they_change_nothing_that_is_installed_and_draw_no_warning() {
 
 #[test]
 fn they_draw_no_warning_from_any_function() {
-    let mut victim = Victim::installed(&[("vetassist.ip_hash", "keyed")]);
+    let victim = Victim::installed(&[("vetassist.ip_hash", "keyed")]);
     let mut reference = victim.connect("postgres");
     let calls: Vec<String> = Function::all(&mut reference)
         .iter()

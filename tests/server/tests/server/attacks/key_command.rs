@@ -28,18 +28,18 @@ fn a_command_that_ignores_signals_is_left() {
     for command in [
         // Prints its key, closes its output, and stays.
         format!(
-            "trap \"\" INT TERM HUP PIPE; echo {key}; exec >&- 2>&-; while :; do sleep 1; done"
+            "trap \"\" INT TERM HUP PIPE; echo {key}; exec >&- 2>&-; for i in 1 2 3; do sleep 5; done"
         ),
-        format!("trap \"\" INT TERM HUP; echo {key}; exec >&-; sleep 30"),
+        format!("trap \"\" INT TERM HUP; echo {key}; exec >&-; sleep 15"),
         // Leaves a child that has its output, and one that has not.
-        format!("trap \"\" INT TERM; echo {key}; (trap \"\" INT TERM HUP; sleep 30) & exit 0"),
-        format!("(trap \"\" INT TERM HUP; exec >&- 2>&-; sleep 30) & echo {key}; exec >&-; wait"),
+        format!("trap \"\" INT TERM; echo {key}; (trap \"\" INT TERM HUP; sleep 15) & exit 0"),
+        format!("(trap \"\" INT TERM HUP; exec >&- 2>&-; sleep 15) & echo {key}; exec >&-; wait"),
         // Never prints, prints by and by, prints without end.
-        "trap \"\" INT TERM HUP; while :; do sleep 1; done".to_owned(),
-        "trap \"\" INT TERM HUP; while :; do echo \"# nothing\"; sleep 0.2; done".to_owned(),
-        "trap \"\" INT TERM HUP PIPE; yes \"#\"; sleep 30".to_owned(),
+        "trap \"\" INT TERM HUP; for i in 1 2 3; do sleep 5; done".to_owned(),
+        "trap \"\" INT TERM HUP; for i in $(seq 80); do echo \"# nothing\"; sleep 0.2; done".to_owned(),
+        "trap \"\" INT TERM HUP PIPE; yes \"#\" | head -c 50000000; sleep 15".to_owned(),
         // Stops itself.
-        "trap \"\" INT TERM HUP; kill -STOP $$; sleep 30".to_owned(),
+        "trap \"\" INT TERM HUP; (sleep 15; kill -CONT $$) & kill -STOP $$; sleep 1".to_owned(),
     ] {
         let victim = with_command(&command);
         let (took, outcome) = within(&victim, "1s", "SELECT * FROM vetassist_keys()");

@@ -1,0 +1,64 @@
+//! The libraries of a PostgreSQL that came from another Debian: it needs that Debian's C library, so all that it
+//! was built with stands beside its programs.
+
+use std::{fs, path::Path, process::Command};
+
+use anyhow::{ensure, Context, Result};
+
+use crate::process::{capture, run};
+
+/// The folder of the libraries, beside that of the programs.
+const LIBRARIES: &str = "runtime";
+const LOADER: &str = "ld-linux-x86-64.so.2";
+/// Libraries that no test needs. They are larger than all the rest.
+pub(crate) const LEFT_OUT: [&str; 3] = ["libLLVM", "libz3", "libclang"];
+
+/// Copies the shared libraries of an unpacked Debian, and what loads them, beside the programs in `home`.
+pub(crate) fn collect_libraries(tree: &Path, home: &Path) -> Result<()> {
+    let target = home.join(LIBRARIES);
+    fs::create_dir_all(&target)?;
+    // Debian moved the latter into the former.
+    for source in ["usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu"] {
+        let Ok(entries) = fs::read_dir(tree.join(source)) else { continue };
+        for entry in entries.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let left_out = LEFT_OUT.iter().any(|prefix| name.starts_with(prefix));
+            // The file that a link names, under the link's own name.
+            match entry.path().canonicalize() {
+                Ok(file) if name.contains(".so") && !left_out && file.is_file() => {
+                    fs::copy(file, target.join(&name))
+                        .with_context(|| format!("cannot copy {name}"))?;
+                }
+                _ => {}
+            }
+        }
+    }
+    ensure!(target.join(LOADER).exists(), "no package has {LOADER}");
+    Ok(())
+}
+
+/// Makes the programs of an installation that came with libraries load those, wherever it now stands. Other
+/// installations are left alone.
+pub(crate) fn bind(home: &Path) -> Result<()> {
+    let libraries = home.join(LIBRARIES);
+    if !libraries.exists() {
+        return Ok(());
+    }
+    let loader = libraries.join(LOADER);
+    for entry in fs::read_dir(home.join("bin"))?.flatten() {
+        let program = entry.path();
+        let mut ask = Command::new("patchelf");
+        match capture(ask.arg("--print-interpreter").arg(&program)) {
+            Ok(bound) if Path::new(bound.trim()) != loader => {
+                let mut patchelf = Command::new("patchelf");
+                patchelf.arg("--set-interpreter").arg(&loader);
+                // The old kind of path also serves the libraries that a library needs.
+                patchelf.args(["--force-rpath", "--set-rpath"]).arg(&libraries);
+                run(patchelf.arg(&program))?;
+            }
+            // Bound already, or a script.
+            _ => {}
+        }
+    }
+    Ok(())
+}

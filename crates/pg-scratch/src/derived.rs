@@ -1,0 +1,52 @@
+//! Servers that are made from another server.
+
+use std::fs;
+
+use anyhow::{ensure, Result};
+
+use crate::{cluster::Cluster, process::quote, scratch::Scratch, server_user::run_as_server_user};
+
+impl Cluster {
+    /// Makes a standby of another server from a base backup, and starts it.
+    ///
+    /// # Errors
+    /// If the backup cannot be taken or the standby does not start.
+    pub fn standby_of(scratch: &Scratch, primary: &Self) -> Result<Self> {
+        let mut cluster = Self::new_in(scratch)?;
+        cluster.set_environment(primary.environment());
+        let backup = primary.client("pg_basebackup");
+        let words: Vec<_> =
+            std::iter::once(backup.get_program()).chain(backup.get_args()).map(quote).collect();
+        let data = quote(cluster.data());
+        let backup = words.join(" ");
+        run_as_server_user(&format!("{backup} -R -X stream -c fast --no-sync -D {data}"))?;
+        cluster.configure(&[])?;
+        cluster.start_server()?;
+        Ok(cluster)
+    }
+
+    /// Makes a server of a newer version from this one, which is stopped, and starts it.
+    ///
+    /// # Errors
+    /// If `pg_upgrade` refuses, or the new server does not start.
+    pub fn upgraded(&self, newer: &Scratch, mode: &str) -> Result<Self> {
+        let mut cluster = Self::new_in(newer)?;
+        cluster.set_environment(self.environment());
+        cluster.initdb(&cluster.data())?;
+        let program = quote(newer.postgres().program("pg_upgrade"));
+        let (old, new) = (quote(&self.postgres().bin), quote(&newer.postgres().bin));
+        let (from, to) = (quote(self.data()), quote(cluster.data()));
+        let here = quote(cluster.socket_dir());
+        // It writes into the folder where it is run, and its sockets' names must be short.
+        let said = run_as_server_user(&format!(
+            "cd {here} && {program} {mode} -U postgres -b {old} -B {new} -d {from} -D {to} -s {here} > pg_upgrade.log 2>&1 || {{ cat pg_upgrade.log; grep -h . {to}/pg_upgrade_output.d/*/*.txt {to}/pg_upgrade_output.d/*/log/*.log | grep -i -A3 error; echo failed; }}"
+        ))?;
+        ensure!(!said.trim_end().ends_with("failed"), said);
+        cluster.configure(&[])?;
+        // The settings that were changed by SQL are not taken along.
+        let [from, to] = [self, &cluster].map(|one| one.data().join("postgresql.auto.conf"));
+        fs::copy(from, to)?;
+        cluster.start_server()?;
+        Ok(cluster)
+    }
+}

@@ -1,0 +1,316 @@
+//! What is known of a device, without the addresses in it.
+//!
+//! [`hash_addresses`] puts hashes in the place of addresses. An address is recognised by its value,
+//! whatever the member is called: text that is an address in any spelling, also with a port, a zone, a
+//! prefix, brackets or quotes; a list of such (`X-Forwarded-For`); a `Forwarded` header (RFC 7239).
+//! Text that merely holds something like one, as a user agent does, stays as it is. So does a bare
+//! dotted quad where a number of four parts is expected (`version`, `build`, `zip`), or whose last three
+//! parts are 0 (`120.0.0.0`).
+//!
+//! Where a member's name says that it is an address (`ip`, `client_ip_address`, `CF-Connecting-IP`,
+//! `remote_host`, `forwarded`, ...), each address in it is hashed and the rest is dropped. If there is
+//! none (`"unknown"`), the member is dropped; `null` stays.
+//!
+//! A hash stands under the name `ip_hash`. If there are several in one object, the address of the member
+//! `ip` has that name, or else that of the first name in order, and the others their own name and `_hash` (`client_ip_hash`;
+//! where the name does not say that it is an address, `_ip_hash`). No member that the caller gave is
+//! ever overwritten. Several addresses in one text become an array. In an array, hashes stand where the
+//! addresses stood, and its member has the name of a hash. A member's name that is an address is hashed,
+//! too.
+//!
+//! To upgrade the plain hashes that are stored to keyed ones: find those that are there ([`ip_hashes`]),
+//! find out which of them are keyed already, put keyed ones in place of the others
+//! ([`replace_ip_hashes`]), and hash what is still plain text ([`hash_addresses`]).
+
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::net::IpAddr;
+
+use crate::{
+    address::{self, Expected},
+    ip_hash::IpHash,
+    json::Value,
+};
+
+/// The name of a hash.
+const NAME: &str = "ip_hash";
+
+/// Puts hashes in the place of addresses. `hash` is asked for each address, in the order of the value.
+///
+/// # Errors
+/// Those of `hash`.
+pub fn hash_addresses<N, E>(
+    value: Value<N>,
+    hash: &mut impl FnMut(IpAddr) -> Result<IpHash, E>,
+) -> Result<Value<N>, E> {
+    Ok(match hashed(value, Expected::Anything, hash)? {
+        Outcome::Kept(value) | Outcome::Hashed(value) => value,
+        // Only what is expected to be an address is dropped.
+        Outcome::Dropped => Value::Null,
+    })
+}
+
+/// Checks for a name that says that its member is an address.
+#[must_use]
+pub fn names_address(name: &str) -> bool {
+    Expected::under(name) == Expected::Addresses
+}
+
+/// What became of a value.
+enum Outcome<N> {
+    Kept(Value<N>),
+    /// It has hashes where addresses stood.
+    Hashed(Value<N>),
+    Dropped,
+}
+
+fn hashed<N, E>(
+    value: Value<N>,
+    expected: Expected,
+    hash: &mut impl FnMut(IpAddr) -> Result<IpHash, E>,
+) -> Result<Outcome<N>, E> {
+    let is_address = expected == Expected::Addresses;
+    Ok(match value {
+        Value::Null if is_address => Outcome::Hashed(Value::Null),
+        Value::Bool(_) | Value::Number(_) if is_address => Outcome::Dropped,
+        Value::Null | Value::Bool(_) | Value::Number(_) => Outcome::Kept(value),
+        Value::String(text) => {
+            let mut hashes = Vec::new();
+            for address in address::in_text(&text, expected) {
+                hashes.push(Value::String(hash(address)?.to_string()));
+            }
+            match hashes.pop() {
+                None if is_address => Outcome::Dropped,
+                None => Outcome::Kept(Value::String(text)),
+                Some(one) if hashes.is_empty() => Outcome::Hashed(one),
+                Some(last) => {
+                    hashes.push(last);
+                    Outcome::Hashed(Value::Array(hashes))
+                }
+            }
+        }
+        Value::Array(items) => {
+            let mut kept = Vec::with_capacity(items.len());
+            let mut has_hashes = false;
+            for item in items {
+                match hashed(item, expected, hash)? {
+                    Outcome::Hashed(Value::Null) | Outcome::Dropped => {}
+                    Outcome::Hashed(item) => {
+                        has_hashes = true;
+                        kept.push(item);
+                    }
+                    Outcome::Kept(item) => kept.push(item),
+                }
+            }
+            match (has_hashes, kept.is_empty() && is_address) {
+                (true, _) => Outcome::Hashed(Value::Array(kept)),
+                (false, true) => Outcome::Dropped,
+                (false, false) => Outcome::Kept(Value::Array(kept)),
+            }
+        }
+        Value::Object(members) => Outcome::Kept(Value::Object(hashed_members(members, hash)?)),
+    })
+}
+
+fn hashed_members<N, E>(
+    members: Vec<(String, Value<N>)>,
+    hash: &mut impl FnMut(IpAddr) -> Result<IpHash, E>,
+) -> Result<Vec<(String, Value<N>)>, E> {
+    let mut results = Vec::with_capacity(members.len());
+    let mut is_hashed = Vec::with_capacity(members.len());
+    for (name, value) in members {
+        let (value, here) = match hashed(value, Expected::under(&name), hash)? {
+            Outcome::Kept(value) => (value, false),
+            Outcome::Hashed(value) => (value, true),
+            Outcome::Dropped => continue,
+        };
+        let mut hashes = Vec::new();
+        for address in address::in_text(&name, Expected::AddressesAlone) {
+            hashes.push(hash(address)?.to_string());
+        }
+        let name = if hashes.is_empty() { name } else { hashes.join("_") };
+        results.push((name, value));
+        is_hashed.push(here || !hashes.is_empty());
+    }
+    if !is_hashed.contains(&true) {
+        return Ok(results);
+    }
+    let kept = results.iter().zip(&is_hashed).filter(|(_, is_hashed)| !**is_hashed);
+    let mut names = Names::taken(kept.map(|((name, _), _)| name));
+    let mut renamed: Vec<usize> = (0..results.len()).filter(|index| is_hashed[*index]).collect();
+    renamed.sort_by_key(|index| {
+        let name = &results[*index].0;
+        (!ends_like_hash(name), !name.eq_ignore_ascii_case("ip"), name.clone())
+    });
+    for index in renamed {
+        let name = &mut results[index].0;
+        *name = if is_hashes(name) { names.of_hashes(name) } else { names.of_address(name) };
+    }
+    Ok(results)
+}
+
+/// The names of an object's members.
+struct Names {
+    taken: BTreeSet<String>,
+    /// How often a number was looked for after a name, so that it is not looked for from the start.
+    numbers: BTreeMap<String, u32>,
+}
+
+impl Names {
+    fn taken<'a>(names: impl Iterator<Item = &'a String>) -> Self {
+        Self { taken: names.cloned().collect(), numbers: BTreeMap::new() }
+    }
+
+    /// Takes a name for the hash of what stood under this name.
+    fn of_address(&mut self, name: &str) -> String {
+        let own = ends_like_hash(name).then(|| name.to_string());
+        let with_hash = names_address(name).then(|| format!("{name}_hash"));
+        let candidates = own.into_iter().chain([NAME.to_string()]).chain(with_hash);
+        let candidates = candidates.chain([format!("{name}_{NAME}")]);
+        self.take(candidates, name, |number| format!("{name}_{number}_{NAME}"))
+    }
+
+    /// Takes a name that consists of hashes.
+    fn of_hashes(&mut self, name: &str) -> String {
+        self.take([name.to_string()].into_iter(), name, |number| format!("{name}_{number}"))
+    }
+
+    /// Takes the first that is free.
+    fn take(
+        &mut self,
+        mut candidates: impl Iterator<Item = String>,
+        name: &str,
+        numbered: impl Fn(u32) -> String,
+    ) -> String {
+        let free = candidates.find(|candidate| !self.taken.contains(candidate));
+        let free = free.unwrap_or_else(|| {
+            let number = self.numbers.entry(name.to_string()).or_insert(1);
+            loop {
+                *number += 1;
+                let candidate = numbered(*number);
+                if !self.taken.contains(&candidate) {
+                    return candidate;
+                }
+            }
+        });
+        self.taken.insert(free.clone());
+        free
+    }
+}
+
+/// Checks for `ip_hash` and names that end so.
+fn ends_like_hash(name: &str) -> bool {
+    name.strip_suffix(NAME).is_some_and(|rest| rest.is_empty() || rest.ends_with('_'))
+}
+
+/// Checks for the name of a member that holds hashes of addresses.
+fn holds_hashes(name: &str) -> bool {
+    ends_like_hash(name) || is_hashes(name) || name.strip_suffix("_hash").is_some_and(names_address)
+}
+
+/// Checks for a name that was addresses before.
+fn is_hashes(name: &str) -> bool {
+    name_hashes(name).next().is_some()
+}
+
+/// The hashes that a name consists of.
+fn name_hashes(name: &str) -> impl Iterator<Item = IpHash> + '_ {
+    // A number may follow.
+    let is_hash =
+        name.len() >= 64 && name.split('_').all(|part| part.len() == 64 || part.len() < 4);
+    let hashes = name.split('_').filter(move |_| is_hash);
+    hashes.filter_map(|part| part.parse().ok())
+}
+
+/// Returns the hashes of addresses that a device's description holds, each once, in their order.
+#[must_use]
+pub fn ip_hashes<N>(value: &Value<N>) -> Vec<IpHash> {
+    let mut found = BTreeSet::new();
+    collect(value, true, &mut found);
+    found.into_iter().collect()
+}
+
+fn collect<N>(value: &Value<N>, may_be: bool, found: &mut BTreeSet<IpHash>) {
+    match value {
+        Value::String(text) if may_be => found.extend(text.parse::<IpHash>().ok()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        Value::Array(items) => items.iter().for_each(|item| collect(item, may_be, found)),
+        Value::Object(members) => {
+            for (name, value) in members {
+                found.extend(name_hashes(name));
+                collect(value, holds_hashes(name), found);
+            }
+        }
+    }
+}
+
+/// Puts other hashes in the place of those that [`ip_hashes`] returns, where `replace` has one. Returns
+/// how many were replaced.
+pub fn replace_ip_hashes<N>(
+    value: &mut Value<N>,
+    replace: &mut impl FnMut(&IpHash) -> Option<IpHash>,
+) -> usize {
+    replace_within(value, true, replace)
+}
+
+fn replace_within<N>(
+    value: &mut Value<N>,
+    may_be: bool,
+    replace: &mut impl FnMut(&IpHash) -> Option<IpHash>,
+) -> usize {
+    match value {
+        Value::String(text) if may_be => {
+            let new = text.parse().ok().and_then(|hash| replace(&hash));
+            new.map_or(0, |hash| {
+                *text = hash.to_string();
+                1
+            })
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+        Value::Array(items) => {
+            items.iter_mut().map(|item| replace_within(item, may_be, replace)).sum()
+        }
+        Value::Object(members) => {
+            let mut replaced = 0;
+            for (name, value) in &mut *members {
+                replaced += replace_within(value, holds_hashes(name), replace);
+            }
+            replaced + replace_names(members, replace)
+        }
+    }
+}
+
+fn replace_names<N>(
+    members: &mut [(String, Value<N>)],
+    replace: &mut impl FnMut(&IpHash) -> Option<IpHash>,
+) -> usize {
+    if !members.iter().any(|(name, _)| is_hashes(name)) {
+        return 0;
+    }
+    let mut names = Names::taken(members.iter().map(|(name, _)| name));
+    let mut replaced = 0;
+    for (name, _) in members {
+        if !is_hashes(name) {
+            continue;
+        }
+        let before = replaced;
+        let parts: Vec<String> = name
+            .split('_')
+            .map(|part| match part.parse().ok().and_then(|hash| replace(&hash)) {
+                Some(hash) => {
+                    replaced += 1;
+                    hash.to_string()
+                }
+                None => part.to_string(),
+            })
+            .collect();
+        if replaced > before {
+            *name = names.of_hashes(&parts.join("_"));
+        }
+    }
+    replaced
+}

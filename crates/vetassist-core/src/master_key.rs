@@ -1,0 +1,214 @@
+//! A master key: what the operator keeps, and everything derived from it.
+
+use core::{fmt, str::FromStr};
+
+use hkdf::Hkdf;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use subtle::{Choice, ConstantTimeEq};
+use uuid::Uuid;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::{
+    error::{FingerprintError, KeyError},
+    hex,
+    ip_hash::IpHash,
+    key::{Key, KEY_LEN},
+};
+
+const TOKEN_SALT: &[u8] = b"vetassist_token_v1";
+const IP_SALT: &[u8] = b"vetassist_ip_v1";
+const KEY_ID_SALT: &[u8] = b"vetassist_key_id_v1";
+
+/// A 32-byte master key.
+///
+/// It never seals anything itself: user keys, the key of keyed IP hashes and the fingerprint are
+/// derived from it by HKDF-SHA-256, each under a salt of its own. The extract step of each is done
+/// once, when the key is made. It is wiped when dropped, compares in constant time and never prints
+/// itself. It holds its secrets inline, as a [`Key`] does.
+pub struct MasterKey {
+    bytes: Zeroizing<[u8; KEY_LEN]>,
+    user_keys: Hkdf<Sha256>,
+    ip_mac: Hmac<Sha256>,
+    fingerprint: Fingerprint,
+}
+
+impl MasterKey {
+    /// Draws a new master key from the operating system's generator.
+    ///
+    /// # Errors
+    /// [`RandomError`](crate::RandomError) if the generator fails.
+    #[cfg(feature = "getrandom")]
+    pub fn generate() -> Result<Self, crate::RandomError> {
+        let mut bytes = Zeroizing::new([0; KEY_LEN]);
+        crate::nonce::os_random(&mut *bytes)?;
+        Ok(Self::from_bytes(&bytes))
+    }
+
+    /// Returns the master key with these bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8; KEY_LEN]) -> Self {
+        let mut ip_key = Zeroizing::new([0; KEY_LEN]);
+        expand(&extract(IP_SALT, bytes), b"", &mut *ip_key);
+        let mut fingerprint = [0; FINGERPRINT_LEN];
+        expand(&extract(KEY_ID_SALT, bytes), b"", &mut fingerprint);
+        Self {
+            bytes: Zeroizing::new(*bytes),
+            user_keys: extract(TOKEN_SALT, bytes),
+            ip_mac: mac(&ip_key),
+            fingerprint: Fingerprint::encode(fingerprint),
+        }
+    }
+
+    /// Reads a key written as 64 hexadecimal digits, of either case.
+    ///
+    /// # Errors
+    /// [`KeyError::NotHex`] for anything else.
+    pub fn from_hex(text: &str) -> Result<Self, KeyError> {
+        let mut bytes = Zeroizing::new([0; KEY_LEN]);
+        match base16ct::mixed::decode(text, &mut *bytes) {
+            Ok(decoded) if decoded.len() == KEY_LEN => Ok(Self::from_bytes(&bytes)),
+            _ => Err(KeyError::NotHex),
+        }
+    }
+
+    /// Returns the master key's bytes, which are secret.
+    #[must_use]
+    pub fn expose_bytes(&self) -> &[u8; KEY_LEN] {
+        &self.bytes
+    }
+
+    /// Derives the key that seals this user's tokens.
+    #[must_use]
+    pub fn derive_user_key(&self, user_id: &Uuid) -> Key {
+        let mut text = Uuid::encode_buffer();
+        let info = user_id.hyphenated().encode_lower(&mut text);
+        let mut okm = Zeroizing::new([0; KEY_LEN]);
+        expand(&self.user_keys, info.as_bytes(), &mut *okm);
+        Key::from_bytes(&okm)
+    }
+
+    /// Makes a keyed hash of a plain IP hash.
+    ///
+    /// Plain SHA-256 of an IPv4 address is reversed by trying all 2^32; a keyed hash is not, without
+    /// the key. It composes: hashes stored plain are upgraded without knowing the addresses.
+    #[must_use]
+    pub fn upgrade_ip_hash(&self, plain: &IpHash) -> IpHash {
+        let mut mac = self.ip_mac.clone();
+        mac.update(plain.as_str().as_bytes());
+        IpHash::encode(&mac.finalize().into_bytes().into())
+    }
+
+    /// Returns a short name for the key that is safe to print.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+}
+
+impl MasterKey {
+    /// Checks in constant time whether these are the key's bytes.
+    pub(crate) fn has_bytes(&self, bytes: &[u8; KEY_LEN]) -> bool {
+        self.bytes.ct_eq(bytes).into()
+    }
+}
+
+fn extract(salt: &[u8], ikm: &[u8]) -> Hkdf<Sha256> {
+    let (prk, hkdf) = Hkdf::extract(Some(salt), ikm);
+    // The state inside `hkdf` wipes itself, the PRK handed out beside it does not.
+    drop(Zeroizing::new(<[u8; 32]>::from(prk)));
+    hkdf
+}
+
+fn expand(hkdf: &Hkdf<Sha256>, info: &[u8], okm: &mut [u8]) {
+    if hkdf.expand(info, okm).is_err() {
+        unreachable!("HKDF-SHA-256 expands to up to 8160 bytes");
+    }
+}
+
+fn mac(key: &[u8; KEY_LEN]) -> Hmac<Sha256> {
+    let Ok(mac) = Hmac::new_from_slice(key) else { unreachable!("HMAC takes keys of any length") };
+    mac
+}
+
+// The bytes wipe themselves when dropped, and so do the SHA-256 states that HKDF and HMAC consist of,
+// though those two do not say so; the compiler sees to it that they go on doing so. The fingerprint is
+// no secret, but tells which key was there.
+impl ZeroizeOnDrop for MasterKey {}
+impl Drop for MasterKey {
+    fn drop(&mut self) {
+        self.fingerprint.0.zeroize();
+    }
+}
+const _: () = {
+    const fn wiped<T: ZeroizeOnDrop>() {}
+    wiped::<Zeroizing<[u8; KEY_LEN]>>();
+    wiped::<Sha256>();
+};
+
+impl TryFrom<&[u8]> for MasterKey {
+    type Error = KeyError;
+
+    fn try_from(bytes: &[u8]) -> Result<Self, KeyError> {
+        let bytes = bytes.try_into().map_err(|_| KeyError::Length(bytes.len()))?;
+        Ok(Self::from_bytes(bytes))
+    }
+}
+
+impl ConstantTimeEq for MasterKey {
+    fn ct_eq(&self, other: &Self) -> Choice {
+        self.bytes.ct_eq(&*other.bytes)
+    }
+}
+
+impl PartialEq for MasterKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.ct_eq(other).into()
+    }
+}
+
+impl Eq for MasterKey {}
+
+impl fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MasterKey").finish_non_exhaustive()
+    }
+}
+
+const FINGERPRINT_LEN: usize = 8;
+
+/// The name of a master key: 16 lower-case hexadecimal digits, safe to print, useless for opening.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Fingerprint([u8; 2 * FINGERPRINT_LEN]);
+
+impl Fingerprint {
+    fn encode(bytes: [u8; FINGERPRINT_LEN]) -> Self {
+        Self(hex::encode(&bytes))
+    }
+
+    /// Returns the digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        hex::as_str(&self.0)
+    }
+}
+
+impl FromStr for Fingerprint {
+    type Err = FingerprintError;
+
+    fn from_str(text: &str) -> Result<Self, FingerprintError> {
+        hex::parse(text).map(Self).ok_or(FingerprintError)
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fingerprint({self})")
+    }
+}

@@ -1,0 +1,68 @@
+// The address of a request's client, out of the headers in which proxies write it.
+
+import { asString, typeError } from './arguments.js';
+import { error } from './errors.js';
+import { hashIp } from './ip_hash.js';
+
+// RFC 7239 section 4, with the quoted strings and tokens of RFC 9110.
+const PAIR = /[\t ]*(?:([!#$%&'*+.^_`|~\w-]+)=([!#$%&'*+.^_`|~\w-]+|"(?:[^"\\]|\\.)*"))?[\t ]*/y;
+
+/** Returns the `for` of each element of a Forwarded header: null where it has none, undefined if it is malformed. */
+function forwarded(value) {
+  const found = [];
+  let element = {};
+  for (let at = 0; at <= value.length; at++) {
+    PAIR.lastIndex = at;
+    const [whole, name, given] = PAIR.exec(value);
+    if (name !== undefined) {
+      const key = name.toLowerCase();
+      // A parameter occurs once.
+      if (key in element) return undefined;
+      element[key] = given.startsWith('"') ? given.slice(1, -1).replaceAll(/\\(.)/g, '$1') : given;
+    }
+    at += whole.length;
+    if (at === value.length || value[at] === ',') {
+      if (Object.keys(element).length > 0) found.push(nodeOf(element));
+      element = {};
+    } else if (value[at] !== ';') {
+      return undefined;
+    }
+  }
+  return found;
+}
+
+/** Returns whom an element of a Forwarded header names. An IPv6 address stands in brackets there. */
+const nodeOf = ({ for: node }) => (node === undefined || /^[^[].*:.*:/.test(node) ? null : node);
+
+/** Returns the address of a node, without its port: null for an unknown or hidden one. */
+function host(node) {
+  const [, bracketed, plain] = /^(?:\[([^\]]*)\]|([\d.]+))(?::(?:\d{1,5}|_[\w.-]+))?$/.exec(node) ?? [, , node];
+  const address = bracketed ?? plain;
+  if (bracketed !== undefined && !bracketed.includes(':')) return null;
+  try {
+    hashIp(address);
+    return address;
+  } catch ({ code }) {
+    if (code !== 'ERR_INVALID_ADDRESS') throw error(code, 'the module could not judge the address');
+    return null;
+  }
+}
+
+export function addressOf(value, options) {
+  if (options !== undefined && (typeof options !== 'object' || options === null)) {
+    throw typeError('options', 'an object', options);
+  }
+  const { trustedHops = 1 } = options ?? {};
+  if (!Number.isSafeInteger(trustedHops) || trustedHops < 0) {
+    throw error('ERR_INVALID_ARG_TYPE', 'trustedHops must be a whole number, 0 or more');
+  }
+  if (value === null || value === undefined) return null;
+  const text = asString(value, 'the header');
+  // No address has an equals sign in it, and each element of a Forwarded header has.
+  const nodes = text.includes('=')
+    ? forwarded(text)
+    : text.split(',').map((part) => part.trim()).filter((part) => part !== '');
+  // Each proxy adds at the end whom it was called by; what stands before that is anybody's word.
+  const node = trustedHops === 0 ? undefined : nodes?.at(-trustedHops);
+  return typeof node === 'string' ? host(node) : null;
+}

@@ -1,0 +1,61 @@
+// Hashes of IP addresses.
+
+import { asString } from './arguments.js';
+import { checked, clear, engine, putAscii, reserve, takeAscii, wasm } from './engine.js';
+import { ADDRESS, error, IP_HASH } from './errors.js';
+import { HEX_LENGTH, withMaster } from './master_key.js';
+
+// The longest text of an address has 45 characters; the module judges what is longer by a little.
+const ADDRESS_LENGTH = 64;
+
+/** Stages an address or a hash, calls, and reads the hash that is then staged. */
+function hashed(text, most, exact, refused, call) {
+  engine();
+  reserve(HEX_LENGTH);
+  const size = putAscii(text, most, exact, refused);
+  const status = call(size);
+  if (status < 0) clear(size);
+  return takeAscii(checked(status));
+}
+
+// What else an address may be taken for. The address itself is a person's and in no message.
+const MISTAKES = [
+  [/^$/, 'it is empty'],
+  [/,|;|=/, 'this is a list or a whole header: addressOf(value, { trustedHops }) finds the one address in it'],
+  [/\s/, 'leave out the blanks'],
+  [/%/, 'this one has a zone: leave out % and what follows'],
+  [/\//, 'this is a range: leave out the prefix, / and what follows'],
+  [/^\[|^[\d.]+:\d*$/, 'this one has a port or brackets: addressOf(value) leaves them out'],
+];
+
+/** Calls, and tells what is wrong with an address that is refused. */
+function explained(text, call) {
+  try {
+    return call();
+  } catch (cause) {
+    const mistake = cause.code === 'ERR_INVALID_ADDRESS' && MISTAKES.find(([pattern]) => pattern.test(text));
+    if (!mistake) throw cause;
+    throw error(cause.code, `${cause.message}; ${mistake[1]}`);
+  }
+}
+
+export function hashIp(address) {
+  const text = asString(address, 'address');
+  return explained(text, () => hashed(text, ADDRESS_LENGTH, false, ADDRESS, (size) => wasm.hash_ip(size)));
+}
+
+export function hashIpKeyed(address, masterKey) {
+  const text = asString(address, 'address');
+  return explained(text, () =>
+    withMaster(masterKey, 'master key', (handle) =>
+      hashed(text, ADDRESS_LENGTH, false, ADDRESS, (size) => wasm.hash_ip_keyed(handle, size)),
+    ),
+  );
+}
+
+export function upgradeIpHash(plainHash, masterKey) {
+  const text = asString(plainHash, 'plain hash');
+  return withMaster(masterKey, 'master key', (handle) =>
+    hashed(text, HEX_LENGTH, true, IP_HASH, (size) => wasm.upgrade_ip_hash(handle, size)),
+  );
+}

@@ -1,0 +1,128 @@
+// Master keys.
+
+import { asString } from './arguments.js';
+import { define, isBranded, Uncloneable } from './define.js';
+import { checked, clear, engine, putAscii, release, reserve, take, takeAscii, wasm } from './engine.js';
+import { error, KEY, USER_ID, wrongThis } from './errors.js';
+import { hold, letGo, live } from './held.js';
+import { Handle, importBytes, Key, KEY_BYTES } from './key.js';
+
+const UUID_LENGTH = 36;
+export const HEX_LENGTH = 64;
+
+/** The handle of a key or ring of this copy of the package. */
+export const HANDLE = /* @__PURE__ */ Symbol('handle');
+/** For another copy of the package: hands the bytes of each master key to a function, and wipes them. */
+export const EACH_KEY = /* @__PURE__ */ Symbol.for('vetassist.eachKey');
+
+/** Returns a handle to a new master key of 32 bytes, or of text of 64 hexadecimal digits. */
+export function importMaster(value, what) {
+  if (typeof value !== 'string') return importBytes(value, what, () => wasm.master_new());
+  if (value.length !== HEX_LENGTH) {
+    throw error('ERR_INVALID_KEY', `${what} must be 64 hexadecimal digits, not ${value.length}`);
+  }
+  engine();
+  reserve(HEX_LENGTH);
+  try {
+    putAscii(value, HEX_LENGTH, true, KEY);
+    return checked(wasm.master_new_hex());
+  } finally {
+    clear(HEX_LENGTH);
+  }
+}
+
+/** Calls with the handle of a master key, in whatever form it is given. One made for this call is wiped after it. */
+export function withMaster(value, what, call) {
+  const isObject = isBranded(value, 'MasterKey') || isBranded(value, 'KeyRing');
+  if (isObject && value[HANDLE] !== undefined) return call(value[HANDLE]());
+  // A ring stands for its current key, which is its first.
+  const made = isObject ? value[EACH_KEY]((bytes) => importMaster(bytes, what))[0] : importMaster(value, what);
+  try {
+    return call(made);
+  } finally {
+    release(made);
+  }
+}
+
+/** Hands the bytes of each master key that the handle names to a function, and wipes them. Returns what it returns. */
+export function eachKey(handle, receive) {
+  engine();
+  const count = checked(wasm.master_count(handle));
+  return Array.from({ length: count }, (_, position) => {
+    reserve(KEY_BYTES);
+    checked(wasm.master_expose(handle, position, 0));
+    const bytes = take(0, KEY_BYTES);
+    clear(KEY_BYTES);
+    try {
+      return receive(bytes);
+    } finally {
+      bytes.fill(0);
+    }
+  });
+}
+
+/** Returns the fingerprint of the key at this position of what the handle names. */
+export function fingerprintAt(handle, position) {
+  reserve(HEX_LENGTH);
+  return takeAscii(checked(wasm.fingerprint(handle, position)));
+}
+
+/** Stages a user's id, with room behind it. */
+export function stageUserId(userId, room) {
+  reserve(UUID_LENGTH + room);
+  putAscii(userId, UUID_LENGTH, true, USER_ID);
+  return UUID_LENGTH;
+}
+
+export const MasterKey = /* @__PURE__ */ define(
+  'MasterKey',
+  () => {
+    let heldBy;
+    const working = (self) => live(heldBy(self), 'MasterKey');
+
+    return class MasterKey extends Uncloneable {
+      #held;
+
+      static {
+        heldBy = (self) => {
+          try {
+            return self.#held;
+          } catch {
+            throw wrongThis('MasterKey');
+          }
+        };
+      }
+
+      constructor(key) {
+        super();
+        this.#held = hold(this, importMaster(key, 'master key'));
+      }
+
+      [HANDLE]() {
+        return working(this).handle;
+      }
+
+      [EACH_KEY](receive) {
+        return eachKey(MasterKey.prototype[HANDLE].call(this), receive);
+      }
+
+      deriveUserKey(userId) {
+        const { handle } = working(this);
+        stageUserId(asString(userId, 'userId'), 0);
+        return new Key(new Handle(checked(wasm.derive_user_key(handle))));
+      }
+
+      fingerprint() {
+        return fingerprintAt(working(this).handle, 0);
+      }
+
+      free() {
+        letGo(heldBy(this));
+      }
+    };
+  },
+);
+
+export function fingerprint(masterKey) {
+  return withMaster(masterKey, 'master key', (handle) => fingerprintAt(handle, 0));
+}

@@ -1,0 +1,4 @@
+// vetassist/slim: the caller brings the modules.
+
+export const module = undefined;
+export const schema = undefined;

@@ -1,0 +1,40 @@
+// What needs no object: a new key, and sealing and opening with a key that is needed once.
+
+import { isBranded } from './define.js';
+import { checked, clear, engine, reserve, take, wasm } from './engine.js';
+import { wipe } from './held.js';
+import { importDataKey, KEY_BYTES, open, openText, seal } from './key.js';
+
+export function generateKey() {
+  engine();
+  reserve(KEY_BYTES);
+  checked(wasm.generate_key());
+  const key = take(0, KEY_BYTES);
+  clear(KEY_BYTES);
+  return key;
+}
+
+/** Calls with what a key made for this one call holds, which is nobody's to forget. */
+function withKey(bytes, call) {
+  const held = { handle: importDataKey(bytes), bytes: undefined };
+  try {
+    return call(held);
+  } finally {
+    wipe(held);
+  }
+}
+
+export function encrypt(plaintext, key, aad) {
+  if (isBranded(key, 'Key')) return key.seal(plaintext, aad);
+  return withKey(key, (held) => seal(held, plaintext, aad));
+}
+
+export function decrypt(sealed, key, aad) {
+  if (isBranded(key, 'Key')) return key.open(sealed, aad);
+  return withKey(key, (held) => open(held, sealed, aad));
+}
+
+export function decryptText(sealed, key, aad) {
+  if (isBranded(key, 'Key')) return key.openText(sealed, aad);
+  return withKey(key, (held) => openText(held, sealed, aad));
+}

@@ -1,0 +1,155 @@
+// Key rings.
+
+import { asBytes, asData, asString, asTextData, sizeOf, toBytes, typeError } from './arguments.js';
+import { define, isBranded, Uncloneable } from './define.js';
+import { checked, clearStack, engine, finish, mostBytes, put, release, reserve, take, takeText, wasm } from './engine.js';
+import { error, wrongThis } from './errors.js';
+import { hold, letGo, live } from './held.js';
+import { asText, draw, Handle, KEY_BYTES, NONCE_BYTES, OVERHEAD, takeKey } from './key.js';
+import { EACH_KEY, eachKey, fingerprintAt, HANDLE, HEX_LENGTH, importMaster, stageUserId } from './master_key.js';
+import * as nodeCrypto from './node_crypto.js';
+
+const MAX_KEYS = 16;
+
+export const KeyRing = /* @__PURE__ */ define(
+  'KeyRing',
+  () => {
+    let heldBy;
+    const working = (self) => live(heldBy(self), 'KeyRing');
+
+    return class KeyRing extends Uncloneable {
+      #held;
+
+      static {
+        heldBy = (self) => {
+          try {
+            return self.#held;
+          } catch {
+            throw wrongThis('KeyRing');
+          }
+        };
+      }
+
+      constructor(keys) {
+        super();
+        this.#held = hold(this, keys instanceof Handle ? keys.value : importRing(keys));
+      }
+
+      static parse(text) {
+        const data = asData(text, 'text');
+        engine();
+        const most = mostBytes(data);
+        reserve(Math.max(most, HEX_LENGTH));
+        const status = wasm.ring_parse(put(data, 0));
+        clearStack();
+        return new KeyRing(new Handle(finish(status, most, 0, (_, handle) => handle)));
+      }
+
+      [HANDLE]() {
+        return working(this).handle;
+      }
+
+      [EACH_KEY](receive) {
+        return eachKey(working(this).handle, receive);
+      }
+
+      encryptToken(token, userId) {
+        const { handle } = working(this);
+        const data = asTextData(token, 'token');
+        const id = asString(userId, 'userId');
+        const most = mostBytes(data) + OVERHEAD;
+        if (nodeCrypto.sealsFaster(data.length)) return sealByNodeCrypto(handle, data, id);
+        const start = stageUserId(id, most);
+        const status = wasm.encrypt_token(handle, put(data, start + NONCE_BYTES));
+        return finish(status, start + most, start, take);
+      }
+
+      decryptToken(sealed, userId) {
+        const { handle } = working(this);
+        const bytes = asBytes(sealed, 'sealed');
+        const size = sizeOf(bytes);
+        const id = asString(userId, 'userId');
+        if (size >= OVERHEAD && nodeCrypto.opensFaster(size)) return openByNodeCrypto(handle, bytes, size, id);
+        const start = stageUserId(id, size);
+        put(bytes, start);
+        const status = wasm.decrypt_token(handle, size);
+        return finish(status, start + size, start + NONCE_BYTES, takeText);
+      }
+
+      fingerprints() {
+        const { handle } = working(this);
+        const count = checked(wasm.master_count(handle));
+        return Array.from({ length: count }, (_, position) => fingerprintAt(handle, position));
+      }
+
+      free() {
+        letGo(heldBy(this));
+      }
+    };
+  },
+);
+
+/** Calls with a user's key under the master key at this position, and wipes it. */
+function withUserKey(handle, position, userId, call) {
+  const start = stageUserId(userId, KEY_BYTES);
+  checked(wasm.user_key_expose(handle, position));
+  const key = takeKey(start);
+  try {
+    return call(key);
+  } finally {
+    key.fill(0);
+  }
+}
+
+function sealByNodeCrypto(handle, data, userId) {
+  const bytes = toBytes(data);
+  try {
+    const size = sizeOf(bytes);
+    return withUserKey(handle, 0, userId, (key) => nodeCrypto.seal(key, bytes, size, '', draw));
+  } finally {
+    bytes.fill(0);
+  }
+}
+
+function openByNodeCrypto(handle, bytes, size, userId) {
+  const count = checked(wasm.master_count(handle));
+  for (let position = 0; ; position++) {
+    try {
+      return asText(withUserKey(handle, position, userId, (key) => nodeCrypto.open(key, bytes, size, '')));
+    } catch (cause) {
+      if (cause.code !== 'ERR_OPEN_FAILED' || position + 1 === count) throw cause;
+    }
+  }
+}
+
+function importRing(keys) {
+  if (typeof keys === 'string') {
+    throw error('ERR_INVALID_ARG_TYPE', 'keys must be an array of master keys, not a string: KeyRing.parse reads text');
+  }
+  if (!Array.isArray(keys)) throw typeError('keys', 'an array of master keys', keys);
+  const refuse = (detail) =>
+    error('ERR_INVALID_KEY_RING', `the key ring was refused: ${detail}`);
+  const count = keys.length;
+  if (count > MAX_KEYS) throw refuse(`it holds more than ${MAX_KEYS} keys`);
+  // Reading an array may run code of the caller's, which may free keys: so all is read first.
+  const entries = Array.from({ length: count }, (_, i) => keys[i]);
+  const made = [];
+  try {
+    const handles = entries.map((key, i) => {
+      const isMaster = isBranded(key, 'MasterKey');
+      if (isMaster && key[HANDLE] !== undefined) return key[HANDLE]();
+      const add = (given) => made.push(importMaster(given, `keys[${i}]`));
+      if (isMaster) key[EACH_KEY](add);
+      else add(key);
+      return made.at(-1);
+    });
+    engine();
+    reserve(MAX_KEYS * HEX_LENGTH);
+    handles.forEach((handle, index) => checked(wasm.master_expose(handle, 0, index)));
+    const status = wasm.ring_new(count);
+    clearStack();
+    return checked(status);
+  } finally {
+    made.forEach(release);
+  }
+}

@@ -1,0 +1,61 @@
+// Text to UTF-8 and back. The encoders are made when first needed: some runtimes have none, and are to be
+// told so by a call and not by an import.
+
+import { builtin } from './builtin.js';
+import { error, tooLarge } from './errors.js';
+
+// Short ASCII, the usual case, is faster by hand than through an encoder.
+const SHORT = 48;
+
+function found(name) {
+  // jsdom has no encoders, and what runs under Jest finds Node's.
+  const known = globalThis[name] ?? builtin('node:util')?.[name];
+  if (known === undefined) throw error('ERR_UNSUPPORTED_RUNTIME', `this runtime has no ${name}`);
+  return known;
+}
+
+let knownEncoder;
+let knownDecoder;
+let knownAsciiDecoder;
+
+const encoder = () => (knownEncoder ??= new (found('TextEncoder'))());
+
+/** Returns the UTF-8 of well-formed text. */
+export const encode = (text) => {
+  const bytes = encoder().encode(text);
+  // An encoder of another realm, as under Jest, makes arrays of that realm.
+  return bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes);
+};
+
+/** Writes the UTF-8 of text to a place where there is room, and returns its length. */
+export function encodeInto(text, memory, start) {
+  const { length } = text;
+  if (length <= SHORT) {
+    let i = 0;
+    for (; i < length; i++) {
+      const unit = text.charCodeAt(i);
+      if (unit > 0x7f) break;
+      memory[start + i] = unit;
+    }
+    if (i === length) return length;
+  }
+  return encoder().encodeInto(text, memory.subarray(start, start + 3 * length)).written;
+}
+
+/** Returns the text of these bytes. */
+export function decode(bytes) {
+  knownDecoder ??= new (found('TextDecoder'))('utf-8', { fatal: true, ignoreBOM: true });
+  try {
+    return knownDecoder.decode(bytes);
+  } catch (cause) {
+    // Not the decoder's error as the cause: some runtimes' errors quote the input.
+    if (cause?.name === 'TypeError') throw error('ERR_NOT_UTF8', 'the opened bytes are not UTF-8 text');
+    throw tooLarge();
+  }
+}
+
+/** Returns the text of bytes that are ASCII. Deno decodes faster where nothing is to be refused. */
+export function decodeAscii(bytes) {
+  knownAsciiDecoder ??= new (found('TextDecoder'))();
+  return knownAsciiDecoder.decode(bytes);
+}

@@ -1,0 +1,72 @@
+--- The DBA's one line, and a check that the tables are what they must be (no row: they are)
+CREATE EXTENSION vetassist;
+SELECT * FROM vetassist_check_schema();
+--? SELECT count(*) FROM vetassist_check_schema() => 0
+
+--- What VA.gov answers when a veteran signs in
+--: {
+--:   "access_token": ":access",
+--:   "refresh_token": ":refresh",
+--:   "token_type": "Bearer",
+--:   "scope": ":scope",
+--:   "expires_in": 3600
+--: }
+
+--- A veteran, and both tokens sealed on the way into the table
+INSERT INTO vetassist_users (va_icn, email, first_name, last_name)
+VALUES ('1012667145V762142', 'tamara.ellis@example.com', 'Tamara', 'Ellis');
+INSERT INTO vetassist_va_tokens (user_id, access_token_encrypted, refresh_token_encrypted, scope, expires_at)
+SELECT id, vetassist_encrypt_token(':access', id), vetassist_encrypt_token(':refresh', id),
+       ':scope', now() + interval '1 hour'
+FROM vetassist_users WHERE va_icn = '1012667145V762142';
+
+--- The row as a thief of the disk or of a backup sees it
+SELECT octet_length(access_token_encrypted) AS bytes, left(encode(access_token_encrypted, 'hex'), 64) || '...' AS access_token_encrypted
+FROM vetassist_va_tokens;
+--? SELECT count(*) FROM vetassist_va_tokens WHERE position(left(':access', 24)::bytea IN access_token_encrypted) + position(':refresh'::bytea IN refresh_token_encrypted) > 0 => 0
+
+--- The same row as the application opens it
+SELECT left(vetassist_decrypt_token(access_token_encrypted, user_id), 60) || '...' AS access_token,
+       vetassist_decrypt_token(refresh_token_encrypted, user_id) AS refresh_token
+FROM vetassist_va_tokens;
+--? SELECT vetassist_decrypt_token(access_token_encrypted, user_id) FROM vetassist_va_tokens => :access
+
+--- The same bytes do not open for another user
+--! SELECT vetassist_decrypt_token(access_token_encrypted, gen_random_uuid()) FROM vetassist_va_tokens;
+
+--- ... nor after one flipped bit
+--! SELECT vetassist_decrypt_token(set_bit(access_token_encrypted, 777, 1 - get_bit(access_token_encrypted, 777)), user_id) FROM vetassist_va_tokens;
+
+--- Addresses are stored as hashes: plain, and under the server's key
+SELECT ip, vetassist_hash_ip(ip), vetassist_hash_ip_keyed(ip)
+FROM (VALUES (inet '203.0.113.7'), ('2001:db8::1')) AS seen (ip);
+--? SELECT vetassist_hash_ip('203.0.113.7') => fec52565aa0cf18f57d7cf5b3ac728503b8992d2d6f7d46da1d1201090902b02
+
+--- The key ring, by fingerprint: no function and no setting shows a key
+SELECT * FROM vetassist_keys();
+--? SELECT count(*) FROM vetassist_keys() WHERE is_current AND source = 'file' => 1
+
+--- A sign-in as a backend does it: user, tokens, session and audit row in one statement
+SELECT * FROM vetassist_login('1012667145V762142', ':access', now() + interval '1 hour',
+    'a1d0c6e8-jti', now() + interval '8 hours', refresh_token => ':refresh',
+    device_info => '{"os": "iOS", "ip": "203.0.113.7"}', ip => '203.0.113.7');
+SELECT jwt_id, device_info FROM vetassist_sessions;
+SELECT event_type, event_data, left(ip_hash, 16) || '...' AS ip_hash FROM vetassist_auth_audit;
+--? SELECT vetassist_session_active('a1d0c6e8-jti') => t
+--? SELECT count(*) FROM vetassist_sessions WHERE device_info::text LIKE '%203.0.113.7%' => 0
+
+--- Rotating the key: 20,000 more veterans, then a new key behind the current one
+SELECT count(*) FROM generate_series(1, 20000) AS n,
+    vetassist_login('ICN' || n, 'access token ' || n, now() + interval '1 hour',
+                    'jti ' || n, now() + interval '8 hours', refresh_token => 'refresh token ' || n);
+--@ behind
+SELECT pg_reload_conf();
+SELECT * FROM vetassist_rotation_status();
+
+--- Every server has it by now, so it goes in front, and seals
+--@ in front
+SELECT pg_reload_conf();
+CALL vetassist_rotate_tokens();
+SELECT * FROM vetassist_rotation_status();
+--? SELECT sum(sealed_values) FROM vetassist_rotation_status() WHERE "position" IS DISTINCT FROM 1 => 0
+--? SELECT count(*) FROM vetassist_users WHERE vetassist_access_token(id) = replace(va_icn, 'ICN', 'access token ') => 20000

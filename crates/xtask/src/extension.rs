@@ -1,0 +1,98 @@
+//! The extension: building it by cargo, and installing it by copying its files.
+
+use std::{
+    path::{Path, PathBuf},
+    slice,
+};
+
+use anyhow::Result;
+use pg_scratch::{Postgres, Scratch};
+use xshell::{cmd, Shell};
+
+use crate::{
+    setup::{as_root, Tools, PG_CONFIG_VARIABLE},
+    sql,
+    workspace::{shell, target, version},
+};
+
+/// A way to compile the extension.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Profile {
+    /// In seconds, for the tests.
+    Debug,
+    /// As it is shipped.
+    Release,
+}
+
+/// The built extension: the library and, in one folder, the control file and the scripts.
+#[derive(Clone, Debug)]
+pub(crate) struct Extension {
+    library: PathBuf,
+    scripts: PathBuf,
+}
+
+impl Extension {
+    /// Builds it and writes its scripts; nothing is compiled where nothing changed.
+    pub(crate) fn build(tools: &Tools, postgres: &Postgres, profile: Profile) -> Result<Self> {
+        let (option, name) = match profile {
+            Profile::Debug => ("", "debug"),
+            Profile::Release => ("--release", "release"),
+        };
+        let features = format!("--no-default-features --features pg{}", postgres.major);
+        tools
+            .cargo(&format!("build {option} --package vetassist-pg {features}"))
+            .env(PG_CONFIG_VARIABLE, &postgres.pg_config)
+            .run()?;
+        let folder = target().join("extension").join(format!("pg{}-{name}", postgres.major));
+        let built =
+            Self { library: folder.join("vetassist.so"), scripts: folder.join("extension") };
+        let sh = &tools.sh;
+        // What another version left there does not belong to this one.
+        sh.remove_path(&folder)?;
+        sh.create_dir(&folder)?;
+        sh.copy_file(target().join(name).join("libvetassist.so"), &built.library)?;
+        let control = sh.read_file("crates/vetassist-pg/vetassist.control")?;
+        let control = control.replace("@CARGO_VERSION@", &version()?);
+        sh.write_file(built.scripts.join("vetassist.control"), control)?;
+        for (name, text) in sql::scripts()? {
+            sh.write_file(built.scripts.join(name), text)?;
+        }
+        Ok(built)
+    }
+
+    /// Copies it below a folder that stands for the system's root.
+    pub(crate) fn lay_out(&self, root: &Path, postgres: &Postgres) -> Result<PathBuf> {
+        let sh = shell()?;
+        let below = |folder: &Path| root.join(folder.strip_prefix("/").unwrap_or(folder));
+        let there = Postgres {
+            lib: below(&postgres.lib),
+            share: below(&postgres.share),
+            ..postgres.clone()
+        };
+        sh.create_dir(&there.lib)?;
+        sh.create_dir(there.scripts())?;
+        self.install(&there)?;
+        Ok(there.lib.join("vetassist.so"))
+    }
+
+    /// Copies it into an installation of the same major version, as root where that takes root.
+    pub(crate) fn install(&self, postgres: &Postgres) -> Result<()> {
+        let sh = shell()?;
+        copy(&sh, slice::from_ref(&self.library), &postgres.lib)?;
+        copy(&sh, &sh.read_dir(&self.scripts)?, &postgres.scripts())
+    }
+
+    /// Returns a copy of an installation with it.
+    pub(crate) fn scratch(&self, postgres: &Postgres) -> Result<Scratch> {
+        let scratch = Scratch::create(postgres)?;
+        self.install(scratch.postgres())?;
+        Ok(scratch)
+    }
+}
+
+fn copy(sh: &Shell, files: &[PathBuf], folder: &Path) -> Result<()> {
+    let is_writable = cmd!(sh, "test -w {folder}").quiet().run().is_ok();
+    let install = if is_writable { cmd!(sh, "install") } else { as_root(sh, "install") };
+    // New files rather than new content: a running server goes on with the library it loaded.
+    Ok(install.args(["-m", "0644"]).args(files).arg(folder).quiet().run()?)
+}

@@ -1,0 +1,71 @@
+//! The repository, and what it says of itself.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use anyhow::{Context, Result};
+use xshell::Shell;
+
+/// Returns the repository's top folder.
+pub(crate) fn top() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new("."))
+}
+
+/// Returns cargo's folder of what is built.
+pub(crate) fn target() -> PathBuf {
+    top().join(env::var_os("CARGO_TARGET_DIR").unwrap_or("target".into()))
+}
+
+/// Returns a shell in the top folder.
+pub(crate) fn shell() -> Result<Shell> {
+    let sh = Shell::new()?;
+    sh.change_dir(top());
+    Ok(sh)
+}
+
+/// Returns the version of everything that the project releases.
+pub(crate) fn version() -> Result<String> {
+    stated("version")
+}
+
+/// Returns the oldest Rust that builds the project. The workspace alone states it.
+pub(crate) fn minimum_rust() -> Result<String> {
+    stated("rust-version")
+}
+
+fn stated(key: &str) -> Result<String> {
+    let manifest = shell()?.read_file("Cargo.toml")?;
+    quoted_value(&manifest, key).with_context(|| format!("Cargo.toml states no {key}"))
+}
+
+/// Returns the value of the first line `key = "value"`.
+fn quoted_value(manifest: &str, key: &str) -> Option<String> {
+    let values = manifest.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix(" = \""));
+    values.filter_map(|value| value.split('"').next()).map(str::to_owned).next()
+}
+
+/// Prints a step, does it, and prints how long it took.
+pub(crate) fn step<T>(what: &str, f: impl FnOnce() -> Result<T>) -> Result<T> {
+    println!("==> {what}");
+    let started = Instant::now();
+    let outcome = f();
+    let word = if outcome.is_ok() { "done in" } else { "failed after" };
+    println!("    {word} {:.1} s", started.elapsed().as_secs_f64());
+    outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quoted_values() {
+        let manifest = "a = 1\nrust-version = \"1.2\"\nversion = \"=0.1\" # why\nversion-x = \"2\"";
+        assert_eq!(quoted_value(manifest, "rust-version").as_deref(), Some("1.2"));
+        assert_eq!(quoted_value(manifest, "version").as_deref(), Some("=0.1"));
+        assert_eq!(quoted_value(manifest, "x"), None);
+    }
+}

@@ -1,0 +1,68 @@
+// The package where things are missing: its .wasm files, the permission to read, TextEncoder, WebAssembly itself.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import vm from 'node:vm';
+import { build } from 'esbuild';
+
+const folder = mkdtempSync(join(tmpdir(), 'vetassist-bare-'));
+let cases = 0;
+const equal = (found, expected, what) => {
+  cases += 1;
+  assert.equal(found, expected, what);
+};
+
+// Code that names the package, where it is alone and has lost its modules.
+const packaged = join(folder, 'node_modules/vetassist');
+cpSync(fileURLToPath(new URL('../node_modules/vetassist', import.meta.url)), packaged, { recursive: true });
+for (const name of readdirSync(join(packaged, 'dist'))) if (name.endsWith('.wasm')) rmSync(join(packaged, 'dist', name));
+const USE = 'const key = new api.Key(api.generateKey()); console.log(key.openText(key.seal("worked")), api.checkSchema([]).length);';
+writeFileSync(join(folder, 'imported.mjs'), `import * as api from 'vetassist'; ${USE}`);
+writeFileSync(join(folder, 'required.cjs'), `const api = require('vetassist'); ${USE}`);
+const permission = process.allowedNodeEnvironmentFlags.has('--permission') ? '--permission' : '--experimental-permission';
+try {
+  for (const name of ['imported.mjs', 'required.cjs']) {
+    for (const flags of [[], [permission, `--allow-fs-read=${folder}/*`]]) {
+      const said = execFileSync(process.execPath, ['--no-warnings', ...flags, join(folder, name)], { encoding: 'utf8' });
+      equal(said, 'worked 4\n', `${name} ${flags}`);
+    }
+  }
+
+  // A runtime that has the language and little else.
+  const bundle = async (contents, platform) => {
+    const { outputFiles } = await build({
+      stdin: { contents, resolveDir: folder },
+      bundle: true,
+      format: 'iife',
+      globalName: 'api',
+      platform,
+      conditions: [],
+      mainFields: platform === 'neutral' ? ['main'] : undefined,
+      write: false,
+    });
+    return outputFiles[0].text;
+  };
+  for (const platform of ['neutral', 'browser', 'node']) {
+    const code = await bundle("export * from 'vetassist';", platform);
+    const inside = (names, call) => {
+      const context = vm.createContext({ console, crypto: globalThis.crypto, ...names });
+      return vm.runInContext(`${code}; try { ${call} } catch (error) { [error.name, error.code, error.message].join(' ') }`, context);
+    };
+    const encoders = { TextEncoder, TextDecoder };
+    const seals = "const key = new api.Key(new Uint8Array(32)); key.openText(key.seal('worked'))";
+    equal(inside(encoders, seals), 'worked', `for ${platform}, with all that it needs`);
+    equal(inside({}, seals), 'VetassistError ERR_UNSUPPORTED_RUNTIME this runtime has no TextDecoder', `for ${platform}, without encoders`);
+    const without = inside({ ...encoders, WebAssembly: undefined }, seals);
+    equal(without, 'VetassistError ERR_WASM_UNAVAILABLE this runtime has no WebAssembly, and this package does not run without it', `for ${platform}`);
+    const noRandomness = inside({ ...encoders, crypto: undefined }, seals);
+    equal(noRandomness.startsWith('VetassistError ERR_NO_RANDOMNESS'), true, noRandomness);
+    // What needs no module needs nothing.
+    equal(inside({ WebAssembly: undefined }, 'api.parseUser({})'), 'VetassistError ERR_INVALID_ROW vetassist_users.id must be a UUID, and is missing', `for ${platform}`);
+  }
+} finally {
+  rmSync(folder, { recursive: true });
+}
+console.log(`where things are missing: ${cases} cases agree`);

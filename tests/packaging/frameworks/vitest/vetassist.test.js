@@ -1,0 +1,8 @@
+import { expect, test } from 'vitest';
+import * as api from 'vetassist';
+import { check } from './check.mjs';
+
+test('the cases agree', () => {
+  expect(typeof window).toBe('object');
+  expect(check(api)).toBeGreaterThan(20);
+});

@@ -1,0 +1,72 @@
+// What the package costs those who bundle it, and how it looks to those who read what was bundled.
+import assert from 'node:assert/strict';
+import { readFileSync, statSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { brotliCompressSync } from 'node:zlib';
+import { build } from 'esbuild';
+import { build as rolldown } from 'vite';
+
+const here = fileURLToPath(new URL('.', import.meta.url));
+let cases = 0;
+const check = (is, what) => {
+  cases += 1;
+  assert(is, what);
+};
+
+async function bundled(contents, options) {
+  const { outputFiles } = await build({
+    stdin: { contents, resolveDir: here },
+    bundle: true,
+    format: 'esm',
+    minify: true,
+    write: false,
+    outdir: here,
+    loader: { '.wasm': 'copy' },
+    logLevel: 'error',
+    ...options,
+  });
+  return outputFiles.reduce((all, { contents: bytes }) => all + bytes.length, 0);
+}
+
+async function byVite(contents) {
+  const { output } = await rolldown({
+    root: here,
+    logLevel: 'error',
+    build: { write: false, rolldownOptions: { input: 'virtual' }, modulePreload: false },
+    plugins: [{ name: 'virtual', resolveId: (id) => (id === 'virtual' ? `${here}virtual.js` : undefined), load: (id) => (id === `${here}virtual.js` ? contents : undefined) }],
+  });
+  return output.reduce((all, { code }) => all + Buffer.byteLength(code), 0);
+}
+
+const EDGE = { conditions: ['workerd', 'worker', 'browser'] };
+for (const [code, most] of [
+  ["import 'vetassist';", 50],
+  ["import { Key, KeyRing, MasterKey, hashIp } from 'vetassist';", 50],
+  ["import { parseUser } from 'vetassist'; console.log(parseUser(row));", 5_000],
+  ["import { VetassistError } from 'vetassist'; console.log(VetassistError);", 1_500],
+]) {
+  for (const [how, size] of [
+    ['esbuild', await bundled(code)],
+    ['esbuild, for an edge', await bundled(code, EDGE)],
+    ['vite', await byVite(code)],
+  ]) {
+    check(size <= most, `${code} costs ${size} bytes by ${how}, more than ${most}`);
+  }
+}
+const key = "import { Key } from 'vetassist'; console.log(new Key(bytes).seal('x'));";
+check((await bundled(key)) > 100_000, 'a Key brings the module');
+check((await bundled(key)) < 130_000, 'a Key does not bring the module that compares schemas');
+
+// Names are those of the classes when all others are short, and lines are no longer than one reads.
+const { outputFiles } = await build({ stdin: { contents: "export * from 'vetassist';", resolveDir: here }, bundle: true, format: 'esm', minify: true, write: false });
+const minified = await import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`);
+for (const name of ['Key', 'MasterKey', 'KeyRing', 'VetassistError']) check(minified[name].name === name, `${name} is called ${minified[name].name}`);
+const packaged = (name) => fileURLToPath(new URL(`../node_modules/vetassist/${name}`, import.meta.url));
+for (const name of ['index.js', 'edge.js', 'slim.js', 'core.cjs', 'index.cjs', 'node.js']) {
+  const longest = Math.max(...readFileSync(packaged(`dist/${name}`), 'utf8').split('\n').map((line) => line.length));
+  check(longest < 400, `${name} has a line of ${longest} characters`);
+}
+for (const name of ['LICENSE-APACHE', 'LICENSE-MIT', 'README.md']) check(statSync(packaged(name)).size > 500, name);
+const module = brotliCompressSync(readFileSync(packaged('dist/vetassist.wasm'))).length;
+check(module <= 20_000, `the module is ${module} bytes under brotli`);
+console.log(`sizes: ${cases} cases agree`);

@@ -1,0 +1,109 @@
+// Which way the synchronous calls take where there is node:crypto, and what they leave behind.
+
+const { createCipheriv, createDecipheriv } = globalThis.process?.getBuiltinModule?.('node:crypto') ?? {};
+
+/** Throws if it is wrong; returns how many cases there were. `from` holds the sizes from which node:crypto seals and opens. */
+export async function takesTheFasterWay(api, from) {
+  const crypto = globalThis.process.getBuiltinModule('node:crypto');
+  let cases = 0;
+  const equal = (found, expected, what) => {
+    cases += 1;
+    if (found !== expected) throw new Error(`${what}: ${found} is not ${expected}`);
+  };
+  const code = (call) => {
+    try {
+      return String(call());
+    } catch (error) {
+      return error.code;
+    }
+  };
+  const isZero = (bytes) => bytes.every((byte) => byte === 0);
+  const seen = [];
+  // What our calls hand to node:crypto, and what it gives them.
+  const watch = (make, spoil = {}) =>
+    function (...given) {
+      const cipher = make.apply(this, given);
+      const { update, final } = cipher;
+      const record = { key: given[1], options: given[3] };
+      seen.push(record);
+      cipher.update = (...data) => (spoil.update ?? ((call) => call()))(() => (record.gave = update.apply(cipher, data)));
+      cipher.final = () => (spoil.final ?? ((call) => call()))(() => final.call(cipher));
+      return cipher;
+    };
+  const subtle = globalThis.SubtleCrypto.prototype;
+  const { encrypt, decrypt } = subtle;
+  const never = () => {
+    throw new Error('WebCrypto was called');
+  };
+  try {
+    Object.assign(crypto, { createCipheriv: watch(createCipheriv), createDecipheriv: watch(createDecipheriv) });
+    Object.assign(subtle, { encrypt: never, decrypt: never });
+    const key = new api.Key(api.generateKey());
+    const ring = new api.KeyRing([api.generateKey(), api.generateKey()]);
+    const user = '1bb044aa-ded1-40c7-8a88-433e74903f95';
+    const ways = [
+      [(data) => ring.encryptToken(String.fromCharCode(...data), user), (sealed) => ring.decryptToken(sealed, user)],
+      [(data) => key.seal(data), (sealed) => key.open(sealed)],
+      [(data) => key.seal(String.fromCharCode(...data)), (sealed) => key.openText(sealed)],
+      [(data) => key.sealAsync(data), (sealed) => key.openAsync(sealed)],
+      [(data) => api.encrypt(data, key), (sealed) => api.decrypt(sealed, key)],
+    ];
+    for (const [seal, open] of ways) {
+      const sizes = [from.seal, from.open - 28].flatMap((size) => [size - 1, size, size + 1]);
+      for (const size of [0, 1, ...sizes, 5000].filter((each) => each >= 0)) {
+        seen.length = 0;
+        const sealed = await seal(new Uint8Array(size).fill(65));
+        equal(seen.length, size >= from.seal ? 1 : 0, `sealing ${size} bytes`);
+        seen.length = 0;
+        const opened = await open(sealed);
+        equal(opened.length, size, 'what is opened');
+        equal(seen.length, size + 28 >= from.open ? 1 : 0, `opening ${size} bytes`);
+      }
+    }
+    // A token that an older key of the ring sealed, and the keys that were lent for it.
+    seen.length = 0;
+    const raws = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
+    const old = new api.KeyRing([raws[1]]).encryptToken('x'.repeat(2000), user);
+    const both = new api.KeyRing(raws);
+    equal(both.decryptToken(old, user).length, 2000, 'an old token');
+    equal(seen.length, 3, 'sealed once, and opened with each key in turn');
+    equal(seen.every((each) => isZero(each.key)), true, 'the keys that were lent are wiped');
+    equal(isZero(seen[1].gave) && isZero(seen[2].gave), true, 'and so is the token');
+    equal(code(() => both.decryptToken(old, user.replace('1', '2'))), 'ERR_OPEN_FAILED', "another user's token");
+    // What is not authentic is nobody's to see, and a tag is 16 bytes.
+    const sealed = key.seal(new Uint8Array(5000).fill(7));
+    equal(seen.at(-1).options.authTagLength, 16, 'authTagLength');
+    sealed[77] ^= 1;
+    equal(code(() => key.open(sealed)), 'ERR_OPEN_FAILED', 'altered');
+    equal(seen.at(-1).options.authTagLength, 16, 'authTagLength');
+    equal(seen.at(-1).gave.length, 5000, 'what update gave');
+    equal(isZero(seen.at(-1).gave), true, 'what update gave is wiped');
+    sealed[77] ^= 1;
+    equal(code(() => key.open(sealed.subarray(0, -8))), 'ERR_OPEN_FAILED', 'cut off');
+    key.openText(sealed);
+    equal(isZero(seen.at(-1).gave), true, 'bytes are wiped once they are text');
+    // Only a failed authentication is said to be one.
+    for (const spoil of ['update', 'final']) {
+      for (const [error, expected] of [[new Error('out of luck'), 'ERR_INTERNAL'], [new RangeError('out of memory'), 'ERR_TOO_LARGE']]) {
+        crypto.createDecipheriv = watch(createDecipheriv, {
+          [spoil](call) {
+            call();
+            throw error;
+          },
+        });
+        equal(code(() => key.open(sealed)), expected, `${spoil} that throws`);
+        if (spoil === 'final') equal(isZero(seen.at(-1).gave), true, 'what update gave is wiped');
+      }
+    }
+    crypto.createDecipheriv = watch(createDecipheriv);
+    equal(key.open(sealed).length, 5000, 'after all that');
+    const raw = seen.at(-1).key;
+    equal(raw.constructor === Uint8Array && raw.buffer.byteLength === 32 && !isZero(raw), true, 'a raw key of 32 bytes');
+    key.free();
+    equal(isZero(raw), true, 'the raw key is wiped');
+  } finally {
+    Object.assign(crypto, { createCipheriv, createDecipheriv });
+    Object.assign(subtle, { encrypt, decrypt });
+  }
+  return cases;
+}

@@ -1,0 +1,57 @@
+//! A release is whole, and its Debian package installs, upgrades and goes as it should.
+#![allow(clippy::unwrap_used)]
+
+mod debian;
+mod dpkg;
+mod life;
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use pg_scratch::{capture, run};
+
+/// Returns the folder of the release. Below it, `again` has the package built once more, and `next` its next revision.
+fn release() -> PathBuf {
+    let folder = env::var_os("VETASSIST_TEST_PACKAGES");
+    folder.expect("VETASSIST_TEST_PACKAGES is set by cargo xtask test package").into()
+}
+
+/// Returns the one file of a folder whose name ends so.
+fn file_of(folder: &Path, end: &str) -> PathBuf {
+    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut found: Vec<_> = paths.filter(|path| path.to_string_lossy().ends_with(end)).collect();
+    assert_eq!(found.len(), 1, "{end}: {found:?}");
+    found.remove(0)
+}
+
+#[test]
+fn the_checksums_are_those_of_the_files() {
+    let folder = release();
+    let mut sum = Command::new("sha256sum");
+    run(sum.current_dir(&folder).args(["--check", "--strict", "--quiet", "SHA256SUMS"])).unwrap();
+    let sums = fs::read_to_string(folder.join("SHA256SUMS")).unwrap();
+    assert_eq!(sums.lines().count(), 4);
+}
+
+/// The crate has its licences and is no larger than what builds it.
+#[test]
+fn the_crate_is_whole() {
+    let list = capture(Command::new("tar").arg("-tzf").arg(file_of(&release(), ".crate"))).unwrap();
+    for name in
+        ["LICENSE-MIT", "LICENSE-APACHE", "README.md", "src/lib.rs", "src/schema/catalog.sql"]
+    {
+        assert!(list.lines().any(|line| line.ends_with(&format!("/{name}"))), "{name}: {list}");
+    }
+    assert!(!list.lines().any(|line| line.contains("/tests/")), "{list}");
+}
+
+#[test]
+fn the_npm_package_is_of_the_version() {
+    let mut tar = Command::new("tar");
+    tar.arg("-xzOf").arg(file_of(&release(), ".tgz")).arg("package/package.json");
+    let version = format!("\n  \"version\": \"{}\",\n", env!("CARGO_PKG_VERSION"));
+    assert!(capture(&mut tar).unwrap().contains(&version));
+}
