@@ -157,7 +157,7 @@ WITH installed AS (
     JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
     JOIN pg_catalog.pg_roles r ON r.oid = c.relowner AND NOT r.rolsuper
     CROSS JOIN installed i
-    WHERE i.is_extension AND c.oid NOT IN (SELECT oid FROM tables)
+    WHERE i.is_extension AND c.relowner <> t.relowner
       AND NOT (k.confdeltype IN ('a', 'r') AND k.confupdtype IN ('a', 'r'))
     GROUP BY t.name
     UNION ALL
