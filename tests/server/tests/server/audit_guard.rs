@@ -259,6 +259,8 @@ fn what_runs_meanwhile_changes_no_other_row() {
     let mut server = server();
     for (number, (attack, prepare)) in LATER.iter().enumerate() {
         let mut db = database_with_mallory(&mut server, &format!("later_{number}"), "");
+        // A guard of its own refuses some of these; without it, this one must hold.
+        db.batch_execute("ALTER EVENT TRIGGER vetassist_guard_code DISABLE").unwrap();
         run_as_mallory(&mut db, prepare).unwrap();
         nothing_else_happens(&mut db, attack);
     }

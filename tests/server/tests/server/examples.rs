@@ -74,7 +74,7 @@ fn the_example_service_of_rust_works_without_the_extension_and_with_it() {
     };
 
     let missing = service.refuses(&["check"], "");
-    assert_eq!(missing.lines().count(), 4, "{missing}");
+    assert_eq!(missing.lines().count(), 5, "{missing}");
     db.batch_execute(&plain_sql()).unwrap();
     assert_eq!(service.prints(&["check"], ""), "");
 

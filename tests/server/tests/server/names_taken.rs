@@ -6,8 +6,8 @@ use vetassist_server_tests::{column_of, empty_database, sqlstate, KeyedServer};
 const TAKEN: &[(&str, &str)] = &[
     // With the very arguments of ours.
     (
-        "CREATE FUNCTION vetassist_refuse_sign_in(uuid) RETURNS void LANGUAGE sql AS ''",
-        "function public.vetassist_refuse_sign_in(uuid) of postgres",
+        "CREATE FUNCTION vetassist_mark_keyed(text) RETURNS void LANGUAGE sql AS ''",
+        "function public.vetassist_mark_keyed(text) of postgres",
     ),
     (
         "CREATE PROCEDURE vetassist_rotate_tokens(integer) LANGUAGE sql AS ''",

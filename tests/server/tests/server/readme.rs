@@ -42,7 +42,7 @@ fn the_headings_are_the_functions() {
     headings.sort();
     // Named in one paragraph, because nobody is to call them.
     let internal: Vec<&str> = readme
-        .split("for nobody to call:")
+        .split("Internal functions, not part of the API:")
         .nth(1)
         .unwrap()
         .split("\n\n")

@@ -10,7 +10,6 @@ mod audit_guard;
 mod callers_settings;
 mod drop_guard;
 mod encodings;
-mod erasure;
 mod events;
 mod grants;
 mod inactive;
@@ -32,7 +31,6 @@ mod session_active;
 mod settings;
 mod threat_model;
 mod triggers;
-mod who_did_it;
 
 use postgres::{Client, NoTls};
 use vetassist_server_tests::{column_of, hex_key, repository, sqlstate, Server};
