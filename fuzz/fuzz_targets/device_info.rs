@@ -15,7 +15,9 @@ type Json = Value<serde_json::Number>;
 
 /// Whether a text is an address and nothing else.
 fn is_address(text: &str) -> bool {
-    let bare = text.trim().trim_matches(['[', ']']);
+    let text = text.trim();
+    let bracketed = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let bare = bracketed.unwrap_or(text);
     bare.parse::<IpAddr>().is_ok()
         && !bare.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
 }

@@ -2,13 +2,15 @@
 \set SHOW_CONTEXT never
 SET client_min_messages = error;
 CREATE EXTENSION vetassist;
-DROP ROLE IF EXISTS golden_app, golden_auditor, golden_admin;
+DROP ROLE IF EXISTS golden_app, golden_auditor, golden_admin, golden_monitor;
 CREATE ROLE golden_app;
 CREATE ROLE golden_auditor;
 CREATE ROLE golden_admin;
+CREATE ROLE golden_monitor;
 SELECT vetassist_grant('golden_app', 'app');
 SELECT vetassist_grant('golden_auditor', 'auditor');
 SELECT vetassist_grant('golden_admin', 'admin');
+SELECT vetassist_grant('golden_monitor', 'monitor');
 SELECT vetassist_grant('golden_app', 'root');
 SELECT vetassist_grant('golden_app', NULL);
 SELECT vetassist_grant(NULL, 'app');
@@ -17,7 +19,8 @@ SELECT vetassist_grant(NULL, 'app');
 SELECT p.proname,
        has_function_privilege('golden_app', p.oid, 'EXECUTE') AS app,
        has_function_privilege('golden_auditor', p.oid, 'EXECUTE') AS auditor,
-       has_function_privilege('golden_admin', p.oid, 'EXECUTE') AS admin
+       has_function_privilege('golden_admin', p.oid, 'EXECUTE') AS admin,
+       has_function_privilege('golden_monitor', p.oid, 'EXECUTE') AS monitor
 FROM pg_proc p
 WHERE p.proname LIKE 'vetassist%' AND NOT has_function_privilege('public', p.oid, 'EXECUTE')
 ORDER BY p.proname;
@@ -59,12 +62,21 @@ SELECT * FROM vetassist_va_tokens;
 DELETE FROM vetassist_auth_audit;
 RESET ROLE;
 
+SET ROLE golden_monitor;
+SELECT severity, subject FROM vetassist_check();
+SELECT count(*) FROM vetassist_keys();
+SELECT * FROM vetassist_users_masked();
+SELECT vetassist_reload_keys();
+RESET ROLE;
+
 -- All of it is taken back.
-SELECT vetassist_revoke('golden_app'), vetassist_revoke('golden_auditor'), vetassist_revoke('golden_admin');
+SELECT role, object, privilege
+FROM unnest(ARRAY['golden_app', 'golden_auditor', 'golden_admin', 'golden_monitor']::regrole[]) AS role, vetassist_revoke(role)
+WHERE source <> 'PUBLIC';
+SELECT * FROM vetassist_revoke('golden_app');
 SELECT count(*) FROM pg_proc p, pg_roles r
 WHERE p.proname LIKE 'vetassist%' AND NOT has_function_privilege('public', p.oid, 'EXECUTE')
   AND r.rolname LIKE 'golden%' AND has_function_privilege(r.oid, p.oid, 'EXECUTE');
 SELECT count(*) FROM pg_class c, pg_roles r WHERE c.relname LIKE 'vetassist%' AND c.relkind IN ('r', 'v') AND r.rolname LIKE 'golden%' AND has_table_privilege(r.oid, c.oid, 'SELECT');
 SELECT vetassist_revoke(NULL);
-DROP OWNED BY golden_app, golden_auditor, golden_admin;
-DROP ROLE golden_app, golden_auditor, golden_admin;
+DROP ROLE golden_app, golden_auditor, golden_admin, golden_monitor;

@@ -2,8 +2,9 @@
 --
 -- requires: extension/search_path.sql
 
--- The names are those of this script's CREATE statements. The tables that adoption takes over, their indexes and
--- their sequence are for adoption to judge, and so is the guard of the audit trail that the plain file makes.
+-- The names are those of this script's CREATE statements, of functions with the types of their arguments: a function that
+-- takes others is in nobody's way. The tables that adoption takes over, their indexes and their sequence are for adoption
+-- to judge, and so is the guard of the audit trail that the plain file makes.
 DO $$
 DECLARE
     own_schema CONSTANT oid := '@extschema@'::regnamespace;
@@ -18,10 +19,9 @@ BEGIN
         WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
     ), named (classid, objid, owner) AS (
         SELECT 'pg_proc'::regclass, p.oid, p.proowner
-        FROM pg_proc AS p
-        WHERE p.pronamespace = own_schema AND p.proname = ANY (ARRAY['@functions@'])
-          AND NOT (p.proname IN ('vetassist_audit_guard', 'vetassist_audit_id') AND p.pronargs = 0
-                   AND cardinality(adoptable) > 0)
+        FROM unnest(ARRAY['@functions@']) AS f (signature)
+        JOIN pg_proc AS p ON p.oid = to_regprocedure('@extschema@' || '.' || f.signature)
+        WHERE NOT (f.signature IN ('vetassist_audit_guard()', 'vetassist_audit_id()') AND cardinality(adoptable) > 0)
         UNION ALL
         SELECT 'pg_class'::regclass, c.oid, c.relowner
         FROM pg_class AS c

@@ -3,7 +3,8 @@
 -- requires: extension/lock_tables.sql
 
 -- A trigger, an index, a constraint, a default, a policy, a rule or statistics of a table run with the rights of its
--- owner, or of whoever writes to it. So may a foreign key whose columns have a type of somebody's, and a column of such a type.
+-- owner, or of whoever writes to it. So may a column of a type of somebody's, a foreign key whose columns have one, and what
+-- a table does whose rows a foreign key deletes or updates.
 DO $$
 DECLARE
     found text;
@@ -43,14 +44,15 @@ BEGIN
         JOIN called AS c ON c.classid = d.refclassid AND c.objid = d.refobjid
         JOIN pg_roles AS r ON r.oid = c.owner AND NOT r.rolsuper
         UNION ALL
-        SELECT format('%s refers to %s by way of a cast', pg_describe_object('pg_constraint'::regclass, k.oid, 0), k.confrelid::regclass)
+        SELECT format('%s of %I cascades, sets or casts', pg_describe_object('pg_constraint'::regclass, k.oid, 0), r.rolname)
         FROM pg_constraint AS k
         CROSS JOIN LATERAL unnest(k.conkey, k.confkey) AS u (their_number, own_number)
         JOIN pg_attribute AS theirs ON theirs.attrelid = k.conrelid AND theirs.attnum = u.their_number
         JOIN pg_attribute AS owns ON owns.attrelid = k.confrelid AND owns.attnum = u.own_number
         JOIN pg_class AS t ON t.oid = k.conrelid
         JOIN pg_roles AS r ON r.oid = t.relowner AND NOT r.rolsuper
-        WHERE k.contype = 'f' AND k.confrelid IN (SELECT o.oid FROM own AS o) AND theirs.atttypid <> owns.atttypid
+        WHERE k.contype = 'f' AND k.confrelid IN (SELECT o.oid FROM own AS o)
+          AND (theirs.atttypid <> owns.atttypid OR k.confdeltype NOT IN ('a', 'r') OR k.confupdtype NOT IN ('a', 'r'))
     )
     SELECT string_agg(DISTINCT l.line, E'\n') INTO found FROM lines AS l;
 

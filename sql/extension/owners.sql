@@ -1,6 +1,6 @@
 -- Hands each object to whom it belongs to.
 --
--- requires: extension/owner.sql functions/ tables/
+-- requires: extension/owner.sql extension/unquote.sql tables/
 
 -- vetassist_owner has what is read or runs with the owner's rights. What runs with the caller's is a superuser's.
 DO $$

@@ -7,9 +7,15 @@ CREATE OR REPLACE FUNCTION @extschema@.vetassist_is_preloaded() RETURNS boolean
 LANGUAGE c STABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'vetassist_is_preloaded_wrapper';
 
--- A check is a member of the union. Severities: error (something does not hold), warning (it may not for long).
+-- Everything that an operator should look at. It runs what is below with the rights of the tables' owner, or of a
+-- superuser who calls it: so it says what is wrong also where nothing belongs to whom it should.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_check() RETURNS TABLE (severity text, subject text, message text, hint text)
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE c STABLE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'vetassist_check_wrapper';
+
+-- A check is a member of the union. Severities: error (something does not hold), warning (it may not for long).
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_checks() RETURNS TABLE (severity text, subject text, message text, hint text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE

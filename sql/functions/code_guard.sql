@@ -1,8 +1,9 @@
 -- The guard against code of somebody's that runs with the rights of the tables' owner.
 
--- A trigger runs with the rights of whoever writes, which is the owner of the library's functions. A foreign key is
--- checked with the rights of the table that it refers to: where its columns have a type of somebody's, that calls the
--- function of a cast. Both take rights that no tier gives and a superuser may have given by hand.
+-- A trigger runs with the rights of whoever writes, which is the owner of the library's functions. A foreign key that
+-- deletes or updates rows of another table when ours go fires that table's triggers with the same rights. One is checked
+-- with the rights of the owner of the table that it refers to: where its columns have a type of somebody's, that calls the
+-- function of a cast. All take rights that no tier gives and a superuser may have given by hand.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_guard_code() RETURNS event_trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -52,12 +53,13 @@ BEGIN
                       JOIN pg_attribute AS theirs ON theirs.attrelid = k.conrelid AND theirs.attnum = u.their_number
                       JOIN pg_attribute AS own ON own.attrelid = k.confrelid AND own.attnum = u.own_number
                       WHERE k.conrelid = c.objid AND k.contype = 'f' AND k.confrelid = ANY (own_tables)
-                        AND theirs.atttypid <> own.atttypid));
+                        AND (theirs.atttypid <> own.atttypid OR k.confdeltype NOT IN ('a', 'r')
+                             OR k.confupdtype NOT IN ('a', 'r'))));
     END IF;
     IF is_refused THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
             MESSAGE = 'the command might run a function with the rights of vetassist_owner',
-            HINT = 'Triggers on the tables of vetassist are for superusers, and so are casts to the types of their columns for those who may refer to them.';
+            HINT = 'Triggers on the tables of vetassist are for superusers, and so are foreign keys to them that cascade or set, or whose columns have another type, and casts to the types of their columns.';
     END IF;
 END
 $$;

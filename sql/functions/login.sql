@@ -1,17 +1,6 @@
 -- Signing in.
 --
--- requires: functions/users.sql functions/tokens.sql functions/device_info.sql functions/audit.sql
-
--- A sign-in is refused to whoever is not active. A function of its own, because its SQLSTATE is ours.
-CREATE OR REPLACE FUNCTION @extschema@.vetassist_refuse_sign_in(refused uuid) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    RAISE EXCEPTION USING ERRCODE = 'VA001', MESSAGE = 'the account is not active',
-        DETAIL = format('user_id %s', refused),
-        HINT = 'The refusal was rolled back with everything else. After the rollback, log it: SELECT vetassist_log_event(''login_refused'', <user_id>, NULL, <ip>).';
-END
-$$;
+-- requires: functions/tokens.sql functions/device_info.sql functions/audit.sql
 
 -- A sign-in, in one statement: the user, both tokens, the session, the audit row.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_login(

@@ -37,7 +37,7 @@ AS $$
         UNION ALL
         SELECT 'admin', unnest(ARRAY[
             'vetassist_rotate_tokens', 'vetassist_rotation_status',
-            'vetassist_upgrade_ip_hashes', 'vetassist_upgrade_ip_step', 'vetassist_keys', 'vetassist_reload_keys',
+            'vetassist_upgrade_ip_hashes', 'vetassist_keys', 'vetassist_reload_keys',
             'vetassist_list_sessions', 'vetassist_revoke_session', 'vetassist_revoke_all_sessions',
             'vetassist_purge_sessions', 'vetassist_purge_audit', 'vetassist_check_schema', 'vetassist_check_dump',
             'vetassist_check', 'vetassist_users_masked'])
@@ -156,30 +156,44 @@ BEGIN
                           WHERE d.classid = s.classid AND d.objid = s.objid AND d.deptype = 'e'
                             AND d.refclassid = 'pg_extension'::regclass));
 
-    -- First what others granted on, each in his name, since nobody else takes it back.
+    -- First what was granted on, each by who granted it, since nobody else takes it back: PostgreSQL does that itself for
+    -- whole tables, and not where a right on a table was granted on for a column.
     FOR granted IN
-        SELECT DISTINCT g.object, g.grantor, g.owner
-        FROM @extschema@.vetassist_granted() AS g
-        WHERE g.role = revoked
+        WITH RECURSIVE lost (object, privilege, columns, role, grantor, owner, depth) AS (
+            SELECT g.object, g.privilege, g.columns, g.role, g.grantor, g.owner, 0
+            FROM @extschema@.vetassist_granted() AS g
+            WHERE g.role = revoked
+            UNION
+            SELECT g.object, g.privilege, g.columns, g.role, g.grantor, g.owner, l.depth + 1
+            FROM lost AS l
+            JOIN @extschema@.vetassist_granted() AS g ON g.object = l.object AND g.privilege = l.privilege
+                AND g.grantor = l.role AND coalesce(g.columns = l.columns, l.columns IS NULL)
+            -- Unless who granted it on has it from somebody else as well.
+            WHERE l.role = revoked OR NOT EXISTS (
+                SELECT FROM @extschema@.vetassist_granted() AS o
+                WHERE o.role = l.role AND o.object = l.object AND o.privilege = l.privilege AND o.is_grantable
+                  AND o.grantor <> l.grantor)
+        )
+        SELECT l.object, l.privilege || coalesce(' (' || l.columns || ')', '') AS privilege, l.role, l.grantor, l.owner, l.depth
+        FROM lost AS l
         UNION
-        SELECT 'SCHEMA ' || n.oid::regnamespace, g.grantor, n.nspowner
+        SELECT 'SCHEMA ' || n.oid::regnamespace, 'USAGE', revoked, g.grantor, n.nspowner, 0
         FROM pg_namespace AS n
         CROSS JOIN LATERAL aclexplode(n.nspacl) AS g
         WHERE n.oid = own_schema AND g.grantee = revoked AND g.privilege_type = 'USAGE' AND NOT has_more
-        ORDER BY 2, 1
+        ORDER BY depth DESC, object, privilege
     LOOP
         IF granted.grantor <> granted.owner THEN
             PERFORM set_config('role', pg_get_userbyid(granted.grantor)::text, true);
         END IF;
-        EXECUTE format('REVOKE %s ON %s FROM %s CASCADE',
-                       CASE WHEN granted.object LIKE 'SCHEMA %' THEN 'USAGE' ELSE 'ALL' END, granted.object, revoked::regrole);
+        EXECUTE format('REVOKE %s ON %s FROM %s CASCADE', granted.privilege, granted.object, granted.role::regrole);
         PERFORM set_config('role', caller_role, true);
     END LOOP;
 
     SELECT string_agg(format('%s on %s from %s', g.privilege, g.object, pg_get_userbyid(g.grantor)), E'\n')
     INTO left_over
     FROM @extschema@.vetassist_granted() AS g
-    WHERE g.role = revoked;
+    WHERE g.role = revoked OR g.grantor = revoked;
     IF left_over IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('not all rights of %s can be taken back', role),
             DETAIL = left_over, HINT = 'Nothing was revoked. Call this as a superuser.';

@@ -1,6 +1,6 @@
 -- Tokens of VA.gov: seal, store, open.
 --
--- requires: tables/va_tokens.sql functions/keyring.sql functions/users.sql
+-- requires: tables/va_tokens.sql functions/keyring.sql
 
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_encrypt_token(token text, user_id uuid) RETURNS bytea
 LANGUAGE c VOLATILE STRICT PARALLEL SAFE

@@ -12,8 +12,8 @@ BEGIN
     INTO in_the_way
     FROM (
         SELECT 'pg_proc'::regclass, p.oid, p.proowner
-        FROM pg_proc AS p
-        WHERE p.pronamespace = own_schema AND p.proname = ANY (ARRAY['@functions@'])
+        FROM unnest(ARRAY['@functions@']) AS f (signature)
+        JOIN pg_proc AS p ON p.oid = to_regprocedure('@extschema@' || '.' || f.signature)
         UNION ALL
         SELECT 'pg_class'::regclass, c.oid, c.relowner
         FROM pg_class AS c

@@ -22,8 +22,8 @@ BEGIN
             UNION ALL
             SELECT p.oid, format('ROUTINE %s', p.oid::regprocedure), p.proowner,
                    coalesce(p.proacl, acldefault('f', p.proowner))
-            FROM pg_proc AS p
-            WHERE p.pronamespace = own_schema AND p.proname = ANY (ARRAY['@functions@'])
+            FROM unnest(ARRAY['@functions@']) AS f (signature)
+            JOIN pg_proc AS p ON p.oid = to_regprocedure('@extschema@' || '.' || f.signature)
         ) AS o (oid, object, owner, acl)
         CROSS JOIN LATERAL aclexplode(o.acl) AS g
         WHERE o.oid <> ALL (present) AND g.grantee <> o.owner

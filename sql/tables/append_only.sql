@@ -24,7 +24,7 @@ ALTER TABLE @extschema@.vetassist_auth_audit
     ENABLE ALWAYS TRIGGER vetassist_auth_audit_id;
 
 -- From now on nobody takes an id in advance. What somebody took before is passed over, but for ids that no sequence gets to.
-SELECT pg_catalog.setval('@extschema@.vetassist_auth_audit_id_seq', t.id)
+SELECT pg_catalog.setval('@extschema@' || '.vetassist_auth_audit_id_seq', t.id)
 FROM (SELECT pg_catalog.max(a.id) AS id FROM @extschema@.vetassist_auth_audit AS a
       WHERE a.id OPERATOR(pg_catalog.<) 4611686018427387904) AS t,
      @extschema@.vetassist_auth_audit_id_seq AS s

@@ -54,6 +54,12 @@ pub fn hash_addresses<N, E>(
     })
 }
 
+/// Checks for a name that says that its member is an address.
+#[must_use]
+pub fn names_address(name: &str) -> bool {
+    Expected::under(name) == Expected::Addresses
+}
+
 /// What became of a value.
 enum Outcome<N> {
     Kept(Value<N>),
@@ -162,8 +168,7 @@ impl Names {
     /// Takes a name for the hash of what stood under this name.
     fn of_address(&mut self, name: &str) -> String {
         let own = ends_like_hash(name).then(|| name.to_string());
-        let names_address = Expected::under(name) == Expected::Addresses;
-        let with_hash = names_address.then(|| format!("{name}_hash"));
+        let with_hash = names_address(name).then(|| format!("{name}_hash"));
         let candidates = own.into_iter().chain([NAME.to_string()]).chain(with_hash);
         let candidates = candidates.chain([format!("{name}_{NAME}")]);
         self.take(candidates, name, |number| format!("{name}_{number}_{NAME}"))
@@ -204,11 +209,7 @@ fn ends_like_hash(name: &str) -> bool {
 
 /// Checks for the name of a member that holds hashes of addresses.
 fn holds_hashes(name: &str) -> bool {
-    ends_like_hash(name)
-        || is_hashes(name)
-        || name
-            .strip_suffix("_hash")
-            .is_some_and(|name| Expected::under(name) == Expected::Addresses)
+    ends_like_hash(name) || is_hashes(name) || name.strip_suffix("_hash").is_some_and(names_address)
 }
 
 /// Checks for a name that was addresses before.

@@ -11,7 +11,7 @@
 //! | a JSON Web Token, whole or within text | `eyJhbGciOiJSUzI1NiJ9.e30.c2ln` |
 //! | credentials of HTTP, or in a URL | `Bearer x`, `Basic x`, `https://name:password@host` |
 //! | a social security number with its hyphens or blanks | `123-45-6789` |
-//! | a private key | `-----BEGIN PRIVATE KEY-----` |
+//! | a private key | its first line in PEM (RFC 7468) |
 //! | text with a parameter, member, header or element in it whose name is a secret's and whose value could be one; escaped (`%3D`, `\u003d`, `\"`, `&quot;`) or not | `…/token?refresh_token=abc`, `{"access_token": "abc"}`, `Cookie: a=b`, `password: hunter2` |
 //! | text that says a secret: the name of one, and then what no word is | `the password hunter2 was refused` |
 //!

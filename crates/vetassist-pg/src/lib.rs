@@ -10,6 +10,7 @@ mod encoding;
 mod errors;
 mod functions;
 mod keyring;
+mod owner;
 mod settings;
 mod statements;
 mod values;

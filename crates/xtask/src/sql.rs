@@ -3,8 +3,8 @@
 //! Each file names in its head the files that it requires (`-- requires: tables/users.sql functions/`; a folder stands for
 //! all its files), those whose objects it stands for (`-- provides: …`), the table without which alone it is run
 //! (`-- unless present: …`), and the objects that it makes without a statement of their own (`-- makes: …`). A script is a
-//! root file with everything that it requires before it. In it, `'@tables@'`, `'@relations@'`, `'@functions@'` and
-//! `'@event_triggers@'` are the names of what the script makes.
+//! root file with everything that it requires before it. In it, `'@tables@'`, `'@relations@'` and `'@event_triggers@'` are
+//! the names of what the script makes, and `'@functions@'` the signatures.
 
 use std::{
     collections::HashSet,
@@ -51,6 +51,10 @@ pub(crate) fn plain() -> Result<String> {
         if text.contains(word) {
             bail!("the plain file needs the extension: it has {word}");
         }
+    }
+    // The file puts the schema's name there: a whole literal, or a name that is written without quotes.
+    if text.contains("'@extschema@.") {
+        bail!("in a literal of the plain file, the schema must stand alone");
     }
     let (before, after) = (read("plain/before.txt")?, read("plain/after.txt")?);
     Ok(format!("{}\n{text}{after}", before.replace("@version@", &version)))
@@ -112,26 +116,29 @@ impl Script {
         Ok(())
     }
 
-    /// Notes what a file makes: its statements stand at the beginnings of lines, each with the name in the same line.
+    /// Notes what a file makes: its statements begin at the beginning of a line, with the name in it.
     fn note_names(&mut self, part: &str) {
         self.relations.extend(named(part, "-- makes: "));
-        for line in part.lines() {
-            let words: Vec<_> =
-                line.split(['(', ' ']).filter(|word| *word != "OR" && *word != "REPLACE").collect();
-            let (kinds, name) = match words[..] {
+        let mut rest = part;
+        while let Some((line, after)) = rest.split_once('\n') {
+            let words: Vec<_> = line
+                .split(['(', ' '])
+                .filter(|word| !["OR", "REPLACE", "UNIQUE", SCHEMA].contains(word))
+                .collect();
+            let own = |name: &str| name.trim_start_matches(SCHEMA).to_owned();
+            match words[..] {
                 ["CREATE", "TABLE", name, ..] => {
-                    (vec![&mut self.tables, &mut self.relations], name)
+                    self.tables.push(own(name));
+                    self.relations.push(own(name));
                 }
-                ["CREATE", "INDEX", name, ..] | ["CREATE", "UNIQUE", "INDEX", name, ..] => {
-                    (vec![&mut self.relations], name)
+                ["CREATE", "INDEX", name, ..] => self.relations.push(own(name)),
+                ["CREATE", "EVENT", "TRIGGER", name, ..] => self.event_triggers.push(own(name)),
+                ["CREATE", "FUNCTION" | "PROCEDURE", name, ..] => {
+                    self.functions.push(format!("{}({})", own(name), argument_types(rest)));
                 }
-                ["CREATE", "FUNCTION" | "PROCEDURE", name, ..] => (vec![&mut self.functions], name),
-                ["CREATE", "EVENT", "TRIGGER", name, ..] => (vec![&mut self.event_triggers], name),
-                _ => continue,
-            };
-            for names in kinds {
-                names.push(name.trim_start_matches(SCHEMA).to_owned());
+                _ => {}
             }
+            rest = after;
         }
     }
 
@@ -157,6 +164,32 @@ impl Script {
     }
 }
 
+/// The types of a function's arguments, of which each is a name, a type and perhaps a default.
+fn argument_types(declaration: &str) -> String {
+    let mut depth = 0;
+    let mut list = String::new();
+    for letter in declaration.chars() {
+        match letter {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 && !list.is_empty() {
+            break;
+        }
+        // What is in parentheses of its own is a default's.
+        if depth == 1 {
+            list.push(letter);
+        }
+    }
+    let arguments = list.trim_start_matches('(').split(',');
+    let types = arguments.filter_map(|argument| {
+        let (declared, _) = argument.split_once(" DEFAULT ").unwrap_or((argument, ""));
+        Some(declared.trim().split_once(' ')?.1.to_owned())
+    });
+    types.collect::<Vec<_>>().join(", ")
+}
+
 /// Wraps a file so that it does nothing where a table is there already: adopted, or made by a run before.
 fn unless_present(part: &str, table: &str) -> String {
     let (head, body) = part.split_once("\n\n").unwrap_or(("", part));
@@ -165,7 +198,7 @@ fn unless_present(part: &str, table: &str) -> String {
 
 DO $unless_present$
 BEGIN
-IF pg_catalog.to_regclass('{SCHEMA}{table}') IS NULL THEN
+IF to_regclass('@extschema@' || '.{table}') IS NULL THEN
 
 {}
 
@@ -247,11 +280,12 @@ mod tests {
         let mut script = Script::default();
         script.note_names(
             "-- A table.\n-- makes: s\n\nCREATE TABLE @extschema@.t (\nCREATE UNIQUE INDEX i ON t (c);\n    CREATE TABLE inner (
-CREATE OR REPLACE FUNCTION @extschema@.f(a int) RETURNS int\nCREATE OR REPLACE PROCEDURE @extschema@.p()\nCREATE EVENT TRIGGER e ON x\n",
+CREATE OR REPLACE FUNCTION @extschema@.f(\n    a int,\n    b timestamptz DEFAULT now(),\n    c text[] DEFAULT '{}'\n) RETURNS int (
+CREATE OR REPLACE PROCEDURE @extschema@.p() LANGUAGE sql\nCREATE EVENT TRIGGER e ON x\n",
         );
         assert_eq!(script.tables, ["t"]);
         assert_eq!(script.relations, ["s", "t", "i"]);
-        assert_eq!(script.functions, ["f", "p"]);
+        assert_eq!(script.functions, ["f(int, timestamptz, text[])", "p()"]);
         assert_eq!(script.event_triggers, ["e"]);
     }
 }

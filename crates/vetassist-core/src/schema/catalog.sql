@@ -52,7 +52,7 @@ WITH installed AS (
     SELECT name, 'owner', relowner FROM sequences
     UNION ALL
     -- With the extension, what triggers call is a superuser's.
-    SELECT g.object, 'owner of what it calls', p.proowner
+    SELECT DISTINCT 'function ' || p.proname || '()', 'owner', p.proowner
     FROM triggers g
     JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid
     CROSS JOIN installed
@@ -121,7 +121,7 @@ WITH installed AS (
     FROM owned o
     WHERE pg_catalog.pg_get_userbyid(o.owner) IS DISTINCT FROM (
         SELECT CASE WHEN i.is_extension THEN 'vetassist_owner'
-               ELSE (SELECT pg_catalog.pg_get_userbyid(t.relowner) FROM tables t WHERE t.name = 'vetassist_users') END
+               ELSE (SELECT pg_catalog.pg_get_userbyid(pg_catalog.mode() WITHIN GROUP (ORDER BY m.owner)) FROM owned m) END
         FROM installed i)
     UNION ALL
     SELECT object, 'rights of ' || CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(grantee)::text END,
@@ -148,6 +148,17 @@ WITH installed AS (
     FROM tables t
     JOIN pg_catalog.pg_constraint k ON k.contype = 'f' AND k.confrelid = t.oid
     WHERE k.conrelid NOT IN (SELECT oid FROM tables)
+    GROUP BY t.name
+    UNION ALL
+    -- What deletes or updates rows of somebody's table fires its triggers, with the rights of this one's owner.
+    SELECT t.name, 'referenced with an action', pg_catalog.string_agg(DISTINCT k.conrelid::regclass::text, ', ')
+    FROM tables t
+    JOIN pg_catalog.pg_constraint k ON k.contype = 'f' AND k.confrelid = t.oid
+    JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
+    JOIN pg_catalog.pg_roles r ON r.oid = c.relowner AND NOT r.rolsuper
+    CROSS JOIN installed i
+    WHERE i.is_extension AND c.relowner <> t.relowner
+      AND NOT (k.confdeltype IN ('a', 'r') AND k.confupdtype IN ('a', 'r'))
     GROUP BY t.name
     UNION ALL
     -- A foreign key of another table is checked with the rights of this one's owner. Where the columns' types differ,
@@ -255,6 +266,13 @@ WITH installed AS (
     UNION ALL
     SELECT name, 'cycle', 'true' FROM sequences WHERE seqcycle
     UNION ALL
+    SELECT s.name, 'used by', pg_catalog.string_agg(DISTINCT a.adrelid::regclass::text, ', ')
+    FROM sequences s
+    JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = s.oid
+    JOIN pg_catalog.pg_attrdef a ON d.classid = 'pg_catalog.pg_attrdef'::regclass AND a.oid = d.objid
+    WHERE a.adrelid NOT IN (SELECT oid FROM tables)
+    GROUP BY s.name
+    UNION ALL
     SELECT name, 'persistence', 'not permanent' FROM sequences WHERE relpersistence <> 'p'
     UNION ALL
     SELECT g.object, 'kind', 'trigger' FROM triggers g
@@ -324,9 +342,10 @@ WITH installed AS (
     SELECT DISTINCT 'schema ' || f.nspname, 'renamed', 'from ' || b.name
     FROM functions f
     CROSS JOIN LATERAL (
-        SELECT pg_catalog.substring(f.prosrc, '("[^"]+"|[[:alnum:]_]+)[.]vetassist_(?:users|auth_audit|va_tokens|sessions)')
+        SELECT pg_catalog.btrim(pg_catalog.substring(
+            f.prosrc, '("[^"]+"|[[:alnum:]_]+)[.]vetassist_(?:users|auth_audit|va_tokens|sessions)'), '"')
     ) AS b (name)
-    WHERE b.name <> pg_catalog.quote_ident(f.nspname)
+    WHERE b.name <> f.nspname::text
     UNION ALL
     SELECT f.object, 'schema', n.nspname::text
     FROM functions f

@@ -144,8 +144,9 @@ fn compare_table(
             }
         }
         for (attribute, value) in &actual.facts {
-            // Foreign keys of others are no difference, but nothing that is adopted brings one along.
-            let is_admitted = *attribute == "referenced by" && guards != Guards::Allowed;
+            // What others refer to is no difference, but nothing that is adopted brings others along.
+            let is_admitted =
+                ["referenced by", "used by"].contains(attribute) && guards != Guards::Allowed;
             if expected.value(attribute).is_none() && !is_admitted {
                 differences.push(difference(name, attribute, None, Some(value)));
             }

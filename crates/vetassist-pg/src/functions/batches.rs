@@ -177,6 +177,12 @@ impl Progress {
     }
 }
 
+/// Warns the client.
+pub(super) fn warn(message: impl Into<String>, hint: &'static str) {
+    ErrorReport::from(Error::new(PgSqlErrorCode::ERRCODE_WARNING, message, hint))
+        .report(PgLogLevel::WARNING);
+}
+
 /// Refuses to go on inside a transaction block. Of versions before 0.3.0, whose procedures are in SQL.
 #[pg_extern(volatile, strict, parallel_unsafe, sql = false)]
 fn vetassist_forbid_transaction_block(what: Text<'_>) -> SqlResult<()> {

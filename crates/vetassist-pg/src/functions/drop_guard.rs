@@ -10,6 +10,7 @@ use pgrx::{pg_extern, pg_sys, spi, PgList, PgSqlErrorCode, Spi};
 
 use crate::{
     errors::{Error, SqlResult},
+    owner::as_role,
     settings,
 };
 
@@ -32,21 +33,21 @@ fn vetassist_guard_drop(fcinfo: pg_sys::FunctionCallInfo) -> SqlResult<()> {
     }
     // SAFETY: its tag says what it is.
     let command = unsafe { (*context.cast::<pg_sys::EventTriggerData>()).parsetree };
-    if !drops_extension(command) || settings::drop_with_data()? {
-        return Ok(());
-    }
-    match table_with_rows() {
+    let found =
+        drops_extension(command).and_then(|drops| if drops { table_with_rows() } else { Ok(None) });
+    match found {
         Ok(None) => Ok(()),
+        Ok(Some(_)) if settings::drop_with_data()? => Ok(()),
         Ok(Some(table)) => Err(Error::new(
             PgSqlErrorCode::ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
             format!("the command would destroy the rows of {table}"),
-            "SELECT vetassist_detach() first, and the tables stay. To destroy them, SET vetassist.drop_with_data = on.",
+            "Have a superuser SELECT vetassist_detach() first, and the tables stay. To destroy them, SET vetassist.drop_with_data = on.",
         )
         .into()),
         Err(error) => Err(Error::new(
             PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
-            format!("cannot see whether the tables have rows: {error}"),
-            "SELECT vetassist_detach() first, and the tables stay.",
+            format!("cannot see whether the command would destroy the tables of vetassist: {error}"),
+            "Have a superuser SELECT vetassist_detach() first, and the tables stay.",
         )
         .into()),
     }
@@ -59,20 +60,24 @@ fn node_tag<T>(node: *mut T) -> Option<pg_sys::NodeTag> {
 
 /// Whether a command drops the extension: by its name, with its schema, with all that its owner has, or with the
 /// language of most of its functions.
-fn drops_extension(command: *mut pg_sys::Node) -> bool {
+fn drops_extension(command: *mut pg_sys::Node) -> spi::Result<bool> {
     match node_tag(command) {
         Some(pg_sys::NodeTag::T_DropStmt) => {
             // SAFETY: its tag says what it is.
             let drop = unsafe { &*command.cast::<pg_sys::DropStmt>() };
             let cascades = drop.behavior == pg_sys::DropBehavior::DROP_CASCADE;
             match drop.removeType {
-                pg_sys::ObjectType::OBJECT_EXTENSION => names(drop.objects)
-                    .any(|name| name == EXTENSION || (cascades && name == LANGUAGE)),
+                pg_sys::ObjectType::OBJECT_EXTENSION => Ok(names(drop.objects)
+                    .any(|name| name == EXTENSION || (cascades && name == LANGUAGE))),
                 // Without CASCADE, a schema with something in it is not dropped.
-                pg_sys::ObjectType::OBJECT_SCHEMA => {
-                    cascades && names(drop.objects).any(holds_member)
+                pg_sys::ObjectType::OBJECT_SCHEMA if cascades => {
+                    let schemas = oids(SCHEMAS)?;
+                    Ok(names(drop.objects).any(|name| {
+                        // SAFETY: reads the catalog; 0 if there is none.
+                        schemas.contains(&unsafe { pg_sys::get_namespace_oid(name.as_ptr(), true) })
+                    }))
                 }
-                _ => false,
+                _ => Ok(false),
             }
         }
         Some(pg_sys::NodeTag::T_DropOwnedStmt) => {
@@ -81,14 +86,14 @@ fn drops_extension(command: *mut pg_sys::Node) -> bool {
             let cascades = drop.behavior == pg_sys::DropBehavior::DROP_CASCADE;
             // SAFETY: the grammar makes a list of roles of it.
             let roles = unsafe { PgList::<pg_sys::RoleSpec>::from_pg(drop.roles) };
-            let owners = owners(cascades);
+            let owners = owners(cascades)?;
             let found = roles.iter_ptr().any(|role| {
                 // SAFETY: looks the role up; 0 if there is none.
                 owners.contains(&unsafe { pg_sys::get_rolespec_oid(role, true) })
             });
-            found
+            Ok(found)
         }
-        _ => false,
+        _ => Ok(false),
     }
 }
 
@@ -111,45 +116,42 @@ const SCHEMAS: &str = "SELECT x.schema FROM pg_depend d JOIN pg_extension e ON e
               SELECT pronamespace FROM pg_proc WHERE oid = d.objid AND d.classid = 'pg_proc'::regclass) AS x (schema)
      WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'";
 
-/// Whether something of the extension's is in a schema.
-fn holds_member(name: &CStr) -> bool {
-    // SAFETY: reads the catalog; 0 if there is none.
-    let schema = unsafe { pg_sys::get_namespace_oid(name.as_ptr(), true) };
-    oids(SCHEMAS).contains(&schema)
-}
-
 /// The roles with whose property the extension goes.
-fn owners(cascades: bool) -> Vec<pg_sys::Oid> {
+fn owners(cascades: bool) -> spi::Result<Vec<pg_sys::Oid>> {
     let names = if cascades { "'vetassist', 'plpgsql'" } else { "'vetassist'" };
-    let mut owners = oids(&format!("SELECT extowner FROM pg_extension WHERE extname IN ({names})"));
+    let mut owners =
+        oids(&format!("SELECT extowner FROM pg_extension WHERE extname IN ({names})"))?;
     if cascades {
-        owners.extend(oids(&format!("SELECT nspowner FROM pg_namespace WHERE oid IN ({SCHEMAS})")));
+        owners
+            .extend(oids(&format!("SELECT nspowner FROM pg_namespace WHERE oid IN ({SCHEMAS})"))?);
     }
-    owners
+    Ok(owners)
 }
 
 /// The first column of what a query of the catalogs returns.
-fn oids(query: &str) -> Vec<pg_sys::Oid> {
-    let found = Spi::connect(|client| {
+fn oids(query: &str) -> spi::Result<Vec<pg_sys::Oid>> {
+    Spi::connect(|client| {
         let rows = client.select(query, None, &[])?;
-        rows.map(|row| row.get::<pg_sys::Oid>(1)).collect::<spi::Result<Vec<_>>>()
-    });
-    found.unwrap_or_default().into_iter().flatten().collect()
+        rows.filter_map(|row| row.get::<pg_sys::Oid>(1).transpose()).collect()
+    })
 }
 
-/// One of the tables that would go with the extension, if one has a row.
+/// One of the tables that would go with the extension, if one has a row. Each is looked into as its owner: whoever may
+/// drop the schema may not read it.
 fn table_with_rows() -> spi::Result<Option<String>> {
     Spi::connect(|client| {
-        let members = "SELECT d.objid::regclass::text FROM pg_depend d
+        let members = "SELECT d.objid::regclass::text, c.relowner FROM pg_depend d
              JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'vetassist'
              JOIN pg_class c ON c.oid = d.objid AND c.relkind = 'r'
              WHERE d.refclassid = 'pg_extension'::regclass AND d.classid = 'pg_class'::regclass AND d.deptype = 'e'
              ORDER BY d.objid";
         for row in client.select(members, None, &[])? {
             // With its schema, and quoted: search_path is pg_catalog's.
-            let Some(table) = row.get::<String>(1)? else { continue };
+            let (Some(table), Some(owner)) = (row.get::<String>(1)?, row.get(2)?) else { continue };
             let query = format!("SELECT EXISTS (SELECT FROM {table})");
-            if client.select(&query, Some(1), &[])?.first().get_one::<bool>()? == Some(true) {
+            let has_row =
+                as_role(owner, || client.select(&query, Some(1), &[])?.first().get_one::<bool>())?;
+            if has_row == Some(true) {
                 return Ok(Some(table));
             }
         }

@@ -1,6 +1,10 @@
 //! Grants that a script of the extension makes for the user.
 
-use pgrx::{pg_extern, pg_sys, search_path, spi, Spi};
+use std::ffi::CString;
+
+use pgrx::{pg_extern, pg_sys, search_path, Spi};
+
+use crate::{errors::SqlResult, statements::internal, values::Text};
 
 /// Lets PostgreSQL take what is granted for the user's, for as long as it lives.
 struct OutsideScript {
@@ -28,7 +32,16 @@ impl Drop for OutsideScript {
 /// Runs a GRANT so that it is dumped, also while a script of the extension runs.
 #[pg_extern(volatile, strict, parallel_unsafe, sql = false)]
 #[search_path(pg_catalog, pg_temp)]
-fn vetassist_grant_dumped(command: &str) -> spi::Result<()> {
+fn vetassist_grant_dumped(command: Text<'_>) -> SqlResult<()> {
+    // As it is: it is in the database's encoding.
+    let command = CString::new(command.as_bytes()).map_err(|_| internal("a command has a NUL"))?;
     let _outside = OutsideScript::new();
-    Spi::run(command)
+    let done = Spi::connect_mut(|_| {
+        // SAFETY: PostgreSQL's interface for statements is connected, and the command ends with a NUL.
+        unsafe { pg_sys::SPI_execute(command.as_ptr(), false, 0) }
+    });
+    if done < 0 {
+        return Err(internal("a command is none that can be run").into());
+    }
+    Ok(())
 }

@@ -1,43 +1,111 @@
-//! The upgrade of the audit trail's plain address hashes to keyed ones.
+//! The upgrade of plain address hashes to keyed ones: in the audit trail, and in what sessions say of devices.
+//!
+//! A hash is keyed if and only if `vetassist_keyed_ip_hashes` has it, and it gets there in the transaction that stores it:
+//! so each is upgraded once, whatever is interrupted.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use pgrx::{
-    check_for_interrupts, iter::TableIterator, name, pg_extern, search_path, spi::SpiClient,
+    check_for_interrupts, iter::TableIterator, name, pg_extern, pg_sys, search_path,
+    spi::SpiClient, Uuid,
 };
-use vetassist_core::IpHash;
+use vetassist_core::{device_info, IpHash};
 
 use super::{
     audit_guard::{announce, Change},
+    batches::{warn, Batches, Progress},
     ip_hash::keyed,
 };
 use crate::{
     errors::{Result, SqlResult},
+    keyring::with_ring,
+    settings::{self, IpHashKind},
     statements::{connected, failed, internal, one, own_schema},
+    values::Jsonb,
 };
 
-/// Upgrades the plain hashes among the next `batch_size` rows after an id, and remembers that they are
-/// keyed. Returns the last id looked at, and how many rows were looked at and upgraded.
-#[pg_extern(volatile, strict, parallel_unsafe, sql = false)]
-#[search_path(pg_catalog, pg_temp)]
-#[allow(clippy::type_complexity)] // the columns
-fn vetassist_upgrade_audit_batch(
-    after: i64,
-    batch_size: i32,
-) -> SqlResult<
-    TableIterator<'static, (name!(last, Option<i64>), name!(seen, i32), name!(upgraded, i32))>,
-> {
-    let row = connected(|client| {
-        let schema = own_schema(client)?;
-        let page = page(client, &schema, after, batch_size)?;
-        let upgraded = upgrade(client, &schema, page.plain)?;
-        Ok((page.last, page.seen, upgraded))
+/// How many sessions are held in memory at a time. What a device is said to be may be long.
+const SESSIONS_AT_ONCE: usize = 100;
+
+/// Upgrades the plain hashes that are stored, in batches. Its SQL is in `sql/functions/ip_hash.sql`.
+#[pg_extern(sql = false)]
+fn vetassist_upgrade_ip_hashes(
+    batch_size: Option<i32>,
+    fcinfo: pg_sys::FunctionCallInfo,
+) -> SqlResult<()> {
+    const USUAL: &str = "Leave it out for its default, 10000.";
+    let call = c"CALL vetassist_upgrade_ip_hashes()";
+    let batches = Batches::begin(fcinfo, call, batch_size, USUAL)?;
+    if settings::ip_hash()? != IpHashKind::keyed {
+        warn(
+            "vetassist.ip_hash is sha256: what is stored from now on is plain all the same",
+            "Set vetassist.ip_hash = keyed first, and call this again after it.",
+        );
+    }
+    // Fails here, and not half-way, without a ring.
+    with_ring(|_, _| Ok(()))?;
+    let schema = &batches.schema;
+    let total = batches.run(|client| {
+        let count = format!(
+            "SELECT (SELECT count(*) FROM {schema}.vetassist_auth_audit AS a WHERE a.ip_hash IS NOT NULL)
+                  + (SELECT count(*) FROM {schema}.vetassist_sessions AS s WHERE s.device_info IS NOT NULL)"
+        );
+        one(client.update(&count, Some(1), &[]).and_then(|rows| rows.first().get_one()))
     })?;
-    Ok(TableIterator::once(row))
+    let mut progress = Progress::new("hashes upgraded", total);
+
+    let mut after = None;
+    loop {
+        let (page, upgraded) = batches.run(|client| {
+            let page = page_of_trail(client, schema, after, batches.size)?;
+            let upgraded = upgrade_trail(client, schema, &page.plain)?;
+            Ok((page, upgraded))
+        })?;
+        progress.add(page.seen, upgraded);
+        match page.last {
+            Some(last) if page.seen == batches.size => after = Some(last),
+            _ => break,
+        }
+    }
+    let mut after = None;
+    let mut unread = 0;
+    loop {
+        let (page, upgraded) = batches.run(|client| {
+            let page = page_of_sessions(client, schema, after, batches.size)?;
+            let mut upgraded = Upgraded::default();
+            for sessions in page.suspects.chunks(SESSIONS_AT_ONCE) {
+                // Each with a connection of its own, whose memory goes with it.
+                connected(|client| upgrade_sessions(client, schema, sessions, &mut upgraded))?;
+            }
+            Ok((page, upgraded))
+        })?;
+        progress.add(page.seen, upgraded.hashes);
+        unread += upgraded.unread;
+        match page.last {
+            Some(last) if page.seen == batches.size => after = Some(last),
+            _ => break,
+        }
+    }
+    progress.tell();
+    if unread > 0 {
+        warn(
+            format!("the device_info of {unread} sessions is larger or deeper than vetassist reads, and was left alone"),
+            "It was not written by vetassist. Make it shorter, or let the sessions end and purge them.",
+        );
+    }
+    batches.run(|client| {
+        let event = format!(
+            "INSERT INTO {schema}.vetassist_auth_audit (event_type, event_data)
+             VALUES ('ip_hashes_upgraded', jsonb_build_object('by', session_user, 'count', $1))"
+        );
+        client.update(&event, None, &[progress.changed().into()]).map(|_| ()).map_err(failed)
+    })?;
+    batches.end();
+    Ok(())
 }
 
-/// What a batch looks at.
-struct Page {
+/// What a batch of the audit trail looks at.
+struct TrailPage {
     /// The last id; none where there is no row left.
     last: Option<i64>,
     /// How many rows.
@@ -46,7 +114,12 @@ struct Page {
     plain: Vec<(i64, String)>,
 }
 
-fn page(client: &SpiClient<'_>, schema: &str, after: i64, batch_size: i32) -> Result<Page> {
+fn page_of_trail(
+    client: &mut SpiClient<'_>,
+    schema: &str,
+    after: Option<i64>,
+    size: i32,
+) -> Result<TrailPage> {
     let statement = format!(
         "SELECT max(p.id), count(*)::int,
                 coalesce(array_agg(p.id ORDER BY p.id) FILTER (WHERE p.is_plain), '{{}}'),
@@ -54,14 +127,13 @@ fn page(client: &SpiClient<'_>, schema: &str, after: i64, batch_size: i32) -> Re
          FROM (SELECT a.id, a.ip_hash::text, a.ip_hash ~ '^[0-9a-f]{{64}}$' AND NOT EXISTS (
                    SELECT FROM {schema}.vetassist_keyed_ip_hashes AS k WHERE k.ip_hash = a.ip_hash) AS is_plain
                FROM {schema}.vetassist_auth_audit AS a
-               WHERE a.id > $1 AND a.ip_hash IS NOT NULL ORDER BY a.id LIMIT $2) AS p"
+               WHERE a.ip_hash IS NOT NULL AND ($1 IS NULL OR a.id > $1) ORDER BY a.id LIMIT $2) AS p"
     );
-    let rows =
-        client.select(&statement, Some(1), &[after.into(), batch_size.into()]).map_err(failed)?;
-    let row = rows.first();
+    let row =
+        client.update(&statement, Some(1), &[after.into(), size.into()]).map_err(failed)?.first();
     let ids: Vec<i64> = one(row.get(3))?;
     let hashes: Vec<String> = one(row.get(4))?;
-    Ok(Page {
+    Ok(TrailPage {
         last: row.get(1).map_err(failed)?,
         seen: one(row.get(2))?,
         plain: ids.into_iter().zip(hashes).collect(),
@@ -69,28 +141,21 @@ fn page(client: &SpiClient<'_>, schema: &str, after: i64, batch_size: i32) -> Re
 }
 
 /// Upgrades the hashes of these rows, and returns how many rows still had theirs.
-fn upgrade(client: &mut SpiClient<'_>, schema: &str, plain: Vec<(i64, String)>) -> Result<i32> {
+fn upgrade_trail(client: &mut SpiClient<'_>, schema: &str, plain: &[(i64, String)]) -> Result<i32> {
     if plain.is_empty() {
         return Ok(0);
     }
-    let mut keyed_of: HashMap<String, String> = HashMap::new();
-    for (_, hash) in &plain {
+    let mut keyed_of: HashMap<&str, IpHash> = HashMap::new();
+    for (_, hash) in plain {
         check_for_interrupts!();
-        if !keyed_of.contains_key(hash) {
-            let keyed = keyed(&hash.parse::<IpHash>()?)?;
-            keyed_of.insert(hash.clone(), keyed.as_str().to_owned());
+        if !keyed_of.contains_key(hash.as_str()) {
+            keyed_of.insert(hash, keyed(&hash.parse()?)?);
         }
     }
-    let marked: Vec<&str> = keyed_of.values().map(String::as_str).collect();
-    // In order, so that two who mark the same hashes wait for one another and do not deadlock.
-    let mark = format!(
-        "INSERT INTO {schema}.vetassist_keyed_ip_hashes (ip_hash)
-         SELECT m.ip_hash FROM unnest($1) AS m (ip_hash) ORDER BY m.ip_hash ON CONFLICT DO NOTHING"
-    );
-    client.update(&mark, None, &[marked.into()]).map_err(failed)?;
-
-    let keyed: Vec<String> = plain.iter().map(|(_, hash)| keyed_of[hash].clone()).collect();
-    let (ids, hashes): (Vec<i64>, Vec<String>) = plain.into_iter().unzip();
+    mark(client, schema, keyed_of.values().copied())?;
+    let ids: Vec<i64> = plain.iter().map(|(id, _)| *id).collect();
+    let hashes: Vec<&str> = plain.iter().map(|(_, hash)| hash.as_str()).collect();
+    let keyed: Vec<String> = hashes.iter().map(|hash| keyed_of[hash].as_str().to_owned()).collect();
     let change = Change::Rehash(ids.iter().copied().zip(keyed.iter().cloned()).collect());
     // The hash is compared again when its row is locked: two upgrades at once do not upgrade twice.
     let update = format!(
@@ -102,4 +167,144 @@ fn upgrade(client: &mut SpiClient<'_>, schema: &str, plain: Vec<(i64, String)>) 
     });
     i32::try_from(upgraded.map_err(failed)?.len())
         .map_err(|_| internal("too many rows were upgraded"))
+}
+
+/// Remembers that hashes are keyed. In order, so that two who mark the same wait for one another and do not deadlock.
+fn mark(
+    client: &mut SpiClient<'_>,
+    schema: &str,
+    keyed: impl Iterator<Item = IpHash>,
+) -> Result<()> {
+    let hashes: Vec<String> = keyed.map(|hash| hash.as_str().to_owned()).collect();
+    let mark = format!(
+        "INSERT INTO {schema}.vetassist_keyed_ip_hashes (ip_hash)
+         SELECT m.ip_hash FROM unnest($1) AS m (ip_hash) ORDER BY m.ip_hash ON CONFLICT DO NOTHING"
+    );
+    client.update(&mark, None, &[hashes.into()]).map(|_| ()).map_err(failed)
+}
+
+/// What a batch of sessions looks at.
+struct SessionPage {
+    last: Option<Uuid>,
+    seen: i32,
+    /// The sessions that may have a hash.
+    suspects: Vec<Uuid>,
+}
+
+fn page_of_sessions(
+    client: &mut SpiClient<'_>,
+    schema: &str,
+    after: Option<Uuid>,
+    size: i32,
+) -> Result<SessionPage> {
+    let statement = format!(
+        "SELECT (array_agg(p.id ORDER BY p.id DESC))[1], count(*)::int,
+                coalesce(array_agg(p.id ORDER BY p.id) FILTER (WHERE p.is_suspect), '{{}}')
+         FROM (SELECT s.id, s.device_info::text ~ '[0-9a-f]{{64}}' AS is_suspect
+               FROM {schema}.vetassist_sessions AS s
+               WHERE s.device_info IS NOT NULL AND ($1 IS NULL OR s.id > $1) ORDER BY s.id LIMIT $2) AS p"
+    );
+    let row =
+        client.update(&statement, Some(1), &[after.into(), size.into()]).map_err(failed)?.first();
+    Ok(SessionPage {
+        last: row.get(1).map_err(failed)?,
+        seen: one(row.get(2))?,
+        suspects: one(row.get(3))?,
+    })
+}
+
+/// What became of sessions.
+#[derive(Default)]
+struct Upgraded {
+    /// How many hashes were upgraded.
+    hashes: i32,
+    /// How many sessions cannot be read.
+    unread: usize,
+}
+
+/// Upgrades the hashes of these sessions. Which are keyed is asked after the rows were locked: somebody else may just have
+/// upgraded them.
+fn upgrade_sessions(
+    client: &mut SpiClient<'_>,
+    schema: &str,
+    sessions: &[Uuid],
+    upgraded: &mut Upgraded,
+) -> Result<()> {
+    let lock = format!(
+        "SELECT s.id, s.device_info FROM {schema}.vetassist_sessions AS s
+         WHERE s.id = ANY ($1) AND s.device_info IS NOT NULL ORDER BY s.id FOR NO KEY UPDATE"
+    );
+    let mut devices = Vec::new();
+    for row in client.update(&lock, None, &[sessions.to_vec().into()]).map_err(failed)? {
+        check_for_interrupts!();
+        let device: Jsonb<'_> = one(row.get(2))?;
+        match device.to_value("device_info") {
+            Ok(device) => devices.push((one(row.get::<Uuid>(1))?, device)),
+            Err(_) => upgraded.unread += 1,
+        }
+    }
+    let hashes: Vec<Vec<IpHash>> =
+        devices.iter().map(|(_, device)| device_info::ip_hashes(device)).collect();
+    let keyed_of = keyed_of(client, schema, hashes.iter().flatten())?;
+    mark(client, schema, keyed_of.values().copied())?;
+    let (mut ids, mut infos) = (Vec::new(), Vec::new());
+    for ((id, mut device), hashes) in devices.into_iter().zip(hashes) {
+        check_for_interrupts!();
+        let plain = hashes.iter().filter(|hash| keyed_of.contains_key(*hash)).count();
+        if plain > 0 {
+            device_info::replace_ip_hashes(&mut device, &mut |hash| keyed_of.get(hash).copied());
+            ids.push(id);
+            infos.push(Jsonb::from_value(&device)?);
+            upgraded.hashes += i32::try_from(plain).unwrap_or(i32::MAX);
+        }
+    }
+    let update = format!(
+        "UPDATE {schema}.vetassist_sessions AS s SET device_info = u.device_info
+         FROM unnest($1, $2) AS u (id, device_info) WHERE s.id = u.id"
+    );
+    client.update(&update, None, &[ids.into(), infos.into()]).map(|_| ()).map_err(failed)
+}
+
+/// Returns the keyed hash of each of these that is plain.
+fn keyed_of<'a>(
+    client: &mut SpiClient<'_>,
+    schema: &str,
+    hashes: impl Iterator<Item = &'a IpHash>,
+) -> Result<HashMap<IpHash, IpHash>> {
+    let hashes: BTreeSet<IpHash> = hashes.copied().collect();
+    let texts: Vec<&str> = hashes.iter().map(IpHash::as_str).collect();
+    let known = format!(
+        "SELECT coalesce(array_agg(k.ip_hash::text), '{{}}') FROM {schema}.vetassist_keyed_ip_hashes AS k
+         WHERE k.ip_hash = ANY ($1)"
+    );
+    let known = client.update(&known, Some(1), &[texts.into()]);
+    let known: Vec<String> = one(known.and_then(|rows| rows.first().get_one()))?;
+    let known: HashSet<&str> = known.iter().map(String::as_str).collect();
+    let mut keyed_of = HashMap::new();
+    for hash in hashes {
+        check_for_interrupts!();
+        if !known.contains(hash.as_str()) {
+            keyed_of.insert(hash, keyed(&hash)?);
+        }
+    }
+    Ok(keyed_of)
+}
+
+/// Upgrades the plain hashes among the next rows of the audit trail. Versions before 0.3.0, whose procedure is in SQL, call it.
+#[pg_extern(volatile, strict, parallel_unsafe, sql = false)]
+#[search_path(pg_catalog, pg_temp)]
+#[allow(clippy::type_complexity)] // the columns
+fn vetassist_upgrade_audit_batch(
+    after: i64,
+    batch_size: i32,
+) -> SqlResult<
+    TableIterator<'static, (name!(last, Option<i64>), name!(seen, i32), name!(upgraded, i32))>,
+> {
+    let row = connected(|client| {
+        let schema = own_schema(client)?;
+        let page = page_of_trail(client, &schema, Some(after), batch_size)?;
+        let upgraded = upgrade_trail(client, &schema, &page.plain)?;
+        Ok((page.last, page.seen, upgraded))
+    })?;
+    Ok(TableIterator::once(row))
 }

@@ -2,18 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use pgrx::{
-    datum::DatumWithOid,
-    pg_extern,
-    pg_sys::{self, panic::ErrorReport},
-    spi::SpiClient,
-    PgLogLevel, PgSqlErrorCode, Uuid as PgUuid,
-};
+use pgrx::{datum::DatumWithOid, pg_extern, pg_sys, spi::SpiClient, Uuid as PgUuid};
 use vetassist_core::{opened_len, Reseal};
 
-use super::batches::{Batches, Progress};
+use super::batches::{warn, Batches, Progress};
 use crate::{
-    errors::{Error, Result, SqlResult},
+    errors::{Result, SqlResult},
     keyring::{self, with_ring},
     statements::{failed, one},
     values::{Bytea, Bytes, Uuid, WipedBytea},
@@ -126,11 +120,6 @@ impl Rotation {
             );
         }
     }
-}
-
-fn warn(message: String, hint: &'static str) {
-    ErrorReport::from(Error::new(PgSqlErrorCode::ERRCODE_WARNING, message, hint))
-        .report(PgLogLevel::WARNING);
 }
 
 /// Which rows a batch consists of.

@@ -1,42 +1,47 @@
-//! `vetassist_check_schema()`.
+//! How the live tables differ from what they must be.
 
-use pgrx::{
-    datum::DatumWithOid, iter::TableIterator, name, pg_extern, pg_sys, search_path, spi, Spi,
-};
+use pgrx::{iter::TableIterator, name, pg_extern, pg_sys, search_path};
 use vetassist_core::schema::{compare, CatalogRow, Guards, CATALOG_QUERY};
 
-/// How the live tables differ from what they must be; no row where they do not.
+use crate::{
+    errors::{Result, SqlResult},
+    statements::{connected, failed, one},
+    values::{Text, TextResult},
+};
+
+/// Returns how the live tables differ from what they must be; no row where they do not.
 #[pg_extern(stable, strict, parallel_restricted, sql = false)]
 #[search_path(pg_catalog, pg_temp)]
 #[allow(clippy::type_complexity)] // the columns
-fn vetassist_check_schema() -> Result<
+fn vetassist_check_schema() -> SqlResult<
     TableIterator<
         'static,
         (
-            name!(object, String),
-            name!(problem, String),
-            name!(expected, Option<String>),
-            name!(found, Option<String>),
+            name!(object, TextResult),
+            name!(problem, TextResult),
+            name!(expected, Option<TextResult>),
+            name!(found, Option<TextResult>),
         ),
     >,
-    spi::Error,
 > {
-    let (rows, is_older) = Spi::connect(|client| {
-        let (schema, is_older) = client
-            .select(
-                "SELECT n.nspname::text, e.extversion IN ('0.1.0', '0.2.0')
-                 FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'vetassist'",
-                Some(1),
-                &[],
-            )?
-            .first()
-            .get_two::<String, bool>()?;
+    let (rows, is_older) = connected(|client| {
+        let extension = client.select(
+            "SELECT n.nspname::text, e.extversion IN ('0.1.0', '0.2.0')
+             FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'vetassist'",
+            Some(1),
+            &[],
+        );
+        let extension = extension.map_err(failed)?.first();
+        let (schema, is_older): (Text<'_>, bool) = (one(extension.get(1))?, one(extension.get(2))?);
         let mut rows = Vec::new();
-        for row in client.select(CATALOG_QUERY, None, &[DatumWithOid::from(schema)])? {
-            let text = |column| row.get::<String>(column).map(Option::unwrap_or_default);
+        for row in client.select(CATALOG_QUERY, None, &[schema.into()]).map_err(failed)? {
+            let text = |column| -> Result<String> {
+                let text: Option<Text<'_>> = row.get(column).map_err(failed)?;
+                text.map_or(Ok(String::new()), |text| Ok(text.to_readable()?.into_owned()))
+            };
             rows.push(CatalogRow { object: text(1)?, attribute: text(2)?, value: text(3)? });
         }
-        Ok::<_, spi::Error>((rows, is_older == Some(true)))
+        Ok((rows, is_older))
     })?;
     // SAFETY: a variable of this process, set while a CREATE EXTENSION runs its script.
     let installing = unsafe { pg_sys::creating_extension };
@@ -45,7 +50,10 @@ fn vetassist_check_schema() -> Result<
         (false, true) => Guards::Older,
         (false, false) => Guards::Required,
     };
-    let differences =
-        compare(&rows, guards).into_iter().map(|d| (d.object, d.problem, d.expected, d.found));
-    Ok(TableIterator::new(differences))
+    let text = |text: Option<String>| text.map(|text| TextResult::of(&text)).transpose();
+    let differences = compare(&rows, guards).into_iter().map(|d| {
+        let (object, problem) = (TextResult::of(&d.object)?, TextResult::of(&d.problem)?);
+        Ok((object, problem, text(d.expected)?, text(d.found)?))
+    });
+    Ok(TableIterator::new(differences.collect::<Result<Vec<_>>>()?))
 }

@@ -48,7 +48,7 @@ impl<'a> Jsonb<'a> {
         self.0
     }
 
-    /// Returns what this text is, which must be JSON in ASCII.
+    /// Returns what this text is, which must be JSON, in the database's encoding.
     pub(crate) fn parse(text: &CStr) -> Option<Self> {
         let text = Some(text.as_ptr().into());
         // SAFETY: jsonb_in reads a NUL-terminated string.

@@ -99,11 +99,15 @@ impl<'a> Text<'a> {
     }
 }
 
-/// Returns text in the database's encoding as UTF-8, to be looked at. Where that encoding is not known, what is not UTF-8
-/// is replaced by U+FFFD.
+/// Returns text in the database's encoding as UTF-8, to be looked at. [`to_database`] makes the same of it again.
+///
+/// Where the encoding is not known, what is not UTF-8 is replaced by private characters.
 pub(crate) fn readable(text: &[u8]) -> Result<Cow<'_, str>> {
-    if text.is_ascii() || encoding::is_utf8() || encoding::is_unknown() {
+    if text.is_ascii() || encoding::is_utf8() {
         return Ok(String::from_utf8_lossy(text));
+    }
+    if encoding::is_unknown() {
+        return Ok(private::of_bytes(text));
     }
     let converted = convert(text, Direction::ToUtf8)?;
     String::from_utf8(converted).map(Cow::Owned).map_err(|_| untranslatable())
@@ -111,10 +115,56 @@ pub(crate) fn readable(text: &[u8]) -> Result<Cow<'_, str>> {
 
 /// Returns UTF-8 in the database's encoding.
 pub(super) fn to_database(text: &str) -> Result<Cow<'_, [u8]>> {
-    if text.is_ascii() || encoding::is_utf8() || encoding::is_unknown() {
+    if text.is_ascii() || encoding::is_utf8() {
         return Ok(Cow::Borrowed(text.as_bytes()));
     }
+    if encoding::is_unknown() {
+        return Ok(private::to_bytes(text));
+    }
     convert(text.as_bytes(), Direction::FromUtf8).map(Cow::Owned)
+}
+
+/// Bytes of no known encoding as text, and back: the last 128 characters that Unicode has stand for a byte each.
+mod private {
+    use std::borrow::Cow;
+
+    /// The character that stands for the byte 0x00, of which only those from 0x80 on are used.
+    const FIRST: u32 = 0x0010_ff00;
+
+    fn byte_of(character: char) -> Option<u8> {
+        u32::from(character).checked_sub(FIRST).and_then(|byte| u8::try_from(byte).ok())
+    }
+
+    pub(super) fn of_bytes(bytes: &[u8]) -> Cow<'_, str> {
+        let mut text = String::new();
+        for chunk in bytes.utf8_chunks() {
+            for character in chunk.valid().chars() {
+                // One that stands for a byte is taken for four, so that all text comes back as it was.
+                if byte_of(character).is_some() {
+                    text.extend(character.encode_utf8(&mut [0; 4]).bytes().filter_map(of_byte));
+                } else {
+                    text.push(character);
+                }
+            }
+            text.extend(chunk.invalid().iter().copied().filter_map(of_byte));
+        }
+        Cow::Owned(text)
+    }
+
+    fn of_byte(byte: u8) -> Option<char> {
+        char::from_u32(FIRST + u32::from(byte))
+    }
+
+    pub(super) fn to_bytes(text: &str) -> Cow<'_, [u8]> {
+        let mut bytes = Vec::with_capacity(text.len());
+        for character in text.chars() {
+            match byte_of(character) {
+                Some(byte) => bytes.push(byte),
+                None => bytes.extend(character.encode_utf8(&mut [0; 4]).bytes()),
+            }
+        }
+        Cow::Owned(bytes)
+    }
 }
 
 /// A `text` that a function returns.

@@ -56,7 +56,8 @@ fn snapshot(db: &mut Client) -> String {
     db.query_one(
         "SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM (
              SELECT u::text FROM vetassist_users u UNION ALL SELECT v::text FROM vetassist_va_tokens v
-             UNION ALL SELECT s::text FROM vetassist_sessions s UNION ALL SELECT a::text FROM vetassist_auth_audit a) AS t",
+             UNION ALL SELECT s::text FROM vetassist_sessions s UNION ALL SELECT a::text FROM vetassist_auth_audit a
+             WHERE event_type <> 'ip_hashes_upgraded') AS t",
         &[],
     )
     .unwrap()

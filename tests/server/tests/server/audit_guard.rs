@@ -190,13 +190,13 @@ const LATER: &[(&str, &str)] = &[
         "a trigger before the library's statement",
         "CREATE FUNCTION wipe() RETURNS trigger LANGUAGE plpgsql AS
              $$ BEGIN DELETE FROM public.vetassist_auth_audit WHERE event_type = 'fresh'; RETURN NULL; END $$;
-         CREATE TRIGGER aaa BEFORE UPDATE OR DELETE ON vetassist_auth_audit WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION wipe()",
+         RESET SESSION AUTHORIZATION; CREATE TRIGGER aaa BEFORE UPDATE OR DELETE ON vetassist_auth_audit WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION wipe()",
     ),
     (
         "a trigger after the library's statement",
         "CREATE FUNCTION wipe() RETURNS trigger LANGUAGE plpgsql AS
              $$ BEGIN DELETE FROM public.vetassist_auth_audit WHERE event_type = 'fresh'; RETURN NULL; END $$;
-         CREATE TRIGGER zzz AFTER UPDATE OR DELETE ON vetassist_auth_audit WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION wipe()",
+         RESET SESSION AUTHORIZATION; CREATE TRIGGER zzz AFTER UPDATE OR DELETE ON vetassist_auth_audit WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION wipe()",
     ),
     (
         "a trigger on a foreign key deletes by way of a parent",
@@ -213,19 +213,19 @@ const LATER: &[(&str, &str)] = &[
          ALTER TABLE vetassist_auth_audit INHERIT parent; SET SESSION AUTHORIZATION mallory;
          CREATE FUNCTION wipe() RETURNS trigger LANGUAGE plpgsql AS
              $$ BEGIN UPDATE public.parent SET ip_hash = repeat('0', 64), event_type = 'changed' WHERE event_type = 'fresh'; RETURN NULL; END $$;
-         CREATE TRIGGER zzz AFTER UPDATE OR DELETE ON vetassist_auth_audit WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION wipe()",
+         RESET SESSION AUTHORIZATION; CREATE TRIGGER zzz AFTER UPDATE OR DELETE ON vetassist_auth_audit WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION wipe()",
     ),
     (
         "a trigger that changes what is to be stored",
         "CREATE FUNCTION wipe() RETURNS trigger LANGUAGE plpgsql AS
              $$ BEGIN IF TG_OP = 'DELETE' THEN RETURN OLD; END IF; NEW.event_data = '{}'; RETURN NEW; END $$;
-         CREATE TRIGGER zzz BEFORE UPDATE OR DELETE ON vetassist_auth_audit FOR EACH ROW EXECUTE FUNCTION wipe()",
+         RESET SESSION AUTHORIZATION; CREATE TRIGGER zzz BEFORE UPDATE OR DELETE ON vetassist_auth_audit FOR EACH ROW EXECUTE FUNCTION wipe()",
     ),
     (
         "a trigger that stores another hash",
         "CREATE FUNCTION wipe() RETURNS trigger LANGUAGE plpgsql AS
              $$ BEGIN IF TG_OP = 'DELETE' THEN RETURN OLD; END IF; NEW.ip_hash = repeat('0', 64); RETURN NEW; END $$;
-         CREATE TRIGGER zzz BEFORE UPDATE OR DELETE ON vetassist_auth_audit FOR EACH ROW EXECUTE FUNCTION wipe()",
+         RESET SESSION AUTHORIZATION; CREATE TRIGGER zzz BEFORE UPDATE OR DELETE ON vetassist_auth_audit FOR EACH ROW EXECUTE FUNCTION wipe()",
     ),
 ];
 
@@ -299,6 +299,34 @@ fn the_library_passes_whatever_the_replication_role_is() {
     assert_eq!(without(&trail(db)[..6]), without(&before));
     assert_eq!(purged(db), 3);
     assert_eq!(fresh(db).len(), 3);
+}
+
+/// What no trigger of a table sees.
+#[test]
+fn no_command_rewrites_what_the_rows_say() {
+    let mut server = server();
+    let db = &mut server.db;
+    fill(db);
+    let before = trail(db);
+    for command in [
+        "ALTER TABLE vetassist_auth_audit ALTER event_type TYPE varchar(50) USING 'changed'",
+        "ALTER TABLE vetassist_auth_audit ALTER event_data TYPE jsonb USING NULL",
+        "ALTER TABLE vetassist_auth_audit ALTER ip_hash TYPE char(64)",
+        "ALTER TABLE vetassist_auth_audit ADD more float DEFAULT random()",
+        "SET session_replication_role = replica; ALTER TABLE vetassist_auth_audit ALTER created_at TYPE timestamptz USING now()",
+    ] {
+        assert_refused(&db.batch_execute(command).unwrap_err(), command);
+        assert_eq!(trail(db), before, "{command}");
+    }
+    for command in [
+        "VACUUM FULL vetassist_auth_audit",
+        "CLUSTER vetassist_auth_audit USING vetassist_auth_audit_pkey",
+        "REINDEX TABLE vetassist_auth_audit",
+        "CREATE TABLE other (x int); ALTER TABLE other ALTER x TYPE text USING 'changed'",
+    ] {
+        db.batch_execute(command).unwrap();
+        assert_eq!(trail(db), before, "{command}");
+    }
 }
 
 /// Both guards, the library's and the plain file's, of a subscriber.

@@ -236,7 +236,7 @@ fn a_rotation_that_is_killed_is_resumed() {
     let pid: i32 = rotator.query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0);
     thread::scope(|scope| {
         let rotation =
-            scope.spawn(move || rotator.batch_execute("CALL vetassist_rotate_tokens(2)"));
+            scope.spawn(move || rotator.batch_execute("CALL vetassist_rotate_tokens(1)"));
         let mut watcher = server.connect();
         while left_over(&mut watcher).0 > i64::from(USERS) * 2 - 100 {}
         server.run_as_server_user(&format!("kill -9 {pid}"));
@@ -251,7 +251,7 @@ fn a_rotation_that_is_killed_is_resumed() {
     let mut rotator = server.connect();
     thread::scope(|scope| {
         let rotation =
-            scope.spawn(move || rotator.batch_execute("CALL vetassist_rotate_tokens(2)"));
+            scope.spawn(move || rotator.batch_execute("CALL vetassist_rotate_tokens(1)"));
         let mut watcher = server.connect();
         while left_over(&mut watcher).0 > left - 100 {}
         server.kill();

@@ -76,7 +76,11 @@ const TABLES: &[Drift] = &[
         &[("vetassist_users", "referenced by way of a cast")],
     ),
     ("CREATE TABLE claims (id uuid REFERENCES vetassist_users)", &[]),
-    ("ALTER TABLE vetassist_sessions OWNER TO pg_monitor", &[("vetassist_sessions", "owner")]),
+    // Whose trigger would fire when a user is deleted.
+    (
+        "ALTER TABLE vetassist_sessions OWNER TO pg_monitor",
+        &[("vetassist_users", "referenced with an action"), ("vetassist_sessions", "owner")],
+    ),
     (
         "GRANT SELECT, UPDATE (email) ON vetassist_users TO pg_monitor WITH GRANT OPTION",
         &[("vetassist_users", "rights of pg_monitor")],

@@ -271,7 +271,7 @@ fn ids_that_were_taken_before_the_installation_are_passed_over() {
     db.batch_execute("CREATE EXTENSION vetassist").unwrap();
     goes_on(&mut db);
     let first = "SELECT min(id)::text FROM vetassist_auth_audit WHERE event_type = 'login'";
-    assert_eq!(column_of(&mut db, first), ["2041"]);
+    assert_eq!(column_of(&mut db, first), ["2042"]);
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod goldens;
 mod hostile;
 mod hostile_calls;
 mod inventory;
+mod ip_hash_upgrade;
 mod key_sources;
 mod large_values;
 mod leaving;

@@ -4,14 +4,6 @@ use vetassist_server_tests::{column_of, empty_database, sqlstate, KeyedServer};
 
 /// What somebody made before, and how the refusal names it.
 const TAKEN: &[(&str, &str)] = &[
-    (
-        "CREATE FUNCTION vetassist_login(text) RETURNS text LANGUAGE sql AS 'SELECT $1'",
-        "function public.vetassist_login(text) of postgres",
-    ),
-    (
-        "CREATE FUNCTION vetassist_session_active(varchar) RETURNS boolean LANGUAGE sql AS 'SELECT true'",
-        "function public.vetassist_session_active(character varying) of postgres",
-    ),
     // With the very arguments of ours.
     (
         "CREATE FUNCTION vetassist_refuse_sign_in(uuid) RETURNS void LANGUAGE sql AS ''",
@@ -22,8 +14,8 @@ const TAKEN: &[(&str, &str)] = &[
         "function public.vetassist_rotate_tokens(integer) of postgres",
     ),
     (
-        "CREATE AGGREGATE vetassist_keys(integer) (SFUNC = int4pl, STYPE = integer)",
-        "function public.vetassist_keys(integer) of postgres",
+        "CREATE AGGREGATE vetassist_upgrade_ip_hashes(integer) (SFUNC = int4pl, STYPE = integer)",
+        "function public.vetassist_upgrade_ip_hashes(integer) of postgres",
     ),
     (
         "CREATE FUNCTION vetassist_audit_guard() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
@@ -77,7 +69,7 @@ fn all_that_is_in_the_way_is_named_at_once_with_its_owner() {
     let role: String = db.query_one("SELECT 'owner_' || current_database()", &[]).unwrap().get(0);
     db.batch_execute(&format!(
         "CREATE ROLE {role}; GRANT CREATE ON SCHEMA public TO {role}; SET ROLE {role};
-         CREATE FUNCTION vetassist_login(text) RETURNS text LANGUAGE sql AS 'SELECT $1'; CREATE TABLE idx_vetassist_sessions_jwt ();
+         CREATE FUNCTION vetassist_version() RETURNS text LANGUAGE sql AS 'SELECT NULL'; CREATE TABLE idx_vetassist_sessions_jwt ();
          RESET ROLE"
     ))
     .unwrap();
@@ -87,12 +79,13 @@ fn all_that_is_in_the_way_is_named_at_once_with_its_owner() {
     assert!(detail.lines().all(|line| line.ends_with(&format!(" of {role}"))), "{detail}");
 }
 
-/// Names that are not ours, and names of ours elsewhere, are in nobody's way.
+/// Names that are not ours, functions that take other arguments, and names of ours elsewhere are in nobody's way.
 #[test]
 fn what_is_not_in_the_way_stays() {
     let mut db = empty_database();
     db.batch_execute(
         "CREATE FUNCTION vetassist_report() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE TABLE vetassist_notes ();
+         CREATE FUNCTION vetassist_login(text) RETURNS text LANGUAGE sql AS 'SELECT $1';
          CREATE SCHEMA other; CREATE FUNCTION other.vetassist_login(text) RETURNS text LANGUAGE sql AS 'SELECT $1';
          CREATE TABLE other.vetassist_notes (); CREATE TABLE other.idx_vetassist_sessions_jwt ();
          CREATE EXTENSION vetassist",
@@ -108,14 +101,10 @@ fn an_update_names_what_is_in_its_way() {
     for (number, old) in ["0.1.0", "0.2.0"].iter().enumerate() {
         for (made, named) in [
             (
-                "CREATE FUNCTION vetassist_check(text) RETURNS text LANGUAGE sql AS 'SELECT $1'",
-                "function public.vetassist_check(text) of postgres",
+                "CREATE FUNCTION vetassist_is_preloaded() RETURNS text LANGUAGE sql AS 'SELECT NULL'",
+                "function public.vetassist_is_preloaded() of postgres",
             ),
             ("CREATE PROCEDURE vetassist_check() LANGUAGE sql AS ''", "function public.vetassist_check() of postgres"),
-            (
-                "CREATE FUNCTION vetassist_session_active(varchar) RETURNS boolean LANGUAGE sql AS 'SELECT true'",
-                "function public.vetassist_session_active(character varying) of postgres",
-            ),
             (
                 "CREATE FUNCTION f() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
                  CREATE EVENT TRIGGER vetassist_guard_schema ON sql_drop EXECUTE FUNCTION f()",

@@ -207,7 +207,7 @@ fn foreign_keys_of_the_same_type_are_for_everybody_who_may_refer() {
     let mut mallory = with_rights(&mut server);
     mallory
         .batch_execute(
-            "CREATE TABLE theirs.claims (user_id uuid REFERENCES public.vetassist_users ON DELETE CASCADE);
+            "CREATE TABLE theirs.claims (user_id uuid REFERENCES public.vetassist_users ON DELETE RESTRICT);
              CREATE DOMAIN theirs.own AS uuid; CREATE TABLE theirs.u (id uuid);
              ALTER TABLE theirs.u ADD FOREIGN KEY (id) REFERENCES public.vetassist_users",
         )
@@ -215,6 +215,34 @@ fn foreign_keys_of_the_same_type_are_for_everybody_who_may_refer() {
     let refused =
         mallory.batch_execute("INSERT INTO theirs.claims VALUES (gen_random_uuid())").unwrap_err();
     assert_eq!(sqlstate(&refused), "23503");
+}
+
+/// What a foreign key deletes or sets fires the triggers of the table that it is of, up to PostgreSQL 17 with the rights of
+/// whoever deletes.
+#[test]
+fn foreign_keys_that_write_are_for_superusers() {
+    let mut server = KeyedServer::start();
+    let mut mallory = with_rights(&mut server);
+    mallory.batch_execute("CREATE TABLE theirs.t (id uuid)").unwrap();
+    for action in
+        ["ON DELETE CASCADE", "ON DELETE SET NULL", "ON DELETE SET DEFAULT", "ON UPDATE CASCADE"]
+    {
+        for command in [
+            "CREATE TABLE theirs.claims (user_id uuid REFERENCES public.vetassist_users @)",
+            "ALTER TABLE theirs.t ADD FOREIGN KEY (id) REFERENCES public.vetassist_users @",
+        ] {
+            let error = mallory.batch_execute(&command.replace('@', action)).unwrap_err();
+            assert_eq!(sqlstate(&error), "42501", "{command}: {error:?}");
+        }
+    }
+    // A superuser's on a table of somebody's is seen.
+    server
+        .db
+        .batch_execute("REVOKE ALL ON vetassist_users, vetassist_auth_audit FROM mallory; ALTER TABLE theirs.t ADD FOREIGN KEY (id) REFERENCES vetassist_users ON DELETE CASCADE")
+        .unwrap();
+    assert_eq!(column_of(&mut server.db, PROBLEMS), ["vetassist_users: referenced with an action"]);
+    server.db.batch_execute("ALTER TABLE theirs.t OWNER TO postgres").unwrap();
+    assert_eq!(column_of(&mut server.db, PROBLEMS), [""; 0]);
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! What a role may do is what its tiers say: nothing by default, and nothing after it was taken back.
 
 use postgres::Client;
-use vetassist_server_tests::column_of;
+use vetassist_server_tests::{column_of, plain_sql};
 
 use super::{assert_same, Victim, MALLORY, TIERS};
 
 /// All rights on what belongs to the extension, but for the owners' own: who has what, on what, and whether he may
 /// pass it on.
-fn rights(db: &mut Client) -> Vec<String> {
+pub(super) fn rights(db: &mut Client) -> Vec<String> {
     column_of(
         db,
         "WITH members AS (
@@ -104,7 +104,7 @@ fn nothing_is_granted_by_default() {
 
 #[test]
 fn adopted_tables_keep_what_the_adopted_role_had_and_no_more() {
-    let plain = vetassist_server_tests::plain_sql();
+    let plain = plain_sql();
     let mut victim = Victim::installed(&[]);
     let expected = rights(&mut victim.db);
     victim.empty();
@@ -159,61 +159,6 @@ fn adopted_tables_keep_what_the_adopted_role_had_and_no_more() {
     // Until it is revoked, which leaves nothing.
     victim.must("postgres", "SELECT vetassist_revoke('backend')");
     assert_same(&rights(&mut victim.db), &expected, "after revoking");
-}
-
-#[test]
-fn nothing_is_left_after_revoking() {
-    let by_hand = [
-        "",
-        "GRANT SELECT ON vetassist_users TO app",
-        "GRANT ALL ON ALL TABLES IN SCHEMA public TO app WITH GRANT OPTION",
-        "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO app",
-        "GRANT EXECUTE ON ALL ROUTINES IN SCHEMA public TO app WITH GRANT OPTION",
-        "GRANT SELECT (email, va_icn), UPDATE (email) ON vetassist_users TO app WITH GRANT OPTION",
-        "GRANT TRIGGER, REFERENCES, TRUNCATE ON vetassist_auth_audit TO app",
-        "GRANT EXECUTE ON FUNCTION vetassist_decrypt_token(bytea, uuid) TO app",
-        "GRANT EXECUTE ON FUNCTION vetassist_encrypt(text, bytea, bytea) TO app",
-        "SELECT vetassist_grant('app', 'auditor'), vetassist_grant('app', 'admin')",
-    ];
-    // What the role grants on, where it may.
-    let passed_on = "
-        GRANT SELECT ON vetassist_users TO reporting; GRANT SELECT (email) ON vetassist_users TO reporting;
-        GRANT EXECUTE ON FUNCTION vetassist_access_token(uuid) TO reporting WITH GRANT OPTION";
-    let mut victim = Victim::installed(&[]);
-    let others = |db: &mut Client| -> Vec<String> {
-        rights(db)
-            .into_iter()
-            .filter(|right| {
-                [" to auditor", " to admin", " to PUBLIC"].iter().any(|role| right.contains(role))
-            })
-            .collect()
-    };
-    let expected = others(&mut victim.db);
-    for by_hand in by_hand {
-        victim.must("postgres", by_hand);
-        for statement in passed_on.split(';') {
-            let _ = victim.run("app", statement);
-            let _ = victim.run(
-                "reporting",
-                "GRANT EXECUTE ON FUNCTION vetassist_access_token(uuid) TO mallory",
-            );
-        }
-        victim.must("postgres", "SELECT * FROM vetassist_revoke('app')");
-        assert_same(&rights(&mut victim.db), &expected, &by_hand.to_string());
-        for attack in [
-            "SELECT email FROM vetassist_users",
-            "SELECT vetassist_access_token(gen_random_uuid())",
-        ] {
-            for role in ["app", "reporting", MALLORY] {
-                assert_eq!(
-                    victim.run(role, attack).expect_err(attack).state,
-                    "42501",
-                    "{role} after {by_hand}"
-                );
-            }
-        }
-        victim.must("postgres", "SELECT vetassist_grant('app', 'app')");
-    }
 }
 
 #[test]

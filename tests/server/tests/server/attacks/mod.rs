@@ -4,11 +4,6 @@
 //! `public`, before the extension is installed and afterwards. What she plants says in the server's log that it was
 //! called and by whom, which no rollback takes back.
 
-mod overloads;
-mod plain_rights;
-mod retention;
-mod settings;
-
 mod addresses;
 mod adoption;
 mod audit_guard;
@@ -22,15 +17,22 @@ mod inactive;
 mod isolation;
 mod key_command;
 mod names_taken;
+mod overloads;
 mod owner;
 mod plain_names;
+mod plain_rights;
 mod proportion;
+mod referring_tables;
+mod retention;
+mod revoking;
 mod schema_creators;
 mod schema_moves;
 mod secrets;
 mod session_active;
+mod settings;
 mod threat_model;
 mod triggers;
+mod who_did_it;
 
 use postgres::{Client, NoTls};
 use vetassist_server_tests::{column_of, hex_key, repository, sqlstate, Server};

@@ -120,7 +120,13 @@ fn overloads_do_not_hinder_granting() {
         if before {
             victim.must(MALLORY, &overloads);
         }
-        victim.db.batch_execute("CREATE EXTENSION vetassist").unwrap();
+        if let Err(error) = victim.db.batch_execute("CREATE EXTENSION vetassist") {
+            // Before, it may be refused, if what is in the way is named.
+            let Refused { state, text } = Refused::of(&error);
+            let is_named = functions.iter().all(|function| text.contains(&function.name));
+            assert!(before && state == "55000" && is_named, "{state} {text}");
+            continue;
+        }
         if !before {
             victim.must(MALLORY, &overloads);
         }
@@ -132,9 +138,12 @@ fn overloads_do_not_hinder_granting() {
             ("auditor", "SELECT * FROM vetassist_users_masked()"),
         ] {
             victim.must(role, call);
-            victim.must("postgres", &format!("SELECT vetassist_revoke('{role}')"));
+            victim.must("postgres", &format!("SELECT vetassist_revoke('{role}'::regrole)"));
             assert_eq!(victim.run(role, call).expect_err(call).state, "42501");
-            victim.must("postgres", &format!("SELECT vetassist_grant('{role}', '{role}')"));
+            victim.must(
+                "postgres",
+                &format!("SELECT vetassist_grant('{role}'::regrole, '{role}'::text)"),
+            );
         }
         // Nobody is granted what is the attacker's.
         assert_eq!(victim.count("SELECT count(*) FROM pg_proc WHERE proname LIKE 'vetassist%' AND pg_get_userbyid(proowner) = 'mallory' AND proacl IS NOT NULL"), 0);

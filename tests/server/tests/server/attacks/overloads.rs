@@ -4,7 +4,7 @@
 use postgres::Client;
 use vetassist_server_tests::column_of;
 
-use super::{look_alike, plant, reference, trap, Function, Refused, Victim, MALLORY};
+use super::{look_alike, plant, reference, trap, Function, Refused, Victim, MALLORY, TIERS};
 
 /// Types that PostgreSQL casts to this one by itself, or this one to them, and those that take any.
 fn neighbours(db: &mut Client, kind: &str) -> Vec<String> {
@@ -151,9 +151,8 @@ fn plant_all(victim: &Victim, reference: &mut Client) {
     assert!(plant(&mut mallory, &functions(reference)) > 200);
 }
 
-/// Calls every function as each role, and what is only done where there is something to do.
+/// Calls every function as each role, whether it may or not, and what is only done where there is something to do.
 fn call_everything(victim: &mut Victim, reference: &mut Client) {
-    grant_everything(victim, reference);
     let calls: Vec<(bool, String)> = Function::all(reference)
         .iter()
         .map(|function| (function.is_procedure, function.call(reference)))
@@ -223,22 +222,38 @@ fn call_everything(victim: &mut Victim, reference: &mut Client) {
     }
 }
 
-/// Lets each role call everything, whatever its tier. By signatures: names are taken.
-fn grant_everything(victim: &mut Victim, reference: &mut Client) {
-    for Function { name, arguments, .. } in Function::all(reference) {
-        let arguments = arguments.join(", ");
-        let grant =
-            format!("GRANT EXECUTE ON ROUTINE public.{name}({arguments}) TO app, auditor, admin");
-        victim.db.batch_execute(&format!("SET search_path = pg_catalog; {grant}")).unwrap();
+/// Installs or updates among look-alikes. Those that have the name of a function of ours may be refused, if they are
+/// named; then they are taken away for as long as it takes.
+fn install(victim: &mut Victim, reference: &mut Client, installs: &str) {
+    victim.db.batch_execute("SET search_path = pg_catalog").unwrap();
+    if let Err(error) = victim.db.batch_execute(installs) {
+        let Refused { state, text } = Refused::of(&error);
+        assert!(
+            state == "55000" && text.contains("vetassist_login(") && text.contains(MALLORY),
+            "{state} {text}"
+        );
+        victim.must(
+            MALLORY,
+            "SET search_path = pg_catalog; DO $$ DECLARE r text; BEGIN
+                 FOR r IN SELECT p.oid::regprocedure FROM pg_proc p WHERE proname LIKE 'vetassist%' AND proowner = 'mallory'::regrole LOOP EXECUTE 'DROP ROUTINE ' || r; END LOOP;
+                 FOR r IN SELECT t.oid::regtype FROM pg_type t WHERE typname LIKE 'vetassist%' AND typowner = 'mallory'::regrole AND typtype = 'd' LOOP EXECUTE 'DROP DOMAIN ' || r; END LOOP;
+             END $$",
+        );
+        victim.db.batch_execute(installs).unwrap();
     }
-    victim.db.batch_execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO auditor").unwrap();
+    for tier in TIERS {
+        let grant = format!("SELECT public.vetassist_grant('{tier}'::pg_catalog.regrole, '{tier}'::pg_catalog.text)");
+        victim.db.batch_execute(&grant).unwrap();
+    }
+    plant(&mut victim.connect(MALLORY), &functions(reference));
 }
 
 /// That nothing was called, and everything is as it must be.
 fn nothing_was_called(victim: &mut Victim) {
     assert_eq!(victim.trapped(), Vec::<String>::new());
     let row =
-        victim.db.query_one("SELECT pg_catalog.count(*) FROM public.vetassist_check_schema()", &[]);
+        // What this test granted is seen, too.
+        victim.db.query_one("SELECT pg_catalog.count(*) FROM public.vetassist_check_schema() WHERE problem <> 'rights of auditor'", &[]);
     assert_eq!(row.unwrap().get::<_, i64>(0), 0);
 }
 
@@ -269,14 +284,17 @@ fn look_alikes_from_before_the_installation_are_not_called() {
     let mut victim = Victim::start(&[("vetassist.ip_hash", "keyed")]);
     let mut reference = reference(&victim);
     plant_all(&victim, &mut reference);
-    victim.db.batch_execute("CREATE EXTENSION vetassist").unwrap();
+    install(&mut victim, &mut reference, "CREATE EXTENSION vetassist SCHEMA public");
     call_everything(&mut victim, &mut reference);
     nothing_was_called(&mut victim);
     // Once more, with tables that are adopted.
+    let detach =
+        Function::all(&mut reference).into_iter().find(|f| f.name == "vetassist_detach").unwrap();
     victim
         .db
-        .batch_execute("SELECT public.vetassist_detach(); DROP EXTENSION vetassist; CREATE EXTENSION vetassist SCHEMA public")
+        .batch_execute(&format!("{}; DROP EXTENSION vetassist", detach.call(&mut reference)))
         .unwrap();
+    install(&mut victim, &mut reference, "CREATE EXTENSION vetassist SCHEMA public");
     nothing_was_called(&mut victim);
 }
 
@@ -290,7 +308,7 @@ fn look_alikes_from_before_an_update_are_not_called() {
             .batch_execute(&format!("CREATE EXTENSION vetassist VERSION '{version}'"))
             .unwrap();
         plant_all(&victim, &mut reference);
-        victim.db.batch_execute("ALTER EXTENSION vetassist UPDATE").unwrap();
+        install(&mut victim, &mut reference, "ALTER EXTENSION vetassist UPDATE");
         call_everything(&mut victim, &mut reference);
         nothing_was_called(&mut victim);
     }

@@ -1,7 +1,7 @@
 //! Functions that run with their owner's rights belong to a role that is no superuser.
 
 use postgres::Client;
-use vetassist_server_tests::column_of;
+use vetassist_server_tests::{column_of, plain_sql};
 
 use super::{Refused, Victim, MALLORY};
 
@@ -96,7 +96,7 @@ fn an_updated_installation_belongs_to_the_owner() {
 
 #[test]
 fn adopted_tables_come_to_belong_to_the_owner() {
-    let plain = vetassist_server_tests::plain_sql();
+    let plain = plain_sql();
     let mut victim = Victim::start(&[]);
     // Made by the superuser who installs, and by the role that the setting names.
     victim.db.batch_execute(&format!("{plain}; CREATE EXTENSION vetassist")).unwrap();
@@ -124,13 +124,15 @@ fn adopted_tables_come_to_belong_to_the_owner() {
         "CREATE TRIGGER t BEFORE INSERT ON vetassist_users EXECUTE FUNCTION suppress_redundant_updates_trigger()",
         "DROP TABLE vetassist_keyed_ip_hashes",
         "INSERT INTO vetassist_keyed_ip_hashes VALUES ('x')",
-        "GRANT SELECT ON vetassist_users TO reporting",
         "ALTER TABLE vetassist_users OWNER TO backend",
         "SET ROLE vetassist_owner",
-        "SELECT nextval('vetassist_auth_audit_id_seq'), setval('vetassist_auth_audit_id_seq', 1)",
+        "SELECT setval('vetassist_auth_audit_id_seq', 1)",
     ] {
         assert_eq!(victim.run("backend", statement).expect_err(statement).state, "42501", "{statement}");
     }
+    // PostgreSQL warns where somebody grants what he has and may not pass on.
+    victim.must("backend", "GRANT SELECT ON vetassist_users TO reporting");
+    assert_eq!(victim.run("reporting", "SELECT FROM vetassist_users").unwrap_err().state, "42501");
 }
 
 #[test]
@@ -230,8 +232,15 @@ fn other_owners_are_seen_by_the_check() {
             // What is refused need not be seen.
             continue;
         }
-        let seen = "SELECT count(*) FROM (SELECT object FROM vetassist_check_schema() UNION ALL SELECT message FROM vetassist_check() WHERE message ~ 'owner') AS c";
-        let seen: i64 = transaction.query_one(seen, &[]).unwrap().get(0);
+        let mut seen = 0;
+        for check in [
+            "SELECT count(*) FROM vetassist_check_schema()",
+            "SELECT count(*) FROM vetassist_check() WHERE message ~ 'owner'",
+        ] {
+            if seen == 0 {
+                seen = transaction.query_one(check, &[]).unwrap().get::<_, i64>(0);
+            }
+        }
         assert!(seen > 0, "{change}");
     }
 }

@@ -1,5 +1,7 @@
 //! The plain file in databases that grant by default, as Supabase's do: nobody but the owner has anything.
 
+use vetassist_server_tests::plain_sql;
+
 use super::{Victim, MALLORY};
 
 /// What a database grants by default, to whom.
@@ -29,7 +31,7 @@ const GRANTED: &str = "
 
 #[test]
 fn nobody_but_the_owner_has_anything() {
-    let script = vetassist_server_tests::plain_sql();
+    let script = plain_sql();
     let mut victim = Victim::start(&[]);
     victim.db.batch_execute("CREATE ROLE public_; CREATE ROLE \"a 'b\"\"; DROP ROLE x\"").unwrap();
     for owner in ["postgres", MALLORY] {
@@ -63,7 +65,7 @@ fn nobody_but_the_owner_has_anything() {
 
 #[test]
 fn what_is_made_later_is_closed_too() {
-    let script = vetassist_server_tests::plain_sql();
+    let script = plain_sql();
     let mut victim = Victim::start(&[]);
     victim.must(MALLORY, &format!("{script}; GRANT SELECT ON vetassist_users TO backend"));
     // A table that was lost is made again by a run in a database that has come to grant by default.
@@ -75,7 +77,7 @@ fn what_is_made_later_is_closed_too() {
     // In a schema of its own, and in the same session.
     victim.must(
         MALLORY,
-        &format!("CREATE SCHEMA \"Other's\"; ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO reporting; SET search_path = \"Other's\"; {script}; {script}"),
+        &format!("CREATE SCHEMA \"An other\"; ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO reporting; SET search_path = \"An other\"; {script}; {script}"),
     );
     assert_eq!(victim.column(GRANTED), ["SELECT to backend on vetassist_users"]);
 }

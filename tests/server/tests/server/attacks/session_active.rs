@@ -9,14 +9,24 @@ use super::Victim;
 const ASKS: &str = "SELECT vetassist_session_active('jti')";
 
 fn signed_in() -> Victim {
-    let mut victim = Victim::installed(&[]);
+    let mut victim = Victim::start(&[]);
+    sign_in_anew(&mut victim);
+    victim
+}
+
+/// Installs it in an empty database, and lets one user sign in. What keeps tables from being renamed is off: a superuser
+/// may do so, and then that must be noticed.
+fn sign_in_anew(victim: &mut Victim) {
+    victim.empty();
     victim
         .db
         .batch_execute(
-            "SELECT vetassist_login('ICN', 'access', now() + '1 h', 'jti', now() + '1 h')",
+            "CREATE EXTENSION vetassist;
+             SELECT vetassist_login('ICN', 'access', now() + '1 h', 'jti', now() + '1 h');
+             ALTER EVENT TRIGGER vetassist_guard_schema DISABLE",
         )
         .unwrap();
-    victim
+    victim.grant_tiers();
 }
 
 /// Asks while a superuser's transaction holds the tables and changes them, and says what was answered when it had
@@ -47,6 +57,7 @@ fn asked_during(victim: &mut Victim, statements: &str, asks: &str, warm: bool) -
 
 #[test]
 fn a_live_session_stays_live_while_its_table_is_rewritten() {
+    let mut victim = Victim::start(&[]);
     for (number, rewrites) in [
         "ALTER TABLE vetassist_sessions ALTER jwt_id TYPE varchar(65)",
         "ALTER TABLE vetassist_sessions ALTER expires_at TYPE timestamptz USING expires_at + interval '1 s'",
@@ -68,8 +79,10 @@ fn a_live_session_stays_live_while_its_table_is_rewritten() {
                 "SELECT vetassist_session_active(jwt) FROM (VALUES ('jti')) AS v (jwt)",
                 "WITH a AS MATERIALIZED (SELECT vetassist_session_active('jti') AS is_active) SELECT is_active FROM a",
             ] {
-                let mut victim = signed_in();
-                let answer = asked_during(&mut victim, rewrites, asks, warm);
+                sign_in_anew(&mut victim);
+                // Some of these are refused to all but the owner of the tables, by the guards of later versions.
+                let statements = format!("SET LOCAL session_replication_role = origin; {rewrites}");
+                let answer = asked_during(&mut victim, &statements, asks, warm);
                 assert_eq!(answer, Some(true), "{number}, warm {warm}: {rewrites}: {asks}");
             }
         }
@@ -78,6 +91,7 @@ fn a_live_session_stays_live_while_its_table_is_rewritten() {
 
 #[test]
 fn a_session_that_ended_meanwhile_is_not_live() {
+    let mut victim = Victim::start(&[]);
     for warm in [false, true] {
         for ends in [
             "UPDATE vetassist_sessions SET revoked_at = now()",
@@ -89,12 +103,12 @@ fn a_session_that_ended_meanwhile_is_not_live() {
             "ALTER TABLE vetassist_users RENAME TO old; CREATE TABLE vetassist_users (LIKE old INCLUDING ALL)",
             "CREATE SCHEMA away; ALTER TABLE vetassist_sessions SET SCHEMA away; CREATE TABLE vetassist_sessions (LIKE away.vetassist_sessions INCLUDING ALL)",
         ] {
-            let mut victim = signed_in();
+            sign_in_anew(&mut victim);
             let answer = asked_during(&mut victim, ends, ASKS, warm);
             assert_ne!(answer, Some(true), "warm {warm}: {ends}");
         }
         // Without another in its place it is an error.
-        let mut victim = signed_in();
+        sign_in_anew(&mut victim);
         assert_eq!(
             asked_during(&mut victim, "ALTER TABLE vetassist_sessions RENAME TO old", ASKS, warm),
             None

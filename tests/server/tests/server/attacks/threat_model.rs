@@ -16,3 +16,14 @@ fn the_threat_model_names_what_is_not_protected() {
         assert!(model.contains(named), "the threat model does not say {named}: {why}");
     }
 }
+
+#[test]
+fn an_application_is_told_how_it_is_safe() {
+    let documents = super::documents();
+    assert!(
+        documents.contains("setString") && documents.contains("varchar"),
+        "JDBC's setString sends varchar"
+    );
+    let told = documents.split("setString").nth(1).unwrap();
+    assert!(told[..told.len().min(1500)].to_lowercase().contains("schema"));
+}

@@ -2,13 +2,15 @@
 #![cfg(feature = "serde_json")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use std::{collections::BTreeSet, convert::Infallible, net::IpAddr};
+mod properties;
+mod upgrade;
 
-use proptest::prelude::*;
+use std::convert::Infallible;
+
 use vetassist_core::{
-    device_info::{hash_addresses, ip_hashes, replace_ip_hashes},
+    device_info::{hash_addresses, names_address},
     json::Value,
-    IpHash, KeyRing, MasterKey,
+    IpHash,
 };
 
 type Json = Value<serde_json::Number>;
@@ -194,6 +196,12 @@ fn an_address_is_recognised_in_every_spelling_under_every_name() {
 }
 
 #[test]
+fn names_say_whether_they_are_of_addresses() {
+    assert!(OF_ADDRESSES.into_iter().all(names_address));
+    assert!(!OF_OTHERS.into_iter().chain(NEUTRAL).any(names_address));
+}
+
+#[test]
 fn lists_of_addresses_become_arrays() {
     for list in [
         "203.0.113.7, 2001:db8::1",
@@ -360,156 +368,8 @@ fn no_member_is_overwritten_and_none_merged_with_another() {
     }
 }
 
-fn ring() -> KeyRing {
-    KeyRing::new([MasterKey::from_bytes(&[7; 32])]).unwrap()
-}
-
-#[test]
-fn stored_hashes_are_found_and_upgraded_once() {
-    let ring = ring();
-    let json = r#"{
-        "ip":"203.0.113.7","client_ip":"2001:db8::1","where":["::1",{"n":1}],"seen":[{"peer":"203.0.113.7"}],
-        "fe80::1":"x","fingerprint":"<198.51.100.1>","canvas_hash":"<198.51.100.1>","plain":["<198.51.100.1>"],
-        "list":"203.0.113.7, 2001:db8::1"}"#;
-    let stored = hashed(&expected(json).replace('\n', ""));
-    let mut value = Json::from_text(&stored).unwrap();
-
-    let addresses = ["203.0.113.7", "2001:db8::1", "::1", "fe80::1"];
-    let plain: BTreeSet<IpHash> = addresses.map(|ip| IpHash::of_text(ip).unwrap()).into();
-    assert_eq!(ip_hashes(&value), plain.iter().copied().collect::<Vec<_>>());
-
-    let mut keyed = BTreeSet::new();
-    let replaced = replace_ip_hashes(&mut value, &mut |hash| {
-        let upgraded = plain.contains(hash).then(|| ring.upgrade_ip_hash(hash));
-        keyed.extend(upgraded);
-        upgraded
-    });
-    assert_eq!(replaced, 7);
-    assert_eq!(ip_hashes(&value), keyed.iter().copied().collect::<Vec<_>>());
-    let text = value.to_text();
-    for hash in &plain {
-        assert!(!text.contains(hash.as_str()));
-    }
-    let unchanged = IpHash::of_text("198.51.100.1").unwrap();
-    assert_eq!(text.matches(unchanged.as_str()).count(), 3, "what is no hash of an address stays");
-    // Again: all of them are keyed.
-    let skip = |hash: &IpHash| (!keyed.contains(hash)).then(|| ring.upgrade_ip_hash(hash));
-    assert_eq!(replace_ip_hashes(&mut value, &mut |hash| skip(hash)), 0);
-    assert_eq!(value.to_text(), text);
-}
-
-#[test]
-fn what_0_2_0_stored_is_upgraded() {
-    let ring = ring();
-    let hash = IpHash::of_text("203.0.113.7").unwrap();
-    for (json, replaced) in [
-        (format!(r#"{{"ip_hash":"{hash}","n":1}}"#), 1),
-        (
-            format!(
-                r#"{{"ip_hash":"{hash}","client_ip_hash":"{hash}","a":[{{"x_real_ip_hash":"{hash}"}}]}}"#
-            ),
-            3,
-        ),
-        (format!(r#"{{"remote_addr_hash":"{hash}","ip_address_hash":"{hash}"}}"#), 2),
-        (format!(r#"{{"ip_hash":["{hash}"],"b":{{"skip_hash":"{hash}"}}}}"#), 1),
-        (r#"{"ip_hash":null}"#.to_owned(), 0),
-        (r#"{"ip_hash":"no hash","n":{"ip_hash":{"ip_hash":1}}}"#.to_owned(), 0),
-    ] {
-        let mut value = Json::from_text(&json).unwrap();
-        let found = replace_ip_hashes(&mut value, &mut |hash| Some(ring.upgrade_ip_hash(hash)));
-        assert_eq!(found, replaced, "{json}");
-        let keyed = ring.upgrade_ip_hash(&hash);
-        assert_eq!(value.to_text().matches(keyed.as_str()).count(), replaced, "{json}");
-    }
-}
-
-#[test]
-fn names_that_become_the_same_are_kept_apart() {
-    let ring = ring();
-    let plain = IpHash::of_text("203.0.113.7").unwrap();
-    let keyed = ring.upgrade_ip_hash(&plain);
-    let json = format!(r#"{{"{plain}":1,"{keyed}":2}}"#);
-    let mut value = Json::from_text(&json).unwrap();
-    replace_ip_hashes(&mut value, &mut |hash| (*hash == plain).then_some(keyed));
-    assert_eq!(value.to_text(), format!(r#"{{"{keyed}_2":1,"{keyed}":2}}"#));
-}
-
 #[test]
 fn an_error_of_the_hash_is_returned() {
     let value = Json::from_text(r#"{"a":["203.0.113.7"]}"#).unwrap();
     assert_eq!(hash_addresses(value, &mut |_| Err("no ring")), Err("no ring"));
-}
-
-/// Every text that is an address and nothing else.
-fn addresses_in(value: &Json, found: &mut Vec<String>) {
-    let mut look = |text: &str| {
-        let bare = text.trim().trim_matches(['[', ']']);
-        if bare.parse::<IpAddr>().is_ok() && !bare.ends_with(".0.0.0") {
-            found.push(text.to_owned());
-        }
-    };
-    match value {
-        Value::String(text) => look(text),
-        Value::Array(items) => items.iter().for_each(|item| addresses_in(item, found)),
-        Value::Object(members) => {
-            members.iter().for_each(|(name, _)| look(name));
-            members.iter().for_each(|(_, value)| addresses_in(value, found));
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
-}
-
-fn any_json() -> impl Strategy<Value = serde_json::Value> {
-    let address = any::<IpAddr>().prop_map(|address| address.to_string());
-    let text = prop_oneof![
-        address.clone(),
-        address.clone().prop_map(|address| format!("[{address}]")),
-        "[0-9a-f:.%/\\[\\], \"=;]{0,30}",
-        ".{0,20}",
-    ];
-    let name = prop_oneof![
-        prop::sample::select(OF_ADDRESSES.to_vec()).prop_map(str::to_owned),
-        prop::sample::select(NEUTRAL.to_vec()).prop_map(str::to_owned),
-        "(ip|x|y)(_ip)?(_2)?(_ip)?(_hash)?",
-        address,
-    ];
-    let leaf = prop_oneof![
-        Just(serde_json::Value::Null),
-        any::<i32>().prop_map(Into::into),
-        text.prop_map(Into::into)
-    ];
-    leaf.prop_recursive(4, 30, 6, move |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..6).prop_map(Into::into),
-            prop::collection::btree_map(name.clone(), inner, 0..6)
-                .prop_map(|members| members.into_iter().collect::<serde_json::Map<_, _>>().into()),
-        ]
-    })
-}
-
-proptest! {
-    #[test]
-    fn no_address_is_left_and_nothing_changes_again(json in any_json()) {
-        let text = json.to_string();
-        let once = hashed(&text);
-        let mut left = Vec::new();
-        addresses_in(&Json::from_text(&once).unwrap(), &mut left);
-        prop_assert!(left.is_empty(), "{:?} of {}", left, text);
-        // Without a loss: names are unique, as jsonb demands.
-        let read: serde_json::Value = serde_json::from_str(&once).unwrap();
-        prop_assert_eq!(read.to_string().len(), once.len(), "{}", once);
-        prop_assert_eq!(hashed(&once), once);
-    }
-
-    #[test]
-    fn every_hash_that_was_made_is_found_again(json in any_json()) {
-        let mut made = BTreeSet::new();
-        let value = Json::from_text(&json.to_string()).unwrap();
-        let mut hash = |address| {
-            made.insert(IpHash::of(address));
-            Ok::<_, Infallible>(IpHash::of(address))
-        };
-        let Ok(value) = hash_addresses(value, &mut hash);
-        prop_assert_eq!(ip_hashes(&value), made.into_iter().collect::<Vec<_>>());
-    }
 }

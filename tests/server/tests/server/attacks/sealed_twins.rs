@@ -1,0 +1,30 @@
+//! What a client sealed and hashed by itself: no address in the clear comes with it.
+
+use super::Victim;
+
+#[test]
+fn the_sealed_twin_refuses_addresses() {
+    let mut victim = Victim::installed(&[]);
+    let sealed = "sha256('a') || sha256('b')";
+    let login = |jti: &str, device: &str| {
+        format!("SELECT vetassist_login_sealed(gen_random_uuid(), 'ICN {jti}', {sealed}, now() + '1 h', '{jti}', now() + '1 h', device_info => '{device}')")
+    };
+    for (number, device) in [
+        "{\"ip\": \"203.0.113.7\"}",
+        "{\"x\": \"2001:DB8::1\"}",
+        "{\"a\": [{\"b\": \"203.0.113.7\"}]}",
+        "[\"203.0.113.7\"]",
+        "\"::ffff:203.0.113.7\"",
+        "{\"forwarded\": \"for=203.0.113.7\"}",
+        "{\"x-forwarded-for\": \"unknown, 203.0.113.7\"}",
+        "{\"203.0.113.7\": 1}",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let call = login(&format!("refused {number}"), device);
+        assert_eq!(victim.run("app", &call).expect_err(device).state, "22023", "{device}");
+    }
+    victim.must("app", &login("kept", "{\"os\": \"iOS 17.1\", \"ip_hash\": \"fec52565aa0cf18f57d7cf5b3ac728503b8992d2d6f7d46da1d1201090902b02\"}"));
+    assert_eq!(victim.count("SELECT count(*) FROM vetassist_sessions"), 1);
+}
