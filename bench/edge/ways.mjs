@@ -165,7 +165,7 @@ export function compared(runtime, action, size, times) {
   lines.push(line('vetassist', '@noble/ciphers', size <= 1024 ? 1 / 3.5 : size >= 16_384 ? 1 / 1.5 : null));
   lines.push(line('vetassist', 'WebCrypto', runtime === 'node' && size <= 4096 ? 1 : null));
   lines.push(line('vetassist', `WebCrypto${IN_FLIGHT}`, null));
-  if (times['node:crypto']) lines.push(line('vetassist', 'node:crypto', null));
+  if (times['node:crypto']) lines.push(line('vetassist', 'node:crypto', 1.15));
   const better = median(times.vetassist) <= median(times.WebCrypto) ? 'vetassist' : 'WebCrypto';
   lines.push(line('sealAsync and openAsync', better, 1.2));
   return lines;

@@ -45,7 +45,8 @@ enum Call {
     KeyOpen(Size, Size, Size),
     MasterNew,
     MasterNewHex,
-    MasterExpose(Size, Size),
+    MasterExpose(Size, Size, Size),
+    UserKeyExpose(Size, Size),
     DeriveUserKey(Size),
     MasterCount(Size),
     Fingerprint(Size, Size),
@@ -97,7 +98,12 @@ fn call(call: Call) -> Option<i32> {
         Call::KeyOpen(handle, aad, len) => data_key::key_open(handle.get(), aad.get(), len.get()),
         Call::MasterNew => master::master_new(),
         Call::MasterNewHex => master::master_new_hex(),
-        Call::MasterExpose(handle, index) => master::master_expose(handle.get(), index.get()),
+        Call::MasterExpose(handle, position, index) => {
+            master::master_expose(handle.get(), position.get(), index.get())
+        }
+        Call::UserKeyExpose(handle, position) => {
+            master::user_key_expose(handle.get(), position.get())
+        }
         Call::DeriveUserKey(handle) => master::derive_user_key(handle.get()),
         Call::MasterCount(handle) => master::master_count(handle.get()),
         Call::Fingerprint(handle, position) => master::fingerprint(handle.get(), position.get()),

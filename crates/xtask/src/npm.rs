@@ -17,9 +17,9 @@ use crate::{
 const NODE_MAJOR: u32 = 20;
 
 /// The projects in `tests/packaging`, each a script `test:<name>` of its `package.json`.
-pub(crate) const PROJECTS: [&str; 15] = [
-    "node-esm", "node-cjs", "wipe", "deno", "bun", "workerd", "chromium", "firefox", "vite",
-    "esbuild", "types", "pglite", "worker", "python", "readme",
+pub(crate) const PROJECTS: [&str; 18] = [
+    "node-esm", "node-cjs", "wipe", "bare", "size", "deno", "bun", "compile", "workerd",
+    "chromium", "firefox", "vite", "esbuild", "types", "pglite", "worker", "python", "readme",
 ];
 
 /// Those that need a server with the extension.
