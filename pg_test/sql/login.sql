@@ -24,9 +24,12 @@ SELECT vetassist_refresh_token(user_id), token_type, scope FROM vetassist_va_tok
 SELECT vetassist_login('ICN2', 'access', now(), 'jti 1', now());
 SELECT count(*) FROM vetassist_users;
 SELECT vetassist_login('ICN2', 'access', now(), 'jti 4', now(), ip => '203.0.113.0/24');
-SELECT vetassist_login('ICN2', 'access', now(), 'jti 4', now(), device_info => '{"ip": "unknown"}');
-SELECT vetassist_login('ICN2', 'access', now(), 'jti 4', now(), device_info => '{"a": [{"ip": 7}]}');
 SELECT count(*) FROM vetassist_users;
+
+-- What is named like an address and is none is left out, and refuses no sign-in.
+SELECT count(*) FROM vetassist_login('ICN4', 'access', now(), 'jti a', now(), device_info => '{"ip": "unknown", "os": "iOS"}');
+SELECT count(*) FROM vetassist_login('ICN4', 'access', now(), 'jti b', now(), device_info => '{"a": [{"ip": 7}]}');
+SELECT jwt_id, device_info FROM vetassist_sessions WHERE jwt_id IN ('jti a', 'jti b') ORDER BY jwt_id;
 
 -- What is required.
 SELECT vetassist_login(NULL, 'access', now(), 'jti 4', now());
