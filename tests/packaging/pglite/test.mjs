@@ -31,7 +31,7 @@ const one = async (text, ...values) => {
   return rows[0];
 };
 
-equal((await problems()).length, 4, 'an empty database');
+equal((await problems()).length, 5, 'an empty database');
 await db.exec(sql);
 equal(await differences(), [], 'the plain tables');
 await db.exec(sql);
