@@ -64,7 +64,7 @@ for (const [change, expected] of [
   });
 }
 await db.exec('CREATE SCHEMA other');
-equal((await differences('other')).map(({ found }) => found), Array(4).fill('in schema public'), 'another schema');
+equal((await differences('other')).map(({ found }) => found), Array(5).fill('in schema public'), 'another schema');
 
 // Sign-ins: the user, both tokens sealed under the user's own key, the session, the event.
 const old = masterKey();
