@@ -22,7 +22,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'event_type must not be NULL',
             HINT = 'Name what happened, such as login_failed.';
     END IF;
-    PERFORM @extschema@.vetassist_check_event_type(event_type::text);
+    event_type := @extschema@.vetassist_checked_event_type(event_type::text);
     IF jsonb_typeof(event_data) = 'object'
        AND EXISTS (SELECT FROM jsonb_object_keys(event_data) AS k (name) WHERE lower(k.name COLLATE "C") = 'by') THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',

@@ -2,10 +2,10 @@
 --
 -- requires: functions/ip_hash.sql
 
--- Refuses a type of events that looks like a secret, or that the library keeps for itself.
-CREATE OR REPLACE FUNCTION @extschema@.vetassist_check_event_type(event_type text) RETURNS void
+-- Returns a type of events, and refuses one that looks like a secret, or that the library keeps for itself.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_checked_event_type(event_type text) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
-AS 'MODULE_PATHNAME', 'vetassist_check_event_type_wrapper';
+AS 'MODULE_PATHNAME', 'vetassist_checked_event_type_wrapper';
 
 -- Refuses metadata that carries what looks like a secret, and says where; never what.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_check_event_data(event_data jsonb) RETURNS void

@@ -132,7 +132,11 @@ fn find(name: &CStr) -> Option<pg_sys::config_generic> {
 #[cfg(not(feature = "pg15"))]
 fn find(name: &CStr) -> Option<pg_sys::config_generic> {
     // SAFETY: the name ends with a NUL; null where there is no such setting, with an error for nobody.
-    unsafe { pg_sys::find_option(name.as_ptr(), false, true, pgrx::PgLogLevel::ERROR as _).as_ref().copied() }
+    unsafe {
+        pg_sys::find_option(name.as_ptr(), false, true, pgrx::PgLogLevel::ERROR as _)
+            .as_ref()
+            .copied()
+    }
 }
 
 /// Defines the settings; called when the library is loaded.

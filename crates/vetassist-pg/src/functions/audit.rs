@@ -49,7 +49,7 @@ fn vetassist_purge_audit_batch(cutoff: TimestampWithTimeZone, max_rows: i32) -> 
     .map_err(Into::into)
 }
 
-/// How many rows are deleted at a time: as many as are named to the guard at once.
+/// The most rows that are deleted at a time, and so named to the guard at once.
 const PURGED_AT_ONCE: i32 = 10_000;
 
 /// Deletes so many rows, the oldest first, and returns how many there were.

@@ -1,4 +1,4 @@
-//! The guard that keeps the audit trail append-only, and what lets this library's own statements pass it.
+//! The guard that keeps the audit trail append-only, and the way past it for this library's own statements.
 
 use core::{cell::RefCell, num::NonZeroUsize};
 use std::collections::{HashMap, HashSet};
@@ -12,7 +12,7 @@ use pgrx::{
 
 use crate::{errors::Error, statements::internal};
 
-/// A change of the trail, with the rows that it is for.
+/// A change of the trail, and the rows that it is for.
 pub(super) enum Change {
     /// Deletes these rows.
     Purge(HashSet<i64>),
@@ -20,19 +20,19 @@ pub(super) enum Change {
     Rehash(HashMap<i64, String>),
 }
 
-/// What is let pass.
+/// A change that is let pass.
 struct Announced {
     change: Change,
-    /// Whether the statement has begun. The next one is somebody else's.
+    /// Set when the statement begins. The next one is somebody else's.
     has_begun: bool,
 }
 
 thread_local! {
-    /// What the statement of this library's that runs now does to the trail. No SQL can set it.
+    /// The change that the statement of this library's makes that runs now. No SQL can set it.
     static ANNOUNCED: RefCell<Option<Announced>> = const { RefCell::new(None) };
 }
 
-/// Puts back what was announced before, also where the statement failed.
+/// Puts back the change that was announced before, also where the statement failed.
 struct Restored(Option<Announced>);
 
 impl Drop for Restored {
@@ -70,13 +70,13 @@ fn vetassist_audit_guard<'a>(
     Ok(None::<PgHeapTuple<'a, AllocatedByPostgres>>)
 }
 
-/// Whether this process applies what logical replication brings.
+/// Returns whether this process applies what logical replication brings.
 fn is_applying() -> bool {
     // SAFETY: reads a variable of this process.
     unsafe { pg_sys::IsLogicalWorker() }
 }
 
-/// Whether the statement that begins is the one that was announced.
+/// Returns whether the statement that begins is the one that was announced.
 fn begins() -> bool {
     ANNOUNCED.with_borrow_mut(|announced| {
         announced
@@ -85,7 +85,7 @@ fn begins() -> bool {
     })
 }
 
-/// Whether what happened to a row was announced.
+/// Returns whether a row was changed, or deleted, as was announced.
 fn is_announced(trigger: &PgTrigger<'_>) -> bool {
     let Some(old) = trigger.old() else { return false };
     let Ok(Some(id)) = old.get_by_name::<i64>("id") else { return false };
@@ -102,7 +102,7 @@ fn is_announced(trigger: &PgTrigger<'_>) -> bool {
     })
 }
 
-/// Whether a row is what it was, but for one column.
+/// Returns whether a row is the same as before in all columns but one.
 fn changes_only(
     trigger: &PgTrigger<'_>,
     changed: &str,

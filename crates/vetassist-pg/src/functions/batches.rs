@@ -1,4 +1,4 @@
-//! What the procedures share that work in batches, each in a transaction of its own.
+//! Batches, each in a transaction of its own, and how far a procedure is that works in them.
 //!
 //! They are no security definers, because one cannot commit. Whoever may call one has no right to the tables: each batch
 //! runs as their owner, as PostgreSQL's own triggers of foreign keys do.
@@ -15,6 +15,7 @@ use pgrx::{
 
 use crate::{
     errors::{Error, Result, SqlResult},
+    owner::as_role,
     statements::{connected, failed, one, own_schema},
     values::Text,
 };
@@ -30,7 +31,7 @@ pub(super) struct Batches {
     pub(super) schema: String,
     /// The owner of the tables.
     owner: pg_sys::Oid,
-    /// How many rows a batch has.
+    /// The rows of a batch.
     pub(super) size: i32,
 }
 
@@ -64,9 +65,11 @@ impl Batches {
             pin_search_path(client).map_err(failed)?;
             let schema = own_schema(client)?;
             let owner = client.select(
-                "SELECT relowner FROM pg_class WHERE oid = $1::regclass",
+                "SELECT c.relowner FROM pg_extension e
+                 JOIN pg_class c ON c.relnamespace = e.extnamespace AND c.relname = 'vetassist_users'
+                 WHERE e.extname = 'vetassist'",
                 Some(1),
-                &[format!("{schema}.vetassist_users").into()],
+                &[],
             );
             Ok((schema, one(owner.and_then(|rows| rows.first().get_one()))?))
         })?;
@@ -76,20 +79,12 @@ impl Batches {
     /// Runs a batch in a transaction of its own, as the owner of the tables.
     pub(super) fn run<T>(&self, batch: impl FnOnce(&mut SpiClient<'_>) -> Result<T>) -> Result<T> {
         commit();
+        // SAFETY: set as SET TRANSACTION would, before the first snapshot is taken. Whatever this database's default is, a
+        // batch sees what others commit meanwhile: rows are locked and looked at again.
+        unsafe { pg_sys::XactIsoLevel = pg_sys::XACT_READ_COMMITTED.cast_signed() };
         connected(|client| {
             pin_search_path(client).map_err(failed)?;
-            let (mut caller, mut context) = (pg_sys::Oid::INVALID, 0);
-            // SAFETY: an error ends the transaction, which puts the caller back; and nothing handles one before that, as
-            // no subtransaction is open.
-            unsafe {
-                pg_sys::GetUserIdAndSecContext(&raw mut caller, &raw mut context);
-                let inside = context | pg_sys::SECURITY_LOCAL_USERID_CHANGE.cast_signed();
-                pg_sys::SetUserIdAndSecContext(self.owner, inside);
-            }
-            let outcome = batch(client);
-            // SAFETY: what they were.
-            unsafe { pg_sys::SetUserIdAndSecContext(caller, context) };
-            outcome
+            as_role(self.owner, || batch(client))
         })
     }
 
@@ -99,7 +94,7 @@ impl Batches {
     }
 }
 
-/// Whether what is called may commit: a procedure that is called by a client, or by other procedures and DO blocks alone.
+/// Returns whether a procedure may commit: it is called by a client, or by other procedures and DO blocks alone.
 fn may_commit(fcinfo: pg_sys::FunctionCallInfo) -> bool {
     // SAFETY: PostgreSQL passes the call's own information; every node begins with its tag, which says what it is.
     unsafe {
@@ -111,29 +106,27 @@ fn may_commit(fcinfo: pg_sys::FunctionCallInfo) -> bool {
     }
 }
 
-/// Commits, and begins the next transaction. Whatever this database's default is, it sees what others commit meanwhile: rows
-/// are locked and looked at again, and there is nothing that a serialization failure would save.
+/// Commits, and begins the next transaction.
 fn commit() {
-    // SAFETY: `may_commit` was asked. The level is set as SET TRANSACTION would, before the first snapshot is taken.
+    // SAFETY: `may_commit` was asked, and no other connection to SPI of this procedure's is open.
     unsafe {
         pg_sys::SPI_connect_ext(pg_sys::SPI_OPT_NONATOMIC.cast_signed());
         pg_sys::SPI_commit();
         pg_sys::SPI_finish();
-        pg_sys::XactIsoLevel = pg_sys::XACT_READ_COMMITTED.cast_signed();
     }
 }
 
-/// Until the transaction ends, names are PostgreSQL's own, or written with their schema.
+/// Lets names be PostgreSQL's own, or written with their schema, until the transaction ends.
 fn pin_search_path(client: &SpiClient<'_>) -> spi::Result<()> {
     let pinned = "SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)";
     client.select(pinned, Some(1), &[]).map(|_| ())
 }
 
-/// How far a procedure is.
+/// The progress of a procedure.
 pub(super) struct Progress {
-    /// What is done to a row, as the report names it.
+    /// The change of a row, as the report names it.
     done: &'static str,
-    /// How many rows there were.
+    /// The rows that there were when it began.
     total: i64,
     seen: i64,
     changed: i64,
@@ -147,7 +140,7 @@ impl Progress {
         Self { done, total, seen: 0, changed: 0, began: now, told: now }
     }
 
-    /// Adds a batch, and tells the client how far it is if that was a second ago.
+    /// Adds a batch, and tells the client how far the procedure is, if it did not within a second.
     pub(super) fn add(&mut self, seen: i32, changed: i32) {
         self.seen += i64::from(seen);
         self.changed += i64::from(changed);
@@ -156,7 +149,7 @@ impl Progress {
         }
     }
 
-    /// Tells the client how far it is.
+    /// Tells the client how far the procedure is.
     #[allow(clippy::cast_precision_loss)] // for people
     pub(super) fn tell(&mut self) {
         self.told = Instant::now();
@@ -171,7 +164,7 @@ impl Progress {
             .report(PgLogLevel::NOTICE);
     }
 
-    /// How many rows were changed.
+    /// Returns how many rows were changed.
     pub(super) fn changed(&self) -> i64 {
         self.changed
     }

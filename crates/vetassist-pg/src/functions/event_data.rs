@@ -13,10 +13,10 @@ use crate::{
     values::{Jsonb, Number, Text},
 };
 
-/// Refuses a type of events that looks like a secret, or that the library keeps for itself.
+/// Returns a type of events, and refuses one that looks like a secret, or that the library keeps for itself.
 #[pg_extern(immutable, strict, parallel_safe, sql = false)]
-fn vetassist_check_event_type(event_type: Text<'_>) -> SqlResult<()> {
-    Ok(event_data::check_event_type(&event_type.to_readable()?).map_err(|error| {
+fn vetassist_checked_event_type(event_type: Text<'_>) -> SqlResult<Text<'_>> {
+    event_data::check_event_type(&event_type.to_readable()?).map_err(|error| {
         let (code, hint) = match error {
             EventTypeError::Blank => (
                 PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
@@ -36,7 +36,8 @@ fn vetassist_check_event_type(event_type: Text<'_>) -> SqlResult<()> {
             ),
         };
         Error::new(code, error.to_string(), hint)
-    })?)
+    })?;
+    Ok(event_type)
 }
 
 /// Refuses metadata that carries what looks like a secret, and says where; never what. Version 0.2.0 calls it.

@@ -1,4 +1,4 @@
-//! The upgrade of plain address hashes to keyed ones: in the audit trail, and in what sessions say of devices.
+//! The upgrade of plain address hashes to keyed ones: in the audit trail, and in the device descriptions of sessions.
 //!
 //! A hash is keyed if and only if `vetassist_keyed_ip_hashes` has it, and it gets there in the transaction that stores it:
 //! so each is upgraded once, whatever is interrupted.
@@ -24,7 +24,7 @@ use crate::{
     values::Jsonb,
 };
 
-/// How many sessions are held in memory at a time. What a device is said to be may be long.
+/// The most sessions that are held in memory at a time: the description of a device may be long.
 const SESSIONS_AT_ONCE: usize = 100;
 
 /// Upgrades the plain hashes that are stored, in batches. Its SQL is in `sql/functions/ip_hash.sql`.
@@ -104,11 +104,11 @@ fn vetassist_upgrade_ip_hashes(
     Ok(())
 }
 
-/// What a batch of the audit trail looks at.
+/// A batch of the audit trail.
 struct TrailPage {
     /// The last id; none where there is no row left.
     last: Option<i64>,
-    /// How many rows.
+    /// The rows that were looked at.
     seen: i32,
     /// The rows whose hash is plain, with it.
     plain: Vec<(i64, String)>,
@@ -183,7 +183,7 @@ fn mark(
     client.update(&mark, None, &[hashes.into()]).map(|_| ()).map_err(failed)
 }
 
-/// What a batch of sessions looks at.
+/// A batch of sessions.
 struct SessionPage {
     last: Option<Uuid>,
     seen: i32,
@@ -213,12 +213,12 @@ fn page_of_sessions(
     })
 }
 
-/// What became of sessions.
+/// The outcome of sessions.
 #[derive(Default)]
 struct Upgraded {
-    /// How many hashes were upgraded.
+    /// The hashes that were upgraded.
     hashes: i32,
-    /// How many sessions cannot be read.
+    /// The sessions whose device cannot be read.
     unread: usize,
 }
 

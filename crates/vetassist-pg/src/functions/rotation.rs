@@ -13,10 +13,10 @@ use crate::{
     values::{Bytea, Bytes, Uuid, WipedBytea},
 };
 
-/// How long rows are waited for that somebody else holds.
+/// The longest wait for rows that somebody else holds.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How many users are named whose tokens no key opens.
+/// The most users that are named because no key opens their tokens.
 const MOST_NAMED: usize = 100;
 
 /// Seals anew what the current key did not seal, in batches. Its SQL is in `sql/functions/rotation.sql`.
@@ -80,12 +80,12 @@ fn as_i64(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// What became of all batches so far, but for what is counted as progress.
+/// The outcome of all batches so far, besides their progress.
 #[derive(Default)]
 struct Rotation {
     /// The users whose row somebody else holds.
     held: Vec<PgUuid>,
-    /// How many rows were left alone because no key of the ring opens a token of theirs.
+    /// The rows that were left alone because no key of the ring opens a token of theirs.
     unopened: usize,
 }
 
@@ -122,7 +122,7 @@ impl Rotation {
     }
 }
 
-/// Which rows a batch consists of.
+/// The rows of a batch.
 enum Rows {
     /// So many after this user.
     After(Option<PgUuid>, i32),
@@ -130,7 +130,7 @@ enum Rows {
     These(Vec<PgUuid>),
 }
 
-/// What became of a batch.
+/// The outcome of a batch.
 struct Batch {
     seen: i32,
     /// The last user; none where there is no row.

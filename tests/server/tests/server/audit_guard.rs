@@ -164,7 +164,7 @@ fn no_statement_of_somebody_elses_changes_a_row() {
     }
 }
 
-/// What mallory prepares, for the moment when the library's own statement runs.
+/// Traps that mallory prepares for the moment when the library's own statement runs.
 const LATER: &[(&str, &str)] = &[
     (
         "a trigger on a foreign key deletes",
@@ -303,7 +303,7 @@ fn the_library_passes_whatever_the_replication_role_is() {
     assert_eq!(fresh(db).len(), 3);
 }
 
-/// What no trigger of a table sees.
+/// Commands that fire no trigger of a table.
 #[test]
 fn no_command_rewrites_what_the_rows_say() {
     let mut server = server();

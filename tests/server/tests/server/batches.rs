@@ -24,7 +24,7 @@ fn sign_in_many(db: &mut Client, how_many: i32) {
     .unwrap();
 }
 
-/// What is still sealed by another key, or hashed without one.
+/// Counts the tokens that another key than the current one seals, and the hashes of the trail that are plain.
 fn left_over(db: &mut Client) -> (i64, i64) {
     let row = db
         .query_one(
@@ -173,9 +173,15 @@ fn sign_ins_beside_it_end_nothing_at_any_isolation() {
                 .collect();
             stop.store(true, Ordering::Relaxed);
             called.unwrap();
-            // What the caller's transactions are is what it was.
+            // What the caller's transactions are is what it was, the one that the call leaves among them.
             let after: String = db.query_one("SHOW transaction_isolation", &[]).unwrap().get(0);
             assert_eq!(after, level);
+            for procedure in PROCEDURES {
+                db.batch_execute(&format!(
+                    "DO $$ BEGIN CALL {procedure}(); IF current_setting('transaction_isolation') <> '{level}' THEN RAISE 'changed'; END IF; END $$"
+                ))
+                .unwrap();
+            }
         });
         // Those who had not read the new ring yet.
         server.db.batch_execute("CALL vetassist_rotate_tokens()").unwrap();

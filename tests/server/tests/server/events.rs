@@ -1,4 +1,4 @@
-//! What the library says in the audit trail: that nobody else says it, and that nobody keeps it from saying it.
+//! The library's own events: nobody else logs them, and nobody keeps the library from it.
 
 use std::io::Write;
 
@@ -211,7 +211,7 @@ fn who_may_insert_takes_no_id_in_advance() {
     goes_on(&mut server.db);
 }
 
-/// What is not committed holds up whoever wants the same id.
+/// A row that is not committed holds up whoever wants its id.
 #[test]
 fn an_open_transaction_holds_no_sign_in_up() {
     let mut server = with_inserter();
