@@ -155,7 +155,7 @@ const STEPS: &[Step] = &[
         bench::bench(&run.tools, &run.postgres, &["--short".into()])
     }),
     ("package", All, "building what a release consists of, installing and removing it", |run| {
-        pg_scratch::install_missing(&["lintian"])?;
+        install_missing(&["lintian"])?;
         let folder = package::build_for_tests(&run.postgres)?;
         let tests = run.tools.cargo("test -p vetassist-server-tests --features packages");
         run.count(tests.args(["--test", "package"]).env("VETASSIST_TEST_PACKAGES", folder))
