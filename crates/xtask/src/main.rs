@@ -21,7 +21,7 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::{bail, Result};
+use anyhow::{ensure, Result};
 use clap::Parser;
 use pg_scratch::Postgres;
 
@@ -118,16 +118,14 @@ fn run(command: Command) -> Result<()> {
 
 /// Installs the extension into the PostgreSQL that a `pg_config` names, or the one that is here.
 fn install(pg_config: Option<&Path>) -> Result<()> {
-    let postgres = match (pg_config, &Postgres::all_of_debian()?[..]) {
-        (Some(pg_config), _) => Postgres::from_pg_config(pg_config)?,
-        (None, [one]) => one.clone(),
-        (None, []) => {
-            bail!("no PostgreSQL with headers is here: cargo xtask install PG_CONFIG")
-        }
-        (None, several) => {
-            let named: Vec<_> = several.iter().map(|one| one.pg_config.to_string_lossy()).collect();
-            bail!("say which PostgreSQL: cargo xtask install {}", named.join(" or "))
-        }
+    let postgres = if let Some(pg_config) = pg_config {
+        Postgres::from_pg_config(pg_config)?
+    } else {
+        let mut found = Postgres::all_of_debian()?;
+        let names: Vec<_> = found.iter().map(|one| one.pg_config.to_string_lossy()).collect();
+        let names = if names.is_empty() { "PG_CONFIG".to_owned() } else { names.join(" or ") };
+        ensure!(found.len() == 1, "say which PostgreSQL: cargo xtask install {names}");
+        found.remove(0)
     };
     Extension::build(&Tools::new()?, &postgres, Profile::Release)?.install(&postgres)?;
     println!("installed into PostgreSQL {}: now CREATE EXTENSION vetassist", postgres.major);

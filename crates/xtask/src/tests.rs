@@ -136,6 +136,10 @@ const STEPS: &[Step] = &[
             }
         }
     }),
+    ("extension", Always, "testing what of the extension needs no server", |run| {
+        let features = format!("--no-default-features --features pg{}", run.postgres.major);
+        run.cargo(&format!("test -p vetassist-pg {features} --test *"))
+    }),
     ("server", Always, "building the extension and testing it in real servers", |run| {
         run.server(&run.postgres)
     }),
@@ -240,9 +244,12 @@ impl Run {
     fn server(&self, postgres: &Postgres) -> Result<u64> {
         let scratch = Extension::build(&self.tools, postgres, Profile::Debug)?.scratch(postgres)?;
         self.tools.sh.write_file(scratch.root().join("vetassist.sql"), sql::plain()?)?;
-        // The tests run them, and find them beside themselves.
-        self.tools.cargo("build -p example-rust-tokio-postgres -p example-rust-sqlx").run()?;
-        let tests = self.tools.cargo("test -p vetassist-server-tests --test server --");
+        // The tests run the examples, and find them beside themselves. Both calls name the same packages, because cargo
+        // builds a crate anew for every other set of features.
+        let packages =
+            "-p vetassist-server-tests -p example-rust-tokio-postgres -p example-rust-sqlx";
+        self.tools.cargo(&format!("build {packages} --tests --bins")).run()?;
+        let tests = self.tools.cargo(&format!("test {packages} --test server --"));
         let mut tests = tests.args(&self.name).env(VARIABLE, scratch.root());
         // What takes minutes does not depend on PostgreSQL's version.
         if self.all && postgres.major == DEFAULT_MAJOR {
