@@ -13,7 +13,7 @@ use vetassist_core::{
 
 type Json = Value<serde_json::Number>;
 
-/// Whether a text is an address and nothing else.
+/// Checks that a text is an address and nothing else.
 fn is_address(text: &str) -> bool {
     let text = text.trim();
     let bracketed = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));

@@ -18,7 +18,7 @@ enum Call {
     OpenInPlace(u8, Vec<u8>),
     Reseal(u8, Vec<u8>),
     TokenKey(u8, Vec<u8>),
-    /// What nobody sealed.
+    /// Bytes that nobody sealed.
     Foreign(Vec<u8>),
 }
 

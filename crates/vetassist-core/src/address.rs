@@ -5,7 +5,7 @@ use core::net::{IpAddr, Ipv4Addr};
 
 use crate::name_words::words;
 
-/// What a text is expected to hold.
+/// The content that a text is expected to have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expected {
     /// Addresses: every one in it counts.
@@ -132,8 +132,8 @@ pub(crate) fn in_text(text: &str, expected: Expected) -> Vec<IpAddr> {
     forwarded(text).or_else(|| list(text, expected)).unwrap_or_default()
 }
 
-/// Addresses with commas between them, and names of hosts; or addresses with blanks between them, and
-/// what stands for one that is not told.
+/// Reads addresses with commas between them, among them names of hosts; or addresses with blanks between
+/// them, and what stands for one that is not told.
 fn list(text: &str, expected: Expected) -> Option<Vec<IpAddr>> {
     let is_comma = |c: char| matches!(c, ',' | ';' | '|');
     let words_alone = expected != Expected::AddressesAlone
@@ -149,7 +149,7 @@ fn list(text: &str, expected: Expected) -> Option<Vec<IpAddr>> {
     Some(found)
 }
 
-/// What stands in a list where there is no address.
+/// Checks for what stands in a list where there is no address.
 fn is_untold(part: &str) -> bool {
     let part = part.trim_matches('"');
     part.is_empty()
@@ -159,7 +159,7 @@ fn is_untold(part: &str) -> bool {
             .any(|word| part.eq_ignore_ascii_case(word))
 }
 
-/// The addresses of a `Forwarded` header (RFC 7239); `None` if it is none.
+/// Reads the addresses of a `Forwarded` header (RFC 7239); `None` if it is none.
 fn forwarded(text: &str) -> Option<Vec<IpAddr>> {
     let mut found = Vec::new();
     let mut names_node = false;
@@ -218,7 +218,7 @@ fn strip_bracket<'a>(text: &'a str, bracket: char, escaped: &str) -> Option<&'a 
     text.strip_prefix(bracket).or_else(|| head.eq_ignore_ascii_case(escaped).then(|| &text[3..]))
 }
 
-/// `ipv6:` as gRPC and SMTP write it.
+/// Takes off `ipv6:`, which gRPC and SMTP write before an address.
 fn strip_family(text: &str) -> &str {
     let is_family = |head: &str| {
         [
@@ -240,7 +240,7 @@ fn is_prefix(text: &str) -> bool {
     (1..=3).contains(&length.len()) && length.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// An address with a zone, with a prefix, or without.
+/// Reads an address with a zone, with a prefix, or without.
 fn bare(text: &str) -> Option<IpAddr> {
     let (text, prefix) = text.find('/').map_or((text, ""), |at| text.split_at(at));
     if !prefix.is_empty() && !is_prefix(prefix) {
@@ -253,7 +253,7 @@ fn bare(text: &str) -> Option<IpAddr> {
     text.parse().ok().or_else(|| padded(text))
 }
 
-/// `203.000.113.007`, which is no address to everybody, and says one to who reads it.
+/// Reads `203.000.113.007`: not every program takes it for an address, and every reader does.
 fn padded(text: &str) -> Option<IpAddr> {
     let mut octets = [0; 4];
     let mut parts = text.split('.');

@@ -1,4 +1,4 @@
-//! What is known of a device, without the addresses in it.
+//! A device's description, without the addresses in it.
 //!
 //! [`hash_addresses`] puts hashes in the place of addresses. An address is recognised by its value,
 //! whatever the member is called: text that is an address in any spelling, also with a port, a zone, a
@@ -60,7 +60,7 @@ pub fn names_address(name: &str) -> bool {
     Expected::under(name) == Expected::Addresses
 }
 
-/// What became of a value.
+/// The fate of a value.
 enum Outcome<N> {
     Kept(Value<N>),
     /// It has hashes where addresses stood.
@@ -217,7 +217,7 @@ fn is_hashes(name: &str) -> bool {
     name_hashes(name).next().is_some()
 }
 
-/// The hashes that a name consists of.
+/// Returns the hashes that a name consists of.
 fn name_hashes(name: &str) -> impl Iterator<Item = IpHash> + '_ {
     // A number may follow.
     let is_hash =

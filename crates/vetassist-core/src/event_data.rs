@@ -1,4 +1,4 @@
-//! What may stand in the audit trail: an event's type and its metadata.
+//! An event's type and its metadata, and the rules for what may stand in them.
 //!
 //! [`check`] and [`check_event_type`] refuse what looks like a secret. They say where it stands and never
 //! what it is. They catch common mistakes, not every secret. [`hash_addresses`] then takes addresses out:
@@ -155,9 +155,9 @@ pub struct Refusal {
     /// The path to it from `event_data`, such as `event_data.users[0].password`. Where a member's name
     /// is or holds a secret, the path to its object.
     pub path: String,
-    /// Whether it is the name of a member.
+    /// True if it is the name of a member.
     pub in_name: bool,
-    /// What it looks like.
+    /// The kind of secret that it looks like.
     pub reason: Suspicion,
 }
 

@@ -1,8 +1,8 @@
-//! Fixed numbers of lower-case hexadecimal digits: what hashes and fingerprints are written as.
+//! Fixed numbers of lower-case hexadecimal digits, as hashes and fingerprints are written.
 
 use core::str;
 
-/// The digits of some bytes. `DIGITS` is twice `BYTES`.
+/// Returns the digits of some bytes. `DIGITS` is twice `BYTES`.
 pub(crate) fn encode<const BYTES: usize, const DIGITS: usize>(bytes: &[u8; BYTES]) -> [u8; DIGITS] {
     const { assert!(DIGITS == 2 * BYTES) };
     let mut hex = [0; DIGITS];
@@ -11,13 +11,13 @@ pub(crate) fn encode<const BYTES: usize, const DIGITS: usize>(bytes: &[u8; BYTES
     hex
 }
 
-/// The digits that a text consists of, if there are just so many and no capitals.
+/// Returns the digits that a text consists of, if there are just so many and no capitals.
 pub(crate) fn parse<const DIGITS: usize>(text: &str) -> Option<[u8; DIGITS]> {
     let hex: [u8; DIGITS] = text.as_bytes().try_into().ok()?;
     hex.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')).then_some(hex)
 }
 
-/// Digits as text.
+/// Returns digits as text.
 pub(crate) fn as_str(digits: &[u8]) -> &str {
     str::from_utf8(digits).unwrap_or_default()
 }

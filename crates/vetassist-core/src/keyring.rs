@@ -55,7 +55,7 @@ impl KeyRing {
         Ok(ring)
     }
 
-    /// For [`read`](Self::read), which alone may leave it empty.
+    /// Makes a ring without keys, for [`read`](Self::read), which alone may leave it so.
     pub(crate) const fn empty() -> Self {
         Self { keys: ArrayVec::new_const() }
     }

@@ -28,7 +28,7 @@ pub struct RingSession {
     nonces: NoncePool,
 }
 
-/// What rotating a token did.
+/// The outcome of rotating a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reseal {
     /// The current key sealed it already. Nothing is to be stored.

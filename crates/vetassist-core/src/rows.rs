@@ -40,7 +40,7 @@ pub use timestamp::Timestamp;
 
 use crate::ip_hash::IpHash;
 
-/// Ids for new rows: random UUIDs (RFC 9562, version 4) from the operating system's generator, all of them
+/// Returns ids for new rows: random UUIDs (RFC 9562, version 4) from the operating system's generator, all of them
 /// drawn at once.
 ///
 /// # Errors

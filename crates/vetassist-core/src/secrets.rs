@@ -1,4 +1,4 @@
-//! What a secret looks like: names that secrets go by, and values that are one.
+//! Recognises secrets: names that they go by, and values that are one.
 //!
 //! It catches common mistakes, not every secret. The rules are a table in [`event_data`](crate::event_data).
 

@@ -29,12 +29,12 @@ impl IpHashing<'_> {
 
 /// The hash of an address as it is stored.
 ///
-/// Whether a hash is keyed cannot be seen from it. So each keyed one is also to be stored in a table of
+/// A keyed hash looks like a plain one. So each keyed one is also to be stored in a table of
 /// those that are, in the same transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoredIpHash {
     /// The hash.
     pub hash: IpHash,
-    /// Whether it is keyed.
+    /// True if it is keyed.
     pub is_keyed: bool,
 }

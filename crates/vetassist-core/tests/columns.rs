@@ -1,4 +1,4 @@
-//! What is said of columns to other languages is what this crate does itself.
+//! The rules that other languages are given are those that this crate keeps itself.
 #![cfg(all(feature = "serde", feature = "chrono"))]
 #![allow(clippy::unwrap_used, missing_docs)]
 

@@ -66,7 +66,7 @@ impl Reader {
     }
 }
 
-/// How long the text of a number is.
+/// Returns how long the text of a number is.
 fn length(number: &serde_json::Number) -> usize {
     struct Count(usize);
     impl fmt::Write for Count {

@@ -1,8 +1,8 @@
-//! What the columns of the four tables hold, for those who read rows in another language.
+//! The kinds of the four tables' columns, for those who read rows in another language.
 
 use crate::{key::OVERHEAD, schema::Column};
 
-/// What a column holds.
+/// The kind of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kind {
@@ -87,7 +87,7 @@ impl Kind {
     /// Returns the regular expression that a value matches where it comes as text; `None` where any text
     /// will do, or none. It is the same expression in JavaScript, Python and Rust.
     ///
-    /// That of a time has groups for the date, the time of day, the fraction of a second with its point
+    /// The pattern of a time has groups for the date, the time of day, the fraction of a second with its point
     /// and at most three digits, and the zone. It accepts what PostgreSQL writes under `DateStyle = ISO`,
     /// and RFC 3339. A date that no calendar has matches, too.
     #[must_use]

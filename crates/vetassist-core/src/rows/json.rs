@@ -15,13 +15,13 @@ use core::fmt;
 pub struct Json(String);
 
 impl Json {
-    /// JSON that was written elsewhere.
+    /// Takes JSON that was written elsewhere.
     #[must_use]
     pub fn from_text(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text.
+    /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

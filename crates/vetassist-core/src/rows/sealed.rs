@@ -14,13 +14,13 @@ use crate::{error::OpenError, key::opened_len};
 pub struct Sealed(Vec<u8>);
 
 impl Sealed {
-    /// The bytes, which are no secret.
+    /// Returns the bytes, which are no secret.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// The bytes.
+    /// Returns the bytes.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
         self.0
@@ -30,7 +30,7 @@ impl Sealed {
 impl TryFrom<Vec<u8>> for Sealed {
     type Error = OpenError;
 
-    /// [`OpenError::TooShort`] below [`OVERHEAD`](crate::OVERHEAD) bytes.
+    /// Fails with [`OpenError::TooShort`] below [`OVERHEAD`](crate::OVERHEAD) bytes.
     fn try_from(bytes: Vec<u8>) -> Result<Self, OpenError> {
         opened_len(&bytes)?;
         Ok(Self(bytes))
@@ -40,7 +40,7 @@ impl TryFrom<Vec<u8>> for Sealed {
 impl TryFrom<&[u8]> for Sealed {
     type Error = OpenError;
 
-    /// [`OpenError::TooShort`] below [`OVERHEAD`](crate::OVERHEAD) bytes.
+    /// Fails with [`OpenError::TooShort`] below [`OVERHEAD`](crate::OVERHEAD) bytes.
     fn try_from(bytes: &[u8]) -> Result<Self, OpenError> {
         opened_len(bytes)?;
         Ok(Self(bytes.into()))

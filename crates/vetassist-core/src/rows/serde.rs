@@ -15,7 +15,7 @@ use serde::{
 use super::{Json, Sealed, Timestamp};
 use crate::{error::TimestampError, ip_hash::IpHash, master_key::Fingerprint};
 
-/// What text is read as; borrowed or owned, as the format has it.
+/// Reads text, borrowed or owned, as the format has it.
 struct Text<F>(&'static str, F);
 
 impl<T, E: fmt::Display, F: FnOnce(&str) -> Result<T, E>> Visitor<'_> for Text<F> {
@@ -101,7 +101,7 @@ const INFINITIES: [(&str, Timestamp); 2] =
     [("infinity", Timestamp::INFINITY), ("-infinity", Timestamp::NEG_INFINITY)];
 
 impl Serialize for Timestamp {
-    /// An error before 0000 and after 9999, the years of RFC 3339.
+    /// Fails before 0000 and after 9999, the years of RFC 3339.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let text = match INFINITIES.iter().find(|(_, infinity)| infinity == self) {
             Some((text, _)) => Cow::Borrowed(*text),

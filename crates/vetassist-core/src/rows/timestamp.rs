@@ -28,7 +28,7 @@ impl Timestamp {
     /// The latest that is finite: the last microsecond of 294276 AD, UTC.
     pub const MAX: Self = Self(END - 1);
 
-    /// The instant so many microseconds after (or before, if negative) 1970-01-01 UTC; `None` if
+    /// Returns the instant so many microseconds after (or before, if negative) 1970-01-01 UTC; `None` if
     /// PostgreSQL has no such one.
     #[must_use]
     pub const fn from_unix_micros(micros: i64) -> Option<Self> {
@@ -38,7 +38,7 @@ impl Timestamp {
         }
     }
 
-    /// Microseconds from 1970-01-01 UTC; `None` if it is infinite, or in the last 30 years before
+    /// Returns the microseconds from 1970-01-01 UTC; `None` if it is infinite, or in the last 30 years before
     /// [`MAX`](Self::MAX), for which 64 bits do not suffice.
     #[must_use]
     pub const fn unix_micros(self) -> Option<i64> {
@@ -49,7 +49,7 @@ impl Timestamp {
         }
     }
 
-    /// Whether it is neither of the infinities.
+    /// Checks that it is neither of the infinities.
     #[must_use]
     pub const fn is_finite(self) -> bool {
         self.0 != i64::MIN && self.0 != i64::MAX
@@ -76,7 +76,7 @@ impl Timestamp {
         i64::try_from(micros).ok().and_then(Self::finite)
     }
 
-    /// From PostgreSQL's wire: microseconds since 2000-01-01 UTC.
+    /// Reads PostgreSQL's wire: microseconds since 2000-01-01 UTC.
     #[cfg(feature = "postgres")]
     pub(super) const fn from_wire(micros: i64) -> Option<Self> {
         match micros {
@@ -85,13 +85,13 @@ impl Timestamp {
         }
     }
 
-    /// To PostgreSQL's wire.
+    /// Returns what goes to PostgreSQL's wire.
     #[cfg(feature = "postgres")]
     pub(super) const fn to_wire(self) -> i64 {
         self.0
     }
 
-    /// Microseconds from 1970-01-01 UTC, at any distance.
+    /// Returns the microseconds from 1970-01-01 UTC, at any distance.
     #[cfg(any(feature = "time", feature = "chrono"))]
     fn unix_micros_wide(self) -> Result<i128, TimestampError> {
         if self.is_finite() {

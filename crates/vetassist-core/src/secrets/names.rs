@@ -9,13 +9,13 @@ use crate::name_words;
 pub(crate) enum Subject {
     /// A social security number.
     Ssn,
-    /// What people type: passwords, PINs, codes for one time.
+    /// Something that people type: passwords, PINs, codes for one time.
     Typed,
-    /// What programs present: tokens, keys, cookies.
+    /// Something that programs present: tokens, keys, cookies.
     Presented,
 }
 
-/// What a member holds: the secret, or something about it.
+/// The content of a member: the secret, or something about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Aspect {
     /// The secret.
@@ -28,9 +28,9 @@ pub(crate) enum Aspect {
     Count,
     /// When, or for how long.
     Time,
-    /// What happened to it, or where it belongs.
+    /// Its state, its kind, or the place where it belongs.
     About,
-    /// What it permits.
+    /// The rights that it gives.
     Scope,
     /// A hash.
     Hash,
@@ -196,7 +196,7 @@ fn last_digits(words: &[String]) -> bool {
         || words.windows(2).any(|two| two[0] == "last" && matches!(two[1].as_str(), "4" | "four"))
 }
 
-/// The last secret that is named, the number of words up to its end, and whether there are several.
+/// Returns the last secret that is named, the number of words up to its end, and whether there are several.
 fn last_subject(words: &[String]) -> Option<(Subject, usize, bool)> {
     (0..words.len()).rev().find_map(|index| {
         let word = words[index].as_str();
@@ -206,7 +206,7 @@ fn last_subject(words: &[String]) -> Option<(Subject, usize, bool)> {
     })
 }
 
-/// A word that is a secret's name by itself, and whether it is a plural.
+/// Reads a word that is a secret's name by itself. Also says whether it is a plural.
 fn noun(word: &str) -> Option<(Subject, bool)> {
     let word = word.trim_end_matches(|c: char| c.is_ascii_digit());
     let singular = word.strip_suffix('s').filter(|rest| !rest.ends_with('s')).unwrap_or(word);
@@ -226,7 +226,7 @@ fn qualified(first: &str, second: &str) -> Option<(Subject, bool)> {
     found.map(|(.., subject)| (*subject, second == "keys" || second == "codes"))
 }
 
-/// The words of a name. Words that were run together are taken apart where a secret's name ends within
+/// Returns the words of a name. Words that were run together are taken apart where a secret's name ends within
 /// them (`passwordreset`).
 fn words(name: &str) -> Vec<String> {
     let mut words = Vec::new();

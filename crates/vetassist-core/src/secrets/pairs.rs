@@ -43,7 +43,7 @@ pub(super) fn holds_secret(text: &str) -> bool {
     separated || is_spoken(text)
 }
 
-/// How a value stands in a text.
+/// The way in which a value stands in a text.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Style {
     /// `name=value`, `"name": "value"`: all of it is the value.
@@ -139,7 +139,7 @@ const QUALIFIERS: [&str; 24] = [
     "the", "user", "your",
 ];
 
-/// `<name>value</name>`.
+/// Checks for `<name>value</name>`.
 fn ends_tag(text: &str, at: usize) -> bool {
     let before = &text[text.floor_char_boundary(at.saturating_sub(NAME_REACH))..at];
     let Some((_, tag)) = before.rsplit_once('<') else { return false };
@@ -151,7 +151,8 @@ fn ends_tag(text: &str, at: usize) -> bool {
     !tag.starts_with('/') && !values::is_harmless_text(name, value)
 }
 
-/// `the password hunter2 was refused`: a word that is a secret's name, and then one that no word is.
+/// Checks for `the password hunter2 was refused`: a word that is a secret's name, and then what no word
+/// is.
 fn is_spoken(text: &str) -> bool {
     let mut subject: Option<Subject> = None;
     let mut previous = "";

@@ -78,7 +78,7 @@ fn decode(text: &str) -> Option<String> {
     changed.then_some(plain)
 }
 
-/// One character that is written as digits after a mark. Where there are but two digits, they are a byte,
+/// Reads one character that is written as digits after a mark. Where there are but two digits, they are a byte,
 /// of which only ASCII is a character.
 fn escaped(text: &str, mark: &str, most: usize, radix: u32, end: &str) -> Option<(char, usize)> {
     let digits = text.strip_prefix(mark)?;
@@ -104,7 +104,7 @@ fn is_base64url(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
 
-/// Parts of base64url, the first of which is JSON that begins with a member: `eyJ` is `{"`. A JSON Web
+/// Checks for parts of base64url, the first of which is JSON that begins with a member: `eyJ` is `{"`. A JSON Web
 /// Token has three parts or five; two suffice where the second is JSON as well.
 fn holds_jwt(text: &str) -> bool {
     let mut dotted = text.as_bytes().split(|byte| !is_base64url(*byte) && *byte != b'.');
@@ -130,7 +130,7 @@ fn is_token68(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte)
 }
 
-/// What follows the name of a scheme where it is only spoken of.
+/// Words after the name of a scheme where it is only spoken of.
 const SPOKEN_OF: &[&str] = &[
     "auth",
     "authentication",
@@ -152,7 +152,7 @@ const SPOKEN_OF: &[&str] = &[
     "was",
 ];
 
-/// `Bearer …`, `Basic …`: as the whole text whatever follows, within a text what is no word.
+/// Checks for `Bearer …` and `Basic …`: as the whole text whatever follows, within a text what is no word.
 fn holds_credentials(text: &str) -> bool {
     let bytes = text.as_bytes();
     let mut at = 0;
@@ -191,12 +191,12 @@ fn is_quote(byte: &u8) -> bool {
     matches!(byte, b'"' | b'\'' | b'`' | b'\\')
 }
 
-/// How many bytes of this kind come first.
+/// Counts the bytes of this kind that come first.
 fn run(bytes: &[u8], kind: impl Fn(&u8) -> bool) -> usize {
     bytes.iter().take_while(|byte| kind(byte)).count()
 }
 
-/// `https://name:password@host`, and a name alone that is no name.
+/// Checks for `https://name:password@host`, and for a name alone that is no name.
 fn holds_user_info(text: &str) -> bool {
     text.split("://").skip(1).any(|rest| {
         let ends = |c: char| c.is_whitespace() || "/?#\"'<>\\".contains(c);
@@ -209,7 +209,7 @@ fn holds_user_info(text: &str) -> bool {
     })
 }
 
-/// `123-45-6789` and `123 45 6789`, with nothing that goes on before or after.
+/// Checks for `123-45-6789` and `123 45 6789`, with nothing that goes on before or after.
 fn holds_ssn(text: &str) -> bool {
     let bytes = text.as_bytes();
     let goes_on = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_digit() || *b == b'-');

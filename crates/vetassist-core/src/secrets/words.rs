@@ -1,6 +1,6 @@
 //! Words that stand where a secret would, and are none. Each list is sorted.
 
-/// What is said of a secret in a word or a few.
+/// Words for the state of a secret.
 #[rustfmt::skip]
 pub(super) const STATES: &[&str] = &[
     "absent", "accepted", "active", "added", "already", "and", "are", "authenticated",
@@ -25,7 +25,7 @@ pub(super) const STATES: &[&str] = &[
     "was", "weak", "withheld", "wrong", "yes",
 ];
 
-/// What is also said of something that a program presents.
+/// Words for what a program presents.
 #[rustfmt::skip]
 pub(super) const PRESENTED: &[&str] = &[
     "access", "auth", "authentication", "authorization", "basic", "bearer", "body", "cookie",

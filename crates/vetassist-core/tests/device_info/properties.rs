@@ -1,4 +1,4 @@
-//! What holds for any JSON.
+//! Rules that hold for any JSON.
 
 use std::{collections::BTreeSet, convert::Infallible, net::IpAddr};
 

@@ -1,4 +1,4 @@
-//! What may stand in the audit trail and what may not, in a table of cases for each rule.
+//! Tables of cases for each rule of event data: for what passes and for what is refused.
 #![cfg(feature = "serde_json")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -26,7 +26,7 @@ fn member(name: &str, value: &str) -> String {
     serde_json::json!({ name: value }).to_string()
 }
 
-/// What went wrong in a table of cases, so that all of it is seen at once.
+/// The cases of a table that went wrong, so that all of them are seen at once.
 #[derive(Default)]
 struct Problems(Vec<String>);
 

@@ -1,4 +1,4 @@
-//! What stands under the name of a secret.
+//! Values under the name of a secret.
 
 use crate::{member, verdict, Problems};
 

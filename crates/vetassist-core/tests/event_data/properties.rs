@@ -1,4 +1,4 @@
-//! What holds for any JSON.
+//! Rules that hold for any JSON.
 
 use proptest::prelude::*;
 use vetassist_core::{event_data::check_event_type, json::Builder};

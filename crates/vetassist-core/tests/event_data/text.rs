@@ -11,7 +11,7 @@ fn jwt() -> String {
 /// Members that say nothing of what they hold.
 const NEUTRAL: [&str; 5] = ["note", "error", "detail", "user_agent", "x"];
 
-/// What is a secret wherever it stands.
+/// Texts that are secrets wherever they stand.
 pub(crate) fn secrets() -> Vec<(String, Suspicion)> {
     let fixed: [(&str, Suspicion); 71] = [
         ("eyJhbGciOiJub25lIn0.e30.", Suspicion::Jwt),
