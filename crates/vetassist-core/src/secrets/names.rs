@@ -219,6 +219,19 @@ fn noun(word: &str) -> Option<(Subject, bool)> {
     ending.map(|(_, subject)| (*subject, is_plural))
 }
 
+/// Reads a word of prose, and the one before it, as the name of a secret.
+pub(super) fn spoken(previous: &str, word: &str) -> Option<Subject> {
+    let lower = word.to_ascii_lowercase();
+    let known = noun(&lower).or_else(|| qualified(&previous.to_ascii_lowercase(), &lower));
+    if let Some((subject, _)) = known {
+        return Some(subject);
+    }
+    // A name of several words, as a program has it.
+    let is_joined = |byte: u8| matches!(byte, b'_' | b'-') || byte.is_ascii_uppercase();
+    let name = word.bytes().skip(1).any(is_joined).then(|| Name::of(word))??;
+    matches!(name.aspect, Itself | Plural).then_some(name.subject)
+}
+
 fn qualified(first: &str, second: &str) -> Option<(Subject, bool)> {
     let found = QUALIFIED
         .iter()
@@ -257,7 +270,10 @@ const SHORT: [&str; 5] = ["token", "secret", "cookie", "jwt", "ssn"];
 const OTHERS: [&str; 5] = ["less", "ize", "ing", "ed", "er"];
 
 fn split_noun(words: &mut Vec<String>, word: String) {
-    let end = |noun: &&str| word.find(noun).map(|start| start + noun.len());
+    let end = |noun: &&str| {
+        let start = if noun.len() > word.len() { None } else { word.find(noun) };
+        start.map(|start| start + noun.len())
+    };
     let long = INSIDE
         .iter()
         .filter_map(end)

@@ -5,7 +5,7 @@
 //! its length.
 
 use super::{
-    names::{Aspect, Name, Subject},
+    names::{self, Aspect, Name, Subject},
     values,
 };
 
@@ -183,13 +183,7 @@ fn spoken_noun(previous: &str, word: &str) -> Option<Subject> {
     {
         return None;
     }
-    // A name of two words, the second of which is none by itself.
-    let pair = || {
-        let is_new = previous.len() <= NAME_REACH && Name::of(previous).is_none();
-        is_new.then(|| Name::of(&[previous, word].join(" "))).flatten()
-    };
-    let named = Name::of(word).or_else(pair)?;
-    (named.aspect == Aspect::Itself || named.aspect == Aspect::Plural).then_some(named.subject)
+    names::spoken(if previous.len() > NAME_REACH { "" } else { previous }, word)
 }
 
 /// Checks for a word that is none: not of letters alone, and no number, date, version, address or id.
