@@ -24,7 +24,7 @@ export class Service {
     try {
       await db.query('BEGIN READ ONLY');
       // So that the catalogs are described in the words that the comparison knows.
-      await db.query('SET LOCAL search_path = pg_catalog');
+      await db.query('SET LOCAL search_path = pg_catalog; SET LOCAL quote_all_identifiers = off');
       const { rows } = await db.query(schemaQuery, [schema]);
       const differences = checkSchema(rows).map(({ object, problem }) => `${object}: ${problem}`);
       if (differences.length > 0) throw new Error(`the database has drifted: ${differences.join('; ')}`);

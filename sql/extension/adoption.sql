@@ -12,7 +12,7 @@ DECLARE
     adopt_from CONSTANT text := nullif(current_setting('vetassist.adopt_from', true), '');
     owners oid[] := ARRAY[quote_ident(current_user)::regrole];
     found oid[];
-    differences text;
+    differences text[];
     relation record;
 BEGIN
     PERFORM set_config('vetassist_script.adopted_from', '', true);
@@ -41,12 +41,6 @@ BEGIN
         FROM pg_proc AS p
         WHERE p.pronamespace = own_schema AND p.proname IN ('vetassist_audit_guard', 'vetassist_audit_id') AND p.pronargs = 0
     ), lines (line) AS (
-        -- Owner and rights are the extension's affair from now on.
-        SELECT format('%s: %s', s.object, s.problem) || coalesce(', expected ' || s.expected, '')
-               || coalesce(', found ' || s.found, '')
-        FROM @extschema@.vetassist_check_schema() AS s
-        WHERE s.problem <> 'owner' AND s.problem NOT LIKE 'rights of %'
-        UNION ALL
         SELECT format('%s: owner, expected %s, found %s', t.name,
                       (SELECT string_agg(pg_get_userbyid(o.owner), ' or ') FROM unnest(owners) AS o (owner)),
                       pg_get_userbyid(t.owner))
@@ -64,13 +58,26 @@ BEGIN
         JOIN pg_class AS c ON c.oid = t.objid AND c.relrowsecurity
         JOIN pg_roles AS r ON r.oid = t.owner AND NOT r.rolsuper AND NOT r.rolbypassrls
     )
-    SELECT string_agg(l.line, E'\n' ORDER BY l.line) INTO differences FROM lines AS l;
+    SELECT array_agg(l.line) INTO differences FROM lines AS l;
 
-    IF differences IS NOT NULL THEN
+    -- Nobody else changes them from now on, nor the sequence, which goes along.
+    FOR relation IN SELECT c.oid::regclass AS name FROM pg_class AS c WHERE c.oid = ANY (found) AND c.relkind IN ('r', 'p') LOOP
+        EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', relation.name);
+        EXECUTE format('ALTER TABLE %s OWNER TO vetassist_owner', relation.name);
+    END LOOP;
+
+    -- Owner and rights are the extension's affair.
+    differences := differences || ARRAY(
+        SELECT format('%s: %s', s.object, s.problem) || coalesce(', expected ' || s.expected, '')
+               || coalesce(', found ' || s.found, '')
+        FROM @extschema@.vetassist_check_schema() AS s
+        WHERE s.problem <> 'owner' AND s.problem NOT LIKE 'rights of %');
+
+    IF cardinality(differences) > 0 THEN
         RAISE EXCEPTION USING
             ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('the existing tables in schema %s cannot be adopted', own_schema::regnamespace),
-            DETAIL = differences,
+            DETAIL = (SELECT string_agg(d.line, E'\n' ORDER BY d.line) FROM unnest(differences) AS d (line)),
             HINT = 'Nothing was changed. Mend each difference, or install into another schema with CREATE EXTENSION vetassist SCHEMA <name>. Tables of another role are adopted where vetassist.adopt_from names it.';
     END IF;
 

@@ -3,34 +3,44 @@
 -- requires: extension/search_path.sql
 
 -- Others lock the same tables in other orders: a sign-in begins with the users, the check of a session with the
--- sessions. So a deadlock is possible, and this is who gives way: it looks for one at once and begins again. How long
--- it waits for others is for lock_timeout to say.
+-- sessions. So this waits while it has no lock, and gives up what it has where it would have to wait for more: nobody runs
+-- into a deadlock with it. How long it waits is for the caller's lock_timeout to say.
 DO $$
 DECLARE
-    patience CONSTANT integer := 100;
+    most CONSTANT text := current_setting('lock_timeout');
+    milliseconds CONSTANT integer := (SELECT s.setting FROM pg_settings AS s WHERE s.name = 'lock_timeout');
+    until CONSTANT timestamptz := clock_timestamp()
+        + CASE milliseconds WHEN 0 THEN interval '1 minute' ELSE milliseconds * interval '1 ms' END;
+    found CONSTANT text[] := ARRAY(
+        SELECT format('%I.%I', n.nspname, c.relname)
+        FROM pg_class AS c
+        JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE c.relnamespace = '@extschema@'::regnamespace AND c.relkind IN ('r', 'p')
+          AND c.relname = ANY (ARRAY['@tables@'])
+        -- A sign-in's order, as far as it can be.
+        ORDER BY array_position(ARRAY['vetassist_users', 'vetassist_va_tokens', 'vetassist_sessions',
+                                      'vetassist_auth_audit'], c.relname::text), c.relname);
+    -- The one to wait for, which is locked before the others.
+    awaited text := found[1];
     locked text;
 BEGIN
-    SELECT string_agg(format('ONLY %I.%I', n.nspname, c.relname), ', '
-                      ORDER BY array_position(ARRAY['@tables@'], c.relname::text))
-    INTO locked
-    FROM pg_class AS c
-    JOIN pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE c.relnamespace = '@extschema@'::regnamespace AND c.relkind IN ('r', 'p')
-      AND c.relname = ANY (ARRAY['@tables@']);
-    IF locked IS NULL THEN
-        RETURN;
-    END IF;
-    SET LOCAL deadlock_timeout = '10ms';
-    FOR attempt IN 1 .. patience LOOP
+    WHILE awaited IS NOT NULL LOOP
         BEGIN
-            EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', locked);
-            EXIT;
-        EXCEPTION WHEN deadlock_detected THEN
-            IF attempt = patience THEN
+            locked := awaited;
+            EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', locked);
+            -- Much less than others wait before they look for a deadlock.
+            PERFORM set_config('lock_timeout', '50ms', true);
+            FOREACH locked IN ARRAY found LOOP
+                EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', locked);
+            END LOOP;
+            awaited := NULL;
+        EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+            IF clock_timestamp() > until THEN
                 RAISE;
             END IF;
+            awaited := locked;
         END;
-        PERFORM pg_sleep(0.02 * random());
+        PERFORM set_config('lock_timeout', most, true);
     END LOOP;
 END
 $$;

@@ -20,12 +20,14 @@ BEGIN
     IF (SELECT r.rolsuper FROM pg_roles AS r WHERE r.rolname = current_user) THEN
         RETURN;
     END IF;
-    has_foreign_cast := EXISTS (
-        SELECT FROM pg_cast AS c
-        JOIN pg_proc AS p ON p.oid = c.castfunc
-        JOIN pg_roles AS r ON r.oid = p.proowner AND NOT r.rolsuper
-        WHERE c.castcontext = 'i' AND (c.casttarget = 'text'::regtype OR c.casttarget IN (
-            SELECT a.atttypid FROM pg_attribute AS a WHERE a.attrelid = ANY (own_tables) AND a.attnum > 0)));
+    IF tg_event = 'ddl_command_start' OR tg_tag = 'CREATE CAST' THEN
+        has_foreign_cast := EXISTS (
+            SELECT FROM pg_cast AS c
+            JOIN pg_proc AS p ON p.oid = c.castfunc
+            JOIN pg_roles AS r ON r.oid = p.proowner AND NOT r.rolsuper
+            WHERE c.castcontext = 'i' AND (c.casttarget = 'text'::regtype OR c.casttarget IN (
+                SELECT a.atttypid FROM pg_attribute AS a WHERE a.attrelid = ANY (own_tables) AND a.attnum > 0)));
+    END IF;
 
     IF tg_event = 'ddl_command_start' THEN
         -- The rows that are there already are looked at while the command runs.

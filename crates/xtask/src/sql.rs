@@ -3,8 +3,9 @@
 //! Each file names in its head the files that it requires (`-- requires: tables/users.sql functions/`; a folder stands for
 //! all its files), those whose objects it stands for (`-- provides: …`), the table without which alone it is run
 //! (`-- unless present: …`), and the objects that it makes without a statement of their own (`-- makes: …`). A script is a
-//! root file with everything that it requires before it. In it, `'@tables@'`, `'@relations@'` and `'@event_triggers@'` are
-//! the names of what the script makes, and `'@functions@'` the signatures.
+//! root file with everything that it requires before it. In it, `'@tables@'` are the names of the tables that it makes or
+//! that are there already, `'@relations@'` and `'@event_triggers@'` those of what else it makes, and `'@functions@'` the
+//! signatures.
 
 use std::{
     collections::HashSet,
@@ -99,7 +100,13 @@ impl Script {
             return Ok(());
         }
         let part = read(name)?;
-        self.done.extend(named(&part, "-- provides: "));
+        for provided in named(&part, "-- provides: ") {
+            // Its tables are there already.
+            let mut there = Self::default();
+            there.note_names(&read(&provided)?);
+            self.tables.extend(there.tables);
+            self.done.insert(provided);
+        }
         self.open.push(name.to_owned());
         for required in named(&part, "-- requires: ") {
             match required.strip_suffix('/') {

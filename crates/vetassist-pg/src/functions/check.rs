@@ -2,12 +2,13 @@
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use pgrx::{iter::TableIterator, name, pg_extern, pg_sys, search_path, spi, Spi};
+use pgrx::{iter::TableIterator, name, pg_extern, pg_sys, search_path, spi::SpiClient};
 
 use crate::{
-    errors::SqlResult,
+    errors::{Result, SqlResult},
     owner::as_role,
-    statements::{failed, internal},
+    statements::{connected, failed, one, own_schema},
+    values::{Text, TextResult},
 };
 
 /// Set before the server forks, so that each of its processes has it.
@@ -26,8 +27,6 @@ fn vetassist_is_preloaded() -> bool {
     IS_PRELOADED.load(Ordering::Relaxed)
 }
 
-type Row = (Option<String>, Option<String>, Option<String>, Option<String>);
-
 /// Returns what `vetassist_checks()` finds, with the rights that it takes.
 #[pg_extern(stable, strict, parallel_unsafe, sql = false)]
 #[search_path(pg_catalog, pg_temp)]
@@ -36,38 +35,49 @@ fn vetassist_check() -> SqlResult<
     TableIterator<
         'static,
         (
-            name!(severity, Option<String>),
-            name!(subject, Option<String>),
-            name!(message, Option<String>),
-            name!(hint, Option<String>),
+            name!(severity, TextResult),
+            name!(subject, TextResult),
+            name!(message, TextResult),
+            name!(hint, TextResult),
         ),
     >,
 > {
     // SAFETY: reads the state of this process.
     let (is_superuser, caller) = unsafe { (pg_sys::superuser(), pg_sys::GetUserId()) };
-    let (query, owner) = described().map_err(failed)?;
-    let (Some(query), Some(owner)) = (query, owner) else {
-        return Err(internal("the extension has no tables").into());
-    };
-    let rows = as_role(if is_superuser { caller } else { owner }, || checks(&query));
-    Ok(TableIterator::new(rows.map_err(failed)?))
+    let rows = connected(|client| {
+        let query = format!(
+            "SELECT severity, subject, message, hint FROM {}.vetassist_checks()",
+            own_schema(client)?
+        );
+        let role = if is_superuser { caller } else { owner(client)? };
+        as_role(role, || rows(client, &query))
+    })?;
+    Ok(TableIterator::new(rows))
 }
 
-/// Returns the query that makes all checks, and who owns the tables.
-fn described() -> spi::Result<(Option<String>, Option<pg_sys::Oid>)> {
-    Spi::get_two(
-        "SELECT format('SELECT severity, subject, message, hint FROM %I.vetassist_checks()', n.nspname), c.relowner
-         FROM pg_extension e
-         JOIN pg_namespace n ON n.oid = e.extnamespace
+/// Returns who owns the tables.
+fn owner(client: &SpiClient<'_>) -> Result<pg_sys::Oid> {
+    let owner = client.select(
+        "SELECT c.relowner FROM pg_extension e
          JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
-         JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid AND c.relname = 'vetassist_users'
+         JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid AND c.relkind = 'r'
          WHERE e.extname = 'vetassist'",
-    )
+        Some(1),
+        &[],
+    );
+    one(owner.and_then(|rows| rows.first().get_one()))
 }
 
-fn checks(query: &str) -> spi::Result<Vec<Row>> {
-    Spi::connect(|client| {
-        let rows = client.select(query, None, &[])?;
-        rows.map(|row| Ok((row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))).collect()
-    })
+type Row = (TextResult, TextResult, TextResult, TextResult);
+
+fn rows(client: &SpiClient<'_>, query: &str) -> Result<Vec<Row>> {
+    let rows = client.select(query, None, &[]).map_err(failed)?;
+    let rows = rows.map(|row| {
+        let text = |column| -> Result<TextResult> {
+            let text: Text<'_> = one(row.get(column))?;
+            TextResult::of(&text.to_readable()?)
+        };
+        Ok((text(1)?, text(2)?, text(3)?, text(4)?))
+    });
+    rows.collect()
 }

@@ -39,5 +39,6 @@ mod session_active;
 mod tables;
 mod tiers;
 mod typescript;
+mod upgrade_traffic;
 mod upgrades;
 mod vectors;
