@@ -79,6 +79,7 @@ DROP FUNCTION @extschema@.vetassist_detach();
 
 -- What nothing calls any more.
 DROP FUNCTION @extschema@.vetassist_names_address(text), @extschema@.vetassist_hash_ip_text(text),
+    @extschema@.vetassist_hashes_are_keyed(),
     @extschema@.vetassist_rotate_step(jsonb, integer), @extschema@.vetassist_rotate_rows(uuid[]),
     @extschema@.vetassist_upgrade_ip_step(jsonb, integer), @extschema@.vetassist_upgrade_audit_batch(bigint, integer),
     @extschema@.vetassist_device_ip_hashes(jsonb), @extschema@.vetassist_forbid_transaction_block(text),

@@ -14,11 +14,7 @@ CREATE OR REPLACE FUNCTION @extschema@.vetassist_upgrade_ip_hash(plain_hash text
 LANGUAGE c STABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'vetassist_upgrade_ip_hash_wrapper';
 
-CREATE OR REPLACE FUNCTION @extschema@.vetassist_hashes_are_keyed() RETURNS boolean
-LANGUAGE c STABLE STRICT PARALLEL SAFE
-AS 'MODULE_PATHNAME', 'vetassist_hashes_are_keyed_wrapper';
-
--- Remembers that a hash is keyed.
+-- Remembers that a hash is keyed. Called by libraries before 0.3.0, which a connection may have loaded before the update.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_mark_keyed(hash text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -30,21 +26,10 @@ BEGIN
 END
 $$;
 
--- The hash of an address as it is to be stored.
+-- Returns the hash of an address as it is to be stored, and remembers it if it is keyed.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_stored_ip_hash(ip inet) RETURNS text
-LANGUAGE plpgsql STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    hash text;
-BEGIN
-    IF NOT @extschema@.vetassist_hashes_are_keyed() THEN
-        RETURN @extschema@.vetassist_hash_ip(ip::inet);
-    END IF;
-    hash := @extschema@.vetassist_hash_ip_keyed(ip::inet);
-    PERFORM @extschema@.vetassist_mark_keyed(hash::text);
-    RETURN hash;
-END
-$$;
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'vetassist_stored_ip_hash_wrapper';
 
 -- Replaces the plain hashes of the audit trail and of what sessions say of devices. It commits after each batch, which a
 -- security definer cannot: see crates/vetassist-pg/src/functions/batches.rs.

@@ -86,6 +86,12 @@ pub(crate) fn log_to_server(message: String) {
         .report(PgLogLevel::LOG_SERVER_ONLY);
 }
 
+/// Warns the client.
+pub(crate) fn warn(message: impl Into<String>, hint: &'static str) {
+    ErrorReport::from(Error::new(PgSqlErrorCode::ERRCODE_WARNING, message, hint))
+        .report(PgLogLevel::WARNING);
+}
+
 impl From<KeyError> for Error {
     fn from(error: KeyError) -> Self {
         Self::new(

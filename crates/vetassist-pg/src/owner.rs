@@ -1,6 +1,35 @@
 //! What is done with the rights of the tables' owner, whoever calls.
 
-use pgrx::pg_sys;
+use pgrx::{pg_sys, spi::SpiClient};
+
+use crate::{errors::Result, statements::one};
+
+/// Returns the owner of the extension's tables.
+pub(crate) fn owner_of_tables(client: &SpiClient<'_>) -> Result<pg_sys::Oid> {
+    found(client, "SELECT relowner FROM pg_class WHERE oid = tables.users")
+}
+
+/// Returns the owner of the extension's tables, or the caller where that is a superuser.
+pub(crate) fn owner_or_superuser(client: &SpiClient<'_>) -> Result<pg_sys::Oid> {
+    found(
+        client,
+        "SELECT coalesce((SELECT r.oid FROM pg_roles r WHERE r.rolname = current_user AND r.rolsuper),
+                         (SELECT c.relowner FROM pg_class c WHERE c.oid = tables.users))",
+    )
+}
+
+/// Returns the role that a query says, in which `tables.users` is the table of users.
+fn found(client: &SpiClient<'_>, role: &str) -> Result<pg_sys::Oid> {
+    let query = format!(
+        "SELECT ({role})
+         FROM (SELECT c.oid
+               FROM pg_extension e
+               JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
+               JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid AND c.relname = 'vetassist_users'
+               WHERE e.extname = 'vetassist') AS tables (users)"
+    );
+    one(client.select(&query, Some(1), &[]).and_then(|rows| rows.first().get_one()))
+}
 
 /// Runs something with the rights of a role, as PostgreSQL checks foreign keys: row security hides nothing from it.
 pub(crate) fn as_role<T>(role: pg_sys::Oid, f: impl FnOnce() -> T) -> T {
@@ -16,21 +45,26 @@ struct Role {
 
 impl Role {
     fn assume(role: pg_sys::Oid) -> Self {
-        let (mut caller, mut context) = (pg_sys::Oid::INVALID, 0);
         let more = pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_NOFORCE_RLS;
-        // SAFETY: reads and sets variables of this process. What ends by an error is put back as below, or by PostgreSQL at
-        // the end of the transaction.
-        unsafe {
-            pg_sys::GetUserIdAndSecContext(&raw mut caller, &raw mut context);
-            pg_sys::SetUserIdAndSecContext(role, context | more.cast_signed());
-        }
+        let (caller, context) = exchange(role, |context| context | more.cast_signed());
         Self { caller, context }
     }
 }
 
 impl Drop for Role {
     fn drop(&mut self) {
-        // SAFETY: what they were.
-        unsafe { pg_sys::SetUserIdAndSecContext(self.caller, self.context) };
+        exchange(self.caller, |_| self.context);
     }
+}
+
+/// Sets who the current user is, and in which context; returns what both were.
+fn exchange(user: pg_sys::Oid, context: impl FnOnce(i32) -> i32) -> (pg_sys::Oid, i32) {
+    let (mut old_user, mut old_context) = (pg_sys::Oid::INVALID, 0);
+    // SAFETY: reads and sets variables of this process. Where an error ends what is done meanwhile, they are set again as
+    // the panic unwinds, and by PostgreSQL at the end of the transaction.
+    unsafe {
+        pg_sys::GetUserIdAndSecContext(&raw mut old_user, &raw mut old_context);
+        pg_sys::SetUserIdAndSecContext(user, context(old_context));
+    }
+    (old_user, old_context)
 }

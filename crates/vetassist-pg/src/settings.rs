@@ -116,16 +116,15 @@ fn is_given(name: &CStr, which: Which) -> bool {
 /// Finds what PostgreSQL knows of a setting, by a name in any case.
 #[cfg(feature = "pg15")]
 fn find(name: &CStr) -> Option<pg_sys::config_generic> {
-    // SAFETY: PostgreSQL's own list, with that many entries, none of them null.
-    let settings = unsafe {
+    // SAFETY: PostgreSQL's own list, with that many entries, none of them null. A name ends with a NUL.
+    unsafe {
         let count = usize::try_from(pg_sys::GetNumConfigOptions()).unwrap_or(0);
-        core::slice::from_raw_parts(pg_sys::get_guc_variables(), count)
-    };
-    settings.iter().find_map(|setting| {
-        // SAFETY: an entry stays as long as the list, and its name ends with a NUL.
-        let (setting, found) = unsafe { (**setting, CStr::from_ptr((**setting).name)) };
-        found.to_bytes().eq_ignore_ascii_case(name.to_bytes()).then_some(setting)
-    })
+        let settings = core::slice::from_raw_parts(pg_sys::get_guc_variables(), count);
+        let mut settings = settings.iter().map(|setting| **setting);
+        settings.find(|setting| {
+            CStr::from_ptr(setting.name).to_bytes().eq_ignore_ascii_case(name.to_bytes())
+        })
+    }
 }
 
 /// Finds what PostgreSQL knows of a setting, by a name in any case.
@@ -142,38 +141,18 @@ fn find(name: &CStr) -> Option<pg_sys::config_generic> {
 /// Defines the settings; called when the library is loaded.
 pub(crate) fn define() {
     let mut refused = Vec::new();
-    MASTER_KEY_FILE.define(&mut refused, |name, value| {
-        // SAFETY: the hook is guarded and does nothing but raise a flag.
-        unsafe {
-            GucRegistry::define_string_guc_with_hooks(
-                name,
-                c"File that holds the key ring of vetassist.",
-                c"One key of 64 hexadecimal digits a line, the current one first. The file must belong to the server's user or to root and be closed to others.",
-                value,
-                GucContext::Suset,
-                GucFlags::SUPERUSER_ONLY,
-                None,
-                Some(source_changed),
-                None,
-            );
-        }
-    });
-    MASTER_KEY_COMMAND.define(&mut refused, |name, value| {
-        // SAFETY: as above.
-        unsafe {
-            GucRegistry::define_string_guc_with_hooks(
-                name,
-                c"Shell command that prints the key ring of vetassist.",
-                c"Used when vetassist.master_key_file is not set. It runs as ssl_passphrase_command does; its output is never logged.",
-                value,
-                GucContext::Suset,
-                GucFlags::SUPERUSER_ONLY,
-                None,
-                Some(source_changed),
-                None,
-            );
-        }
-    });
+    define_source(
+        &MASTER_KEY_FILE,
+        &mut refused,
+        c"File that holds the key ring of vetassist.",
+        c"One key of 64 hexadecimal digits a line, the current one first. The file must belong to the server's user or to root and be closed to others.",
+    );
+    define_source(
+        &MASTER_KEY_COMMAND,
+        &mut refused,
+        c"Shell command that prints the key ring of vetassist.",
+        c"Used when vetassist.master_key_file is not set. It runs as ssl_passphrase_command does; its output is never logged.",
+    );
     IP_HASH.define(&mut refused, |name, value| {
         GucRegistry::define_enum_guc(
             name,
@@ -219,6 +198,25 @@ pub(crate) fn define() {
     // Names that nobody defined would otherwise be accepted in silence, misspelt ones among them.
     // SAFETY: the prefix is a NUL-terminated string that Postgres copies.
     unsafe { pg_sys::MarkGUCPrefixReserved(c"vetassist".as_ptr()) };
+}
+
+/// Defines a setting that says where the ring comes from.
+fn define_source(
+    setting: &'static Setting<Option<CString>>,
+    refused: &mut Vec<&'static CStr>,
+    short: &'static CStr,
+    long: &'static CStr,
+) {
+    let (context, flags) = (GucContext::Suset, GucFlags::SUPERUSER_ONLY);
+    let changed = Some(source_changed as unsafe extern "C-unwind" fn(_, _));
+    setting.define(refused, |name, value| {
+        // SAFETY: the hook is guarded and does nothing but raise a flag.
+        unsafe {
+            GucRegistry::define_string_guc_with_hooks(
+                name, short, long, value, context, flags, None, changed, None,
+            );
+        }
+    });
 }
 
 /// Writes down which settings were given what was refused. Only a superuser could change it.

@@ -13,7 +13,7 @@ use pgrx::{
 };
 
 use crate::{
-    encoding,
+    call, encoding,
     errors::{Error, Result},
     values::{readable, Text},
 };
@@ -142,10 +142,9 @@ impl Statements {
         fcinfo: pg_sys::FunctionCallInfo,
         client: &SpiClient<'_>,
     ) -> Result<&'static Self> {
-        // SAFETY: PostgreSQL passes the call's own information, with the function that is called. The name of the
-        // schema is NUL-terminated and in the memory context of the call, or null.
+        // SAFETY: reads the catalog. The name of the schema ends with a NUL and is in the memory context of the call, or null.
         let schema = unsafe {
-            let schema = pg_sys::get_func_namespace((*(*fcinfo).flinfo).fn_oid);
+            let schema = pg_sys::get_func_namespace(call::function(fcinfo));
             let name = pg_sys::get_namespace_name(schema);
             (!name.is_null()).then(|| CStr::from_ptr(name))
         };
@@ -201,8 +200,16 @@ pub(crate) fn own_schema(client: &SpiClient<'_>) -> Result<String> {
         Some(1),
         &[],
     );
-    let name: Text<'_> = one(rows.and_then(|rows| rows.first().get_one()))?;
-    let name = CString::new(name.as_bytes()).map_err(|_| internal("a schema's name has a NUL"))?;
+    quoted(one(rows.and_then(|rows| rows.first().get_one()))?)
+}
+
+/// Returns the name of a table with its schema, quoted.
+pub(crate) fn qualified(schema: Text<'_>, table: Text<'_>) -> Result<String> {
+    Ok(format!("{}.{}", quoted(schema)?, quoted(table)?))
+}
+
+fn quoted(name: Text<'_>) -> Result<String> {
+    let name = CString::new(name.as_bytes()).map_err(|_| internal("a name has a NUL"))?;
     identifier(&name)
 }
 
@@ -210,9 +217,7 @@ pub(crate) fn own_schema(client: &SpiClient<'_>) -> Result<String> {
 /// than in a UTF8 database they are ASCII.
 fn identifier(name: &CStr) -> Result<String> {
     if encoding::is_utf8() || name.to_bytes().is_ascii() {
-        // SAFETY: makes another NUL-terminated string of one, in the memory context of the call.
-        let quoted = unsafe { CStr::from_ptr(pg_sys::quote_identifier(name.as_ptr())) };
-        return Ok(quoted.to_string_lossy().into_owned());
+        return Ok(format!("\"{}\"", name.to_string_lossy().replace('"', "\"\"")));
     }
     if encoding::is_unknown() {
         return Err(Error::new(

@@ -72,7 +72,9 @@ fn ring() -> Result<KeyRing> {
 async fn check(db: &mut Client) -> Result<()> {
     let schema: String = db.query_one("SELECT current_schema()::text", &[]).await?.get(0);
     let transaction = db.transaction().await?;
-    transaction.batch_execute("SET LOCAL search_path = pg_catalog; SET LOCAL quote_all_identifiers = off").await?;
+    transaction
+        .batch_execute("SET LOCAL search_path = pg_catalog; SET LOCAL quote_all_identifiers = off")
+        .await?;
     let rows = transaction.query(CATALOG_QUERY, &[&schema]).await?;
     let row = |row: &tokio_postgres::Row| CatalogRow {
         object: row.get(0),

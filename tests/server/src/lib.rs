@@ -109,7 +109,9 @@ pub fn plain_sql() -> String {
     fs::read_to_string(scratch().root().join("vetassist.sql")).unwrap()
 }
 
-fn scratch() -> &'static Scratch {
+/// The installation that the tests run in.
+#[must_use]
+pub fn scratch() -> &'static Scratch {
     static SCRATCH: OnceLock<Scratch> = OnceLock::new();
     SCRATCH.get_or_init(|| Scratch::from_env().unwrap())
 }

@@ -154,11 +154,13 @@ fn vetassist_audit_id<'a>(
 
 /// Draws from the sequence that numbers a table's rows.
 fn next_id(table: pg_sys::Oid) -> i64 {
-    // SAFETY: reads the catalog, and makes a list of OIDs.
-    let sequences = unsafe { PgList::<pg_sys::Oid>::from_pg(pg_sys::getOwnedSequences(table)) };
-    let (Some(sequence), 1) = (sequences.get_oid(0), sequences.len()) else {
-        internal("the audit trail has not one sequence").raise()
-    };
-    // SAFETY: the sequence is there, and its table is locked. Who may insert may have an id.
-    unsafe { pg_sys::nextval_internal(sequence, false) }
+    // SAFETY: reads the catalog, which makes a list of OIDs. The sequence is there, as its table is locked. Who may insert
+    // may have an id.
+    unsafe {
+        let sequences = PgList::<pg_sys::Oid>::from_pg(pg_sys::getOwnedSequences(table));
+        let (Some(sequence), 1) = (sequences.get_oid(0), sequences.len()) else {
+            internal("the audit trail has not one sequence").raise()
+        };
+        pg_sys::nextval_internal(sequence, false)
+    }
 }

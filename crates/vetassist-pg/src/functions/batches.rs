@@ -14,9 +14,10 @@ use pgrx::{
 };
 
 use crate::{
+    call,
     errors::{Error, Result, SqlResult},
-    owner::as_role,
-    statements::{connected, failed, one, own_schema},
+    owner::{as_role, owner_of_tables},
+    statements::{connected, failed, own_schema},
     values::Text,
 };
 
@@ -45,8 +46,7 @@ impl Batches {
         usual: &'static str,
     ) -> Result<Self> {
         let name = call.to_string_lossy();
-        // SAFETY: reads the state of this backend's transaction.
-        if unsafe { pg_sys::IsTransactionBlock() } {
+        if is(pg_sys::IsTransactionBlock) {
             let message = format!("{name} cannot run inside a transaction block");
             return Err(Error::new(PgSqlErrorCode::ERRCODE_ACTIVE_SQL_TRANSACTION, message, HINT));
         }
@@ -64,14 +64,7 @@ impl Batches {
         let (schema, owner) = connected(|client| {
             pin_search_path(client).map_err(failed)?;
             let schema = own_schema(client)?;
-            let owner = client.select(
-                "SELECT c.relowner FROM pg_extension e
-                 JOIN pg_class c ON c.relnamespace = e.extnamespace AND c.relname = 'vetassist_users'
-                 WHERE e.extname = 'vetassist'",
-                Some(1),
-                &[],
-            );
-            Ok((schema, one(owner.and_then(|rows| rows.first().get_one()))?))
+            Ok((schema, owner_of_tables(client)?))
         })?;
         Ok(Self { schema, owner, size: size.min(LARGEST) })
     }
@@ -96,14 +89,15 @@ impl Batches {
 
 /// Returns whether a procedure may commit: it is called by a client, or by other procedures and DO blocks alone.
 fn may_commit(fcinfo: pg_sys::FunctionCallInfo) -> bool {
-    // SAFETY: PostgreSQL passes the call's own information; every node begins with its tag, which says what it is.
-    unsafe {
-        let context = (*fcinfo).context.cast::<pg_sys::CallContext>();
-        !context.is_null()
-            && (*context).type_ == pg_sys::NodeTag::T_CallContext
-            && !(*context).atomic
-            && !pg_sys::IsSubTransaction()
-    }
+    let context: Option<&pg_sys::CallContext> =
+        call::context(fcinfo, pg_sys::NodeTag::T_CallContext);
+    context.is_some_and(|context| !context.atomic) && !is(pg_sys::IsSubTransaction)
+}
+
+/// Returns what one of PostgreSQL's functions says of this backend's transaction.
+fn is(state: unsafe fn() -> bool) -> bool {
+    // SAFETY: the callers' functions read a variable of this process.
+    unsafe { state() }
 }
 
 /// Commits, and begins the next transaction.
@@ -131,36 +125,36 @@ pub(super) struct Progress {
     seen: i64,
     changed: i64,
     began: Instant,
-    told: Instant,
+    reported: Instant,
 }
 
 impl Progress {
     pub(super) fn new(done: &'static str, total: i64) -> Self {
         let now = Instant::now();
-        Self { done, total, seen: 0, changed: 0, began: now, told: now }
+        Self { done, total, seen: 0, changed: 0, began: now, reported: now }
     }
 
-    /// Adds a batch, and tells the client how far the procedure is, if it did not within a second.
+    /// Adds a batch, and reports to the client how far the procedure is, if it did not within a second.
     pub(super) fn add(&mut self, seen: i32, changed: i32) {
         self.seen += i64::from(seen);
         self.changed += i64::from(changed);
-        if self.told.elapsed() >= Duration::from_secs(1) {
-            self.tell();
+        if self.reported.elapsed() >= Duration::from_secs(1) {
+            self.report();
         }
     }
 
-    /// Tells the client how far the procedure is.
+    /// Reports to the client how far the procedure is.
     #[allow(clippy::cast_precision_loss)] // for people
-    pub(super) fn tell(&mut self) {
-        self.told = Instant::now();
+    pub(super) fn report(&mut self) {
+        self.reported = Instant::now();
         let Self { done, seen, changed, .. } = self;
         let total = self.total.max(*seen);
         let rate = *seen as f64 / self.began.elapsed().as_secs_f64().max(0.001);
         let left = ((total - *seen) as f64 / rate.max(0.001)).ceil();
-        let told = format!(
+        let message = format!(
             "{seen} of {total} rows done, {changed} {done}, {rate:.0} rows/s, about {left:.0} s left"
         );
-        ErrorReport::new(PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION, told, "vetassist")
+        ErrorReport::new(PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION, message, "vetassist")
             .report(PgLogLevel::NOTICE);
     }
 
@@ -170,17 +164,10 @@ impl Progress {
     }
 }
 
-/// Warns the client.
-pub(super) fn warn(message: impl Into<String>, hint: &'static str) {
-    ErrorReport::from(Error::new(PgSqlErrorCode::ERRCODE_WARNING, message, hint))
-        .report(PgLogLevel::WARNING);
-}
-
 /// Refuses to go on inside a transaction block. Of versions before 0.3.0, whose procedures are in SQL.
 #[pg_extern(volatile, strict, parallel_unsafe, sql = false)]
 fn vetassist_forbid_transaction_block(what: Text<'_>) -> SqlResult<()> {
-    // SAFETY: reads the state of this backend's transaction.
-    if unsafe { pg_sys::IsTransactionBlock() } {
+    if is(pg_sys::IsTransactionBlock) {
         let message = format!("{} cannot run inside a transaction block", what.to_readable()?);
         return Err(
             Error::new(PgSqlErrorCode::ERRCODE_ACTIVE_SQL_TRANSACTION, message, HINT).into()

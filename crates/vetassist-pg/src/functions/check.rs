@@ -2,12 +2,12 @@
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use pgrx::{iter::TableIterator, name, pg_extern, pg_sys, search_path, spi::SpiClient};
+use pgrx::{iter::TableIterator, name, pg_extern, pg_sys, search_path};
 
 use crate::{
     errors::{Result, SqlResult},
-    owner::as_role,
-    statements::{connected, failed, one, own_schema},
+    owner::{as_role, owner_or_superuser},
+    statements::{connected, failed, own_schema},
     values::{Text, TextResult},
 };
 
@@ -35,49 +35,33 @@ fn vetassist_check() -> SqlResult<
     TableIterator<
         'static,
         (
-            name!(severity, TextResult),
-            name!(subject, TextResult),
-            name!(message, TextResult),
-            name!(hint, TextResult),
+            name!(severity, Option<TextResult>),
+            name!(subject, Option<TextResult>),
+            name!(message, Option<TextResult>),
+            name!(hint, Option<TextResult>),
         ),
     >,
 > {
-    // SAFETY: reads the state of this process.
-    let (is_superuser, caller) = unsafe { (pg_sys::superuser(), pg_sys::GetUserId()) };
     let rows = connected(|client| {
-        let query = format!(
-            "SELECT severity, subject, message, hint FROM {}.vetassist_checks()",
-            own_schema(client)?
-        );
-        let role = if is_superuser { caller } else { owner(client)? };
-        as_role(role, || rows(client, &query))
+        let schema = own_schema(client)?;
+        let checks =
+            format!("SELECT severity, subject, message, hint FROM {schema}.vetassist_checks()");
+        let role = owner_or_superuser(client)?;
+        let rows = as_role(role, || client.select(&checks, None, &[]).map_err(failed))?;
+        rows.map(|row| {
+            // The column outlives the connection, so it is copied.
+            let text = |column| -> Result<Option<String>> {
+                let text: Option<Text<'_>> = row.get(column).map_err(failed)?;
+                text.map(|text| Ok(text.to_readable()?.into_owned())).transpose()
+            };
+            Ok([text(1)?, text(2)?, text(3)?, text(4)?])
+        })
+        .collect::<Result<Vec<_>>>()
     })?;
-    Ok(TableIterator::new(rows))
-}
-
-/// Returns who owns the tables.
-fn owner(client: &SpiClient<'_>) -> Result<pg_sys::Oid> {
-    let owner = client.select(
-        "SELECT c.relowner FROM pg_extension e
-         JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
-         JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid AND c.relkind = 'r'
-         WHERE e.extname = 'vetassist'",
-        Some(1),
-        &[],
-    );
-    one(owner.and_then(|rows| rows.first().get_one()))
-}
-
-type Row = (TextResult, TextResult, TextResult, TextResult);
-
-fn rows(client: &SpiClient<'_>, query: &str) -> Result<Vec<Row>> {
-    let rows = client.select(query, None, &[]).map_err(failed)?;
-    let rows = rows.map(|row| {
-        let text = |column| -> Result<TextResult> {
-            let text: Text<'_> = one(row.get(column))?;
-            TextResult::of(&text.to_readable()?)
-        };
-        Ok((text(1)?, text(2)?, text(3)?, text(4)?))
+    let rows = rows.into_iter().map(|row| {
+        let text = |text: Option<String>| text.map(|text| TextResult::of(&text)).transpose();
+        let [severity, subject, message, hint] = row;
+        Ok((text(severity)?, text(subject)?, text(message)?, text(hint)?))
     });
-    rows.collect()
+    Ok(TableIterator::new(rows.collect::<Result<Vec<_>>>()?))
 }

@@ -1,7 +1,7 @@
 //! Device descriptions of sessions, without the addresses in them.
 
 use pgrx::{pg_extern, pg_sys};
-use vetassist_core::{device_info, json::Value, IpHash};
+use vetassist_core::device_info;
 
 use super::ip_hash::Hasher;
 use crate::{
@@ -23,15 +23,8 @@ fn vetassist_hash_device_ips(
     Ok(Jsonb::from_value(&device)?)
 }
 
-/// Returns whether a member of this name describes a device's address. Version 0.2.0 calls it.
+/// Returns whether a member of this name describes a device's address. Versions before 0.3.0 call it.
 #[pg_extern(immutable, strict, parallel_safe, sql = false)]
 fn vetassist_names_address(name: Text<'_>) -> SqlResult<bool> {
-    // What is expected to be an address and is none is left out.
-    let member = (name.to_readable()?.into_owned(), Value::String("none".to_owned()));
-    let object = Value::<u64>::Object(vec![member]);
-    let hashed = device_info::hash_addresses(object, &mut |address| {
-        Ok::<_, core::convert::Infallible>(IpHash::of(address))
-    });
-    let Ok(hashed) = hashed;
-    Ok(hashed == Value::Object(Vec::new()))
+    Ok(device_info::names_address(&name.to_readable()?))
 }

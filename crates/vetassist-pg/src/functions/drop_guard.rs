@@ -6,12 +6,15 @@
 
 use core::ffi::CStr;
 
-use pgrx::{pg_extern, pg_sys, spi, PgList, PgSqlErrorCode, Spi};
+use pgrx::{pg_extern, pg_sys, PgList, PgSqlErrorCode};
 
 use crate::{
-    errors::{Error, SqlResult},
+    call::{self, node},
+    errors::{Error, Result, SqlResult},
     owner::as_role,
     settings,
+    statements::{connected, failed, one, qualified},
+    values::{EventTrigger, Text},
 };
 
 const EXTENSION: &CStr = c"vetassist";
@@ -20,93 +23,77 @@ const LANGUAGE: &CStr = c"plpgsql";
 
 /// Refuses a command that would drop the extension while one of its tables has a row.
 #[pg_extern(sql = false)]
-fn vetassist_guard_drop(fcinfo: pg_sys::FunctionCallInfo) -> SqlResult<()> {
-    // SAFETY: PostgreSQL passes the call's own information.
-    let context = unsafe { (*fcinfo).context };
-    if node_tag(context) != Some(pg_sys::NodeTag::T_EventTriggerData) {
+fn vetassist_guard_drop(fcinfo: pg_sys::FunctionCallInfo) -> SqlResult<EventTrigger> {
+    let event: Option<&pg_sys::EventTriggerData> =
+        call::context(fcinfo, pg_sys::NodeTag::T_EventTriggerData);
+    let Some(event) = event else {
         return Err(Error::new(
             PgSqlErrorCode::ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED,
             "vetassist_guard_drop() is called by its event trigger",
             "Do not call it.",
         )
         .into());
+    };
+    if !drops_extension(event.parsetree)? {
+        return Ok(EventTrigger);
     }
-    // SAFETY: its tag says what it is.
-    let command = unsafe { (*context.cast::<pg_sys::EventTriggerData>()).parsetree };
-    let found =
-        drops_extension(command).and_then(|drops| if drops { table_with_rows() } else { Ok(None) });
-    match found {
-        Ok(None) => Ok(()),
-        Ok(Some(_)) if settings::drop_with_data()? => Ok(()),
-        Ok(Some(table)) => Err(Error::new(
+    match table_with_rows()? {
+        Some(table) if !settings::drop_with_data()? => Err(Error::new(
             PgSqlErrorCode::ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
             format!("the command would destroy the rows of {table}"),
             "Have a superuser SELECT vetassist_detach() first, and the tables stay. To destroy them, SET vetassist.drop_with_data = on.",
         )
         .into()),
-        Err(error) => Err(Error::new(
-            PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
-            format!("cannot see whether the command would destroy the tables of vetassist: {error}"),
-            "Have a superuser SELECT vetassist_detach() first, and the tables stay.",
-        )
-        .into()),
+        _ => Ok(EventTrigger),
     }
 }
 
-fn node_tag<T>(node: *mut T) -> Option<pg_sys::NodeTag> {
-    // SAFETY: every node begins with its tag.
-    (!node.is_null()).then(|| unsafe { (*node.cast::<pg_sys::Node>()).type_ })
-}
-
-/// Whether a command drops the extension: by its name, with its schema, with all that its owner has, or with the
+/// Returns whether a command drops the extension: by its name, with its schema, with all that its owner has, or with the
 /// language of most of its functions.
-fn drops_extension(command: *mut pg_sys::Node) -> spi::Result<bool> {
-    match node_tag(command) {
-        Some(pg_sys::NodeTag::T_DropStmt) => {
-            // SAFETY: its tag says what it is.
-            let drop = unsafe { &*command.cast::<pg_sys::DropStmt>() };
-            let cascades = drop.behavior == pg_sys::DropBehavior::DROP_CASCADE;
-            match drop.removeType {
-                pg_sys::ObjectType::OBJECT_EXTENSION => Ok(names(drop.objects)
-                    .any(|name| name == EXTENSION || (cascades && name == LANGUAGE))),
-                // Without CASCADE, a schema with something in it is not dropped.
-                pg_sys::ObjectType::OBJECT_SCHEMA if cascades => {
-                    let schemas = oids(SCHEMAS)?;
-                    Ok(names(drop.objects).any(|name| {
-                        // SAFETY: reads the catalog; 0 if there is none.
-                        schemas.contains(&unsafe { pg_sys::get_namespace_oid(name.as_ptr(), true) })
-                    }))
-                }
-                _ => Ok(false),
+fn drops_extension(command: *mut pg_sys::Node) -> Result<bool> {
+    let drop: Option<&pg_sys::DropStmt> = node(command, pg_sys::NodeTag::T_DropStmt);
+    if let Some(drop) = drop {
+        let cascades = drop.behavior == pg_sys::DropBehavior::DROP_CASCADE;
+        return match drop.removeType {
+            pg_sys::ObjectType::OBJECT_EXTENSION => {
+                Ok(names(drop.objects)
+                    .any(|name| name == EXTENSION || (cascades && name == LANGUAGE)))
             }
-        }
-        Some(pg_sys::NodeTag::T_DropOwnedStmt) => {
-            // SAFETY: its tag says what it is.
-            let drop = unsafe { &*command.cast::<pg_sys::DropOwnedStmt>() };
-            let cascades = drop.behavior == pg_sys::DropBehavior::DROP_CASCADE;
-            // SAFETY: the grammar makes a list of roles of it.
-            let roles = unsafe { PgList::<pg_sys::RoleSpec>::from_pg(drop.roles) };
-            let owners = owners(cascades)?;
-            let found = roles.iter_ptr().any(|role| {
-                // SAFETY: looks the role up; 0 if there is none.
-                owners.contains(&unsafe { pg_sys::get_rolespec_oid(role, true) })
-            });
-            Ok(found)
-        }
-        _ => Ok(false),
+            // Without CASCADE, a schema with something in it is not dropped.
+            pg_sys::ObjectType::OBJECT_SCHEMA if cascades => {
+                let schemas = oids(SCHEMAS)?;
+                Ok(names(drop.objects).any(|name| {
+                    // SAFETY: reads the catalog by a name that ends with a NUL; 0 if there is none.
+                    schemas.contains(&unsafe { pg_sys::get_namespace_oid(name.as_ptr(), true) })
+                }))
+            }
+            _ => Ok(false),
+        };
     }
+    let drop: Option<&pg_sys::DropOwnedStmt> = node(command, pg_sys::NodeTag::T_DropOwnedStmt);
+    let Some(drop) = drop else { return Ok(false) };
+    let owners = owners(drop.behavior == pg_sys::DropBehavior::DROP_CASCADE)?;
+    Ok(roles(drop.roles).iter().any(|role| owners.contains(role)))
 }
 
-/// The strings of a list.
+/// Returns the strings of a list, as the grammar makes them of the names of extensions and of schemas.
 fn names<'a>(list: *mut pg_sys::List) -> impl Iterator<Item = &'a CStr> {
-    // SAFETY: the grammar makes a list of strings of the names of extensions and of schemas.
-    let strings = unsafe { PgList::<pg_sys::String>::from_pg(list) };
-    let pointers: Vec<_> = strings.iter_ptr().collect();
-    pointers
-        .into_iter()
-        .filter(|string| node_tag(*string) == Some(pg_sys::NodeTag::T_String))
-        // SAFETY: its tag says what it is, and it lives as long as the command.
-        .map(|string| unsafe { CStr::from_ptr((*string).sval) })
+    // SAFETY: the command's own list, which is only read and lives as long as it. A string ends with a NUL.
+    let names: Vec<_> = unsafe {
+        let strings = PgList::<pg_sys::String>::from_pg(list);
+        let strings = strings.iter_ptr().filter_map(|s| node(s, pg_sys::NodeTag::T_String));
+        strings.map(|string: &pg_sys::String| CStr::from_ptr(string.sval)).collect()
+    };
+    names.into_iter()
+}
+
+/// Returns the roles of a list, as the grammar makes them of their names; 0 for one that is not there.
+fn roles(list: *mut pg_sys::List) -> Vec<pg_sys::Oid> {
+    // SAFETY: the command's own list, which is only read and lives as long as it.
+    unsafe {
+        let roles = PgList::<pg_sys::RoleSpec>::from_pg(list);
+        roles.iter_ptr().map(|role| pg_sys::get_rolespec_oid(role, true)).collect()
+    }
 }
 
 /// The schemas that something of the extension's is in: its own, and wherever a table was moved to.
@@ -116,8 +103,8 @@ const SCHEMAS: &str = "SELECT x.schema FROM pg_depend d JOIN pg_extension e ON e
               SELECT pronamespace FROM pg_proc WHERE oid = d.objid AND d.classid = 'pg_proc'::regclass) AS x (schema)
      WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'";
 
-/// The roles with whose property the extension goes.
-fn owners(cascades: bool) -> spi::Result<Vec<pg_sys::Oid>> {
+/// Returns the roles with whose property the extension goes.
+fn owners(cascades: bool) -> Result<Vec<pg_sys::Oid>> {
     let names = if cascades { "'vetassist', 'plpgsql'" } else { "'vetassist'" };
     let mut owners =
         oids(&format!("SELECT extowner FROM pg_extension WHERE extname IN ({names})"))?;
@@ -128,31 +115,32 @@ fn owners(cascades: bool) -> spi::Result<Vec<pg_sys::Oid>> {
     Ok(owners)
 }
 
-/// The first column of what a query of the catalogs returns.
-fn oids(query: &str) -> spi::Result<Vec<pg_sys::Oid>> {
-    Spi::connect(|client| {
-        let rows = client.select(query, None, &[])?;
-        rows.filter_map(|row| row.get::<pg_sys::Oid>(1).transpose()).collect()
+/// Returns the first column of what a query of the catalogs returns.
+fn oids(query: &str) -> Result<Vec<pg_sys::Oid>> {
+    connected(|client| {
+        let rows = client.select(query, None, &[]).map_err(failed)?;
+        rows.filter_map(|row| row.get(1).map_err(failed).transpose()).collect()
     })
 }
 
-/// One of the tables that would go with the extension, if one has a row. Each is looked into as its owner: whoever may
-/// drop the schema may not read it.
-fn table_with_rows() -> spi::Result<Option<String>> {
-    Spi::connect(|client| {
-        let members = "SELECT d.objid::regclass::text, c.relowner FROM pg_depend d
+/// Returns one of the tables that would go with the extension, if one has a row. Each is looked into as its owner: whoever
+/// may drop the schema may not read it.
+fn table_with_rows() -> Result<Option<String>> {
+    connected(|client| {
+        let members = "SELECT n.nspname::text, c.relname::text, c.relowner FROM pg_depend d
              JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'vetassist'
              JOIN pg_class c ON c.oid = d.objid AND c.relkind = 'r'
+             JOIN pg_namespace n ON n.oid = c.relnamespace
              WHERE d.refclassid = 'pg_extension'::regclass AND d.classid = 'pg_class'::regclass AND d.deptype = 'e'
              ORDER BY d.objid";
-        for row in client.select(members, None, &[])? {
-            // With its schema, and quoted: search_path is pg_catalog's.
-            let (Some(table), Some(owner)) = (row.get::<String>(1)?, row.get(2)?) else { continue };
-            let query = format!("SELECT EXISTS (SELECT FROM {table})");
-            let has_row =
-                as_role(owner, || client.select(&query, Some(1), &[])?.first().get_one::<bool>())?;
-            if has_row == Some(true) {
-                return Ok(Some(table));
+        for row in client.select(members, None, &[]).map_err(failed)? {
+            let (schema, table): (Text<'_>, Text<'_>) = (one(row.get(1))?, one(row.get(2))?);
+            let query = format!("SELECT EXISTS (SELECT FROM {})", qualified(schema, table)?);
+            let has_row = as_role(one(row.get(3))?, || {
+                one(client.select(&query, Some(1), &[]).and_then(|rows| rows.first().get_one()))
+            })?;
+            if has_row {
+                return Ok(Some(format!("{}.{}", schema.to_readable()?, table.to_readable()?)));
             }
         }
         Ok(None)

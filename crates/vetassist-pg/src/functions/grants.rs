@@ -13,20 +13,20 @@ struct OutsideScript {
 
 impl OutsideScript {
     fn new() -> Self {
-        // SAFETY: a variable of this process. A script that fails sets it itself.
-        unsafe {
-            let was_creating = pg_sys::creating_extension;
-            pg_sys::creating_extension = false;
-            Self { was_creating }
-        }
+        Self { was_creating: set_creating(false) }
     }
 }
 
 impl Drop for OutsideScript {
     fn drop(&mut self) {
-        // SAFETY: as above.
-        unsafe { pg_sys::creating_extension = self.was_creating };
+        set_creating(self.was_creating);
     }
+}
+
+/// Sets whether PostgreSQL takes a script of the extension to be running, and returns whether it did.
+fn set_creating(is_creating: bool) -> bool {
+    // SAFETY: a variable of this process, which PostgreSQL sets itself where a script fails.
+    unsafe { core::ptr::replace(&raw mut pg_sys::creating_extension, is_creating) }
 }
 
 /// Runs a GRANT so that it is dumped, also while a script of the extension runs.

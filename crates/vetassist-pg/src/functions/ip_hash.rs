@@ -3,14 +3,14 @@
 use core::net::IpAddr;
 use std::collections::BTreeSet;
 
-use pgrx::{check_for_interrupts, pg_extern, spi::SpiClient};
-use vetassist_core::{AddressError, IpHash, IpHashError};
+use pgrx::{check_for_interrupts, pg_extern, pg_sys, spi::SpiClient};
+use vetassist_core::{AddressError, IpHash, IpHashError, IpHashing};
 
 use crate::{
     errors::{Error, Result, SqlResult},
     keyring::with_ring,
     settings::{self, IpHashKind},
-    statements::{run, Statements},
+    statements::{connected, run, Statements},
     values::{Inet, Text, TextResult},
 };
 
@@ -34,13 +34,23 @@ fn vetassist_upgrade_ip_hash(plain_hash: Text<'_>) -> SqlResult<TextResult> {
     Ok(text(keyed(&plain)?)?)
 }
 
-/// Returns whether new hashes of addresses are keyed.
+/// Returns the hash of an address as it is to be stored, and remembers it if it is keyed.
+#[pg_extern(volatile, strict, parallel_unsafe, sql = false)]
+fn vetassist_stored_ip_hash(ip: Inet, fcinfo: pg_sys::FunctionCallInfo) -> SqlResult<TextResult> {
+    let mut hasher = Hasher::default();
+    let hash = hasher.hash(ip.host()?)?;
+    connected(|client| hasher.register(Statements::of(fcinfo, client)?, client))?;
+    Ok(text(hash)?)
+}
+
+/// Returns whether new hashes of addresses are keyed. Versions before 0.3.0 call it.
 #[pg_extern(stable, strict, parallel_safe, sql = false)]
 fn vetassist_hashes_are_keyed() -> SqlResult<bool> {
     Ok(settings::ip_hash()? == IpHashKind::keyed)
 }
 
-/// Returns the plain hash of an address that is written as text. Unlike `inet`'s, its error does not quote it.
+/// Returns the plain hash of an address that is written as text. Unlike `inet`'s, its error does not quote it. Versions
+/// before 0.3.0 call it.
 #[pg_extern(immutable, strict, parallel_safe, sql = false)]
 fn vetassist_hash_ip_text(address: Text<'_>) -> SqlResult<TextResult> {
     let address = address.as_ascii().ok_or_else(|| Error::from(AddressError))?;
@@ -66,13 +76,16 @@ pub(super) struct Hasher {
 impl Hasher {
     pub(super) fn hash(&mut self, address: IpAddr) -> Result<IpHash> {
         check_for_interrupts!();
-        let plain = IpHash::of(address);
-        if settings::ip_hash()? == IpHashKind::sha256 {
-            return Ok(plain);
+        let stored = match settings::ip_hash()? {
+            IpHashKind::sha256 => IpHashing::Sha256.hash(address),
+            IpHashKind::keyed => {
+                with_ring(|session, _| Ok(IpHashing::Keyed(session.ring()).hash(address)))?
+            }
+        };
+        if stored.is_keyed {
+            self.keyed.insert(stored.hash);
         }
-        let hash = keyed(&plain)?;
-        self.keyed.insert(hash);
-        Ok(hash)
+        Ok(stored.hash)
     }
 
     /// Remembers which hashes are keyed. In their order, so that two who do so at the same moment wait for one another

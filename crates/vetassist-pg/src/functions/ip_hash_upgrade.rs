@@ -13,11 +13,11 @@ use vetassist_core::{device_info, IpHash};
 
 use super::{
     audit_guard::{announce, Change},
-    batches::{warn, Batches, Progress},
+    batches::{Batches, Progress},
     ip_hash::keyed,
 };
 use crate::{
-    errors::{Result, SqlResult},
+    errors::{warn, Result, SqlResult},
     keyring::with_ring,
     settings::{self, IpHashKind},
     statements::{connected, failed, internal, one, own_schema},
@@ -86,7 +86,7 @@ fn vetassist_upgrade_ip_hashes(
             _ => break,
         }
     }
-    progress.tell();
+    progress.report();
     if unread > 0 {
         warn(
             format!("the device_info of {unread} sessions is larger or deeper than vetassist reads, and was left alone"),

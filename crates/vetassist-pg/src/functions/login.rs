@@ -10,16 +10,16 @@ use pgrx::{
     impl_sql_translatable, pg_extern, pg_sys,
     pg_sys::panic::CaughtError,
     spi::SpiClient,
-    IntoDatum, PgMemoryContexts, PgSqlErrorCode, PgTryBuilder,
+    PgMemoryContexts, PgSqlErrorCode, PgTryBuilder,
 };
-use vetassist_core::{device_info::hash_addresses, random_uuids, IpHash};
+use vetassist_core::{device_info::hash_addresses, json::Value, random_uuids, IpHash};
 
 use super::{ip_hash::Hasher, tokens::Tokens};
 use crate::{
     arguments::{blank, fits, length, required},
     errors::{raise_inactive, Error, Result, SqlResult},
     statements::{connected, failed, one, run, Statements},
-    values::{Inet, Jsonb, Text, Timestamp, Uuid},
+    values::{readable, Inet, Jsonb, Text, Timestamp, Uuid},
 };
 
 /// A sign-in: the user, both tokens, the session and the audit row.
@@ -103,7 +103,7 @@ fn vetassist_login(
         add_session(statements, client, &row)?;
 
         let ip_hash = ip_hash.as_ref().map(IpHash::as_str);
-        let event = [user.into(), event_data(session, is_new).into(), ip_hash.into(), now.into()];
+        let event = [user.into(), event_data(session, is_new)?.into(), ip_hash.into(), now.into()];
         run(client, &statements.log_login, &event)?;
         Ok(Login { user, session })
     })?)
@@ -115,50 +115,36 @@ struct Login {
     session: Uuid,
 }
 
-impl_sql_translatable!(Login, "record");
+impl_sql_translatable!(Login, "TABLE(user_id uuid, session_id uuid)");
 
 thread_local! {
     /// What the row consists of.
     static COLUMNS: Cell<pg_sys::TupleDesc> = const { Cell::new(ptr::null_mut()) };
 }
 
-impl Login {
-    fn columns() -> pg_sys::TupleDesc {
-        let known = COLUMNS.get();
-        if !known.is_null() {
-            return known;
-        }
-        // SAFETY: makes a description of two columns, for as long as the backend lives.
-        let columns = unsafe {
-            PgMemoryContexts::TopMemoryContext.switch_to(|_| {
-                let columns = pg_sys::CreateTemplateTupleDesc(2);
-                for (number, name) in [(1, c"user_id"), (2, c"session_id")] {
-                    let (name, kind) = (name.as_ptr(), pg_sys::UUIDOID);
-                    pg_sys::TupleDescInitEntry(columns, number, name, kind, -1, 0);
-                }
-                pg_sys::BlessTupleDesc(columns)
-            })
-        };
-        COLUMNS.set(columns);
-        columns
-    }
-}
-
 // SAFETY: a row in the memory context of the call. That more may come is for PostgreSQL to be told, and it is not:
 // so a set has this row alone, without a second call that would say so.
 unsafe impl BoxRet for Login {
     unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
-        let columns = [self.user, self.session].map(IntoDatum::into_datum);
-        let mut values = columns.map(|datum| datum.unwrap_or(pg_sys::Datum::from(0)));
-        let mut nulls = columns.map(|datum| datum.is_none());
-        // SAFETY: as many values as the description has columns.
-        let row = unsafe {
+        let mut values = [self.user, self.session].map(Uuid::into_raw);
+        // SAFETY: the description is made of two columns, for as long as the backend lives, and the row of as many values.
+        // The function is declared to return such rows.
+        unsafe {
+            if COLUMNS.get().is_null() {
+                COLUMNS.set(PgMemoryContexts::TopMemoryContext.switch_to(|_| {
+                    let columns = pg_sys::CreateTemplateTupleDesc(2);
+                    for (number, name) in [(1, c"user_id"), (2, c"session_id")] {
+                        let (name, kind) = (name.as_ptr(), pg_sys::UUIDOID);
+                        pg_sys::TupleDescInitEntry(columns, number, name, kind, -1, 0);
+                    }
+                    pg_sys::BlessTupleDesc(columns)
+                }));
+            }
+            let mut nulls = [false; 2];
             let tuple =
-                pg_sys::heap_form_tuple(Self::columns(), values.as_mut_ptr(), nulls.as_mut_ptr());
-            pg_sys::HeapTupleHeaderGetDatum((*tuple).t_data)
-        };
-        // SAFETY: as above.
-        unsafe { fcinfo.return_raw_datum(row) }
+                pg_sys::heap_form_tuple(COLUMNS.get(), values.as_mut_ptr(), nulls.as_mut_ptr());
+            fcinfo.return_raw_datum(pg_sys::HeapTupleHeaderGetDatum((*tuple).t_data))
+        }
     }
 }
 
@@ -210,20 +196,13 @@ fn add_session(
 }
 
 /// Returns what the audit trail says of a sign-in.
-fn event_data(session: Uuid, is_new: bool) -> Option<Jsonb<'static>> {
+fn event_data(session: Uuid, is_new: bool) -> Result<Jsonb<'static>> {
     // SAFETY: looks up who is connected; the name ends with a NUL, in the memory context of the call.
     let by =
         unsafe { CStr::from_ptr(pg_sys::GetUserNameFromId(pg_sys::GetSessionUserId(), false)) };
-    let mut text = Vec::from(b"{\"by\": \"");
-    // Byte by byte: in each encoding of a server, what is ASCII is the same.
-    for byte in by.to_bytes() {
-        match byte {
-            b'"' | b'\\' => text.extend([b'\\', *byte]),
-            0..0x20 => text.extend(format!("\\u{byte:04x}").as_bytes()),
-            _ => text.push(*byte),
-        }
-    }
-    let rest = format!("\", \"session_id\": \"{}\", \"new_user\": {is_new}}}\0", session.0);
-    text.extend(rest.as_bytes());
-    CStr::from_bytes_with_nul(&text).ok().and_then(Jsonb::parse)
+    Jsonb::from_value(&Value::Object(vec![
+        ("by".into(), Value::String(readable(by.to_bytes())?.into_owned())),
+        ("session_id".into(), Value::String(session.0.to_string())),
+        ("new_user".into(), Value::Bool(is_new)),
+    ]))
 }

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use pgrx::{datum::DatumWithOid, pg_extern, pg_sys, spi::SpiClient, Uuid as PgUuid};
 use vetassist_core::{opened_len, Reseal};
 
-use super::batches::{warn, Batches, Progress};
+use super::batches::{Batches, Progress};
 use crate::{
-    errors::{Result, SqlResult},
+    errors::{warn, Result, SqlResult},
     keyring::{self, with_ring},
     statements::{failed, one},
     values::{Bytea, Bytes, Uuid, WipedBytea},
@@ -61,7 +61,7 @@ fn vetassist_rotate_tokens(
         progress.add(0, batch.rotated);
         rotation.add(&batch);
     }
-    progress.tell();
+    progress.report();
     rotation.warn();
     let (held, unopened) = (rotation.held.len(), rotation.unopened);
     batches.run(|client| {

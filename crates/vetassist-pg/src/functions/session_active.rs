@@ -15,6 +15,7 @@ use pgrx::{
 };
 
 use crate::{
+    call,
     errors::{Error, Result, SqlResult},
     values::{Text, Timestamp, Uuid},
 };
@@ -26,11 +27,9 @@ fn vetassist_session_active(
     fcinfo: pg_sys::FunctionCallInfo,
 ) -> SqlResult<bool> {
     let Some(jwt_id) = jwt_id else { return Ok(false) };
-    // SAFETY: PostgreSQL passes the call's own information, with the function that is called.
-    let function = unsafe { (*(*fcinfo).flinfo).fn_oid };
-    let (layout, sessions, users) = open(function)?;
+    let (layout, sessions, users) = open(call::function(fcinfo))?;
     let user = sessions.find(&layout.jwt_id, jwt_id.datum(), |session| {
-        let is_revoked = session.datum(layout.revoked_at).is_some();
+        let is_revoked = session.value::<Timestamp>(layout.revoked_at).is_some();
         let expires_at: Option<Timestamp> = session.value(layout.expires_at);
         let is_expired = expires_at.is_none_or(|at| at <= Timestamp::of_clock());
         if is_revoked || is_expired {
@@ -91,10 +90,8 @@ fn open(function: pg_sys::Oid) -> Result<(Layout, Table, Table)> {
 
 /// Finds everything by name, in the schema of the function: the extension's functions and tables are in one.
 fn look(function: pg_sys::Oid) -> Result<(Layout, Table, Table)> {
-    // SAFETY: reads the catalog.
-    let schema = unsafe { pg_sys::get_func_namespace(function) };
-    let sessions = Table::named(schema, c"vetassist_sessions")?;
-    let users = Table::named(schema, c"vetassist_users")?;
+    let sessions = Table::beside(function, c"vetassist_sessions")?;
+    let users = Table::beside(function, c"vetassist_users")?;
     let layout = Layout {
         function,
         sessions: sessions.0.oid(),
@@ -161,10 +158,13 @@ impl Table {
         relation.filter(PgRelation::is_table).map(Self)
     }
 
-    /// Opens the table that has this name once it is locked: another may have had it before.
-    fn named(schema: pg_sys::Oid, name: &CStr) -> Result<Self> {
+    /// Opens the table in the schema of a function that has this name once it is locked: another may have had it before.
+    fn beside(function: pg_sys::Oid, name: &CStr) -> Result<Self> {
         // SAFETY: reads the catalog; the name ends with a NUL, and 0 is no relation.
-        let find = || unsafe { pg_sys::get_relname_relid(name.as_ptr(), schema) };
+        let find = || unsafe {
+            let schema = pg_sys::get_func_namespace(function);
+            pg_sys::get_relname_relid(name.as_ptr(), schema)
+        };
         let mut oid = find();
         loop {
             check_for_interrupts!();
@@ -196,10 +196,12 @@ impl Table {
     /// Returns what `f` makes of the first row with this value that it makes something of.
     fn find<T>(&self, by: &Key, value: pg_sys::Datum, f: impl Fn(&Row) -> Option<T>) -> Option<T> {
         let mut key = pg_sys::ScanKeyData::default();
-        // SAFETY: the function compares two values of the column's type. The table is open, and the key outlives the
-        // scan. Without a snapshot of ours, the scan takes one as the catalogs are read by: of what is committed when it
-        // has its locks.
-        let scan = unsafe {
+        let (by_index, index) = (by.index.is_some(), by.index.unwrap_or(pg_sys::InvalidOid));
+        let (table, snapshot) = (self.0.as_ptr(), ptr::null_mut());
+        // SAFETY: the table is open, and the function compares two values of the column's type. Without a snapshot of ours,
+        // the scan takes one as the catalogs are read by: of what is committed when it has its locks. It ends here; after
+        // an error PostgreSQL ends it itself. A row stays until the next is asked for.
+        unsafe {
             pg_sys::ScanKeyEntryInitialize(
                 &mut key,
                 0,
@@ -210,26 +212,18 @@ impl Table {
                 by.equal.into(),
                 value,
             );
-            let (by_index, index) = (by.index.is_some(), by.index.unwrap_or(pg_sys::InvalidOid));
-            let (table, snapshot) = (self.0.as_ptr(), ptr::null_mut());
-            pg_sys::systable_beginscan(table, index, by_index, snapshot, 1, &mut key)
-        };
-        let mut found = None;
-        while found.is_none() {
-            // Without an index, every row may be looked at.
-            check_for_interrupts!();
-            // SAFETY: the scan has begun and not ended. The row stays until the next is asked for.
-            let tuple = unsafe { pg_sys::systable_getnext(scan) };
-            if tuple.is_null() {
-                break;
-            }
-            // SAFETY: the table is open.
-            let columns = unsafe { (*self.0.as_ptr()).rd_att };
-            found = f(&Row { tuple, columns });
+            let columns = (*table).rd_att;
+            let scan = pg_sys::systable_beginscan(table, index, by_index, snapshot, 1, &mut key);
+            let found = core::iter::from_fn(|| {
+                // Without an index, every row may be looked at.
+                check_for_interrupts!();
+                let tuple = pg_sys::systable_getnext(scan);
+                (!tuple.is_null()).then_some(Row { tuple, columns })
+            })
+            .find_map(|row| f(&row));
+            pg_sys::systable_endscan(scan);
+            found
         }
-        // SAFETY: the scan has begun; after an error of PostgreSQL's it ends the scan itself.
-        unsafe { pg_sys::systable_endscan(scan) };
-        found
     }
 }
 
@@ -259,14 +253,13 @@ struct Row {
 }
 
 impl Row {
-    fn datum(&self, column: Column) -> Option<pg_sys::Datum> {
-        // SAFETY: the tuple is one of the table that the columns are of, and the column one of them.
-        unsafe { heap_getattr_raw(self.tuple, column.0, self.columns) }
-    }
-
     /// Returns a column's value, which must be of this type and not point into the row.
     fn value<T: FromDatum + Copy>(&self, column: Column) -> Option<T> {
-        // SAFETY: `look` compared the column's type; the value is copied before the scan goes on.
-        unsafe { T::from_datum(self.datum(column)?, false) }
+        // SAFETY: the tuple is one of the table that the columns are of, and the column one of them, of a type that `look`
+        // compared; the value is copied before the scan goes on.
+        unsafe {
+            let datum = heap_getattr_raw(self.tuple, column.0, self.columns)?;
+            T::from_datum(datum, false)
+        }
     }
 }

@@ -7,12 +7,9 @@
 use std::{
     ffi::{CStr, OsStr},
     io,
-    os::{
-        fd::AsRawFd,
-        unix::{
-            ffi::OsStrExt,
-            process::{CommandExt, ExitStatusExt},
-        },
+    os::unix::{
+        ffi::OsStrExt,
+        process::{CommandExt, ExitStatusExt},
     },
     process::{Child, ChildStdout, Command, ExitStatus, Stdio},
     thread::sleep,
@@ -20,6 +17,11 @@ use std::{
 };
 
 use pgrx::{check_for_interrupts, pg_sys};
+use rustix::{
+    event::{poll, PollFd, PollFlags, Timespec},
+    io::Errno,
+    process::{kill_process_group, waitid, Pid, Signal, WaitId, WaitIdOptions},
+};
 
 use super::text::{RingText, MAX_LEN};
 use crate::errors::{config, log_to_server, Error, Result};
@@ -122,21 +124,14 @@ impl Running {
 
     /// Returns whether the shell has ended, but not how: it stays known to the system, so that its group does, too.
     fn is_gone(&self) -> bool {
-        let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
-        let mut state = core::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
-        // SAFETY: asks for the state of our own child, into memory for it, which is zeros where there is none yet.
-        unsafe {
-            libc::waitid(libc::P_PID, self.child.id(), state.as_mut_ptr(), flags) != 0
-                || state.assume_init().si_pid() != 0
-        }
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        !matches!(waitid(WaitId::Pid(Pid::from_child(&self.child)), options), Ok(None))
     }
 
-    /// Sends a signal to the whole group.
-    fn signal(&self, signal: libc::c_int) {
-        if let Ok(group) = libc::pid_t::try_from(self.child.id()) {
-            // SAFETY: the group is our child's own, which is there until we have waited for the child.
-            unsafe { libc::kill(-group, signal) };
-        }
+    /// Sends a signal to the whole group, which is there until we have waited for the shell.
+    fn signal(&self, signal: Signal) {
+        // There is nobody to send it to where all have ended.
+        let _ = kill_process_group(Pid::from_child(&self.child), signal);
     }
 }
 
@@ -146,12 +141,12 @@ impl Drop for Running {
         if self.status.is_some() {
             return;
         }
-        self.signal(libc::SIGTERM);
+        self.signal(Signal::TERM);
         let told = Instant::now();
         while !self.is_gone() && told.elapsed() < GRACE {
             sleep(PAUSE);
         }
-        self.signal(libc::SIGKILL);
+        self.signal(Signal::KILL);
         // Nothing holds a signal of this kind up.
         let _ = self.child.wait();
     }
@@ -159,19 +154,10 @@ impl Drop for Running {
 
 /// Waits until there is something to read, a while has passed or a signal came.
 fn is_readable(stdout: &ChildStdout, wait: Duration) -> io::Result<bool> {
-    let mut entry = libc::pollfd { fd: stdout.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-    let milliseconds = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
-    // SAFETY: passes one entry, which is valid for the call.
-    match unsafe { libc::poll(&raw mut entry, 1, milliseconds) } {
-        -1 => {
-            let error = io::Error::last_os_error();
-            if error.kind() == io::ErrorKind::Interrupted {
-                Ok(false)
-            } else {
-                Err(error)
-            }
-        }
-        ready => Ok(ready > 0),
+    let wait = Timespec::try_from(wait).map_err(io::Error::other)?;
+    match poll(&mut [PollFd::new(stdout, PollFlags::IN)], Some(&wait)) {
+        Err(Errno::INTR) => Ok(false),
+        ready => Ok(ready? > 0),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Reads `vetassist.master_key_file`.
 
 use std::{
+    env,
     ffi::{CStr, OsStr},
     fs::{File, Metadata, OpenOptions},
     io,
@@ -8,10 +9,10 @@ use std::{
         ffi::OsStrExt,
         fs::{MetadataExt, OpenOptionsExt},
     },
-    path::{Path, PathBuf},
+    path::Path,
 };
 
-use pgrx::{pg_sys, warning};
+use pgrx::warning;
 
 use super::text::{RingText, MAX_LEN};
 use crate::errors::{config, log_to_server, Result};
@@ -58,8 +59,7 @@ pub(super) fn read(setting: &CStr) -> Result<RingText> {
 /// Checks as PostgreSQL does for its TLS key: ours and closed to all others, or root's and closed to all
 /// but a group that may read.
 fn check_owner_and_mode(metadata: &Metadata) -> core::result::Result<(), &'static str> {
-    // SAFETY: geteuid takes nothing and cannot fail.
-    let server = unsafe { libc::geteuid() };
+    let server = rustix::process::geteuid().as_raw();
     let forbidden = if metadata.uid() == server {
         0o077
     } else if metadata.uid() == 0 {
@@ -93,15 +93,8 @@ fn reason(error: &io::Error) -> String {
 }
 
 fn inside_data_directory(path: &Path) -> bool {
-    // SAFETY: DataDir is set before any backend starts and never changes.
-    let data_directory = unsafe { pg_sys::DataDir };
-    if data_directory.is_null() {
-        return false;
-    }
-    // SAFETY: not null, so the NUL-terminated path of the data directory.
-    let data_directory = unsafe { CStr::from_ptr(data_directory) };
-    let data_directory = PathBuf::from(OsStr::from_bytes(data_directory.to_bytes()));
-    match (path.canonicalize(), data_directory.canonicalize()) {
+    // A server's process works there.
+    match (path.canonicalize(), env::current_dir()) {
         (Ok(path), Ok(data_directory)) => path.starts_with(data_directory),
         _ => false,
     }

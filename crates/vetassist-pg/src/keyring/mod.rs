@@ -1,9 +1,12 @@
 //! This backend's key ring: where it comes from, when it is read again, and where it is in memory.
 
+#[allow(unsafe_code)]
 mod command;
 mod environment;
 mod file;
+#[allow(unsafe_code)]
 mod forks;
+#[allow(unsafe_code)]
 mod memory;
 mod place;
 mod text;
@@ -62,6 +65,7 @@ thread_local! {
 }
 
 /// Called once, when the library is loaded.
+#[allow(unsafe_code)]
 pub(crate) fn init() {
     if let Err(error) = forks::count() {
         pgrx::error!("could not register a fork handler: {error}");
@@ -71,6 +75,7 @@ pub(crate) fn init() {
 }
 
 /// Wipes the ring and what was derived from it before the process ends.
+#[allow(unsafe_code)]
 #[pg_guard]
 unsafe extern "C-unwind" fn wipe(_code: core::ffi::c_int, _argument: pg_sys::Datum) {
     // The process may be ending in the middle of a call that reads the ring, when there is none yet.
@@ -86,8 +91,7 @@ pub(crate) fn nonce() -> Result<Nonce> {
 /// way of each token.
 #[inline(always)]
 pub(crate) fn with_ring<T>(f: impl FnOnce(&mut RingSession, Source) -> Result<T>) -> Result<T> {
-    // SAFETY: a variable of this process, written when it reads its settings.
-    let configured_at = unsafe { pg_sys::PgReloadTime };
+    let configured_at = configured_at();
     let changed = settings::take_changed();
     KEYRING.with_borrow_mut(|keyring| {
         let is_current = keyring.as_mut().is_some_and(|keyring| {
@@ -100,6 +104,14 @@ pub(crate) fn with_ring<T>(f: impl FnOnce(&mut RingSession, Source) -> Result<T>
         let Some(session) = place.get() else { unreachable!("it was read in this process") };
         f(session, *source)
     })
+}
+
+/// Returns when the server's settings were last read.
+#[allow(unsafe_code)]
+#[inline(always)]
+fn configured_at() -> pg_sys::TimestampTz {
+    // SAFETY: a variable of this process, written when it reads its settings.
+    unsafe { pg_sys::PgReloadTime }
 }
 
 /// Forgets the ring, so that the next call reads it.

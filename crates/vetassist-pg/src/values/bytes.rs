@@ -36,12 +36,14 @@ impl Bytea {
         }
         let size = len + pg_sys::VARHDRSZ;
         let Ok(header) = i32::try_from(size) else { return Err(too_large()) };
-        // SAFETY: the size is one that PostgreSQL allows, so no error is raised.
-        let varlena = unsafe { palloc_extended(size, NO_ERROR | ZEROED) }.cast();
-        let Some(pointer) = NonNull::new(varlena) else { return Err(out_of_memory()) };
-        // SAFETY: the memory was just allocated, aligned as palloc aligns, and is large enough for its header.
-        unsafe { set_varsize_4b(varlena, header) };
-        Ok(Self(pointer))
+        // SAFETY: the size is one that PostgreSQL allows, so no error is raised. What it gives is aligned, and large enough
+        // for its header.
+        let allocated = unsafe {
+            NonNull::new(palloc_extended(size, NO_ERROR | ZEROED).cast()).inspect(|varlena| {
+                set_varsize_4b(varlena.as_ptr(), header);
+            })
+        };
+        allocated.map(Self).ok_or_else(out_of_memory)
     }
 
     /// Returns a copy.
@@ -101,15 +103,12 @@ pub(crate) struct Bytes<'a> {
     content: &'a [u8],
 }
 
-argument!(Bytes<'_>, Bytes<'fcx>, "bytea", BYTEAOID);
+argument!(Bytes<'_>, Bytes<'fcx>, "bytea", BYTEAOID, |datum| Bytes {
+    datum,
+    content: content(datum)
+});
 
 impl<'a> Bytes<'a> {
-    #[inline(always)]
-    unsafe fn from_raw(datum: pg_sys::Datum) -> Self {
-        // SAFETY: the caller promises a bytea, which PostgreSQL leaves as it is during a call.
-        Self { datum, content: unsafe { content(datum) } }
-    }
-
     fn into_raw(self) -> pg_sys::Datum {
         self.datum
     }

@@ -15,16 +15,16 @@ pub(crate) struct Inet {
     host: Option<IpAddr>,
 }
 
-argument!(Inet, Inet, "inet", INETOID);
+argument!(Inet, Inet, "inet", INETOID, |datum| Inet::new(datum, content(datum)));
 
 // PostgreSQL's own numbers for the families, whatever the system's are.
 const PGSQL_AF_INET: u8 = 2;
 const PGSQL_AF_INET6: u8 = 3;
 
 impl Inet {
-    unsafe fn from_raw(datum: pg_sys::Datum) -> Self {
-        // SAFETY: the caller promises an inet, a varlena: family, prefix length, then 4 or 16 bytes of address.
-        let host = match unsafe { content(datum) } {
+    /// The content is the family, the prefix length, then 4 or 16 bytes of address.
+    fn new(datum: pg_sys::Datum, content: &[u8]) -> Self {
+        let host = match content {
             [PGSQL_AF_INET, 32, address @ ..] => {
                 address.first_chunk::<4>().map(|octets| Ipv4Addr::from(*octets).into())
             }

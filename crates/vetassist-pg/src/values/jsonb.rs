@@ -4,7 +4,7 @@
 //! nested deeply or has a number too large for Rust, is an internal error there. Here PostgreSQL takes it apart and puts
 //! it together, and a number is never printed.
 
-use core::{ffi::CStr, marker::PhantomData, slice};
+use core::{marker::PhantomData, slice};
 use std::borrow::Cow;
 
 use pgrx::{check_for_interrupts, pg_sys, varlena, AnyNumeric, FromDatum};
@@ -24,7 +24,7 @@ use pg_sys::{
 #[derive(Clone, Copy)]
 pub(crate) struct Jsonb<'a>(pg_sys::Datum, PhantomData<&'a ()>);
 
-argument!(Jsonb<'_>, Jsonb<'fcx>, "jsonb", JSONBOID);
+argument!(Jsonb<'_>, Jsonb<'fcx>, "jsonb", JSONBOID, Jsonb::of);
 
 /// A number of a `jsonb`, where it stands there.
 #[derive(Clone, Copy)]
@@ -40,20 +40,13 @@ impl json::Number for Number<'_> {
 }
 
 impl<'a> Jsonb<'a> {
-    unsafe fn from_raw(datum: pg_sys::Datum) -> Self {
+    /// Takes a datum to be a `jsonb`, which it must be: its parts are read by what it says of itself.
+    unsafe fn of(datum: pg_sys::Datum) -> Self {
         Self(datum, PhantomData)
     }
 
     fn into_raw(self) -> pg_sys::Datum {
         self.0
-    }
-
-    /// Returns what this text is, which must be JSON, in the database's encoding.
-    pub(crate) fn parse(text: &CStr) -> Option<Self> {
-        let text = Some(text.as_ptr().into());
-        // SAFETY: jsonb_in reads a NUL-terminated string.
-        let parsed = unsafe { pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[text]) };
-        parsed.map(|datum| Self(datum, PhantomData))
     }
 
     /// Reads it, unless it is larger or deeper than the core takes. `name` is the argument's.
@@ -64,27 +57,22 @@ impl<'a> Jsonb<'a> {
         loop {
             check_for_interrupts!();
             let (token, value) = tokens.next();
-            let added = match token {
-                Token::WJB_DONE => break,
+            let added = match (token, part(&value)) {
+                (Token::WJB_DONE, _) => break,
                 // A number or text by itself stands in an array that is none.
-                Token::WJB_BEGIN_ARRAY if is_raw_scalar(&value) => {
+                (Token::WJB_BEGIN_ARRAY, Part::RawScalar) => {
                     is_scalar = true;
                     Ok(())
                 }
-                Token::WJB_END_ARRAY if is_scalar => Ok(()),
-                Token::WJB_BEGIN_ARRAY => builder.begin_array(),
-                Token::WJB_BEGIN_OBJECT => builder.begin_object(),
-                Token::WJB_END_ARRAY | Token::WJB_END_OBJECT => builder.end(),
-                Token::WJB_KEY => builder.name(&readable(string(&value))?),
-                _ => match value.type_ {
-                    jbvType::jbvString => builder.string(&readable(string(&value))?),
-                    jbvType::jbvNumeric => {
-                        let number = number(&value);
-                        builder.number(number, size(number))
-                    }
-                    jbvType::jbvBool => builder.bool(boolean(&value)),
-                    _ => builder.null(),
-                },
+                (Token::WJB_END_ARRAY, _) if is_scalar => Ok(()),
+                (Token::WJB_BEGIN_ARRAY, _) => builder.begin_array(),
+                (Token::WJB_BEGIN_OBJECT, _) => builder.begin_object(),
+                (Token::WJB_END_ARRAY | Token::WJB_END_OBJECT, _) => builder.end(),
+                (Token::WJB_KEY, Part::Text(name)) => builder.name(&readable(name)?),
+                (_, Part::Text(text)) => builder.string(&readable(text)?),
+                (_, Part::Number(number, size)) => builder.number(number, size),
+                (_, Part::Bool(boolean)) => builder.bool(boolean),
+                _ => builder.null(),
             };
             added.map_err(|error| Error::from_json(name, error))?;
         }
@@ -126,37 +114,44 @@ fn empty() -> pg_sys::JsonbValue {
     pg_sys::JsonbValue { type_: jbvType::jbvNull, val: Content { boolean: false } }
 }
 
-fn is_raw_scalar(value: &pg_sys::JsonbValue) -> bool {
-    // SAFETY: the type says which part of the union it is.
-    value.type_ == jbvType::jbvArray && unsafe { value.val.array.rawScalar }
+/// What a value of PostgreSQL's is.
+enum Part<'a> {
+    RawScalar,
+    /// A string, or a name. It has no NUL at its end.
+    Text(&'a [u8]),
+    /// A number, and how many bytes it takes, however long its text is.
+    Number(Number<'a>, usize),
+    Bool(bool),
+    Other,
 }
 
-/// Returns the content of a string, or of a name. It has no NUL at its end.
-fn string(value: &pg_sys::JsonbValue) -> &[u8] {
-    if value.type_ != jbvType::jbvString {
-        return &[];
-    }
-    // SAFETY: the type says which part of the union it is: so many bytes, which stay as long as the value.
+fn part<'a>(value: &pg_sys::JsonbValue) -> Part<'a> {
+    // SAFETY: the type says which part of the union it is. Text and numbers are within the jsonb that is read, or that is
+    // made, and stay as long as it does; a number is a varlena.
     unsafe {
-        let Text { len, val } = value.val.string;
-        slice::from_raw_parts(val.cast(), usize::try_from(len).unwrap_or(0))
+        match value.type_ {
+            jbvType::jbvArray if value.val.array.rawScalar => Part::RawScalar,
+            jbvType::jbvString => {
+                let Text { len, val } = value.val.string;
+                let len = usize::try_from(len).unwrap_or(0);
+                Part::Text(slice::from_raw_parts(val.cast(), len))
+            }
+            jbvType::jbvNumeric => {
+                let number = value.val.numeric;
+                Part::Number(Number(number, PhantomData), varlena::varsize_any(number.cast()))
+            }
+            jbvType::jbvBool => Part::Bool(value.val.boolean),
+            _ => Part::Other,
+        }
     }
 }
 
-fn number<'a>(value: &pg_sys::JsonbValue) -> Number<'a> {
-    // SAFETY: the type, which the caller looked at, says which part of the union it is.
-    Number(unsafe { value.val.numeric }, PhantomData)
-}
-
-/// Returns how many bytes a number takes, however long its text is.
-fn size(number: Number<'_>) -> usize {
-    // SAFETY: a numeric is a varlena.
-    unsafe { varlena::varsize_any(number.0.cast()) }
-}
-
-fn boolean(value: &pg_sys::JsonbValue) -> bool {
-    // SAFETY: the type, which the caller looked at, says which part of the union it is.
-    unsafe { value.val.boolean }
+/// Returns the name of a member.
+fn name(member: &pg_sys::JsonbPair) -> &[u8] {
+    match part(&member.key) {
+        Part::Text(name) => name,
+        _ => &[],
+    }
 }
 
 /// What a value of PostgreSQL's points to until a `jsonb` is made of it.
@@ -190,10 +185,10 @@ impl<'a> Parts<'a> {
                 let mut members = members.collect::<Result<Vec<_>>>()?;
                 // In the order in which PostgreSQL looks for them.
                 members.sort_by_cached_key(|member| {
-                    let name = string(&member.key);
+                    let name = name(member);
                     (name.len(), name.to_vec())
                 });
-                members.dedup_by(|second, first| string(&second.key) == string(&first.key));
+                members.dedup_by(|second, first| name(second) == name(first));
                 let (pairs, count) = kept(&mut self.objects, members);
                 (jbvType::jbvObject, Content { object: Object { nPairs: count, pairs } })
             }

@@ -22,18 +22,19 @@ macro_rules! result {
                 self,
                 fcinfo: &mut pgrx::callconv::FcInfo<'fcx>,
             ) -> pgrx::datum::Datum<'fcx> {
-                // SAFETY: as much as the implementation promises, and it is not NULL.
+                // SAFETY: the type is the declared one, and the datum is not NULL.
                 unsafe { fcinfo.return_raw_datum(self.into_raw()) }
             }
         }
     };
 }
 
-/// Lets PostgreSQL pass a type to a function and return it from a statement, and what [`result`] does. The type has
-/// `from_raw`, which makes one of a datum of the SQL type, and may borrow what that points to for as long as the call.
-/// It is given once as it is anywhere, and once with the lifetime of a call.
+/// Lets PostgreSQL pass a type to a function and return it from a statement, and what [`result`] does. `$from` makes one of
+/// a datum of the SQL type; it is unsafe code, to which PostgreSQL's promise is that the datum is one. It may borrow what
+/// the datum points to for as long as the call. The type is given once as it is anywhere, and once with the lifetime of a
+/// call.
 macro_rules! argument {
-    ($type:ty, $of_call:ty, $sql:literal, $oid:ident) => {
+    ($type:ty, $of_call:ty, $sql:literal, $oid:ident, $from:expr) => {
         pgrx::impl_sql_translatable!($type, $sql);
 
         impl pgrx::FromDatum for $type {
@@ -43,8 +44,11 @@ macro_rules! argument {
                 is_null: bool,
                 _: pgrx::pg_sys::Oid,
             ) -> Option<Self> {
+                if is_null {
+                    return None;
+                }
                 // SAFETY: the caller promises that it is a datum of this type.
-                (!is_null).then(|| unsafe { Self::from_raw(datum) })
+                Some(unsafe { $from(datum) })
             }
         }
 
@@ -53,7 +57,7 @@ macro_rules! argument {
         unsafe impl<'fcx> pgrx::callconv::ArgAbi<'fcx> for $of_call {
             #[inline(always)]
             unsafe fn unbox_arg_unchecked(arg: pgrx::callconv::Arg<'_, 'fcx>) -> Self {
-                // SAFETY: as much as the implementation promises.
+                // SAFETY: the argument is of the type that is declared.
                 let argument: Option<Self> = unsafe { arg.unbox_arg_using_from_datum() };
                 argument
                     .unwrap_or_else(|| panic!("a function that must not be called with NULL was"))

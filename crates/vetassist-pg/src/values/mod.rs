@@ -5,6 +5,7 @@
 mod macros;
 
 mod bytes;
+mod event_trigger;
 mod inet;
 mod jsonb;
 mod text;
@@ -12,6 +13,7 @@ mod timestamp;
 mod uuid;
 
 pub(crate) use bytes::{prefetch, Bytea, Bytes, WipedBytea};
+pub(crate) use event_trigger::EventTrigger;
 pub(crate) use inet::Inet;
 pub(crate) use jsonb::{Jsonb, Number};
 pub(crate) use text::{readable, Text, TextResult};

@@ -2,7 +2,7 @@
 //!
 //! No text crosses in any other way. pgrx takes all text for UTF-8, and what is not ends a call by an internal error.
 
-use core::{ffi::CStr, str};
+use core::str;
 use std::borrow::Cow;
 
 use pgrx::{impl_sql_translatable, pg_sys, PgSqlErrorCode, PgTryBuilder};
@@ -23,16 +23,10 @@ pub(crate) struct Text<'a> {
     content: &'a [u8],
 }
 
-argument!(Text<'_>, Text<'fcx>, "text", TEXTOID);
+// A text is laid out as a bytea is.
+argument!(Text<'_>, Text<'fcx>, "text", TEXTOID, |datum| Text { datum, content: content(datum) });
 
 impl<'a> Text<'a> {
-    #[inline(always)]
-    unsafe fn from_raw(datum: pg_sys::Datum) -> Self {
-        // SAFETY: the caller promises a text, which is laid out as a bytea is and which PostgreSQL leaves as it is
-        // during a call.
-        Self { datum, content: unsafe { content(datum) } }
-    }
-
     fn into_raw(self) -> pg_sys::Datum {
         self.datum
     }
@@ -53,14 +47,10 @@ impl<'a> Text<'a> {
 
     /// Returns whether it has more characters than this.
     pub(crate) fn is_longer_than(&self, most: usize) -> bool {
-        // No encoding has more characters than bytes.
+        // No encoding has more characters than bytes. Where it is not known, PostgreSQL counts bytes.
         self.content.len() > most
-            && i32::try_from(self.content.len()).is_ok_and(|len| {
-                let content = self.content.as_ptr().cast::<core::ffi::c_char>();
-                // SAFETY: reads that many bytes, which are text in the database's encoding.
-                let characters = unsafe { pg_sys::pg_mbstrlen_with_len(content, len) };
-                usize::try_from(characters).is_ok_and(|characters| characters > most)
-            })
+            && (encoding::is_unknown()
+                || self.to_readable().is_ok_and(|text| text.chars().nth(most).is_some()))
     }
 
     /// See [`prefetch`].
@@ -240,14 +230,15 @@ fn convert(bytes: &[u8], direction: Direction) -> Result<Vec<u8>> {
     if pointer.cast_const() == source {
         return copy(bytes);
     }
-    // SAFETY: a conversion that made another string ended it with a NUL.
-    let converted = copy(unsafe { CStr::from_ptr(pointer) }.to_bytes());
-    // SAFETY: the string was palloc'd for us, and what it held was copied.
+    // SAFETY: a conversion that made another string palloc'd it for us, and ended it with a NUL. It is wiped when it was
+    // copied, and not used any more.
     unsafe {
-        core::ptr::write_bytes(pointer, 0, libc::strlen(pointer));
+        let len = libc::strlen(pointer);
+        let converted = copy(core::slice::from_raw_parts(pointer.cast(), len));
+        core::slice::from_raw_parts_mut(pointer.cast::<u8>(), len).zeroize();
         pg_sys::pfree(pointer.cast());
+        converted
     }
-    converted
 }
 
 /// Returns a copy, or an error where there is no memory for it: Rust itself would end the process.

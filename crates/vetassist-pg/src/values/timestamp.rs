@@ -1,17 +1,17 @@
 //! `timestamptz`.
 
-use pgrx::{pg_sys, FromDatum};
+use pgrx::pg_sys;
 
 /// A `timestamptz`: microseconds since 2000-01-01 UTC, or infinity.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Timestamp(pg_sys::TimestampTz);
 
-argument!(Timestamp, Timestamp, "timestamp with time zone", TIMESTAMPTZOID);
+argument!(Timestamp, Timestamp, "timestamp with time zone", TIMESTAMPTZOID, Timestamp::of_datum);
 
 impl Timestamp {
-    unsafe fn from_raw(datum: pg_sys::Datum) -> Self {
-        // SAFETY: the caller promises a timestamptz, which is passed by value.
-        Self(unsafe { i64::from_datum(datum, false) }.unwrap_or_default())
+    /// Takes a datum to be a `timestamptz`, which it must be: it is passed by value.
+    unsafe fn of_datum(datum: pg_sys::Datum) -> Self {
+        Self(datum.value().cast_signed() as i64)
     }
 
     fn into_raw(self) -> pg_sys::Datum {
@@ -20,13 +20,16 @@ impl Timestamp {
 
     /// Returns what `now()` returns.
     pub(crate) fn of_transaction() -> Self {
-        // SAFETY: reads a variable of this process.
-        Self(unsafe { pg_sys::GetCurrentTransactionStartTimestamp() })
+        Self::of(pg_sys::GetCurrentTransactionStartTimestamp)
     }
 
     /// Returns what `clock_timestamp()` returns.
     pub(crate) fn of_clock() -> Self {
-        // SAFETY: asks the system for the time.
-        Self(unsafe { pg_sys::GetCurrentTimestamp() })
+        Self::of(pg_sys::GetCurrentTimestamp)
+    }
+
+    fn of(time: unsafe fn() -> pg_sys::TimestampTz) -> Self {
+        // SAFETY: both read a variable of this process, or the clock.
+        Self(unsafe { time() })
     }
 }

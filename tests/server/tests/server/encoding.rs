@@ -1,6 +1,6 @@
 //! Sealed text is UTF-8, whatever the encoding of the database.
 
-use vetassist_server_tests::{database_with, sqlstate};
+use vetassist_server_tests::{column_of, database_with, hex_key, sqlstate, Server};
 
 const KEY: &str = "decode(repeat('07', 32), 'hex')";
 
@@ -51,4 +51,124 @@ fn what_is_no_text_in_sql_ascii_is_refused_without_quoting_it() {
         .unwrap_err();
     assert_eq!(sqlstate(&error), "22P05");
     assert!(!format!("{error:?}").contains("0xff"), "{error:?}");
+}
+
+/// The extension in a schema, and with texts, that are not ASCII: names, comments, errors, and what is stored.
+#[test]
+fn what_is_not_ascii_goes_in_and_comes_out() {
+    // A server of its own: the names of roles are shared by all databases, whatever their encodings.
+    let server = Server::start(&[], &[("VETASSIST_MASTER_KEY", &hex_key(0x22))]);
+    for (encoding, locale) in [("UTF8", "C.UTF-8"), ("LATIN1", "C")] {
+        let is_utf8 = encoding == "UTF8";
+        server
+            .connect_to("postgres")
+            .batch_execute(&format!(
+                "CREATE DATABASE {encoding} ENCODING '{encoding}' LOCALE '{locale}' TEMPLATE template0"
+            ))
+            .unwrap();
+        let mut db = server.connect_to(&encoding.to_lowercase());
+        db.batch_execute(
+            "CREATE SCHEMA \"caf\u{e9} \"\"x\"; CREATE EXTENSION vetassist SCHEMA \"caf\u{e9} \"\"x\";
+             SET search_path = \"caf\u{e9} \"\"x\", public;
+             CREATE ROLE \"ren\u{e9}\" SUPERUSER",
+        )
+        .unwrap();
+        let found = column_of(&mut db, "SELECT s::text FROM vetassist_check_schema() AS s");
+        assert_eq!(found, Vec::<String>::new());
+        db.batch_execute(
+            "SET SESSION AUTHORIZATION \"ren\u{e9}\";
+             SELECT vetassist_login('ICN', 'acc\u{e8}s', now() + '1 h', 'jti', now() + '1 h', 'refra\u{ee}chir',
+                                    first_name => 'Ren\u{e9}', device_info => '{\"t\u{e9}l\u{e9}phone\": \"\u{e9}\", \"ip\": \"203.0.113.7\"}');
+             SELECT vetassist_log_event('entr\u{e9}e', NULL, '{\"caf\u{e9}\": \"\u{e9}t\u{e9} 203.0.113.8\", \"ip\": \"203.0.113.8\"}');
+             CALL vetassist_rotate_tokens(); CALL vetassist_upgrade_ip_hashes();
+             SELECT vetassist_purge_audit('2 years'); RESET SESSION AUTHORIZATION",
+        )
+        .unwrap();
+        let row = db
+            .query_one(
+                "SELECT vetassist_session_active('jti'), vetassist_access_token(u.id), vetassist_refresh_token(u.id), u.first_name::text,
+                        s.device_info ->> 't\u{e9}l\u{e9}phone', s.device_info ? 'ip_hash',
+                        (SELECT a.event_data ->> 'by' FROM vetassist_auth_audit AS a WHERE a.event_type = 'login'),
+                        (SELECT (a.event_data -> 'caf\u{e9}')::text FROM vetassist_auth_audit AS a WHERE a.event_type = 'entr\u{e9}e')
+                 FROM vetassist_users AS u JOIN vetassist_sessions AS s ON s.user_id = u.id",
+                &[],
+            )
+            .unwrap();
+        let text = |column| row.get::<_, &str>(column);
+        assert!(row.get::<_, bool>(0) && row.get::<_, bool>(5));
+        assert_eq!((text(1), text(2), text(3)), ("acc\u{e8}s", "refra\u{ee}chir", "Ren\u{e9}"));
+        assert_eq!((text(4), text(6)), ("\u{e9}", "ren\u{e9}"));
+        assert!(text(7).contains("\u{e9}t\u{e9}"), "{}", text(7));
+        // What the schema is compared with comes back as it stands.
+        db.batch_execute("COMMENT ON TABLE vetassist_users IS 'Comptes des \u{e9}l\u{e8}ves'; ALTER TABLE vetassist_sessions ADD \"\u{e9}t\u{e9}\" text")
+            .unwrap();
+        let found = column_of(
+            &mut db,
+            "SELECT object || coalesce(found, '') FROM vetassist_check_schema()",
+        );
+        assert!(
+            found.iter().any(|line| line.contains("Comptes des \u{e9}l\u{e8}ves")),
+            "{found:?}"
+        );
+        assert!(found.iter().any(|line| line.contains("\u{e9}t\u{e9}")), "{found:?}");
+        let _ = column_of(&mut db, "SELECT c::text FROM vetassist_check() AS c");
+        // Errors name what they are about. What the other encoding could not carry is written as JSON writes it.
+        for (statement, state, contains) in [
+            (
+                "SELECT vetassist_log_event('x', NULL, '{\"caf\u{e9}\": {\"password\": \"hunter2\"}}')",
+                "22023",
+                if is_utf8 { "event_data.caf\u{e9}.password" } else { "event_data.caf\\u00E9.password" },
+            ),
+            ("SELECT vetassist_upgrade_ip_hash('\u{e9}')", "22023", ""),
+            ("DROP EXTENSION vetassist", "2BP01", if is_utf8 { "caf\u{e9}" } else { "caf\\u00E9" }),
+            ("DROP SCHEMA \"caf\u{e9} \"\"x\" CASCADE", "2BP01", ""),
+        ] {
+            let error = db.batch_execute(statement).unwrap_err();
+            assert_eq!(sqlstate(&error), state, "{statement}: {error:?}");
+            assert!(error.as_db_error().unwrap().message().contains(contains), "{error:?}");
+        }
+        db.batch_execute("RESET ROLE; DROP OWNED BY \"ren\u{e9}\"; DROP ROLE \"ren\u{e9}\"")
+            .unwrap();
+    }
+}
+
+/// Bytes of no known encoding are stored as they came, and a schema that has some in its name is refused in so many words.
+#[test]
+fn what_no_encoding_explains_is_kept_as_it_is() {
+    let mut db = database_with("ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0");
+    // Latin 1, UTF-8, the characters that stand for bytes in between, and what is cut off.
+    for bytes in ["e9", "c3a9", "c3a9e9", "f48fbeb0", "f48fbfbf", "f48fbee9ff", "e9c3"] {
+        let text = format!("convert_from('\\x41{bytes}42', 'SQL_ASCII')");
+        let kept: bool = db
+            .query_one(
+                &format!(
+                    "SELECT device_info ->> 'agent' = {text} AND device_info ? {text}
+                     FROM jsonb_build_object('agent', {text}, {text}, '203.0.113.7') AS d
+                     CROSS JOIN LATERAL vetassist_hash_device_ips(d) AS device_info"
+                ),
+                &[],
+            )
+            .unwrap()
+            .get(0);
+        // The value under the odd name is an address, so its hash has another.
+        assert!(!kept, "{bytes}");
+        let kept: bool = db
+            .query_one(
+                &format!(
+                    "SELECT vetassist_hash_device_ips(d) = d FROM jsonb_build_object('agent', {text}, {text}, jsonb_build_array({text})) AS d"
+                ),
+                &[],
+            )
+            .unwrap()
+            .get(0);
+        assert!(kept, "{bytes}");
+    }
+    let moved = db.batch_execute(
+        "DO $$ BEGIN EXECUTE format('CREATE SCHEMA %I', convert_from('\\x636166e9', 'SQL_ASCII')); END $$;
+         DROP EXTENSION vetassist;
+         DO $$ BEGIN EXECUTE format('CREATE EXTENSION vetassist SCHEMA %I; SET search_path = %1$I', convert_from('\\x636166e9', 'SQL_ASCII')); END $$;
+         SELECT vetassist_login('ICN', 'access', now() + '1 h', 'jti', now() + '1 h')",
+    );
+    let error = moved.unwrap_err();
+    assert_eq!(sqlstate(&error), "0A000", "{error:?}");
 }

@@ -7,6 +7,7 @@ mod audit_guard;
 mod batches;
 mod check;
 mod concurrency;
+mod declarations;
 mod drift;
 mod encoding;
 mod errors;

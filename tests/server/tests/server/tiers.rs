@@ -1,7 +1,7 @@
 //! Who may do what: after an installation, an update, an adoption, a grant and a revocation.
 
 use postgres::Client;
-use vetassist_server_tests::{column_of, empty_database, plain_sql, sqlstate, KeyedServer};
+use vetassist_server_tests::{column_of, empty_database, sqlstate, KeyedServer};
 
 /// All that anybody but the owners was granted on an object of the extension, or on a column of one.
 fn rights(db: &mut Client) -> Vec<String> {

@@ -39,8 +39,7 @@ fn version(db: &mut Client) -> String {
 }
 
 /// Goes on with the traffic until it is told to stop, and returns what was done and each error.
-fn go_on(server: &KeyedServer, stop: &AtomicBool, done: &AtomicU32, number: usize) -> Vec<String> {
-    let mut db = server.connect_as("app");
+fn go_on(mut db: Client, stop: &AtomicBool, done: &AtomicU32, number: usize) -> Vec<String> {
     let mut errors = Vec::new();
     while !stop.load(Ordering::Relaxed) {
         let unique = done.fetch_add(1, Ordering::Relaxed).to_string();
@@ -60,9 +59,12 @@ fn sign_ins_go_on_while_it_is_updated() {
         let (stop, done) = (AtomicBool::new(false), AtomicU32::new(0));
         let mut updater = server.connect();
         let errors: Vec<String> = thread::scope(|scope| {
-            let (server, stop, done) = (&server, &stop, &done);
+            let (stop, done) = (&stop, &done);
             let workers: Vec<_> = (0..TRAFFIC.len())
-                .map(|number| scope.spawn(move || go_on(server, stop, done, number)))
+                .map(|number| {
+                    let db = server.connect_as("app");
+                    scope.spawn(move || go_on(db, stop, done, number))
+                })
                 .collect();
             thread::sleep(Duration::from_millis(500));
             updater.batch_execute("SET lock_timeout = '2s'").unwrap();
