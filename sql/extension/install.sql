@@ -2,4 +2,4 @@
 --
 -- requires: extension/clear_way.sql extension/owner.sql extension/adoption.sql
 -- requires: functions/audit_guard.sql tables/ functions/ extension/owners.sql
--- requires: extension/rights.sql extension/adopted_rights.sql extension/dump.sql
+-- requires: extension/rights.sql extension/adopted_rights.sql extension/dump.sql extension/dump_audit_log.sql

@@ -2,3 +2,4 @@
 --
 -- requires: extension/from_0.2.0.sql functions/audit_guard.sql tables/append_only.sql functions/
 -- requires: extension/owners.sql extension/rights.sql extension/kept_tiers.sql
+-- requires: extension/dump_audit_log.sql

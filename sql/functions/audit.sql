@@ -1,8 +1,9 @@
 -- Writes to the audit trail, and shortens it.
 --
--- requires: tables/auth_audit.sql functions/event_data.sql functions/ip_hash.sql
+-- requires: tables/auth_audit.sql functions/event_data.sql functions/ip_hash.sql functions/audit_log_changes.sql
 
--- Deletes a batch of what is older than the cutoff, oldest first, unless it is to be kept, and writes down that it did.
+-- Deletes a batch of what is older than the cutoff and sealed, oldest first, unless it is to be kept, and writes down that
+-- it did.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_purge_audit_batch(cutoff timestamptz, max_rows integer) RETURNS integer
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'vetassist_purge_audit_batch_wrapper';
@@ -50,6 +51,7 @@ AS $$
 DECLARE
     -- In UTC, as the caller's time zone is the caller's to choose.
     cutoff CONSTANT timestamptz := (statement_timestamp() AT TIME ZONE 'UTC' - older_than) AT TIME ZONE 'UTC';
+    purged integer;
 BEGIN
     IF older_than IS NULL OR max_rows IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'neither argument may be NULL',
@@ -61,6 +63,11 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'max_rows must be at least 1',
             HINT = 'Call again until it returns 0.';
     END IF;
-    RETURN @extschema@.vetassist_purge_audit_batch(cutoff::timestamptz, max_rows::integer);
+    purged := @extschema@.vetassist_purge_audit_batch(cutoff::timestamptz, max_rows::integer);
+    IF purged < max_rows AND EXISTS (SELECT FROM @extschema@.vetassist_auth_audit AS a WHERE a.created_at < cutoff) THEN
+        RAISE NOTICE USING MESSAGE = 'older rows are left that are not sealed, or that somebody else purges',
+            HINT = 'CALL vetassist_seal_audit() first.';
+    END IF;
+    RETURN purged;
 END
 $$;

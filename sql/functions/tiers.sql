@@ -33,14 +33,17 @@ AS $$
             'vetassist_log_event', 'vetassist_purge_sessions'])
         UNION ALL
         SELECT 'auditor', unnest(ARRAY[
-            'vetassist_auth_audit', 'vetassist_keyed_ip_hashes', 'vetassist_users_masked'])
+            'vetassist_auth_audit', 'vetassist_keyed_ip_hashes', 'vetassist_users_masked',
+            'vetassist_audit_checkpoint', 'vetassist_audit_entries', 'vetassist_audit_inclusion',
+            'vetassist_audit_consistency', 'vetassist_verify_audit', 'vetassist_note_watch'])
         UNION ALL
         SELECT 'admin', unnest(ARRAY[
             'vetassist_rotate_tokens', 'vetassist_rotation_status',
             'vetassist_upgrade_ip_hashes', 'vetassist_keys', 'vetassist_reload_keys',
             'vetassist_list_sessions', 'vetassist_revoke_session', 'vetassist_revoke_all_sessions',
             'vetassist_purge_sessions', 'vetassist_purge_audit', 'vetassist_check_schema', 'vetassist_check_dump',
-            'vetassist_check', 'vetassist_users_masked'])
+            'vetassist_check', 'vetassist_users_masked',
+            'vetassist_seal_audit', 'vetassist_seal_step', 'vetassist_refuse_transaction_block'])
         UNION ALL
         SELECT 'monitor', unnest(ARRAY['vetassist_check', 'vetassist_keys'])
     )

@@ -10,7 +10,8 @@ WITH installed AS (
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = $1::name
       AND c.relname IN ('vetassist_users', 'vetassist_va_tokens', 'vetassist_sessions', 'vetassist_auth_audit',
-                        'vetassist_keyed_ip_hashes')
+                        'vetassist_keyed_ip_hashes', 'vetassist_audit_leaves', 'vetassist_audit_nodes',
+                        'vetassist_audit_head', 'vetassist_audit_pending', 'vetassist_audit_unsealable')
 ), columns AS (
     SELECT t.name || '.' || a.attname AS object, t.oid AS table_oid, a.*,
            pg_catalog.row_number() OVER (PARTITION BY t.oid ORDER BY a.attnum) AS place
@@ -178,7 +179,8 @@ WITH installed AS (
     FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relname IN ('vetassist_users', 'vetassist_va_tokens', 'vetassist_sessions', 'vetassist_auth_audit',
-                        'vetassist_keyed_ip_hashes')
+                        'vetassist_keyed_ip_hashes', 'vetassist_audit_leaves', 'vetassist_audit_nodes',
+                        'vetassist_audit_head', 'vetassist_audit_pending', 'vetassist_audit_unsealable')
       AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
       AND n.nspname <> $1::name AND n.nspname !~ '^pg_(temp|toast)'
       AND c.relname::text NOT IN (SELECT name FROM tables)

@@ -8,8 +8,10 @@ pub struct Table {
     pub name: &'static str,
     /// Its comment.
     pub comment: &'static str,
-    /// Its columns, in order. The first is the primary key.
+    /// Its columns, in order.
     pub columns: &'static [Column],
+    /// How many of its columns, from the first on, are the primary key.
+    pub key_columns: usize,
     /// The columns that are unique, each for itself.
     pub unique: &'static [&'static str],
     /// Its references to other tables.
@@ -54,6 +56,8 @@ pub struct ForeignKey {
 pub struct Index {
     /// Its name.
     pub name: &'static str,
+    /// Whether it is unique.
+    pub is_unique: bool,
     /// From `USING` on, as `pg_get_indexdef` writes it.
     pub definition: &'static str,
 }
@@ -133,7 +137,7 @@ const fn of_user(on_delete: &'static str) -> ForeignKey {
 }
 
 const fn index(name: &'static str, definition: &'static str) -> Index {
-    Index { name, definition }
+    Index { name, is_unique: false, definition }
 }
 
 const TABLES: [Table; 4] = [
@@ -152,6 +156,7 @@ const TABLES: [Table; 4] = [
             column("updated_at", TIME).default("now()"),
             column("last_login_at", TIME),
         ],
+        key_columns: 1,
         unique: &["va_icn"],
         foreign_keys: &[],
         indexes: &[],
@@ -173,6 +178,7 @@ const TABLES: [Table; 4] = [
             CREATED_AT,
             column("refreshed_at", TIME),
         ],
+        key_columns: 1,
         unique: &["user_id"],
         foreign_keys: &[of_user("CASCADE")],
         indexes: &[],
@@ -192,6 +198,7 @@ const TABLES: [Table; 4] = [
             column("expires_at", TIME).not_null(),
             column("revoked_at", TIME),
         ],
+        key_columns: 1,
         unique: &["jwt_id"],
         foreign_keys: &[of_user("CASCADE")],
         indexes: &[
@@ -215,6 +222,7 @@ const TABLES: [Table; 4] = [
             column("ip_hash", "character varying(64)"),
             CREATED_AT,
         ],
+        key_columns: 1,
         unique: &[],
         foreign_keys: &[of_user("NO ACTION")],
         indexes: &[
@@ -245,15 +253,100 @@ const TABLES: [Table; 4] = [
     },
 ];
 
-const OWN_TABLES: [Table; 1] = [Table {
-    name: "vetassist_keyed_ip_hashes",
-    comment: "Address hashes that are keyed, of those that vetassist_auth_audit and vetassist_sessions hold",
-    columns: &[column("ip_hash", "character varying(64)").not_null()],
-    unique: &[],
-    foreign_keys: &[],
-    indexes: &[],
-    guards: &[],
-}];
+/// A table of vetassist's own: no keys but its primary one, no guards.
+const fn own_table(name: &'static str, comment: &'static str, columns: &'static [Column]) -> Table {
+    Table {
+        name,
+        comment,
+        columns,
+        key_columns: 1,
+        unique: &[],
+        foreign_keys: &[],
+        indexes: &[],
+        guards: &[],
+    }
+}
+
+const OWN_TABLES: [Table; 6] = [
+    own_table(
+        "vetassist_keyed_ip_hashes",
+        "Address hashes that are keyed, of those that vetassist_auth_audit and vetassist_sessions hold",
+        &[column("ip_hash", "character varying(64)").not_null()],
+    ),
+    Table {
+        indexes: &[Index {
+            name: "vetassist_audit_leaves_of_row",
+            is_unique: true,
+            definition: "USING btree (audit_id) WHERE (kind = 'r'::\"char\")",
+        }],
+        ..own_table(
+            "vetassist_audit_leaves",
+            "Entries of the audit log, with the salts of what vetassist_auth_audit holds",
+            &[
+                column("entry", "bigint").not_null(),
+                column("audit_id", "bigint"),
+                column("kind", "\"char\"").not_null(),
+                column("leaf_hash", "bytea").not_null(),
+                column("salts", "bytea"),
+                column("event_commitment", "bytea"),
+                column("ip_commitment", "bytea"),
+                column("data", "bytea"),
+            ],
+        )
+    },
+    Table {
+        key_columns: 2,
+        ..own_table(
+            "vetassist_audit_nodes",
+            "Inner nodes of the audit log's tree",
+            &[
+                column("level", "smallint").not_null(),
+                column("place", "bigint").not_null(),
+                column("hash", "bytea").not_null(),
+            ],
+        )
+    },
+    own_table(
+        "vetassist_audit_head",
+        "Origin, size and root of the audit log",
+        &[
+            column("is_only", "boolean").not_null().default("true"),
+            column("origin", "text").not_null(),
+            column("size", "bigint").not_null(),
+            column("root", "bytea").not_null(),
+            column("system_identifier", "bigint").not_null(),
+            column("database", "oid").not_null(),
+            column("recent_id", "bigint").not_null(),
+            column("swept_id", "bigint").not_null(),
+            column("swept_at", TIME),
+            column("seals_after", "bigint"),
+            column("is_sweeping", "boolean").not_null().default("false"),
+            column("sealed_at", TIME),
+        ],
+    ),
+    Table {
+        key_columns: 2,
+        ..own_table(
+            "vetassist_audit_pending",
+            "Changes of vetassist_auth_audit that are not in the audit log yet",
+            &[
+                column("transaction", "xid8").not_null(),
+                column("part", "integer").not_null(),
+                column("kind", "\"char\"").not_null(),
+                column("audit_ids", "bigint[]").not_null(),
+                column("entries", "int8multirange"),
+                column("cutoff", TIME),
+                column("session_user_name", "text").not_null(),
+                column("at", TIME).not_null(),
+            ],
+        )
+    },
+    own_table(
+        "vetassist_audit_unsealable",
+        "Rows of vetassist_auth_audit that the audit log can't take",
+        &[column("audit_id", "bigint").not_null(), column("sqlstate", "text").not_null()],
+    ),
+];
 
 /// The four tables, each after those it refers to.
 #[must_use]

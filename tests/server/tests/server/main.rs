@@ -4,6 +4,7 @@
 mod adoption;
 mod attacks;
 mod audit_guard;
+mod audit_log;
 mod batches;
 mod check;
 mod concurrency;
