@@ -9,7 +9,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     former @extschema@.vetassist_audit_head%ROWTYPE;
-    origin text := 'vetassist/' || gen_random_uuid();
+    new_origin CONSTANT text := 'vetassist/' || gen_random_uuid();
     data bytea;
 BEGIN
     IF reason IS NULL OR btrim(reason) = '' THEN
@@ -32,11 +32,11 @@ BEGIN
     INSERT INTO @extschema@.vetassist_audit_leaves (entry, kind, leaf_hash, data)
     VALUES (0, 's', sha256('\x00'::bytea || data), data);
     UPDATE @extschema@.vetassist_audit_head AS h
-    SET origin = vetassist_new_audit_log.origin, size = 1, root = sha256('\x00'::bytea || data),
+    SET origin = new_origin, size = 1, root = sha256('\x00'::bytea || data),
         recent_id = 0, swept_id = 0, swept_at = NULL, seals_after = NULL, sealed_at = NULL,
         system_identifier = s.system_identifier,
         database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
     FROM pg_control_system() AS s;
-    RETURN origin;
+    RETURN new_origin;
 END
 $$;

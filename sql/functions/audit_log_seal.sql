@@ -82,11 +82,14 @@ BEGIN
             HINT = 'Leave it out for its default, 16384.';
     END IF;
     PERFORM @extschema@.vetassist_check_audit_place();
-    INSERT INTO @extschema@.vetassist_audit_head
-        (origin, size, root, system_identifier, database, recent_id, swept_id)
-    SELECT 'vetassist/' || gen_random_uuid(), 0, sha256(''), s.system_identifier, d.oid, 0, 0
-    FROM pg_control_system() AS s, pg_database AS d WHERE d.datname = current_database()
-    ON CONFLICT DO NOTHING;
+    -- Looked for first: an insertion would wait for another seal.
+    IF NOT EXISTS (SELECT FROM @extschema@.vetassist_audit_head) THEN
+        INSERT INTO @extschema@.vetassist_audit_head
+            (origin, size, root, system_identifier, database, recent_id, swept_id)
+        SELECT 'vetassist/' || gen_random_uuid(), 0, sha256(''), s.system_identifier, d.oid, 0, 0
+        FROM pg_control_system() AS s, pg_database AS d WHERE d.datname = current_database()
+        ON CONFLICT DO NOTHING;
+    END IF;
     -- The head is locked without waiting: what another seal takes now need not be taken here. Nothing but a seal locks it.
     SELECT h.* INTO head FROM @extschema@.vetassist_audit_head AS h FOR NO KEY UPDATE SKIP LOCKED;
     IF NOT FOUND THEN

@@ -2,7 +2,7 @@
 --
 -- requires: functions/audit_log_tree.sql tables/audit_unsealable.sql
 
--- Appends the next rows that have no entry, in the order of their ids after one. Returns the last id that was looked
+-- Appends the next rows that have no entry, in the order of their ids from one on. Returns the last id that was looked
 -- at, NULL after the last, and the number of entries. A row that somebody else has locked is left for the next seal:
 -- it is being erased, say. One whose event_data is too long is passed over, and so is, taken alone, one that can't be
 -- read.
@@ -20,7 +20,7 @@ BEGIN
     WITH rows AS MATERIALIZED (
         SELECT a.id, a.user_id, a.event_type, a.event_data, a.ip_hash, a.created_at
         FROM @extschema@.vetassist_auth_audit AS a
-        WHERE a.id > after
+        WHERE a.id >= after
           AND NOT EXISTS (SELECT FROM @extschema@.vetassist_audit_leaves AS l WHERE l.audit_id = a.id AND l.kind = 'r')
           AND NOT EXISTS (SELECT FROM @extschema@.vetassist_audit_unsealable AS u WHERE u.audit_id = a.id)
         ORDER BY a.id LIMIT max_rows
@@ -58,7 +58,7 @@ EXCEPTION WHEN data_exception OR program_limit_exceeded OR out_of_memory OR inte
         FROM @extschema@.vetassist_seal_rows(after::bigint, greatest(max_rows / 16, 1)::integer) AS r;
     ELSE
         SELECT a.id INTO last_id FROM @extschema@.vetassist_auth_audit AS a
-        WHERE a.id > after
+        WHERE a.id >= after
           AND NOT EXISTS (SELECT FROM @extschema@.vetassist_audit_leaves AS l WHERE l.audit_id = a.id AND l.kind = 'r')
           AND NOT EXISTS (SELECT FROM @extschema@.vetassist_audit_unsealable AS u WHERE u.audit_id = a.id)
         ORDER BY a.id LIMIT 1 FOR SHARE SKIP LOCKED;

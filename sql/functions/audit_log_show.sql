@@ -9,11 +9,15 @@ RETURNS TABLE (entry bigint, kind text, audit_id bigint, leaf_hash bytea, data b
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
+DECLARE
+    size CONSTANT bigint := @extschema@.vetassist_audit_size();
 BEGIN
     IF from_index IS NULL OR max_rows IS NULL OR from_index < 0 OR max_rows < 1 THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'from_index must be at least 0, and max_rows at least 1',
             HINT = 'Begin with 0, and go on with the entry after the last one.';
+    ELSIF from_index > size THEN
+        RETURN;
     END IF;
     RETURN QUERY
         WITH page AS MATERIALIZED (
@@ -39,7 +43,7 @@ BEGIN
                END,
                r.event_data, substr(r.salts, 1, 16), r.ip_hash, substr(r.salts, 17, 16)
         FROM rows AS r ORDER BY r.entry;
-    IF from_index + max_rows >= @extschema@.vetassist_audit_size() THEN
+    IF from_index >= size - max_rows THEN
         RETURN QUERY
             SELECT NULL::bigint, CASE p.kind WHEN 'e' THEN 'erasure' WHEN 'h' THEN 'rehash' ELSE 'purge' END,
                    unnest(p.audit_ids), NULL::bytea, NULL::bytea, NULL, NULL::bytea, NULL, NULL::bytea

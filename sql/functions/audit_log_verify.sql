@@ -87,7 +87,9 @@ BEGIN
                 WHEN r.salts IS NULL AND (r.event_data IS NOT NULL OR r.ip_hash IS NOT NULL) THEN 'changed'
                 WHEN r.salts IS NULL AND p.is_erased IS NOT TRUE AND NOT r.entry <@ (SELECT e.entries FROM erased AS e)
                     THEN 'erased_in_silence'
-                WHEN r.salts IS NOT NULL AND r.entry <@ (SELECT e.entries FROM erased AS e) THEN 'false_erasure'
+                -- An erasure may tell of a row that was sealed when its values had gone.
+                WHEN (r.event_data IS NOT NULL OR r.ip_hash IS NOT NULL) AND r.entry <@ (SELECT e.entries FROM erased AS e)
+                    THEN 'false_erasure'
                 -- A rehash leaves the sealed commitment behind, and a new one in the log.
                 WHEN r.salts IS NOT NULL AND r.ip_commitment IS NOT NULL AND p.is_rehashed IS NOT TRUE
                      AND h.commitment IS DISTINCT FROM @extschema@.vetassist_audit_commit(substr(r.salts, 17, 16)::bytea, r.ip_hash::text)
