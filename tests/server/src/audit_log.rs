@@ -74,10 +74,26 @@ pub fn outside(db: &mut Client) -> Database {
     Database::connect(&connection(db), "public", None).unwrap()
 }
 
+/// Connects `vetassist-audit` to a superuser's database as another role.
+#[must_use]
+pub fn outside_as(db: &mut Client, role: &str) -> Database {
+    let connection = connection(db).replace("user=postgres", &format!("user={role}"));
+    Database::connect(&connection, "public", None).unwrap()
+}
+
 /// Exports the log.
 #[must_use]
 pub fn exported(db: &mut Client) -> Vec<u8> {
-    let mut log = outside(db);
+    exported_by(outside(db))
+}
+
+/// Exports the log as another role.
+#[must_use]
+pub fn exported_as(db: &mut Client, role: &str) -> Vec<u8> {
+    exported_by(outside_as(db, role))
+}
+
+fn exported_by(mut log: Database) -> Vec<u8> {
     log.take_snapshot().unwrap();
     let mut lines = Vec::new();
     export::write(&mut log, &mut lines, OffsetDateTime::now_utc(), |_, _| {}).unwrap();
