@@ -13,6 +13,7 @@ DECLARE
     owners oid[] := ARRAY[quote_ident(current_user)::regrole];
     found oid[];
     differences text[];
+    plain_functions text;
     relation record;
 BEGIN
     PERFORM set_config('vetassist_script.adopted_from', '', true);
@@ -37,9 +38,9 @@ BEGIN
         FROM pg_class AS c
         WHERE c.oid = ANY (found) OR (c.relnamespace = own_schema AND c.relname = 'vetassist_auth_audit_id_seq')
         UNION ALL
-        SELECT 'pg_proc'::regclass, p.oid, p.proname || '()', p.proowner
-        FROM pg_proc AS p
-        WHERE p.pronamespace = own_schema AND p.proname IN ('vetassist_audit_guard', 'vetassist_audit_id') AND p.pronargs = 0
+        SELECT 'pg_proc'::regclass, p.oid, f.signature, p.proowner
+        FROM unnest(ARRAY['@plain_functions@']) AS f (signature)
+        JOIN pg_proc AS p ON p.oid = to_regprocedure('@extschema@' || '.' || f.signature)
     ), lines (line) AS (
         SELECT format('%s: owner, expected %s, found %s', t.name,
                       (SELECT string_agg(pg_get_userbyid(o.owner), ' or ') FROM unnest(owners) AS o (owner)),
@@ -81,12 +82,16 @@ BEGIN
             HINT = 'Nothing was changed. Mend each difference, or install into another schema with CREATE EXTENSION vetassist SCHEMA <name>. Tables of another role are adopted where vetassist.adopt_from names it.';
     END IF;
 
-    -- The guard of the plain file has the names that the library's takes.
+    -- The functions of the plain file have the names that this script's take.
     DROP TRIGGER IF EXISTS vetassist_auth_audit_append_only ON @extschema@.vetassist_auth_audit;
     DROP TRIGGER IF EXISTS vetassist_auth_audit_append_only_rows ON @extschema@.vetassist_auth_audit;
     DROP TRIGGER IF EXISTS vetassist_auth_audit_id ON @extschema@.vetassist_auth_audit;
-    DROP FUNCTION IF EXISTS @extschema@.vetassist_audit_guard();
-    DROP FUNCTION IF EXISTS @extschema@.vetassist_audit_id();
+    SELECT string_agg(p.oid::regprocedure::text, ', ') INTO plain_functions
+    FROM unnest(ARRAY['@plain_functions@']) AS f (signature)
+    JOIN pg_proc AS p ON p.oid = to_regprocedure('@extschema@' || '.' || f.signature);
+    IF plain_functions IS NOT NULL THEN
+        EXECUTE format('DROP ROUTINE %s', plain_functions);
+    END IF;
 
     FOR relation IN
         SELECT c.oid::regclass AS name, CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind

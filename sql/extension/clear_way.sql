@@ -4,12 +4,15 @@
 
 -- The names are those of this script's CREATE statements, of functions with the types of their arguments: a function that
 -- takes others is in nobody's way. The tables that adoption takes over, their indexes and their sequence are for adoption
--- to judge, and so is the guard of the audit trail that the plain file makes.
+-- to judge, and so are the functions that the plain file makes.
 DO $$
 DECLARE
     own_schema CONSTANT oid := '@extschema@'::regnamespace;
     adoptable CONSTANT oid[] := ARRAY(SELECT c.oid FROM pg_class AS c
                                       WHERE c.relnamespace = own_schema AND c.relname = ANY (ARRAY['@tables@']));
+    adopts CONSTANT boolean := cardinality(adoptable) > 0 AND NOT EXISTS (
+        SELECT FROM pg_depend AS d
+        WHERE d.classid = 'pg_class'::regclass AND d.objid = ANY (adoptable) AND d.deptype = 'e');
     in_the_way text;
 BEGIN
     WITH members (classid, objid) AS (
@@ -21,7 +24,7 @@ BEGIN
         SELECT 'pg_proc'::regclass, p.oid, p.proowner
         FROM unnest(ARRAY['@functions@']) AS f (signature)
         JOIN pg_proc AS p ON p.oid = to_regprocedure('@extschema@' || '.' || f.signature)
-        WHERE NOT (f.signature IN ('vetassist_audit_guard()', 'vetassist_audit_id()') AND cardinality(adoptable) > 0)
+        WHERE NOT (adopts AND f.signature = ANY (ARRAY['@plain_functions@']))
         UNION ALL
         SELECT 'pg_class'::regclass, c.oid, c.relowner
         FROM pg_class AS c

@@ -6,3 +6,9 @@
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_clear_audit_rows(ids bigint[]) RETURNS void
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'vetassist_clear_audit_rows_wrapper';
+
+-- Deletes a batch of what is older than the cutoff and sealed, oldest first, unless it is to be kept, and writes down that
+-- it did.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_purge_audit_batch(cutoff timestamptz, max_rows integer) RETURNS integer
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'vetassist_purge_audit_batch_wrapper';

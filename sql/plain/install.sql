@@ -1,3 +1,5 @@
--- The plain file: the tables for a database that cannot have the extension.
+-- The plain file: the tables for a database that cannot have the extension, and what needs no key.
 --
--- requires: plain/present.sql plain/audit_guard.sql tables/ plain/rights.sql
+-- requires: plain/present.sql plain/audit_guard.sql tables/ plain/audit_rows.sql
+-- requires: functions/audit_log_seal.sql functions/audit_log_show.sql functions/audit_log_verify.sql
+-- requires: functions/audit_log_restart.sql functions/audit_purge.sql functions/erase.sql plain/rights.sql

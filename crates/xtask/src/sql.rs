@@ -4,8 +4,8 @@
 //! all its files), those whose objects it stands for (`-- provides: …`), the table without which alone it is run
 //! (`-- unless present: …`), and the objects that it makes without a statement of their own (`-- makes: …`). A script is a
 //! root file with everything that it requires before it. In it, `'@tables@'` are the names of the tables that it makes or
-//! that are there already, `'@relations@'` and `'@event_triggers@'` those of what else it makes, and `'@functions@'` the
-//! signatures.
+//! that are there already, `'@relations@'` and `'@event_triggers@'` those of what else it makes, `'@functions@'` the
+//! signatures, and `'@plain_functions@'` the signatures of what the plain file makes.
 
 use std::{
     collections::HashSet,
@@ -31,17 +31,31 @@ pub(crate) fn scripts() -> Result<Vec<(String, String)>> {
     let mut scripts = vec![
         (
             format!("vetassist--{version}.sql"),
-            format!("{guard}\n{}", Script::of("extension/install.sql")?.text()),
+            format!("{guard}\n{}", of_extension("extension/install.sql")?),
         ),
         (
             format!("vetassist--{UPGRADED_FROM}--{version}.sql"),
-            format!("{guard}\n{}", Script::of("extension/upgrade.sql")?.text()),
+            format!("{guard}\n{}", of_extension("extension/upgrade.sql")?),
         ),
     ];
     for name in files_of("released")? {
         scripts.push((name.trim_start_matches("released/").to_owned(), read(&name)?));
     }
     Ok(scripts)
+}
+
+/// Returns a script of the extension's.
+fn of_extension(root: &str) -> Result<String> {
+    let plain = Script::of("plain/install.sql")?.functions;
+    Ok(with_names(Script::of(root)?.text(), "'@plain_functions@'", &plain))
+}
+
+/// Puts names in the place of their placeholder.
+fn with_names(text: String, placeholder: &str, names: &[String]) -> String {
+    let mut quoted: Vec<_> = names.iter().map(|name| format!("'{name}'")).collect();
+    quoted.dedup();
+    let list = if quoted.is_empty() { "''".to_owned() } else { quoted.join(", ") };
+    text.replace(placeholder, &list)
 }
 
 /// Returns the plain file: the tables for a database that cannot have the extension.
@@ -162,10 +176,7 @@ impl Script {
             ("'@functions@'", &self.functions),
             ("'@event_triggers@'", &self.event_triggers),
         ] {
-            let mut quoted: Vec<_> = names.iter().map(|name| format!("'{name}'")).collect();
-            quoted.dedup();
-            let list = if quoted.is_empty() { "''".to_owned() } else { quoted.join(", ") };
-            text = text.replace(placeholder, &list);
+            text = with_names(text, placeholder, names);
         }
         text
     }
@@ -275,8 +286,8 @@ mod tests {
         for text in texts {
             assert!(!text.contains("NOT EXISTS @") && !text.contains("CREATE TABLE IF"));
             assert!(!text.contains("IF NOT EXISTS idx"));
-            for placeholder in ["@tables@", "@relations@", "@functions@", "@event_triggers@"] {
-                assert!(!text.contains(placeholder), "{placeholder}");
+            for kind in ["tables", "relations", "functions", "event_triggers", "plain_functions"] {
+                assert!(!text.contains(&format!("@{kind}@")), "{kind}");
             }
         }
         Ok(())

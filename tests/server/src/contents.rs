@@ -5,12 +5,17 @@ use postgres::Client;
 use crate::{column_of, KeyedServer};
 
 /// Every table of the extension's.
-pub const TABLES: [&str; 5] = [
+pub const TABLES: [&str; 10] = [
     "vetassist_users",
     "vetassist_va_tokens",
     "vetassist_sessions",
     "vetassist_auth_audit",
     "vetassist_keyed_ip_hashes",
+    "vetassist_audit_leaves",
+    "vetassist_audit_nodes",
+    "vetassist_audit_head",
+    "vetassist_audit_pending",
+    "vetassist_audit_unsealable",
 ];
 
 /// Roles, users, tokens, sessions and a trail, as months of use leave them.
