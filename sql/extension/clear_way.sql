@@ -4,15 +4,12 @@
 
 -- The names are those of this script's CREATE statements, of functions with the types of their arguments: a function that
 -- takes others is in nobody's way. The tables that adoption takes over, their indexes and their sequence are for adoption
--- to judge, and so are the functions that the plain file makes.
+-- to judge, and so are the functions that the plain file makes, which belong to the owner of the tables.
 DO $$
 DECLARE
     own_schema CONSTANT oid := '@extschema@'::regnamespace;
     adoptable CONSTANT oid[] := ARRAY(SELECT c.oid FROM pg_class AS c
                                       WHERE c.relnamespace = own_schema AND c.relname = ANY (ARRAY['@tables@']));
-    adopts CONSTANT boolean := cardinality(adoptable) > 0 AND NOT EXISTS (
-        SELECT FROM pg_depend AS d
-        WHERE d.classid = 'pg_class'::regclass AND d.objid = ANY (adoptable) AND d.deptype = 'e');
     in_the_way text;
 BEGIN
     WITH members (classid, objid) AS (
@@ -24,7 +21,7 @@ BEGIN
         SELECT 'pg_proc'::regclass, p.oid, p.proowner
         FROM unnest(ARRAY['@functions@']) AS f (signature)
         JOIN pg_proc AS p ON p.oid = to_regprocedure('@extschema@' || '.' || f.signature)
-        WHERE NOT (adopts AND f.signature = ANY (ARRAY['@plain_functions@']))
+        WHERE p.proowner <> ALL (ARRAY(SELECT c.relowner FROM pg_class AS c WHERE c.oid = ANY (adoptable)))
         UNION ALL
         SELECT 'pg_class'::regclass, c.oid, c.relowner
         FROM pg_class AS c

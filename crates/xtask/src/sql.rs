@@ -4,8 +4,8 @@
 //! all its files), those whose objects it stands for (`-- provides: …`), the table without which alone it is run
 //! (`-- unless present: …`), and the objects that it makes without a statement of their own (`-- makes: …`). A script is a
 //! root file with everything that it requires before it. In it, `'@tables@'` are the names of the tables that it makes or
-//! that are there already, `'@relations@'` and `'@event_triggers@'` those of what else it makes, `'@functions@'` the
-//! signatures, and `'@plain_functions@'` the signatures of what the plain file makes.
+//! that are there already, `'@relations@'` and `'@event_triggers@'` those of what else it makes, and `'@functions@'` the
+//! signatures.
 
 use std::{
     collections::HashSet,
@@ -31,31 +31,17 @@ pub(crate) fn scripts() -> Result<Vec<(String, String)>> {
     let mut scripts = vec![
         (
             format!("vetassist--{version}.sql"),
-            format!("{guard}\n{}", of_extension("extension/install.sql")?),
+            format!("{guard}\n{}", Script::of("extension/install.sql")?.text()),
         ),
         (
             format!("vetassist--{UPGRADED_FROM}--{version}.sql"),
-            format!("{guard}\n{}", of_extension("extension/upgrade.sql")?),
+            format!("{guard}\n{}", Script::of("extension/upgrade.sql")?.text()),
         ),
     ];
     for name in files_of("released")? {
         scripts.push((name.trim_start_matches("released/").to_owned(), read(&name)?));
     }
     Ok(scripts)
-}
-
-/// Returns a script of the extension's.
-fn of_extension(root: &str) -> Result<String> {
-    let plain = Script::of("plain/install.sql")?.functions;
-    Ok(with_names(Script::of(root)?.text(), "'@plain_functions@'", &plain))
-}
-
-/// Puts names in the place of their placeholder.
-fn with_names(text: String, placeholder: &str, names: &[String]) -> String {
-    let mut quoted: Vec<_> = names.iter().map(|name| format!("'{name}'")).collect();
-    quoted.dedup();
-    let list = if quoted.is_empty() { "''".to_owned() } else { quoted.join(", ") };
-    text.replace(placeholder, &list)
 }
 
 /// Returns the plain file: the tables for a database that cannot have the extension.
@@ -72,7 +58,7 @@ pub(crate) fn plain() -> Result<String> {
         bail!("in a literal of the plain file, the schema must stand alone");
     }
     let (before, after) = (read("plain/before.txt")?, read("plain/after.txt")?);
-    Ok(format!("{}\n{text}{after}", before.replace("@version@", &version)))
+    Ok(format!("{before}\n{text}{after}").replace("@version@", &version))
 }
 
 /// Writes the plain file to `target/vetassist.sql` and returns its path.
@@ -176,7 +162,10 @@ impl Script {
             ("'@functions@'", &self.functions),
             ("'@event_triggers@'", &self.event_triggers),
         ] {
-            text = with_names(text, placeholder, names);
+            let mut quoted: Vec<_> = names.iter().map(|name| format!("'{name}'")).collect();
+            quoted.dedup();
+            let list = if quoted.is_empty() { "''".to_owned() } else { quoted.join(", ") };
+            text = text.replace(placeholder, &list);
         }
         text
     }
@@ -203,7 +192,10 @@ fn argument_types(declaration: &str) -> String {
     let arguments = list.trim_start_matches('(').split(',');
     let types = arguments.filter_map(|argument| {
         let (declared, _) = argument.split_once(" DEFAULT ").unwrap_or((argument, ""));
-        Some(declared.trim().split_once(' ')?.1.to_owned())
+        let declared = declared.trim();
+        // What is returned alone is no part of a signature.
+        let taken = declared.strip_prefix("INOUT ").unwrap_or(declared);
+        (!taken.starts_with("OUT ")).then_some(taken.split_once(' ')?.1.to_owned())
     });
     types.collect::<Vec<_>>().join(", ")
 }
@@ -286,8 +278,8 @@ mod tests {
         for text in texts {
             assert!(!text.contains("NOT EXISTS @") && !text.contains("CREATE TABLE IF"));
             assert!(!text.contains("IF NOT EXISTS idx"));
-            for kind in ["tables", "relations", "functions", "event_triggers", "plain_functions"] {
-                assert!(!text.contains(&format!("@{kind}@")), "{kind}");
+            for placeholder in ["@tables@", "@relations@", "@functions@", "@event_triggers@"] {
+                assert!(!text.contains(placeholder), "{placeholder}");
             }
         }
         Ok(())
@@ -298,7 +290,7 @@ mod tests {
         let mut script = Script::default();
         script.note_names(
             "-- A table.\n-- makes: s\n\nCREATE TABLE @extschema@.t (\nCREATE UNIQUE INDEX i ON t (c);\n    CREATE TABLE inner (
-CREATE OR REPLACE FUNCTION @extschema@.f(\n    a int,\n    b timestamptz DEFAULT now(),\n    c text[] DEFAULT '{}'\n) RETURNS int (
+CREATE OR REPLACE FUNCTION @extschema@.f(\n    a int,\n    b timestamptz DEFAULT now(),\n    INOUT c text[] DEFAULT '{}',\n    OUT d int\n) RETURNS SETOF record (
 CREATE OR REPLACE PROCEDURE @extschema@.p() LANGUAGE sql\nCREATE EVENT TRIGGER e ON x\n",
         );
         assert_eq!(script.tables, ["t"]);

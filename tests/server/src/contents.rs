@@ -5,12 +5,15 @@ use postgres::Client;
 use crate::{column_of, KeyedServer};
 
 /// Every table of the extension's.
-pub const TABLES: [&str; 10] = [
+pub const TABLES: [&str; 13] = [
     "vetassist_users",
     "vetassist_va_tokens",
     "vetassist_sessions",
     "vetassist_auth_audit",
     "vetassist_keyed_ip_hashes",
+    "vetassist_refresh_leases",
+    "vetassist_refresh_states",
+    "vetassist_known_keys",
     "vetassist_audit_leaves",
     "vetassist_audit_nodes",
     "vetassist_audit_head",

@@ -91,7 +91,10 @@ pub enum Guards {
 /// The sequence that numbers the audit trail.
 pub const AUDIT_SEQUENCE: &str = "vetassist_auth_audit_id_seq";
 
-const fn column(name: &'static str, sql_type: &'static str) -> Column {
+/// The index that vetassist adds to the four tables.
+pub(super) const DUE_INDEX: &str = "idx_vetassist_va_tokens_due";
+
+pub(super) const fn column(name: &'static str, sql_type: &'static str) -> Column {
     Column { name, sql_type, not_null: false, default: None, comment: None }
 }
 
@@ -113,11 +116,11 @@ impl Column {
         None
     }
 
-    const fn not_null(self) -> Self {
+    pub(super) const fn not_null(self) -> Self {
         Self { not_null: true, ..self }
     }
 
-    const fn default(self, default: &'static str) -> Self {
+    pub(super) const fn default(self, default: &'static str) -> Self {
         Self { default: Some(default), ..self }
     }
 
@@ -126,17 +129,17 @@ impl Column {
     }
 }
 
-const UUID: &str = "uuid";
-const TIME: &str = "timestamp with time zone";
+pub(super) const UUID: &str = "uuid";
+pub(super) const TIME: &str = "timestamp with time zone";
 
-const ID: Column = column("id", UUID).not_null().default("gen_random_uuid()");
+pub(super) const ID: Column = column("id", UUID).not_null().default("gen_random_uuid()");
 const CREATED_AT: Column = column("created_at", TIME).default("now()");
 
-const fn of_user(on_delete: &'static str) -> ForeignKey {
+pub(super) const fn of_user(on_delete: &'static str) -> ForeignKey {
     ForeignKey { column: "user_id", references: "vetassist_users (id)", on_delete }
 }
 
-const fn index(name: &'static str, definition: &'static str) -> Index {
+pub(super) const fn index(name: &'static str, definition: &'static str) -> Index {
     Index { name, is_unique: false, definition }
 }
 
@@ -181,7 +184,10 @@ const TABLES: [Table; 4] = [
         key_columns: 1,
         unique: &["user_id"],
         foreign_keys: &[of_user("CASCADE")],
-        indexes: &[],
+        indexes: &[index(
+            DUE_INDEX,
+            "USING btree (expires_at) WHERE (refresh_token_encrypted IS NOT NULL)",
+        )],
         guards: &[],
     },
     Table {
@@ -253,111 +259,10 @@ const TABLES: [Table; 4] = [
     },
 ];
 
-/// A table of vetassist's own: no keys but its primary one, no guards.
-const fn own_table(name: &'static str, comment: &'static str, columns: &'static [Column]) -> Table {
-    Table {
-        name,
-        comment,
-        columns,
-        key_columns: 1,
-        unique: &[],
-        foreign_keys: &[],
-        indexes: &[],
-        guards: &[],
-    }
-}
-
-const OWN_TABLES: [Table; 6] = [
-    own_table(
-        "vetassist_keyed_ip_hashes",
-        "Address hashes that are keyed, of those that vetassist_auth_audit and vetassist_sessions hold",
-        &[column("ip_hash", "character varying(64)").not_null()],
-    ),
-    Table {
-        indexes: &[Index {
-            name: "vetassist_audit_leaves_of_row",
-            is_unique: true,
-            definition: "USING btree (audit_id) WHERE (kind = 'r'::\"char\")",
-        }],
-        ..own_table(
-            "vetassist_audit_leaves",
-            "Entries of the audit log, with the salts of what vetassist_auth_audit holds",
-            &[
-                column("entry", "bigint").not_null(),
-                column("audit_id", "bigint"),
-                column("kind", "\"char\"").not_null(),
-                column("leaf_hash", "bytea").not_null(),
-                column("salts", "bytea"),
-                column("event_commitment", "bytea"),
-                column("ip_commitment", "bytea"),
-                column("data", "bytea"),
-            ],
-        )
-    },
-    Table {
-        key_columns: 2,
-        ..own_table(
-            "vetassist_audit_nodes",
-            "Inner nodes of the audit log's tree",
-            &[
-                column("level", "smallint").not_null(),
-                column("place", "bigint").not_null(),
-                column("hash", "bytea").not_null(),
-            ],
-        )
-    },
-    own_table(
-        "vetassist_audit_head",
-        "Origin, size and root of the audit log",
-        &[
-            column("is_only", "boolean").not_null().default("true"),
-            column("origin", "text").not_null(),
-            column("size", "bigint").not_null(),
-            column("root", "bytea").not_null(),
-            column("system_identifier", "bigint").not_null(),
-            column("database", "oid").not_null(),
-            column("recent_id", "bigint").not_null(),
-            column("swept_id", "bigint").not_null(),
-            column("swept_at", TIME),
-            column("seals_after", "bigint"),
-            column("is_sweeping", "boolean").not_null().default("false"),
-            column("sealed_at", TIME),
-        ],
-    ),
-    Table {
-        key_columns: 2,
-        ..own_table(
-            "vetassist_audit_pending",
-            "Changes of vetassist_auth_audit that are not in the audit log yet",
-            &[
-                column("transaction", "xid8").not_null(),
-                column("part", "integer").not_null(),
-                column("kind", "\"char\"").not_null(),
-                column("audit_ids", "bigint[]").not_null(),
-                column("entries", "int8multirange"),
-                column("cutoff", TIME),
-                column("session_user_name", "text").not_null(),
-                column("at", TIME).not_null(),
-            ],
-        )
-    },
-    own_table(
-        "vetassist_audit_unsealable",
-        "Rows of vetassist_auth_audit that the audit log can't take",
-        &[column("audit_id", "bigint").not_null(), column("sqlstate", "text").not_null()],
-    ),
-];
-
 /// The four tables, each after those it refers to.
 #[must_use]
 pub const fn tables() -> &'static [Table] {
     &TABLES
-}
-
-/// The tables that vetassist adds to the four. A database that ran a migration of its own lacks them.
-#[must_use]
-pub const fn own_tables() -> &'static [Table] {
-    &OWN_TABLES
 }
 
 /// Returns how many characters a text column of one of the four tables may have; `None` for a column
