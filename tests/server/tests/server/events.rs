@@ -107,6 +107,7 @@ fn the_librarys_events_say_who() {
         .db
         .batch_execute("INSERT INTO vetassist_auth_audit (event_type, created_at) VALUES ('old', now() - interval '3 years')")
         .unwrap();
+    app.batch_execute("CALL vetassist_seal_audit()").unwrap();
     // Whoever it acts as, it is the same session.
     app.batch_execute("SELECT vetassist_purge_audit('2 years')").unwrap();
     let said = column_of(
@@ -162,6 +163,7 @@ fn goes_on(db: &mut Client) {
     db.batch_execute("SET statement_timeout = '10 s'").unwrap();
     db.batch_execute("INSERT INTO vetassist_auth_audit (event_type, created_at) VALUES ('old', now() - interval '3 years')").unwrap();
     db.batch_execute(LOGIN).unwrap();
+    db.batch_execute("CALL vetassist_seal_audit()").unwrap();
     db.batch_execute(
         "SELECT vetassist_log_event('seen');
          SELECT vetassist_erase_user((vetassist_login('ICN1', 'access', now() + '1 h', 'jti', now() + '1 h')).user_id);

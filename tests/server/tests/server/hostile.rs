@@ -61,6 +61,8 @@ fn look_alikes_are_not_called() {
     // Procedures run with the caller's search_path.
     mallory.batch_execute("CALL public.vetassist_rotate_tokens()").unwrap();
     mallory.batch_execute("CALL public.vetassist_upgrade_ip_hashes()").unwrap();
+    mallory.batch_execute("CALL public.vetassist_seal_audit()").unwrap();
+    mallory.batch_execute("SELECT * FROM public.vetassist_verify_audit(); SELECT * FROM public.vetassist_audit_entries(0, 100)").unwrap();
     let mut app = server.connect_as("app");
     app.batch_execute("SET search_path = evil, public").unwrap();
     let row = app
