@@ -17,6 +17,7 @@ mod grants;
 mod ip_hash;
 mod ip_hash_upgrade;
 mod keyring;
+mod known_keys;
 #[allow(unsafe_code)]
 mod login;
 mod rotation;
