@@ -2,7 +2,7 @@
 
 use postgres::Client;
 
-use crate::column_of;
+use crate::queries::column_of;
 
 /// Each attribute of each object of the extension and of what depends on it, one a line: two installations are
 /// the same if these are.

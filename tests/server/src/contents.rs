@@ -2,7 +2,7 @@
 
 use postgres::Client;
 
-use crate::{column_of, KeyedServer};
+use crate::{keyed_server::KeyedServer, queries::column_of};
 
 /// Every table of the extension's.
 pub const TABLES: [&str; 5] = [
