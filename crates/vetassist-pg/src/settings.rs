@@ -114,6 +114,7 @@ fn is_given(name: &CStr, which: Which) -> bool {
 }
 
 /// Finds what PostgreSQL knows of a setting, by a name in any case.
+#[allow(unsafe_code)]
 #[cfg(feature = "pg15")]
 fn find(name: &CStr) -> Option<pg_sys::config_generic> {
     // SAFETY: PostgreSQL's own list, with that many entries, none of them null. A name ends with a NUL.
@@ -139,6 +140,7 @@ fn find(name: &CStr) -> Option<pg_sys::config_generic> {
 }
 
 /// Defines the settings; called when the library is loaded.
+#[allow(unsafe_code)]
 pub(crate) fn define() {
     let mut refused = Vec::new();
     define_source(
@@ -201,6 +203,7 @@ pub(crate) fn define() {
 }
 
 /// Defines a setting that says where the ring comes from.
+#[allow(unsafe_code)]
 fn define_source(
     setting: &'static Setting<Option<CString>>,
     refused: &mut Vec<&'static CStr>,
@@ -220,6 +223,7 @@ fn define_source(
 }
 
 /// Writes down which settings were given what was refused. Only a superuser could change it.
+#[allow(unsafe_code)]
 fn define_refused(refused: &[&'static CStr]) {
     GucRegistry::define_string_guc(
         REFUSED.name,
@@ -240,6 +244,7 @@ fn define_refused(refused: &[&'static CStr]) {
     }
 }
 
+#[allow(unsafe_code)]
 #[pg_guard]
 unsafe extern "C-unwind" fn source_changed(
     _value: *const core::ffi::c_char,

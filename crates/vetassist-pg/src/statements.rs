@@ -138,6 +138,7 @@ thread_local! {
 
 impl Statements {
     /// Returns the statements for the schema that a function is in, which is its extension's.
+    #[allow(unsafe_code)]
     pub(crate) fn of(
         fcinfo: pg_sys::FunctionCallInfo,
         client: &SpiClient<'_>,

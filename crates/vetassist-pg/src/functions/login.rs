@@ -124,6 +124,7 @@ thread_local! {
 
 // SAFETY: a row in the memory context of the call. That more may come is for PostgreSQL to be told, and it is not:
 // so a set has this row alone, without a second call that would say so.
+#[allow(unsafe_code)]
 unsafe impl BoxRet for Login {
     unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
         let mut values = [self.user, self.session].map(Uuid::into_raw);
@@ -196,6 +197,7 @@ fn add_session(
 }
 
 /// Returns what the audit trail says of a sign-in.
+#[allow(unsafe_code)]
 fn event_data(session: Uuid, is_new: bool) -> Result<Jsonb<'static>> {
     // SAFETY: looks up who is connected; the name ends with a NUL, in the memory context of the call.
     let by =

@@ -63,12 +63,14 @@ thread_local! {
 }
 
 /// Called once, when the library is loaded.
+#[allow(unsafe_code)]
 pub(super) fn init() {
     // SAFETY: the callback is guarded and takes no argument.
     unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(forget), pg_sys::Datum::from(0)) };
 }
 
 /// Forgets the layout, whichever relation changed: tables change seldom.
+#[allow(unsafe_code)]
 #[pg_guard]
 unsafe extern "C-unwind" fn forget(_argument: pg_sys::Datum, _relation: pg_sys::Oid) {
     let _ = LAYOUT.try_with(|layout| layout.set(None));
@@ -148,6 +150,7 @@ struct Table(PgRelation);
 
 impl Table {
     /// Opens a table. None if it is gone, or has no storage to look into, as a view.
+    #[allow(unsafe_code)]
     fn open(oid: pg_sys::Oid) -> Option<Self> {
         // SAFETY: returns null where there is no such relation, and else one that is closed when it is dropped; its lock
         // is held to the transaction's end.
@@ -159,6 +162,7 @@ impl Table {
     }
 
     /// Opens the table in the schema of a function that has this name once it is locked: another may have had it before.
+    #[allow(unsafe_code)]
     fn beside(function: pg_sys::Oid, name: &CStr) -> Result<Self> {
         // SAFETY: reads the catalog; the name ends with a NUL, and 0 is no relation.
         let find = || unsafe {
@@ -194,6 +198,7 @@ impl Table {
     }
 
     /// Returns what `f` makes of the first row with this value that it makes something of.
+    #[allow(unsafe_code)]
     fn find<T>(&self, by: &Key, value: pg_sys::Datum, f: impl Fn(&Row) -> Option<T>) -> Option<T> {
         let mut key = pg_sys::ScanKeyData::default();
         let (by_index, index) = (by.index.is_some(), by.index.unwrap_or(pg_sys::InvalidOid));
@@ -228,6 +233,7 @@ impl Table {
 }
 
 /// Returns whether an index has every row of its table, by this column alone and in the order of this collation.
+#[allow(unsafe_code)]
 fn serves(index: &PgRelation, column: Column, wanted: pg_sys::Oid) -> bool {
     // SAFETY: an open index has its row of pg_index and of pg_class, and as many columns and collations as `indnatts`
     // says, at least one.
@@ -254,6 +260,7 @@ struct Row {
 
 impl Row {
     /// Returns a column's value, which must be of this type and not point into the row.
+    #[allow(unsafe_code)]
     fn value<T: FromDatum + Copy>(&self, column: Column) -> Option<T> {
         // SAFETY: the tuple is one of the table that the columns are of, and the column one of them, of a type that `look`
         // compared; the value is copied before the scan goes on.

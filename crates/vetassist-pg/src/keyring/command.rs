@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pgrx::{check_for_interrupts, pg_sys};
+use pgrx::check_for_interrupts;
 use rustix::{
     event::{poll, PollFd, PollFlags, Timespec},
     io::Errno,
@@ -24,7 +24,10 @@ use rustix::{
 };
 
 use super::text::{RingText, MAX_LEN};
-use crate::errors::{config, log_to_server, Error, Result};
+use crate::{
+    backend,
+    errors::{config, log_to_server, Error, Result},
+};
 
 const HINT: &str =
     "See vetassist.master_key_command; what it wrote to standard error is in the server's log.";
@@ -164,12 +167,7 @@ fn is_readable(stdout: &ChildStdout, wait: Duration) -> io::Result<bool> {
 /// Fails where the statement is to be cancelled or the backend to end, so that the command ends first. Does what else
 /// other processes ask of this one.
 fn look_at_interrupts() -> io::Result<()> {
-    // SAFETY: signal handlers of this process set these flags; they are read as PostgreSQL reads them.
-    let ends = unsafe {
-        (&raw const pg_sys::QueryCancelPending).read_volatile() != 0
-            || (&raw const pg_sys::ProcDiePending).read_volatile() != 0
-    };
-    if ends {
+    if backend::is_interrupted() {
         return Err(io::Error::other("the statement was cancelled"));
     }
     check_for_interrupts!();

@@ -209,6 +209,7 @@ enum Direction {
 
 /// Converts between the database's encoding and UTF-8. PostgreSQL's errors quote the bytes they
 /// could not convert, so they are replaced.
+#[allow(unsafe_code)]
 fn convert(bytes: &[u8], direction: Direction) -> Result<Vec<u8>> {
     let Ok(len) = i32::try_from(bytes.len()) else { return Err(too_large()) };
     let source = bytes.as_ptr().cast::<core::ffi::c_char>();
