@@ -65,7 +65,7 @@ thread_local! {
 /// Called once, when the library is loaded.
 #[allow(unsafe_code)]
 pub(super) fn init() {
-    // SAFETY: the callback is guarded and takes no argument.
+    // SAFETY: PostgreSQL calls it with whatever argument is given here, which it does not look at, and never unloads it.
     unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(forget), pg_sys::Datum::from(0)) };
 }
 

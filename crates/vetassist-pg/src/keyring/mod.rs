@@ -69,7 +69,7 @@ pub(crate) fn init() {
     if let Err(error) = forks::count() {
         pgrx::error!("could not register a fork handler: {error}");
     }
-    // SAFETY: the callback is guarded and takes no argument.
+    // SAFETY: the callback is guarded, and only drops what this process has. Its argument is nothing.
     unsafe { pg_sys::on_proc_exit(Some(wipe), pg_sys::Datum::from(0)) };
 }
 
