@@ -39,7 +39,7 @@ impl MasterKey {
     /// # Errors
     /// [`RandomError`](crate::RandomError) if the generator fails.
     #[cfg(feature = "getrandom")]
-    pub fn generate() -> Result<Self, crate::RandomError> {
+    pub fn generate() -> Result<Self, crate::error::RandomError> {
         let mut bytes = Zeroizing::new([0; KEY_LEN]);
         crate::nonce::os_random(&mut *bytes)?;
         Ok(Self::from_bytes(&bytes))

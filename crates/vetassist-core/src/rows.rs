@@ -46,7 +46,7 @@ use crate::ip_hash::IpHash;
 /// # Errors
 /// [`RandomError`](crate::RandomError) if the generator fails.
 #[cfg(feature = "getrandom")]
-pub fn random_uuids<const COUNT: usize>() -> Result<[Uuid; COUNT], crate::RandomError> {
+pub fn random_uuids<const COUNT: usize>() -> Result<[Uuid; COUNT], crate::error::RandomError> {
     let mut random = [[0; 16]; COUNT];
     crate::nonce::os_random(random.as_flattened_mut())?;
     Ok(random.map(|bytes| uuid::Builder::from_random_bytes(bytes).into_uuid()))

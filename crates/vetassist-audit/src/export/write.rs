@@ -5,7 +5,7 @@ use std::io::Write;
 use time::OffsetDateTime;
 use vetassist_core::audit_log::Checkpoint;
 
-use super::{EndLine, EntryLine, Line, LogLine, PendingLine, FORMAT};
+use super::format::{EndLine, EntryLine, Line, LogLine, PendingLine, FORMAT};
 use crate::log::{Log, LogError, Pending, Shown, ShownEntry};
 
 /// How many entries are asked for at a time.

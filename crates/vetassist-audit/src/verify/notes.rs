@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 use vetassist_core::audit_log::{Checkpoint, Hash, VerifierKey};
 
-use super::Report;
+use super::report::Report;
 use crate::{
     finding::{Class, Finding},
     watched::Watched,

@@ -5,7 +5,10 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use vetassist_core::{audit_log::Purge, Timestamp};
 
-use super::{finding_at, Report, Signed};
+use super::{
+    notes::Signed,
+    report::{finding_at, Report},
+};
 use crate::finding::Class;
 
 /// Holds a purge against the time that the trail is kept.

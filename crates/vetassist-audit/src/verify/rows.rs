@@ -11,7 +11,8 @@ use vetassist_core::{
 use super::{
     changes::{Change, Changes},
     cover::Cover,
-    finding, finding_at, Report, Signed,
+    notes::Signed,
+    report::{finding, finding_at, Report},
 };
 use crate::{
     finding::{Class, Finding},

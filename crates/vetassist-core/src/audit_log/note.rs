@@ -7,7 +7,7 @@ use base64ct::{Base64, Encoding};
 
 use super::{
     error::NoteError,
-    key::{hex_id, AuditKey, KeyId, VerifierKey},
+    key::{hex_id, is_name, AuditKey, KeyId, VerifierKey},
 };
 
 /// The longest note that is read: 1 MB.
@@ -142,10 +142,4 @@ pub fn sign_note(text: &str, name: &str, keys: &[&AuditKey]) -> Result<String, N
 /// Returns true for a control character that no note has.
 const fn is_control(byte: u8) -> bool {
     byte < b' ' && byte != b'\n'
-}
-
-/// Returns true if a key can have this name.
-pub(super) fn is_name(name: &str) -> bool {
-    !name.is_empty()
-        && !name.contains(|c: char| c.is_whitespace() || c == '+' || c.is_ascii_control())
 }
