@@ -1,18 +1,16 @@
 //! A data key: seals and opens.
 
 use alloc::{string::String, vec, vec::Vec};
-use core::fmt;
 
 use aes_gcm::{
     aead::{consts::U12, inout::InOutBuf, AeadInOut},
     aes::Aes256Enc,
     AesGcm, KeyInit,
 };
-use subtle::{Choice, ConstantTimeEq};
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use crate::{
-    error::{KeyError, OpenError, SealError},
+    error::{OpenError, SealError},
     nonce::{Nonce, NONCE_LEN},
 };
 
@@ -237,31 +235,4 @@ const _: () = {
     wiped::<Cipher>();
 };
 
-impl TryFrom<&[u8]> for Key {
-    type Error = KeyError;
-
-    fn try_from(bytes: &[u8]) -> Result<Self, KeyError> {
-        let bytes = bytes.try_into().map_err(|_| KeyError::Length(bytes.len()))?;
-        Ok(Self::from_bytes(bytes))
-    }
-}
-
-impl ConstantTimeEq for Key {
-    fn ct_eq(&self, other: &Self) -> Choice {
-        self.bytes.ct_eq(&*other.bytes)
-    }
-}
-
-impl PartialEq for Key {
-    fn eq(&self, other: &Self) -> bool {
-        self.ct_eq(other).into()
-    }
-}
-
-impl Eq for Key {}
-
-impl fmt::Debug for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Key").finish_non_exhaustive()
-    }
-}
+crate::key_traits::key_traits!(Key);

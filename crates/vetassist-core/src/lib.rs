@@ -19,6 +19,7 @@ mod hex;
 mod ip_hash;
 pub mod json;
 mod key;
+mod key_traits;
 mod keyring;
 mod master_key;
 mod name_words;
