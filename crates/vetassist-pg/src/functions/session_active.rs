@@ -6,6 +6,11 @@
 //! Whether a session is active is asked of what is committed now, by the clock, and not of what the statement's snapshot
 //! shows: each look-up takes a snapshot of its own, after it has its locks. So a session is found also where a lock was
 //! waited for while the table was rewritten, and neither a long transaction nor a long statement keeps one alive.
+//!
+//! A kept plan, run with the rights of the tables' owner as PostgreSQL runs its triggers of foreign keys, costs twice as
+//! much: 6.7 µs of CPU a call against 3.4 µs, which is 1.98 of it (seven rounds in turns of 200,000 calls each, 10,000
+//! sessions, PostgreSQL 15, a release build, two cores that others used too). It would also see the session by the snapshot
+//! of its statement or transaction, and be planned by whatever the caller has set.
 
 use core::{cell::Cell, ffi::CStr, num::NonZeroUsize, ptr};
 
