@@ -1,4 +1,4 @@
-//! Where the repository is.
+//! Finds the repository.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! What these measurements have in common.
+//! Holds what these measurements have in common.
 
 pub(super) const FAMILY: &str = "job";
 

@@ -21,12 +21,12 @@ use crate::{
 };
 use changes::Changes;
 
-/// What to hold an export against.
+/// Names what an export is held against.
 #[derive(Clone, Debug)]
 pub struct Expectations {
     /// Signed checkpoints.
     pub evidence: Evidence,
-    /// How long the trail is kept: `vetassist.audit_min_retention`.
+    /// The time that the trail is kept: `vetassist.audit_min_retention`.
     pub retention: Duration,
 }
 

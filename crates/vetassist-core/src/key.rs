@@ -18,7 +18,7 @@ use crate::{
 pub const KEY_LEN: usize = 32;
 /// Length of the authentication tag in bytes.
 pub const TAG_LEN: usize = 16;
-/// How many bytes a sealed value is longer than its plaintext: nonce and tag.
+/// The number of bytes that a sealed value is longer than its plaintext: nonce and tag.
 pub const OVERHEAD: usize = NONCE_LEN + TAG_LEN;
 
 /// An AES-256-GCM key.

@@ -1,4 +1,4 @@
-//! What PostgreSQL says of this process.
+//! Reads what PostgreSQL says of this process.
 
 use pgrx::pg_sys;
 

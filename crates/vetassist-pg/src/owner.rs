@@ -1,4 +1,4 @@
-//! What is done with the rights of the tables' owner, whoever calls.
+//! Runs what takes the rights of the tables' owner, whoever calls.
 
 use pgrx::{pg_sys, spi::SpiClient};
 

@@ -51,7 +51,7 @@ static REFUSED: Setting<Option<CString>> = Setting {
     value: GucSetting::<Option<CString>>::new(None),
 };
 
-/// Whether where the ring comes from may have changed since it was last asked.
+/// Set when a setting was assigned that says where the ring comes from.
 static CHANGED: AtomicBool = AtomicBool::new(false);
 
 /// Which hash of an address is stored.
@@ -103,7 +103,7 @@ enum Which {
     Reset,
 }
 
-/// Whether anybody gave a setting a value.
+/// Returns whether anybody gave a setting a value.
 fn is_given(name: &CStr, which: Which) -> bool {
     let Some(setting) = find(name) else { return false };
     let source = match which {
@@ -253,7 +253,7 @@ unsafe extern "C-unwind" fn source_changed(
     CHANGED.store(true, Ordering::Relaxed);
 }
 
-/// Whether a setting was assigned since the last call.
+/// Returns whether such a setting was assigned since the last call.
 pub(crate) fn take_changed() -> bool {
     // A load and, rarely, a store: the flag is only ever touched by this process's one thread.
     CHANGED.load(Ordering::Relaxed) && CHANGED.swap(false, Ordering::Relaxed)

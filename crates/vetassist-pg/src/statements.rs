@@ -1,6 +1,6 @@
 //! Statements that a backend plans once and keeps.
 //!
-//! What is handed to them is sealed before, so that no setting that shows nested statements shows a token.
+//! They are handed tokens only sealed, so that no setting that shows nested statements shows a token.
 
 use core::{cell::Cell, ffi::CStr};
 use std::ffi::CString;
@@ -71,7 +71,7 @@ statements! {
          last_login_at = excluded.last_login_at
      RETURNING u.id, u.is_active"
 
-    /// Whether a user is active: `id`. The row is kept from being erased until the transaction ends.
+    /// Says whether a user is active: `id`. The row is kept from being erased until the transaction ends.
     is_active(UUIDOID)
     "SELECT u.is_active FROM @.vetassist_users AS u WHERE u.id = $1 FOR KEY SHARE"
 

@@ -1,4 +1,4 @@
-//! Where things are: a topic has one name in SQL and in Rust, and no file is long.
+//! Looks at where things are: a topic has one name in SQL and in Rust, and no file is long.
 #![allow(clippy::unwrap_used)]
 
 use std::{collections::BTreeMap, path::Path};

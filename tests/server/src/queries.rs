@@ -1,15 +1,15 @@
-//! What the tests ask of a database, and what an error says.
+//! Asks a database what the tests compare, and reads an error.
 
 use postgres::{Client, Error};
 use vetassist_core::schema::{compare, CatalogRow, Difference, Guards, CATALOG_QUERY};
 
-/// The SQLSTATE of an error that the server sent.
+/// Returns the SQLSTATE of an error that the server sent.
 #[must_use]
 pub fn sqlstate(error: &Error) -> &str {
     error.code().map_or("none", |code| code.code())
 }
 
-/// What the core's query finds of the tables in a schema: no extension takes part.
+/// Returns what the core's query finds of the tables in a schema: no extension takes part.
 #[must_use]
 pub fn catalog_rows(db: &mut Client, schema: &str) -> Vec<CatalogRow> {
     let mut transaction = db.transaction().unwrap();
@@ -22,19 +22,19 @@ pub fn catalog_rows(db: &mut Client, schema: &str) -> Vec<CatalogRow> {
         .collect()
 }
 
-/// How the tables in a schema differ from the core's description, by the core itself.
+/// Returns how the tables in a schema differ from the core's description, by the core itself.
 #[must_use]
 pub fn differences(db: &mut Client, schema: &str, guards: Guards) -> Vec<Difference> {
     compare(&catalog_rows(db, schema), guards)
 }
 
-/// The first column of what a query returns, which is text.
+/// Returns the first column of what a query returns, which is text.
 #[must_use]
 pub fn column_of(db: &mut Client, query: &str) -> Vec<String> {
     db.query(query, &[]).unwrap().iter().map(|row| row.get(0)).collect()
 }
 
-/// The objects that belong to the extension, each with what may be done to it. Not the tables' row types, which
+/// Returns the objects that belong to the extension, each with what may be done to it. Not the tables' row types, which
 /// are the extension's own in some versions of PostgreSQL and not in others.
 #[must_use]
 pub fn inventory(db: &mut Client) -> Vec<String> {

@@ -20,7 +20,7 @@ impl Server {
         Self { cluster: Cluster::start(scratch(), settings, environment).unwrap() }
     }
 
-    /// How a role connects to one of its databases.
+    /// Returns how a role connects to one of its databases.
     #[must_use]
     pub fn config(&self, user: &str, database: &str) -> Config {
         let mut config = Config::new();
@@ -109,7 +109,7 @@ impl Server {
         });
     }
 
-    /// What its log says so far.
+    /// Returns what its log says so far.
     #[must_use]
     pub fn log(&self) -> String {
         self.cluster.log()

@@ -75,7 +75,7 @@ pub struct PendingLine {
     pub audit_id: i64,
 }
 
-/// How many lines there were.
+/// The last line's counts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EndLine {

@@ -1,4 +1,4 @@
-//! How findings are reported.
+//! Reports findings.
 
 use crate::{
     finding::{Class, Finding},

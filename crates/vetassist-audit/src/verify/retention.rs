@@ -1,4 +1,4 @@
-//! Whether a purge left the rows that the trail must keep.
+//! Checks that a purge left the rows that the trail must keep.
 
 use std::time::Duration;
 

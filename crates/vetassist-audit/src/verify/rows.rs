@@ -19,7 +19,7 @@ use crate::{
     log::ShownEntry,
 };
 
-/// How far a row's time may be from when it was sealed: a transaction can be open for hours, a clock can be wrong.
+/// The greatest difference of a row's time from when it was sealed: a transaction can be open for hours, a clock can be wrong.
 const TOLERANCE: time::Duration = time::Duration::DAY;
 
 /// The second reading of an export.
@@ -227,7 +227,7 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// Whether a value opens its commitment.
+/// Returns whether a value opens its commitment.
 enum Opens {
     Yes,
     No,

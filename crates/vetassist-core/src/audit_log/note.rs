@@ -15,7 +15,7 @@ pub const MAX_NOTE_LEN: usize = 1_000_000;
 /// The most signatures that a note may have.
 pub const MAX_SIGNATURES: usize = 100;
 
-/// What a line of a signature begins with: an em dash and a space.
+/// The beginning of a line of a signature: an em dash and a space.
 const SIGNATURE: &str = "\u{2014} ";
 
 /// The text of a note, and which known keys signed it.

@@ -1,4 +1,4 @@
-//! What an operator should look at.
+//! Shows what an operator should look at.
 
 use core::sync::atomic::{AtomicBool, Ordering};
 

@@ -118,7 +118,7 @@ struct Login {
 impl_sql_translatable!(Login, "TABLE(user_id uuid, session_id uuid)");
 
 thread_local! {
-    /// What the row consists of.
+    /// The description of the row's columns.
     static COLUMNS: Cell<pg_sys::TupleDesc> = const { Cell::new(ptr::null_mut()) };
 }
 

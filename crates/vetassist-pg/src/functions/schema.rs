@@ -1,4 +1,4 @@
-//! How the live tables differ from what they must be.
+//! Compares the live tables with what they must be.
 
 use pgrx::{iter::TableIterator, name, pg_extern, search_path};
 use vetassist_core::schema::{compare, CatalogRow, Guards, CATALOG_QUERY};

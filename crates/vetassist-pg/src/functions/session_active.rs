@@ -3,7 +3,7 @@
 //! It looks both rows up in their indexes by itself. Nothing that a caller can set has a say in this: no statement is
 //! planned, no row security applies, and no function is called but two comparisons of PostgreSQL's own.
 //!
-//! Whether a session is active is asked of what is committed now, by the clock, and not of what the statement's snapshot
+//! It asks what is committed now, by the clock, and not what the statement's snapshot
 //! shows: each look-up takes a snapshot of its own, after it has its locks. So a session is found also where a lock was
 //! waited for while the table was rewritten, and neither a long transaction nor a long statement keeps one alive.
 //!
@@ -48,7 +48,7 @@ fn vetassist_session_active(
     Ok(is_active == Some(true))
 }
 
-/// Where the tables are and what they consist of.
+/// The tables and the columns that are read of them.
 #[derive(Clone, Copy)]
 struct Layout {
     function: pg_sys::Oid,
@@ -63,7 +63,7 @@ struct Layout {
 }
 
 thread_local! {
-    /// What was found, until PostgreSQL says that some table or index is no longer what it was.
+    /// The layout that was found, until PostgreSQL says that some table or index is no longer what it was.
     static LAYOUT: Cell<Option<Layout>> = const { Cell::new(None) };
 }
 

@@ -76,7 +76,7 @@ fn vetassist_store_tokens(
     Ok(())
 }
 
-/// What VA.gov's answer carries.
+/// VA.gov's answer, as far as it is stored.
 pub(super) struct Tokens<'a> {
     pub(super) access: Text<'a>,
     /// None, or empty, leaves what is stored.

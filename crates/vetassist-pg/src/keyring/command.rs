@@ -32,13 +32,13 @@ use crate::{
 const HINT: &str =
     "See vetassist.master_key_command; what it wrote to standard error is in the server's log.";
 
-/// How long to wait for output before looking for a cancel request and for the command's end.
+/// The wait for output before looking for a cancel request and for the command's end.
 const POLL: Duration = Duration::from_millis(100);
-/// How often to look whether a command that closed its output has ended.
+/// The time between two looks whether a command that closed its output has ended.
 const PAUSE: Duration = Duration::from_millis(5);
-/// How long it may go on after it closed its output.
+/// The time that it may go on for after it closed its output.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long it has to end by itself when it is told to.
+/// The time that it has to end by itself when it is told to.
 const GRACE: Duration = Duration::from_millis(200);
 
 /// Returns the command's standard output.
@@ -58,7 +58,7 @@ pub(super) fn run(command: &CStr) -> Result<RingText> {
 /// backend's group does not end it before the backend sees why.
 struct Running {
     child: Child,
-    /// Whether it ended by itself.
+    /// Its status, if it ended by itself.
     status: Option<ExitStatus>,
 }
 

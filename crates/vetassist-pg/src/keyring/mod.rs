@@ -22,7 +22,7 @@ use crate::{
     settings,
 };
 
-/// Where a ring came from.
+/// The source of a ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     File,

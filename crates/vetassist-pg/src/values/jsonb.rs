@@ -92,7 +92,7 @@ impl<'a> Jsonb<'a> {
     }
 }
 
-/// What a `jsonb` consists of.
+/// Reads the parts of a `jsonb`, one after the other.
 struct Tokens(*mut pg_sys::JsonbIterator);
 
 impl Tokens {
@@ -119,7 +119,7 @@ fn empty() -> pg_sys::JsonbValue {
     pg_sys::JsonbValue { type_: jbvType::jbvNull, val: Content { boolean: false } }
 }
 
-/// What a value of PostgreSQL's is.
+/// A value of PostgreSQL's, by its kind.
 enum Part<'a> {
     RawScalar,
     /// A string, or a name. It has no NUL at its end.
@@ -160,7 +160,7 @@ fn name(member: &pg_sys::JsonbPair) -> &[u8] {
     }
 }
 
-/// What a value of PostgreSQL's points to until a `jsonb` is made of it.
+/// Holds what a value of PostgreSQL's points to until a `jsonb` is made of it.
 #[derive(Default)]
 struct Parts<'a> {
     texts: Vec<Cow<'a, [u8]>>,

@@ -91,7 +91,7 @@ impl<'a> Text<'a> {
 
 /// Returns text in the database's encoding as UTF-8, to be looked at. [`to_database`] makes the same of it again.
 ///
-/// Where the encoding is not known, what is not UTF-8 is replaced by private characters.
+/// If the encoding is not known, private characters replace what is not UTF-8.
 pub(crate) fn readable(text: &[u8]) -> Result<Cow<'_, str>> {
     if text.is_ascii() || encoding::is_utf8() {
         return Ok(String::from_utf8_lossy(text));
