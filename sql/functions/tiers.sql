@@ -1,4 +1,6 @@
 -- Tiers: what each may do, which roles have which, and granting and revoking them.
+--
+-- requires: functions/events.sql
 
 -- Users as somebody may see them who is to know that they are there and no more. No view: a view would
 -- hold the columns of the table fast.
@@ -27,22 +29,30 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     WITH tiers (tier, name) AS (
         SELECT 'app', unnest(ARRAY[
-            'vetassist_login', 'vetassist_store_tokens', 'vetassist_access_token', 'vetassist_refresh_token',
-            'vetassist_tokens_expiring', 'vetassist_session_active', 'vetassist_list_sessions',
-            'vetassist_revoke_session', 'vetassist_revoke_all_sessions', 'vetassist_erase_user',
-            'vetassist_log_event', 'vetassist_purge_sessions'])
+            'vetassist_put_user', 'vetassist_user', 'vetassist_find_user', 'vetassist_update_user', 'vetassist_erase_user',
+            'vetassist_login', 'vetassist_login_sealed',
+            'vetassist_store_tokens', 'vetassist_store_tokens_sealed', 'vetassist_access_token', 'vetassist_refresh_token',
+            'vetassist_tokens_sealed', 'vetassist_use_token', 'vetassist_use_token_sealed',
+            'vetassist_claim_refreshes', 'vetassist_claim_refreshes_sealed',
+            'vetassist_finish_refresh', 'vetassist_finish_refresh_sealed', 'vetassist_fail_refresh',
+            'vetassist_token_status', 'vetassist_disconnect', 'vetassist_disconnect_sealed', 'vetassist_tokens_expiring',
+            'vetassist_session_active', 'vetassist_session', 'vetassist_new_session', 'vetassist_new_session_sealed',
+            'vetassist_extend_session', 'vetassist_list_sessions', 'vetassist_revoke_session', 'vetassist_revoke_session_by_id',
+            'vetassist_revoke_all_sessions', 'vetassist_purge_sessions',
+            'vetassist_log_event', 'vetassist_log_event_sealed', 'vetassist_known_keys', 'vetassist_note_key'])
         UNION ALL
         SELECT 'auditor', unnest(ARRAY[
             'vetassist_auth_audit', 'vetassist_keyed_ip_hashes', 'vetassist_users_masked'])
         UNION ALL
         SELECT 'admin', unnest(ARRAY[
-            'vetassist_rotate_tokens', 'vetassist_rotation_status',
-            'vetassist_upgrade_ip_hashes', 'vetassist_keys', 'vetassist_reload_keys',
-            'vetassist_list_sessions', 'vetassist_revoke_session', 'vetassist_revoke_all_sessions',
+            'vetassist_rotate_tokens', 'vetassist_rotation_status', 'vetassist_sealed_page', 'vetassist_reseal',
+            'vetassist_upgrade_ip_hashes', 'vetassist_keys', 'vetassist_reload_keys', 'vetassist_set_active',
+            'vetassist_list_sessions', 'vetassist_revoke_session', 'vetassist_revoke_session_by_id',
+            'vetassist_revoke_all_sessions', 'vetassist_sign_everybody_out',
             'vetassist_purge_sessions', 'vetassist_purge_audit', 'vetassist_check_schema', 'vetassist_check_dump',
             'vetassist_check', 'vetassist_users_masked'])
         UNION ALL
-        SELECT 'monitor', unnest(ARRAY['vetassist_check', 'vetassist_keys'])
+        SELECT 'monitor', unnest(ARRAY['vetassist_metrics', 'vetassist_check', 'vetassist_keys'])
     )
     SELECT t.tier, o.privilege, o.object
     FROM tiers AS t
@@ -119,6 +129,8 @@ BEGIN
                    WHERE p.tier = vetassist_grant.tier LOOP
         EXECUTE format('GRANT %s ON %s TO %s', granted.privilege, granted.object, role);
     END LOOP;
+    PERFORM @extschema@.vetassist_write_event('tier_granted'::text, NULL::uuid,
+                                              jsonb_build_object('role', role::text, 'tier', tier)::jsonb, NULL::text);
 END
 $$;
 
@@ -198,6 +210,9 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('not all rights of %s can be taken back', role),
             DETAIL = left_over, HINT = 'Nothing was revoked. Call this as a superuser.';
     END IF;
+
+    PERFORM @extschema@.vetassist_write_event('tier_revoked'::text, NULL::uuid,
+                                              jsonb_build_object('role', role::text)::jsonb, NULL::text);
 
     IF (SELECT r.rolsuper FROM pg_roles AS r WHERE r.oid = revoked) THEN
         RETURN QUERY SELECT 'everything', 'ALL', 'superuser';

@@ -16,6 +16,8 @@ mod login;
 mod rotation;
 mod schema;
 mod session_active;
+mod setting;
+mod sign_everybody_out;
 mod tokens;
 mod version;
 
