@@ -28,6 +28,9 @@ variables! {
     /// Returns whether there is a savepoint, or a handler of exceptions around the call.
     is_in_subtransaction: bool = pg_sys::IsSubTransaction();
 
+    /// Returns whether the transaction may not write.
+    is_read_only: bool = pg_sys::XactReadOnly;
+
     /// Returns whether this process applies what logical replication brings.
     is_applying_replication: bool = pg_sys::IsLogicalWorker();
 

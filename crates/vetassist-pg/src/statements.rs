@@ -191,12 +191,6 @@ pub(crate) fn connected<T>(f: impl FnOnce(&mut SpiClient<'_>) -> Result<T>) -> R
     Spi::connect_mut(|client| f(client))
 }
 
-/// Returns whether the transaction may not write.
-pub(crate) fn is_read_only() -> bool {
-    // SAFETY: reads a variable of this process.
-    unsafe { pg_sys::XactReadOnly }
-}
-
 /// Says what no caller can do anything about.
 #[allow(clippy::needless_pass_by_value)] // for map_err
 pub(crate) fn failed(error: spi::Error) -> Error {

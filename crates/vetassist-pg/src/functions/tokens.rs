@@ -5,10 +5,11 @@ use vetassist_core::{opened_len, OVERHEAD};
 
 use crate::{
     arguments::{blank, fits, length, required},
+    backend::is_read_only,
     errors::{log_to_server, Error, Result, SqlResult},
     keyring::{self, with_ring},
     settings,
-    statements::{connected, failed, is_read_only, one, run, Statements},
+    statements::{connected, failed, one, run, Statements},
     values::{prefetch, Bytea, Bytes, Text, TextResult, Timestamp, Uuid, WipedBytea},
 };
 
