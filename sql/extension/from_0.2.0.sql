@@ -1,7 +1,7 @@
 -- Begins an update from 0.2.0: says which tables are there, remembers who has which tier, and drops what is made anew.
 --
 -- requires: extension/clear_way.sql extension/owner.sql extension/lock_tables.sql extension/foreign_code.sql
--- provides: extension/adoption.sql extension/adopted_rights.sql
+-- provides: extension/adoption.sql extension/adopted_tiers.sql extension/adopted_rights.sql
 -- provides: tables/users.sql tables/va_tokens.sql tables/sessions.sql tables/auth_audit.sql tables/keyed_ip_hashes.sql
 -- provides: tables/storage.sql
 

@@ -1,12 +1,15 @@
--- Settings in a database without the extension: a table that its owner alone writes.
+-- Settings in a database without the extension.
 --
 -- provides: functions/setting.sql
--- requires: plain/present.sql
--- unless present: vetassist_settings
+-- requires: plain/settings_table.sql
 
-CREATE TABLE @extschema@.vetassist_settings (
-    name  text PRIMARY KEY CHECK (name IN ('refresh_paused', 'audit_min_retention')),
-    value text NOT NULL CHECK (CASE name WHEN 'refresh_paused' THEN value IN ('on', 'off') ELSE value::interval >= interval '0' END)
-);
-
-COMMENT ON TABLE @extschema@.vetassist_settings IS 'Settings of vetassist';
+-- Returns the value of a setting, or its default.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_setting(name text) RETURNS text
+LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN coalesce(
+        (SELECT s.value FROM @extschema@.vetassist_settings AS s WHERE s.name = vetassist_setting.name),
+        CASE name WHEN 'refresh_paused' THEN 'off' WHEN 'audit_min_retention' THEN '1 year' END);
+END
+$$;

@@ -58,7 +58,7 @@ pub(crate) fn plain() -> Result<String> {
         bail!("in a literal of the plain file, the schema must stand alone");
     }
     let (before, after) = (read("plain/before.txt")?, read("plain/after.txt")?);
-    Ok(format!("{}\n{text}{after}", before.replace("@version@", &version)))
+    Ok(format!("{before}\n{text}{after}").replace("@version@", &version))
 }
 
 /// Writes the plain file to `target/vetassist.sql` and returns its path.
