@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The most users that are named because no key opens their tokens.
 const MOST_NAMED: usize = 100;
 
-/// Seals anew what the current key did not seal, in batches. Its SQL is in `sql/functions/rotation.sql`.
+/// Seals anew what the current key did not seal, in batches.
 #[pg_extern(sql = false)]
 fn vetassist_rotate_tokens(
     batch_size: Option<i32>,

@@ -6,10 +6,11 @@ use vetassist_core::{opened_len, OVERHEAD};
 use super::known_keys;
 use crate::{
     arguments::{blank, fits, length, required},
+    backend::is_read_only,
     errors::{log_to_server, Error, Result, SqlResult},
     keyring::{self, with_ring},
     settings,
-    statements::{connected, failed, is_read_only, one, run, Statements},
+    statements::{connected, failed, one, run, Statements},
     values::{prefetch, Bytea, Bytes, Text, TextResult, Timestamp, Uuid, WipedBytea},
 };
 
@@ -163,7 +164,7 @@ fn opens_to(sealed: Bytes<'_>, user: Uuid, text: Option<Text<'_>>) -> Result<boo
     })
 }
 
-/// What VA.gov's answer carries.
+/// VA.gov's answer, as far as it is stored.
 pub(super) struct Tokens<'a> {
     pub(super) access: Text<'a>,
     /// None, or empty, leaves what is stored.

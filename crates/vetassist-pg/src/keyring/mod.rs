@@ -1,12 +1,10 @@
 //! This backend's key ring: where it comes from, when it is read again, and where it is in memory.
 
-#[allow(unsafe_code)]
 mod command;
 mod environment;
 mod file;
-#[allow(unsafe_code)]
 mod forks;
-#[allow(unsafe_code)]
+#[allow(unsafe_code)] // it does nothing else
 mod memory;
 mod place;
 mod text;
@@ -19,11 +17,12 @@ use vetassist_core::{Nonce, NoncePool, RingSession};
 pub(crate) use self::forks::forks;
 use self::{place::Place, text::RingText};
 use crate::{
+    backend,
     errors::{bad_ring, config, log_to_server, Result},
     settings,
 };
 
-/// Where a ring came from.
+/// The source of a ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     File,
@@ -72,7 +71,7 @@ pub(crate) fn init() {
     if let Err(error) = forks::count() {
         pgrx::error!("could not register a fork handler: {error}");
     }
-    // SAFETY: the callback is guarded and takes no argument.
+    // SAFETY: the callback is guarded, and only drops what this process has. Its argument is nothing.
     unsafe { pg_sys::on_proc_exit(Some(wipe), pg_sys::Datum::from(0)) };
 }
 
@@ -93,7 +92,7 @@ pub(crate) fn nonce() -> Result<Nonce> {
 /// way of each token.
 #[inline(always)]
 pub(crate) fn with_ring<T>(f: impl FnOnce(&mut RingSession, Source) -> Result<T>) -> Result<T> {
-    let configured_at = configured_at();
+    let configured_at = backend::configured_at();
     let changed = settings::take_changed();
     KEYRING.with_borrow_mut(|keyring| {
         let is_current = keyring.as_mut().is_some_and(|keyring| {
@@ -111,14 +110,6 @@ pub(crate) fn with_ring<T>(f: impl FnOnce(&mut RingSession, Source) -> Result<T>
 /// Returns the number of the ring that [`with_ring`] last used in this process: another after each reading.
 pub(crate) fn reading() -> u64 {
     READINGS.get()
-}
-
-/// Returns when the server's settings were last read.
-#[allow(unsafe_code)]
-#[inline(always)]
-fn configured_at() -> pg_sys::TimestampTz {
-    // SAFETY: a variable of this process, written when it reads its settings.
-    unsafe { pg_sys::PgReloadTime }
 }
 
 /// Forgets the ring, so that the next call reads it.
