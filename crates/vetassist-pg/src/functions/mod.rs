@@ -7,6 +7,7 @@ mod audit_guard;
 mod batches;
 #[allow(unsafe_code)]
 mod check;
+mod definitions;
 mod device_info;
 #[allow(unsafe_code)]
 mod drop_guard;
