@@ -60,7 +60,7 @@ const CHANGES: &[(&str, &str)] = &[
 
 #[test]
 fn the_check_names_what_was_changed() {
-    for schema in ["public", "\"Vet's \"\"own\"\"\""] {
+    for schema in ["public", "\"Our Vets, 2\""] {
         let mut victim = Victim::start(&[]);
         victim.db.batch_execute(&format!("ALTER SCHEMA public OWNER TO postgres; CREATE SCHEMA IF NOT EXISTS {schema}; CREATE EXTENSION vetassist SCHEMA {schema}; SET search_path = {schema}")).unwrap();
         let shown = "SELECT subject FROM vetassist_check() WHERE subject NOT IN ('shared_preload_libraries', 'role mallory')";
