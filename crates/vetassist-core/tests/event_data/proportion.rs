@@ -44,31 +44,37 @@ fn look(text: &str) {
     let _ = check_event_type(text);
 }
 
-/// Returns how long it takes to look at a pattern that is repeated to a length; the best of two, as something else may have
-/// kept the processor busy.
-fn time(pattern: &str, length: usize) -> Duration {
+/// Returns how long it takes to look at a pattern that is repeated to a length. Where that is longer than the limit, it is
+/// tried again, as something else may have kept the processor busy.
+fn time(pattern: &str, length: usize, limit: Duration) -> Duration {
     let text = pattern.repeat(length / pattern.len());
     let once = || {
         let started = Instant::now();
         look(&text);
         started.elapsed()
     };
-    once().min(once())
+    let took = once();
+    if took < limit {
+        took
+    } else {
+        took.min(once())
+    }
 }
 
 #[test]
 fn every_pattern_of_one_or_two_bytes_is_looked_through_soon() {
+    let most = SOON / 400;
     let mut patterns: Vec<_> = (1..127_u8)
         .flat_map(|first| (0..127_u8).map(move |second| [first, second]))
         .map(|bytes| bytes.into_iter().filter(|byte| *byte > 0).map(char::from).collect::<String>())
-        .map(|pattern| (time(&pattern, SHORT), pattern))
+        .map(|pattern| (time(&pattern, SHORT, most), pattern))
         .collect();
     patterns.sort();
     patterns.reverse();
-    let most = SOON / 400;
-    let is_tried = |(place, (took, _)): &(usize, (Duration, String))| *place < SLOWEST || *took > most;
+    let is_tried =
+        |(place, (took, _)): &(usize, (Duration, String))| *place < SLOWEST || *took > most;
     for (_, (_, pattern)) in patterns.into_iter().enumerate().take_while(is_tried) {
-        let took = time(&pattern, LONG);
+        let took = time(&pattern, LONG, SOON);
         assert!(took < SOON, "{pattern:?} takes {took:?}");
     }
 }

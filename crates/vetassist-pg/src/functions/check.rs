@@ -49,15 +49,16 @@ fn vetassist_check() -> SqlResult<
             format!("SELECT severity, subject, message, hint FROM {schema}.vetassist_checks()");
         let role = owner_or_superuser(client)?;
         let rows = as_role(role, || client.select(&checks, None, &[]).map_err(failed))?;
-        let mut found = rows.map(|row| {
-            // The column outlives the connection, so it is copied.
-            let text = |column| -> Result<Option<String>> {
-                let text: Option<Text<'_>> = row.get(column).map_err(failed)?;
-                text.map(|text| Ok(text.to_readable()?.into_owned())).transpose()
-            };
-            Ok([text(1)?, text(2)?, text(3)?, text(4)?])
-        })
-        .collect::<Result<Vec<_>>>()?;
+        let mut found = rows
+            .map(|row| {
+                // The column outlives the connection, so it is copied.
+                let text = |column| -> Result<Option<String>> {
+                    let text: Option<Text<'_>> = row.get(column).map_err(failed)?;
+                    text.map(|text| Ok(text.to_readable()?.into_owned())).transpose()
+                };
+                Ok([text(1)?, text(2)?, text(3)?, text(4)?])
+            })
+            .collect::<Result<Vec<_>>>()?;
         found.extend(changed(client)?.into_iter().map(|(object, problem)| {
             [
                 Some("error".to_owned()),

@@ -52,14 +52,17 @@ pub(super) fn changed(client: &SpiClient<'_>) -> Result<Vec<Changed>> {
             let (object, name) = (text(1)?, text(2)?);
             let found = Definition { attributes: text(3)?, body: text(4)? };
             let of_this_name = expected.entry(name).or_default();
-            let like = |is_like: &dyn Fn(&Definition) -> bool| of_this_name.iter().position(is_like);
+            let like =
+                |is_like: &dyn Fn(&Definition) -> bool| of_this_name.iter().position(is_like);
             let nearest = like(&|made| *made == found)
                 .or_else(|| like(&|made| made.body == found.body))
                 .or_else(|| like(&|_| true));
             let problem = match nearest.map(|nearest| of_this_name.swap_remove(nearest)) {
                 None => "is none that vetassist made",
                 Some(made) if made == found => continue,
-                Some(made) if made.body == found.body => "has other attributes than it was made with",
+                Some(made) if made.body == found.body => {
+                    "has other attributes than it was made with"
+                }
                 Some(_) => "has another body than it was made with",
             };
             changed.push((object, problem));
@@ -122,12 +125,23 @@ fn attributes(kind: char, options: &str, library: &str) -> String {
     };
     let has = |option: &str| options.split_ascii_whitespace().any(|word| word == option);
     let language = options.split_ascii_whitespace().next().unwrap_or_default();
-    let volatility = if has("IMMUTABLE") { 'i' } else if has("STABLE") { 's' } else { 'v' };
-    let parallel = if has("SAFE") { 's' } else if has("RESTRICTED") { 'r' } else { 'u' };
+    let volatility = if has("IMMUTABLE") {
+        'i'
+    } else if has("STABLE") {
+        's'
+    } else {
+        'v'
+    };
+    let parallel = if has("SAFE") {
+        's'
+    } else if has("RESTRICTED") {
+        'r'
+    } else {
+        'u'
+    };
     let truth = |is_so| if is_so { 't' } else { 'f' };
     let (strict, definer) = (truth(has("STRICT")), truth(has("DEFINER")));
-    let mut attributes =
-        format!("{kind} {language} {volatility} {strict} {parallel} {definer} f");
+    let mut attributes = format!("{kind} {language} {volatility} {strict} {parallel} {definer} f");
     for setting in settings.split(" SET ").filter(|setting| !setting.is_empty()) {
         let setting = setting.split(" ROWS ").next().unwrap_or_default();
         attributes.push(' ');
@@ -144,7 +158,9 @@ fn attributes(kind: char, options: &str, library: &str) -> String {
 fn event_triggers() -> BTreeMap<String, Vec<Definition>> {
     let mut made: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for statement in SOURCE.split("\nCREATE EVENT TRIGGER ").skip(1) {
-        let Some((head, rest)) = statement.split_once("EXECUTE FUNCTION @extschema@.") else { continue };
+        let Some((head, rest)) = statement.split_once("EXECUTE FUNCTION @extschema@.") else {
+            continue;
+        };
         let mut words = head.split_ascii_whitespace();
         let (name, event) = (words.next().unwrap_or_default(), words.nth(1).unwrap_or_default());
         let mut attributes = event.to_owned();

@@ -25,10 +25,7 @@ const TABLES: &[Drift] = &[
             ("vetassist_keyed_ip_hashes", "owner"),
         ],
     ),
-    ("ALTER TABLE vetassist_sessions RENAME TO sessions", &[
-        ("vetassist_users", "referenced with an action"),
-        ("vetassist_sessions", "missing"),
-    ]),
+    ("ALTER TABLE vetassist_sessions RENAME TO sessions", &[("vetassist_sessions", "missing")]),
     (
         "CREATE SCHEMA other; ALTER TABLE vetassist_sessions SET SCHEMA other",
         &[("vetassist_sessions", "missing")],
