@@ -12,16 +12,21 @@ DECLARE
     adopt_from CONSTANT text := nullif(current_setting('vetassist.adopt_from', true), '');
     owners oid[] := ARRAY[quote_ident(current_user)::regrole];
     found oid[];
+    functions oid[];
     differences text[];
     relation record;
 BEGIN
-    PERFORM set_config('vetassist_script.adopted_from', '', true);
+    PERFORM set_config('vetassist_script.adopted_from', '', true),
+            set_config('vetassist_script.adopted_functions', '{}', true);
     SELECT array_agg(c.oid) INTO found
     FROM pg_class AS c
     WHERE c.relnamespace = own_schema AND c.relname = ANY (ARRAY['@tables@']);
     IF found IS NULL THEN
         RETURN;
     END IF;
+
+    functions := ARRAY(SELECT p.oid::oid FROM unnest(ARRAY['@functions@']) AS f (signature)
+                       JOIN pg_proc AS p ON p.oid = to_regprocedure('@extschema@' || '.' || f.signature));
 
     IF adopt_from IS NOT NULL THEN
         IF to_regrole(quote_ident(adopt_from)) IS NULL THEN
@@ -37,10 +42,19 @@ BEGIN
         FROM pg_class AS c
         WHERE c.oid = ANY (found) OR (c.relnamespace = own_schema AND c.relname = 'vetassist_auth_audit_id_seq')
         UNION ALL
-        SELECT 'pg_proc'::regclass, p.oid, p.proname || '()', p.proowner
+        SELECT 'pg_proc'::regclass, p.oid, p.oid::regprocedure::text, p.proowner
         FROM pg_proc AS p
-        WHERE p.pronamespace = own_schema AND p.proname IN ('vetassist_audit_guard', 'vetassist_audit_id') AND p.pronargs = 0
+        -- Those that this script has made by now are its own.
+        WHERE p.oid = ANY (functions) AND NOT EXISTS (
+            SELECT FROM pg_depend AS d JOIN pg_extension AS x ON x.oid = d.refobjid AND x.extname = 'vetassist'
+            WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
     ), lines (line) AS (
+        SELECT format('%s: takes other arguments than the function of vetassist', p.oid::regprocedure)
+        FROM pg_proc AS p
+        WHERE p.pronamespace = own_schema AND p.oid <> ALL (functions)
+          AND EXISTS (SELECT FROM unnest(ARRAY['@functions@']) AS f (signature) WHERE split_part(f.signature, '(', 1) = p.proname)
+          AND p.proowner = ANY (ARRAY(SELECT c.relowner FROM pg_class AS c WHERE c.oid = ANY (found)))
+        UNION ALL
         SELECT format('%s: owner, expected %s, found %s', t.name,
                       (SELECT string_agg(pg_get_userbyid(o.owner), ' or ') FROM unnest(owners) AS o (owner)),
                       pg_get_userbyid(t.owner))
@@ -87,13 +101,37 @@ BEGIN
     DROP TRIGGER IF EXISTS vetassist_auth_audit_id ON @extschema@.vetassist_auth_audit;
     DROP FUNCTION IF EXISTS @extschema@.vetassist_audit_guard();
     DROP FUNCTION IF EXISTS @extschema@.vetassist_audit_id();
+    -- What a database without the extension alone needs.
+    DROP FUNCTION IF EXISTS @extschema@.vetassist_sign_out_step(integer);
+    DROP FUNCTION IF EXISTS @extschema@.vetassist_note_sign_out(bigint);
+    IF to_regclass('@extschema@' || '.vetassist_settings') IS NOT NULL THEN
+        IF EXISTS (SELECT FROM @extschema@.vetassist_settings) THEN
+            RAISE WARNING USING MESSAGE = 'the settings in vetassist_settings are the server''s from now on',
+                DETAIL = (SELECT string_agg(format('vetassist.%s = %L', s.name, s.value), ', ' ORDER BY s.name)
+                          FROM @extschema@.vetassist_settings AS s),
+                HINT = 'Set them with ALTER SYSTEM or ALTER DATABASE.';
+        END IF;
+        DROP TABLE @extschema@.vetassist_settings;
+    END IF;
 
     FOR relation IN
-        SELECT c.oid::regclass AS name, CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind
+        SELECT c.oid::regclass::text AS name, CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind
         FROM pg_class AS c
         WHERE c.oid = ANY (found) OR (c.relnamespace = own_schema AND c.relname = 'vetassist_auth_audit_id_seq')
+        UNION ALL
+        -- Their bodies are replaced below.
+        SELECT p.oid::regprocedure::text, 'ROUTINE'
+        FROM pg_proc AS p
+        WHERE p.oid = ANY (functions) AND NOT EXISTS (
+            SELECT FROM pg_depend AS d JOIN pg_extension AS x ON x.oid = d.refobjid AND x.extname = 'vetassist'
+            WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
     LOOP
         EXECUTE format('ALTER EXTENSION vetassist ADD %s %s', relation.kind, relation.name);
+        IF relation.kind = 'ROUTINE' THEN
+            PERFORM set_config('vetassist_script.adopted_functions',
+                               (current_setting('vetassist_script.adopted_functions')::oid[]
+                                || relation.name::regprocedure::oid)::text, true);
+        END IF;
     END LOOP;
     IF adopt_from IS NOT NULL THEN
         PERFORM set_config('vetassist_script.adopted_from', adopt_from, true);

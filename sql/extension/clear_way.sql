@@ -4,7 +4,7 @@
 
 -- The names are those of this script's CREATE statements, of functions with the types of their arguments: a function that
 -- takes others is in nobody's way. The tables that adoption takes over, their indexes and their sequence are for adoption
--- to judge, and so is the guard of the audit trail that the plain file makes.
+-- to judge, and so are the functions that the plain file makes, which belong to the owner of the tables.
 DO $$
 DECLARE
     own_schema CONSTANT oid := '@extschema@'::regnamespace;
@@ -21,7 +21,7 @@ BEGIN
         SELECT 'pg_proc'::regclass, p.oid, p.proowner
         FROM unnest(ARRAY['@functions@']) AS f (signature)
         JOIN pg_proc AS p ON p.oid = to_regprocedure('@extschema@' || '.' || f.signature)
-        WHERE NOT (f.signature IN ('vetassist_audit_guard()', 'vetassist_audit_id()') AND cardinality(adoptable) > 0)
+        WHERE p.proowner <> ALL (ARRAY(SELECT c.relowner FROM pg_class AS c WHERE c.oid = ANY (adoptable)))
         UNION ALL
         SELECT 'pg_class'::regclass, c.oid, c.relowner
         FROM pg_class AS c

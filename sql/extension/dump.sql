@@ -8,5 +8,9 @@ SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_va_tokens', ''
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_sessions', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_auth_audit', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_keyed_ip_hashes', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_refresh_states', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_known_keys', '');
+-- A lease is void after a restore.
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_refresh_leases', 'WHERE false');
 -- The next id of the audit trail, too.
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_auth_audit_id_seq', '');

@@ -1,7 +1,7 @@
 -- What a database of 0.2.0 has already, what must go before the rest can be made anew, and who has which tier.
 --
 -- requires: extension/clear_way.sql extension/owner.sql extension/lock_tables.sql extension/foreign_code.sql
--- provides: extension/adoption.sql extension/adopted_rights.sql extension/dump.sql
+-- provides: extension/adoption.sql extension/adopted_tiers.sql extension/adopted_rights.sql
 -- provides: tables/users.sql tables/va_tokens.sql tables/sessions.sql tables/auth_audit.sql tables/keyed_ip_hashes.sql
 -- provides: tables/storage.sql
 

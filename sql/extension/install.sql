@@ -1,5 +1,5 @@
 -- The script of CREATE EXTENSION: all of it, in the order of its parts' needs.
 --
 -- requires: extension/clear_way.sql extension/owner.sql extension/adoption.sql
--- requires: functions/audit_guard.sql tables/ functions/ extension/owners.sql
--- requires: extension/rights.sql extension/adopted_rights.sql extension/dump.sql
+-- requires: functions/audit_guard.sql tables/ functions/ extension/adopted_tiers.sql extension/owners.sql
+-- requires: extension/rights.sql extension/kept_tiers.sql extension/adopted_rights.sql extension/dump.sql

@@ -1,4 +1,4 @@
--- Grants the tiers again that roles had before an update.
+-- Grants the tiers again that roles had before an update, or in the plain installation that was adopted.
 --
 -- requires: extension/rights.sql
 

@@ -114,6 +114,19 @@ BEGIN
                           WHERE g.privilege_type = u.privilege_type
                             AND (g.grantee = 0 OR pg_get_userbyid(g.grantee) = 'vetassist_owner')))
         UNION ALL
+        -- No event trigger fires where this is off.
+        SELECT 'warning', 'event_triggers', 'is off: no guard fires but those of the audit trail''s rows', 'Set it to on.'
+        WHERE current_setting('event_triggers', true) = 'off'
+        UNION ALL
+        SELECT 'warning', 'event_triggers',
+               format('%s may set it, and so switch the guards off',
+                      CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE 'role ' || pg_get_userbyid(g.grantee) END),
+               'REVOKE SET, ALTER SYSTEM ON PARAMETER event_triggers.'
+        FROM pg_parameter_acl AS p
+        CROSS JOIN LATERAL aclexplode(p.paracl) AS g
+        LEFT JOIN pg_roles AS r ON r.oid = g.grantee
+        WHERE p.parname = 'event_triggers' AND r.rolsuper IS NOT TRUE
+        UNION ALL
         SELECT 'warning', 'shared_preload_libraries', 'does not have vetassist',
                'Until a session loads the library, PostgreSQL shows everybody where the key ring is. Add it and restart the server.'
         WHERE NOT @extschema@.vetassist_is_preloaded();

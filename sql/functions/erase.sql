@@ -1,6 +1,6 @@
 -- Erasure of a veteran's data.
 --
--- requires: tables/va_tokens.sql tables/sessions.sql tables/auth_audit.sql
+-- requires: tables/va_tokens.sql tables/sessions.sql tables/refresh_leases.sql tables/refresh_states.sql functions/events.sql
 
 -- A veteran asks to be forgotten. What remains is a row that says nothing about a person, for the audit
 -- trail to point at.
@@ -28,13 +28,14 @@ BEGIN
         RETURN false;
     END IF;
     DELETE FROM @extschema@.vetassist_va_tokens AS t WHERE t.user_id = person.id;
+    DELETE FROM @extschema@.vetassist_refresh_leases AS l WHERE l.user_id = person.id;
+    DELETE FROM @extschema@.vetassist_refresh_states AS r WHERE r.user_id = person.id;
     DELETE FROM @extschema@.vetassist_sessions AS s WHERE s.user_id = person.id;
     UPDATE @extschema@.vetassist_users AS u
     SET va_icn = NULL, va_veteran_status = NULL, email = NULL, first_name = NULL, last_name = NULL,
         is_active = false, updated_at = now()
     WHERE u.id = person.id;
-    INSERT INTO @extschema@.vetassist_auth_audit (user_id, event_type, event_data)
-    VALUES (person.id, 'user_erased', jsonb_build_object('by', session_user));
+    PERFORM @extschema@.vetassist_write_event('user_erased'::text, person.id::uuid, '{}'::jsonb, NULL::text);
     RETURN true;
 END
 $$;

@@ -1,6 +1,6 @@
 -- Rotating keys: every token that the current key did not seal is sealed anew under it.
 --
--- requires: tables/va_tokens.sql tables/auth_audit.sql functions/keyring.sql
+-- requires: tables/va_tokens.sql tables/auth_audit.sql functions/keyring.sql functions/reseal.sql
 
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_token_key(sealed bytea, user_id uuid) RETURNS integer
 LANGUAGE c STABLE STRICT PARALLEL SAFE

@@ -1,6 +1,94 @@
--- Sessions: list, end, purge.
+-- Sessions: look up, make, extend, list, end, purge.
 --
--- requires: tables/sessions.sql
+-- requires: tables/sessions.sql functions/users.sql functions/events.sql functions/sealed.sql
+
+-- Returns the session of a JWT, if it is active: not revoked, not expired, of an active user.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_session(jwt_id text)
+RETURNS TABLE (session_id uuid, user_id uuid, created_at timestamptz, expires_at timestamptz, device_info jsonb)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 1
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        SELECT s.id, s.user_id, s.created_at, s.expires_at, s.device_info
+        FROM @extschema@.vetassist_sessions AS s
+        JOIN @extschema@.vetassist_users AS u ON u.id = s.user_id
+        WHERE s.jwt_id = vetassist_session.jwt_id
+          AND s.revoked_at IS NULL AND s.expires_at > clock_timestamp() AND u.is_active;
+END
+$$;
+
+-- Makes a session of a user who is known already, for a client that hashes addresses by itself.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_new_session_sealed(
+    user_id uuid,
+    jwt_id text,
+    expires_at timestamptz,
+    device_info jsonb DEFAULT NULL,
+    ip_hash text DEFAULT NULL,
+    ip_hash_is_keyed boolean DEFAULT true
+) RETURNS uuid
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    new_id CONSTANT uuid := gen_random_uuid();
+BEGIN
+    IF jwt_id IS NULL OR expires_at IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'neither jwt_id nor expires_at may be NULL',
+            HINT = 'Pass what the JWT carries.';
+    END IF;
+    PERFORM @extschema@.vetassist_refuse_addresses(device_info::jsonb, 'device_info'::text);
+    PERFORM @extschema@.vetassist_hold_active_user(user_id::uuid, 'No session was made.'::text);
+    PERFORM @extschema@.vetassist_register_ip_hashes(ip_hash::text, ip_hash_is_keyed::boolean, device_info::jsonb);
+    PERFORM @extschema@.vetassist_add_session(new_id::uuid, user_id::uuid, jwt_id::text, expires_at::timestamptz, device_info::jsonb);
+    PERFORM @extschema@.vetassist_write_event('session_created'::text, user_id::uuid,
+                                              jsonb_build_object('session_id', new_id)::jsonb, ip_hash::text);
+    RETURN new_id;
+END
+$$;
+
+-- Stores a session, and says clearly what is wrong with its jwt_id.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_add_session(
+    session_id uuid, user_id uuid, jwt_id text, expires_at timestamptz, device_info jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    IF jwt_id !~ '[^[:space:]]' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'jwt_id must not be blank',
+            HINT = 'Give every JWT a jti of its own.';
+    ELSIF length(vetassist_add_session.jwt_id) > 64 THEN
+        RAISE EXCEPTION USING ERRCODE = 'string_data_right_truncation', MESSAGE = 'jwt_id is longer than its column',
+            HINT = 'The columns'' lengths are fixed.';
+    END IF;
+    INSERT INTO @extschema@.vetassist_sessions (id, user_id, jwt_id, expires_at, device_info)
+    VALUES (session_id, vetassist_add_session.user_id, vetassist_add_session.jwt_id, vetassist_add_session.expires_at,
+            vetassist_add_session.device_info)
+    ON CONFLICT (jwt_id) DO NOTHING;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'unique_violation', MESSAGE = 'there is a session with this jwt_id already',
+            HINT = 'Give every JWT a jti of its own.';
+    END IF;
+END
+$$;
+
+-- Lets an active session last longer, never one that has ended. A time before the present end changes nothing.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_extend_session(jwt_id text, user_id uuid, expires_at timestamptz) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF jwt_id IS NULL OR user_id IS NULL OR expires_at IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'no argument may be NULL',
+            HINT = 'Nothing was changed.';
+    END IF;
+    UPDATE @extschema@.vetassist_sessions AS s
+    SET expires_at = greatest(s.expires_at, vetassist_extend_session.expires_at)
+    WHERE s.jwt_id = vetassist_extend_session.jwt_id
+      AND s.user_id = vetassist_extend_session.user_id
+      AND s.revoked_at IS NULL AND s.expires_at > clock_timestamp()
+      AND EXISTS (SELECT FROM @extschema@.vetassist_users AS u WHERE u.id = s.user_id AND u.is_active);
+    RETURN FOUND;
+END
+$$;
 
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_list_sessions(user_id uuid)
 RETURNS TABLE (
@@ -20,7 +108,7 @@ BEGIN
 END
 $$;
 
--- Not strict: a NULL would leave a session alive that somebody meant to end, and say nothing.
+-- Ends a session. Not strict: a NULL would leave a session alive that somebody meant to end, and say nothing.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_revoke_session(jwt_id text, user_id uuid) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -29,12 +117,39 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'neither argument may be NULL',
             HINT = 'Nothing was revoked.';
     END IF;
+    RETURN @extschema@.vetassist_end_session(
+        (SELECT s.id FROM @extschema@.vetassist_sessions AS s WHERE s.jwt_id = vetassist_revoke_session.jwt_id)::uuid, user_id::uuid);
+END
+$$;
+
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_revoke_session_by_id(session_id uuid, user_id uuid) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF session_id IS NULL OR user_id IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'neither argument may be NULL',
+            HINT = 'Nothing was revoked.';
+    END IF;
+    RETURN @extschema@.vetassist_end_session(session_id::uuid, user_id::uuid);
+END
+$$;
+
+-- Ends a session of this user's, and writes down that it did. The user's row comes first: an erasure waits for it, or this
+-- for the erasure.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_end_session(session_id uuid, user_id uuid) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM FROM @extschema@.vetassist_users AS u WHERE u.id = vetassist_end_session.user_id FOR KEY SHARE;
     UPDATE @extschema@.vetassist_sessions AS s
     SET revoked_at = statement_timestamp()
-    WHERE s.jwt_id = vetassist_revoke_session.jwt_id
-      AND s.user_id = vetassist_revoke_session.user_id
-      AND s.revoked_at IS NULL;
-    RETURN FOUND;
+    WHERE s.id = session_id AND s.user_id = vetassist_end_session.user_id AND s.revoked_at IS NULL;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    PERFORM @extschema@.vetassist_write_event('session_revoked'::text, user_id::uuid,
+                                              jsonb_build_object('session_id', session_id)::jsonb, NULL::text);
+    RETURN true;
 END
 $$;
 
@@ -48,12 +163,17 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'user_id must not be NULL',
             HINT = 'Nothing was revoked.';
     END IF;
+    PERFORM FROM @extschema@.vetassist_users AS u WHERE u.id = vetassist_revoke_all_sessions.user_id FOR KEY SHARE;
     UPDATE @extschema@.vetassist_sessions AS s
     SET revoked_at = statement_timestamp()
     WHERE s.user_id = vetassist_revoke_all_sessions.user_id
       AND s.revoked_at IS NULL
       AND s.jwt_id IS DISTINCT FROM except_jwt_id;
     GET DIAGNOSTICS revoked = ROW_COUNT;
+    IF revoked > 0 THEN
+        PERFORM @extschema@.vetassist_write_event('sessions_revoked'::text, user_id::uuid,
+                                                  jsonb_build_object('count', revoked)::jsonb, NULL::text);
+    END IF;
     RETURN revoked;
 END
 $$;

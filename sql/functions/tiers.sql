@@ -1,25 +1,6 @@
 -- Tiers: what each may do, which roles have which, and granting and revoking them.
-
--- Users as somebody may see them who is to know that they are there and no more. No view: a view would
--- hold the columns of the table fast.
-CREATE OR REPLACE FUNCTION @extschema@.vetassist_users_masked() RETURNS TABLE (
-    id uuid, va_icn text, va_veteran_status text, email text, first_name text, last_name text,
-    is_active boolean, created_at timestamptz, updated_at timestamptz, last_login_at timestamptz)
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-#variable_conflict use_column
-BEGIN
-    RETURN QUERY
-        SELECT u.id,
-               CASE WHEN length(u.va_icn) > 8 THEN '***' || right(u.va_icn, 4) WHEN u.va_icn IS NOT NULL THEN '***' END,
-               u.va_veteran_status::text,
-               left(u.email, 1) || '***' || coalesce('@' || nullif(split_part(u.email, '@', 2), ''), ''),
-               left(u.first_name, 1) || '***',
-               left(u.last_name, 1) || '***',
-               u.is_active, u.created_at, u.updated_at, u.last_login_at
-        FROM @extschema@.vetassist_users AS u;
-END
-$$;
+--
+-- requires: functions/events.sql functions/objects.sql
 
 -- What each tier may do. An object is written with its kind and its whole signature.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_tier_privileges() RETURNS TABLE (tier text, privilege text, object text)
@@ -27,22 +8,32 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     WITH tiers (tier, name) AS (
         SELECT 'app', unnest(ARRAY[
-            'vetassist_login', 'vetassist_store_tokens', 'vetassist_access_token', 'vetassist_refresh_token',
-            'vetassist_tokens_expiring', 'vetassist_session_active', 'vetassist_list_sessions',
-            'vetassist_revoke_session', 'vetassist_revoke_all_sessions', 'vetassist_erase_user',
-            'vetassist_log_event', 'vetassist_purge_sessions'])
+            'vetassist_put_user', 'vetassist_user', 'vetassist_find_user', 'vetassist_update_user', 'vetassist_erase_user',
+            'vetassist_login', 'vetassist_login_sealed',
+            'vetassist_store_tokens', 'vetassist_store_tokens_sealed', 'vetassist_access_token', 'vetassist_refresh_token',
+            'vetassist_tokens_sealed', 'vetassist_use_token', 'vetassist_use_token_sealed',
+            'vetassist_claim_refreshes', 'vetassist_claim_refreshes_sealed',
+            'vetassist_finish_refresh', 'vetassist_finish_refresh_sealed', 'vetassist_fail_refresh',
+            'vetassist_token_status', 'vetassist_disconnect', 'vetassist_disconnect_sealed', 'vetassist_tokens_expiring',
+            'vetassist_session_active', 'vetassist_session', 'vetassist_new_session', 'vetassist_new_session_sealed',
+            'vetassist_extend_session', 'vetassist_list_sessions', 'vetassist_revoke_session', 'vetassist_revoke_session_by_id',
+            'vetassist_revoke_all_sessions', 'vetassist_purge_sessions',
+            'vetassist_log_event', 'vetassist_log_event_sealed', 'vetassist_known_keys', 'vetassist_note_key'])
         UNION ALL
         SELECT 'auditor', unnest(ARRAY[
             'vetassist_auth_audit', 'vetassist_keyed_ip_hashes', 'vetassist_users_masked'])
         UNION ALL
         SELECT 'admin', unnest(ARRAY[
-            'vetassist_rotate_tokens', 'vetassist_rotation_status',
-            'vetassist_upgrade_ip_hashes', 'vetassist_keys', 'vetassist_reload_keys',
-            'vetassist_list_sessions', 'vetassist_revoke_session', 'vetassist_revoke_all_sessions',
+            'vetassist_rotate_tokens', 'vetassist_rotation_status', 'vetassist_sealed_page', 'vetassist_reseal',
+            'vetassist_upgrade_ip_hashes', 'vetassist_keys', 'vetassist_reload_keys', 'vetassist_set_active',
+            'vetassist_list_sessions', 'vetassist_revoke_session', 'vetassist_revoke_session_by_id',
+            'vetassist_revoke_all_sessions', 'vetassist_sign_everybody_out',
             'vetassist_purge_sessions', 'vetassist_purge_audit', 'vetassist_check_schema', 'vetassist_check_dump',
-            'vetassist_check', 'vetassist_users_masked'])
+            'vetassist_check', 'vetassist_users_masked',
+            -- The steps of procedures that commit, in a database without the extension.
+            'vetassist_sign_out_step', 'vetassist_note_sign_out'])
         UNION ALL
-        SELECT 'monitor', unnest(ARRAY['vetassist_check', 'vetassist_keys'])
+        SELECT 'monitor', unnest(ARRAY['vetassist_metrics', 'vetassist_check', 'vetassist_keys'])
     )
     SELECT t.tier, o.privilege, o.object
     FROM tiers AS t
@@ -53,8 +44,7 @@ AS $$
         SELECT p.proname, 'EXECUTE', 'ROUTINE ' || p.oid::regprocedure, 'pg_proc'::regclass, p.oid
         FROM pg_proc AS p
     ) AS o (name, privilege, object, classid, objid) ON o.name = t.name
-    JOIN pg_depend AS d ON d.classid = o.classid AND d.objid = o.objid AND d.deptype = 'e'
-    JOIN pg_extension AS e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND e.extname = 'vetassist'
+    JOIN @extschema@.vetassist_objects() AS w ON w.classid = o.classid AND w.objid = o.objid
 $$;
 
 -- Who else than its owner was granted what on the extension's objects: a row for each privilege, and for each column
@@ -64,8 +54,7 @@ CREATE OR REPLACE FUNCTION @extschema@.vetassist_granted() RETURNS TABLE (
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     SELECT o.object, g.privilege_type, o.columns, g.grantee, g.grantor, o.owner, g.is_grantable
-    FROM pg_extension AS e
-    JOIN pg_depend AS d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
+    FROM @extschema@.vetassist_objects() AS d
     CROSS JOIN LATERAL (
         SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE ' ELSE 'TABLE ' END || c.oid::regclass, a.columns, a.acl, c.relowner
         FROM pg_class AS c
@@ -82,7 +71,7 @@ AS $$
     ) AS o (object, columns, acl, owner)
     CROSS JOIN LATERAL aclexplode(o.acl) AS g
     LEFT JOIN pg_roles AS r ON r.oid = g.grantee
-    WHERE e.extname = 'vetassist' AND g.grantee <> o.owner AND r.rolname IS DISTINCT FROM 'vetassist_owner'
+    WHERE g.grantee <> o.owner AND r.rolname IS DISTINCT FROM 'vetassist_owner'
 $$;
 
 -- Which roles have which tiers: those that were granted all that the tier may do.
@@ -119,6 +108,8 @@ BEGIN
                    WHERE p.tier = vetassist_grant.tier LOOP
         EXECUTE format('GRANT %s ON %s TO %s', granted.privilege, granted.object, role);
     END LOOP;
+    PERFORM @extschema@.vetassist_write_event('tier_granted'::text, NULL::uuid,
+                                              jsonb_build_object('role', role::text, 'tier', tier)::jsonb, NULL::text);
 END
 $$;
 
@@ -130,7 +121,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
     revoked CONSTANT oid := vetassist_revoke.role;
-    own_schema CONSTANT oid := (SELECT e.extnamespace FROM pg_extension AS e WHERE e.extname = 'vetassist');
+    own_schema CONSTANT oid := '@extschema@'::regnamespace;
     caller_role CONSTANT text := current_setting('role');
     granted record;
     has_more boolean;
@@ -151,10 +142,8 @@ BEGIN
         ) AS o (namespace)
         WHERE s.dbid = (SELECT b.oid FROM pg_database AS b WHERE b.datname = current_database())
           AND s.refclassid = 'pg_authid'::regclass AND s.refobjid = revoked AND o.namespace = own_schema
-          AND NOT EXISTS (SELECT FROM pg_depend AS d
-                          JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'vetassist'
-                          WHERE d.classid = s.classid AND d.objid = s.objid AND d.deptype = 'e'
-                            AND d.refclassid = 'pg_extension'::regclass));
+          AND NOT EXISTS (SELECT FROM @extschema@.vetassist_objects() AS w
+                          WHERE w.classid = s.classid AND w.objid = s.objid));
 
     -- First what was granted on for a column, each by who granted it: nobody else takes it back, and PostgreSQL does not
     -- where the right was one on the table. What was granted on of whole objects it takes back itself.
@@ -202,6 +191,9 @@ BEGIN
             DETAIL = left_over, HINT = 'Nothing was revoked. Call this as a superuser.';
     END IF;
 
+    PERFORM @extschema@.vetassist_write_event('tier_revoked'::text, NULL::uuid,
+                                              jsonb_build_object('role', role::text)::jsonb, NULL::text);
+
     IF (SELECT r.rolsuper FROM pg_roles AS r WHERE r.oid = revoked) THEN
         RETURN QUERY SELECT 'everything', 'ALL', 'superuser';
         RETURN;
@@ -213,7 +205,8 @@ BEGIN
         WHERE g.role = 0 OR pg_has_role(revoked, g.role, 'MEMBER')
         UNION ALL
         SELECT 'everything', 'ALL', 'member of vetassist_owner'
-        WHERE pg_has_role(revoked, 'vetassist_owner', 'MEMBER')
+        WHERE EXISTS (SELECT FROM pg_roles AS r
+                      WHERE r.rolname = 'vetassist_owner' AND pg_has_role(revoked, r.oid, 'MEMBER'))
         UNION ALL
         SELECT 'every table', p.privilege, 'member of ' || r.rolname
         FROM (VALUES ('pg_read_all_data', 'SELECT'), ('pg_write_all_data', 'INSERT, UPDATE, DELETE'), ('pg_maintain', 'MAINTAIN'))

@@ -1,3 +1,7 @@
--- The plain file: the tables for a database that cannot have the extension.
+-- The plain file: the tables, and every function that needs no key, for a database that cannot have the extension.
 --
--- requires: plain/present.sql plain/audit_guard.sql tables/ plain/rights.sql
+-- requires: plain/present.sql plain/audit_guard.sql plain/setting.sql plain/event_data.sql plain/objects.sql tables/
+-- requires: functions/users.sql functions/sessions.sql functions/sealed_tokens.sql functions/leases.sql functions/refresh.sql
+-- requires: functions/reseal.sql functions/login_sealed.sql functions/log_event.sql functions/erase.sql
+-- requires: functions/known_keys.sql plain/session_active.sql plain/sign_everybody_out.sql plain/version.sql
+-- requires: functions/users_masked.sql functions/tiers.sql plain/rights.sql

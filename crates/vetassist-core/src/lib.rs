@@ -16,6 +16,7 @@ pub mod device_info;
 mod error;
 pub mod event_data;
 mod hex;
+pub mod icn;
 mod ip_hash;
 pub mod json;
 mod key;

@@ -39,6 +39,10 @@ static AUDIT_MIN_RETENTION: Setting<Option<CString>> = Setting {
     name: c"vetassist.audit_min_retention",
     value: GucSetting::<Option<CString>>::new(Some(c"1 year")),
 };
+static AUDIT_OPENINGS: Setting<bool> =
+    Setting { name: c"vetassist.audit_openings", value: GucSetting::<bool>::new(false) };
+static REFRESH_PAUSED: Setting<bool> =
+    Setting { name: c"vetassist.refresh_paused", value: GucSetting::<bool>::new(false) };
 /// Read by the script of the installation alone, and by whoever compares the tables.
 static ADOPT_FROM: Setting<Option<CString>> =
     Setting { name: c"vetassist.adopt_from", value: GucSetting::<Option<CString>>::new(None) };
@@ -173,6 +177,26 @@ pub(crate) fn define() {
             GucFlags::empty(),
         );
     });
+    AUDIT_OPENINGS.define(&mut refused, |name, value| {
+        GucRegistry::define_bool_guc(
+            name,
+            c"Whether the opening of a stored token is an event of the audit trail.",
+            c"What opens one is then refused where no event can be written.",
+            value,
+            GucContext::Suset,
+            GucFlags::empty(),
+        );
+    });
+    REFRESH_PAUSED.define(&mut refused, |name, value| {
+        GucRegistry::define_bool_guc(
+            name,
+            c"Whether no token is handed out to be refreshed.",
+            c"For the time after a restore, when the stored refresh tokens may have been used before.",
+            value,
+            GucContext::Suset,
+            GucFlags::empty(),
+        );
+    });
     ADOPT_FROM.define(&mut refused, |name, value| {
         GucRegistry::define_string_guc(
             name,
@@ -278,6 +302,16 @@ pub(crate) fn audit_min_retention() -> Result<Interval> {
             "Set it to how long the audit trail is kept at least, such as 1 year.",
         )
     })
+}
+
+/// `vetassist.audit_openings`.
+pub(crate) fn audit_openings() -> Result<bool> {
+    AUDIT_OPENINGS.get()
+}
+
+/// `vetassist.refresh_paused`.
+pub(crate) fn refresh_paused() -> Result<bool> {
+    REFRESH_PAUSED.get()
 }
 
 /// `vetassist.drop_with_data`.

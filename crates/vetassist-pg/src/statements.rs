@@ -71,9 +71,25 @@ statements! {
          last_login_at = excluded.last_login_at
      RETURNING u.id, u.is_active"
 
-    /// Whether a user is active: `id`. The row is kept from being erased until the transaction ends.
-    is_active(UUIDOID)
-    "SELECT u.is_active FROM @.vetassist_users AS u WHERE u.id = $1 FOR KEY SHARE"
+    /// Stores sealed tokens: `user_id`, access token, expiry, refresh token, type, scope.
+    store_tokens(UUIDOID, BYTEAOID, TIMESTAMPTZOID, BYTEAOID, TEXTOID, TEXTOID)
+    "SELECT @.vetassist_store_tokens_sealed($1, $2, $3, $4, $5, $6)"
+
+    /// Returns the user of a lease: `lease_id`.
+    user_of_lease(UUIDOID)
+    "SELECT l.user_id FROM @.vetassist_refresh_leases AS l WHERE l.lease_id = $1"
+
+    /// Stores sealed tokens that a refresh brought: `lease_id`, then as `store_tokens`.
+    finish_refresh(UUIDOID, BYTEAOID, TIMESTAMPTZOID, BYTEAOID, TEXTOID, TEXTOID)
+    "SELECT @.vetassist_finish_refresh_sealed($1, $2, $3, $4, $5, $6)"
+
+    /// Returns the sealed tokens that a lease stored, if they are still those: `lease_id`.
+    stored_by_lease(UUIDOID)
+    "SELECT t.access_token_encrypted, t.refresh_token_encrypted
+     FROM @.vetassist_refresh_leases AS l
+     JOIN @.vetassist_va_tokens AS t ON t.user_id = l.user_id
+     WHERE l.lease_id = $1
+       AND l.stored_digest = @.vetassist_tokens_digest(t.access_token_encrypted, t.refresh_token_encrypted)"
 
     /// A new user's sealed tokens: `id`, `user_id`, both tokens, type, scope, expiry, now.
     add_tokens(UUIDOID, UUIDOID, BYTEAOID, BYTEAOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID)
@@ -172,6 +188,12 @@ pub(crate) fn run<'conn>(
 /// Runs with a connection to PostgreSQL's own interface for statements.
 pub(crate) fn connected<T>(f: impl FnOnce(&mut SpiClient<'_>) -> Result<T>) -> Result<T> {
     Spi::connect_mut(|client| f(client))
+}
+
+/// Returns whether the transaction may not write.
+pub(crate) fn is_read_only() -> bool {
+    // SAFETY: reads a variable of this process.
+    unsafe { pg_sys::XactReadOnly }
 }
 
 /// Says what no caller can do anything about.

@@ -58,7 +58,7 @@ pub(crate) fn plain() -> Result<String> {
         bail!("in a literal of the plain file, the schema must stand alone");
     }
     let (before, after) = (read("plain/before.txt")?, read("plain/after.txt")?);
-    Ok(format!("{}\n{text}{after}", before.replace("@version@", &version)))
+    Ok(format!("{before}\n{text}{after}").replace("@version@", &version))
 }
 
 /// Writes the plain file to `target/vetassist.sql` and returns its path.
@@ -192,7 +192,10 @@ fn argument_types(declaration: &str) -> String {
     let arguments = list.trim_start_matches('(').split(',');
     let types = arguments.filter_map(|argument| {
         let (declared, _) = argument.split_once(" DEFAULT ").unwrap_or((argument, ""));
-        Some(declared.trim().split_once(' ')?.1.to_owned())
+        let declared = declared.trim();
+        // What is returned alone is no part of a signature.
+        let taken = declared.strip_prefix("INOUT ").unwrap_or(declared);
+        (!taken.starts_with("OUT ")).then_some(taken.split_once(' ')?.1.to_owned())
     });
     types.collect::<Vec<_>>().join(", ")
 }
@@ -287,7 +290,7 @@ mod tests {
         let mut script = Script::default();
         script.note_names(
             "-- A table.\n-- makes: s\n\nCREATE TABLE @extschema@.t (\nCREATE UNIQUE INDEX i ON t (c);\n    CREATE TABLE inner (
-CREATE OR REPLACE FUNCTION @extschema@.f(\n    a int,\n    b timestamptz DEFAULT now(),\n    c text[] DEFAULT '{}'\n) RETURNS int (
+CREATE OR REPLACE FUNCTION @extschema@.f(\n    a int,\n    b timestamptz DEFAULT now(),\n    INOUT c text[] DEFAULT '{}',\n    OUT d int\n) RETURNS SETOF record (
 CREATE OR REPLACE PROCEDURE @extschema@.p() LANGUAGE sql\nCREATE EVENT TRIGGER e ON x\n",
         );
         assert_eq!(script.tables, ["t"]);

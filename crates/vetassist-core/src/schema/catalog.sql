@@ -1,4 +1,7 @@
-WITH installed AS (
+WITH names (name) AS (
+    VALUES ('vetassist_users'), ('vetassist_va_tokens'), ('vetassist_sessions'), ('vetassist_auth_audit'),
+           ('vetassist_keyed_ip_hashes'), ('vetassist_refresh_leases'), ('vetassist_refresh_states'), ('vetassist_known_keys')
+), installed AS (
     -- What 0.2.0 and before installed belongs to whoever installed it, like the plain tables, until it is updated.
     SELECT EXISTS (SELECT FROM pg_catalog.pg_extension e
                    JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
@@ -9,8 +12,7 @@ WITH installed AS (
     FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = $1::name
-      AND c.relname IN ('vetassist_users', 'vetassist_va_tokens', 'vetassist_sessions', 'vetassist_auth_audit',
-                        'vetassist_keyed_ip_hashes')
+      AND c.relname::text IN (SELECT name FROM names)
 ), columns AS (
     SELECT t.name || '.' || a.attname AS object, t.oid AS table_oid, a.*,
            pg_catalog.row_number() OVER (PARTITION BY t.oid ORDER BY a.attnum) AS place
@@ -177,8 +179,7 @@ WITH installed AS (
     SELECT c.relname::text, 'schema', n.nspname::text
     FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relname IN ('vetassist_users', 'vetassist_va_tokens', 'vetassist_sessions', 'vetassist_auth_audit',
-                        'vetassist_keyed_ip_hashes')
+    WHERE c.relname::text IN (SELECT name FROM names)
       AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
       AND n.nspname <> $1::name AND n.nspname !~ '^pg_(temp|toast)'
       AND c.relname::text NOT IN (SELECT name FROM tables)

@@ -87,6 +87,9 @@ pub enum Guards {
 /// The sequence that numbers the audit trail.
 pub const AUDIT_SEQUENCE: &str = "vetassist_auth_audit_id_seq";
 
+/// The index that vetassist adds to the four tables.
+pub(super) const DUE_INDEX: &str = "idx_vetassist_va_tokens_due";
+
 const fn column(name: &'static str, sql_type: &'static str) -> Column {
     Column { name, sql_type, not_null: false, default: None, comment: None }
 }
@@ -175,7 +178,10 @@ const TABLES: [Table; 4] = [
         ],
         unique: &["user_id"],
         foreign_keys: &[of_user("CASCADE")],
-        indexes: &[],
+        indexes: &[index(
+            DUE_INDEX,
+            "USING btree (expires_at) WHERE (refresh_token_encrypted IS NOT NULL)",
+        )],
         guards: &[],
     },
     Table {
@@ -245,15 +251,69 @@ const TABLES: [Table; 4] = [
     },
 ];
 
-const OWN_TABLES: [Table; 1] = [Table {
-    name: "vetassist_keyed_ip_hashes",
-    comment: "Address hashes that are keyed, of those that vetassist_auth_audit and vetassist_sessions hold",
-    columns: &[column("ip_hash", "character varying(64)").not_null()],
-    unique: &[],
-    foreign_keys: &[],
-    indexes: &[],
-    guards: &[],
-}];
+/// The one of them that versions before 0.3.0 have.
+pub(super) const KEYED_IP_HASHES: &str = "vetassist_keyed_ip_hashes";
+
+const OWN_TABLES: [Table; 4] = [
+    Table {
+        name: KEYED_IP_HASHES,
+        comment: "Address hashes that are keyed, of those that vetassist_auth_audit and vetassist_sessions hold",
+        columns: &[column("ip_hash", "character varying(64)").not_null()],
+        unique: &[],
+        foreign_keys: &[],
+        indexes: &[],
+        guards: &[],
+    },
+    Table {
+        name: "vetassist_refresh_leases",
+        comment: "Leases of refresh tokens, each for one exchange",
+        columns: &[
+            column("lease_id", UUID).not_null(),
+            column("user_id", UUID).not_null(),
+            column("taken_in", "xid8").not_null(),
+            column("expires_at", TIME).not_null(),
+            column("tokens_digest", "character varying(64)").not_null(),
+            column("stored_digest", "character varying(64)"),
+            column("failed_at", TIME),
+        ],
+        unique: &[],
+        foreign_keys: &[of_user("CASCADE")],
+        indexes: &[
+            index("idx_vetassist_refresh_leases_user", "USING btree (user_id)"),
+            index("idx_vetassist_refresh_leases_expires", "USING btree (expires_at)"),
+        ],
+        guards: &[],
+    },
+    Table {
+        name: "vetassist_refresh_states",
+        comment: "Refreshes that failed, with the time of the next try",
+        columns: &[
+            column("user_id", UUID).not_null(),
+            column("tokens_digest", "character varying(64)").not_null(),
+            column("attempts", "integer").not_null(),
+            column("failed_at", TIME).not_null(),
+            column("retry_at", TIME),
+            column("last_error", "character varying(64)").not_null(),
+        ],
+        unique: &[],
+        foreign_keys: &[of_user("CASCADE")],
+        indexes: &[],
+        guards: &[],
+    },
+    Table {
+        name: "vetassist_known_keys",
+        comment: "Fingerprints of the keys that sealed tokens",
+        columns: &[
+            ID,
+            column("fingerprint", "character varying(16)").not_null(),
+            column("noted_at", TIME).not_null().default("now()"),
+        ],
+        unique: &[],
+        foreign_keys: &[],
+        indexes: &[],
+        guards: &[],
+    },
+];
 
 /// The four tables, each after those it refers to.
 #[must_use]

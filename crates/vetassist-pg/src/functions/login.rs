@@ -12,7 +12,9 @@ use pgrx::{
     spi::SpiClient,
     PgMemoryContexts, PgSqlErrorCode, PgTryBuilder,
 };
-use vetassist_core::{device_info::hash_addresses, json::Value, random_uuids, IpHash};
+use vetassist_core::{
+    device_info::hash_addresses, icn::stands_for_none, json::Value, random_uuids, IpHash,
+};
 
 use super::{ip_hash::Hasher, tokens::Tokens};
 use crate::{
@@ -53,6 +55,14 @@ fn vetassist_login(
         if text.is_blank() {
             return Err(blank(name, HINT).into());
         }
+    }
+    if icn.as_ascii().is_some_and(stands_for_none) {
+        return Err(Error::new(
+            PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+            "va_icn stands for no ICN",
+            "Pass the ICN that VA.gov returns. Two veterans without one would share an account.",
+        )
+        .into());
     }
     let tokens = Tokens { access, refresh: refresh_token, kind: token_type, scope };
     tokens.check(HINT)?;

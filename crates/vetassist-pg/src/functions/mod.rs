@@ -25,6 +25,8 @@ mod rotation;
 mod schema;
 #[allow(unsafe_code)]
 mod session_active;
+mod setting;
+mod sign_everybody_out;
 mod tokens;
 mod version;
 

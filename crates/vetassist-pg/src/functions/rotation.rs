@@ -155,7 +155,7 @@ fn rotate(client: &mut SpiClient<'_>, schema: &str, rows: Rows) -> Result<Batch>
     // stays, and the row is looked at again.
     let statement = format!(
         "WITH judged AS MATERIALIZED (
-             SELECT l.place, l.user_id, l.new_access, l.new_refresh,
+             SELECT l.place, l.user_id, l.access, l.refresh, l.new_access, l.new_refresh,
                     CASE WHEN l.new_access IS NULL OR (l.new_refresh IS NULL AND l.refresh IS NOT NULL) THEN 'unopened'
                          WHEN l.new_access = l.access AND l.new_refresh IS NOT DISTINCT FROM l.refresh THEN 'current'
                          ELSE 'held' END AS outcome
@@ -172,14 +172,26 @@ fn rotate(client: &mut SpiClient<'_>, schema: &str, rows: Rows) -> Result<Batch>
              SET access_token_encrypted = j.new_access, refresh_token_encrypted = j.new_refresh
              FROM locked AS l JOIN judged AS j ON j.place = l.place
              WHERE t.ctid = l.place
-             RETURNING t.user_id
+             RETURNING t.user_id, {schema}.vetassist_tokens_digest(j.access, j.refresh) AS old,
+                       {schema}.vetassist_tokens_digest(j.new_access, j.new_refresh) AS new
          )
          SELECT count(*)::int, (array_agg(j.user_id ORDER BY j.user_id DESC))[1], count(r.user_id)::int,
                 coalesce(array_agg(j.user_id ORDER BY j.user_id) FILTER (WHERE j.outcome = 'held' AND r.user_id IS NULL), '{{}}'),
-                coalesce(array_agg(j.user_id ORDER BY j.user_id) FILTER (WHERE j.outcome = 'unopened'), '{{}}')
+                coalesce(array_agg(j.user_id ORDER BY j.user_id) FILTER (WHERE j.outcome = 'unopened'), '{{}}'),
+                coalesce(array_agg(r.user_id) FILTER (WHERE r.user_id IS NOT NULL), '{{}}'),
+                coalesce(array_agg(r.old) FILTER (WHERE r.user_id IS NOT NULL), '{{}}'),
+                coalesce(array_agg(r.new) FILTER (WHERE r.user_id IS NOT NULL), '{{}}')
          FROM judged AS j LEFT JOIN rotated AS r ON r.user_id = j.user_id"
     );
     let rows = client.update(&statement, Some(1), &arguments).map_err(failed)?.first();
+    let rotated: Vec<PgUuid> = one(rows.get(6))?;
+    let (old, new): (Vec<String>, Vec<String>) = (one(rows.get(7))?, one(rows.get(8))?);
+    if !rotated.is_empty() {
+        // By a statement of its own, which sees what was leased before the rows were locked.
+        let follow = format!("SELECT {schema}.vetassist_follow_reseal($1, $2, $3)");
+        let changed = [rotated.into(), old.into(), new.into()];
+        client.update(&follow, None, &changed).map_err(failed)?;
+    }
     Ok(Batch {
         seen: one(rows.get(1))?,
         last: rows.get(2).map_err(failed)?,

@@ -1,14 +1,15 @@
 //! Tokens of VA.gov: seal, store, open. They are sealed here, before any statement is told of them.
 
 use pgrx::{datum::DatumWithOid, pg_extern, pg_sys, spi::SpiClient, PgSqlErrorCode};
-use vetassist_core::{opened_len, random_uuids, OVERHEAD};
+use vetassist_core::{opened_len, OVERHEAD};
 
 use crate::{
     arguments::{blank, fits, length, required},
-    errors::{raise_inactive, Error, Result, SqlResult},
+    errors::{log_to_server, Error, Result, SqlResult},
     keyring::{self, with_ring},
-    statements::{connected, failed, run, Statements},
-    values::{prefetch, Bytea, Bytes, Text, TextResult, Timestamp, Uuid},
+    settings,
+    statements::{connected, failed, is_read_only, one, run, Statements},
+    values::{prefetch, Bytea, Bytes, Text, TextResult, Timestamp, Uuid, WipedBytea},
 };
 
 /// Seals a token for a user, under the current key of the ring.
@@ -40,7 +41,39 @@ fn vetassist_decrypt_token(sealed: Bytes<'_>, user_id: Uuid) -> SqlResult<TextRe
     })?)
 }
 
-/// Stores tokens that VA.gov refreshed.
+/// Opens a user's token, or returns NULL where no key of the ring opens it.
+#[pg_extern(stable, strict, parallel_safe, sql = false)]
+fn vetassist_opened_token(sealed: Bytes<'_>, user_id: Uuid) -> SqlResult<Option<TextResult>> {
+    let sealed = sealed.as_slice();
+    let Ok(len) = opened_len(sealed) else { return Ok(None) };
+    Ok(with_ring(|session, _| {
+        let mut token = Bytea::zeroed(len)?;
+        match session.open_token_into(user_id.0, sealed, token.as_mut_slice()) {
+            Ok(_) => TextResult::opened(token).map(Some),
+            Err(_) => Ok(None),
+        }
+    })?)
+}
+
+/// Returns whether the opening of stored tokens is an event. If it is, writes a line to the server's log.
+#[pg_extern(volatile, strict, parallel_unsafe, sql = false)]
+fn vetassist_opening_is_event(user_id: Uuid, token: Text<'_>) -> SqlResult<bool> {
+    if !settings::audit_openings()? {
+        return Ok(false);
+    }
+    if is_read_only() {
+        return Err(Error::new(
+            PgSqlErrorCode::ERRCODE_READ_ONLY_SQL_TRANSACTION,
+            "a stored token cannot be opened where the opening cannot be written down",
+            "vetassist.audit_openings is on: open it in a transaction that may write, on the primary.",
+        )
+        .into());
+    }
+    log_to_server(format!("the {} token of user {} is opened", token.to_readable()?, user_id.0));
+    Ok(true)
+}
+
+/// Stores tokens that VA.gov issued.
 #[pg_extern(sql = false)]
 fn vetassist_store_tokens(
     user_id: Option<Uuid>,
@@ -57,23 +90,73 @@ fn vetassist_store_tokens(
     let expires_at = required("expires_at", expires_at, HINT)?;
     let tokens = Tokens { access, refresh: refresh_token, kind: token_type, scope };
     tokens.check("Pass what VA.gov answered.")?;
-    let [id] = random_uuids().map_err(Error::from)?.map(Uuid);
     connected(|client| {
         let statements = Statements::of(fcinfo, client)?;
-        let found = run(client, &statements.is_active, &[user.into()])?;
-        if found.is_empty() {
-            return Err(Error::new(
-                PgSqlErrorCode::ERRCODE_FOREIGN_KEY_VIOLATION,
-                "there is no such user",
-                "Users are made by vetassist_login().",
-            ));
-        }
-        if found.get::<bool>(1).map_err(failed)? != Some(true) {
-            raise_inactive(user.0, "Nothing was stored.");
-        }
-        tokens.put(statements, client, [id, user], false, [expires_at, Timestamp::of_transaction()])
+        // Before anything is sealed for nobody.
+        let row = tokens.sealed(user, user, expires_at)?;
+        run(client, &statements.store_tokens, &row).map(|_| ())
     })?;
     Ok(())
+}
+
+/// Stores what VA.gov answered to the exchange of a leased refresh token.
+#[pg_extern(sql = false)]
+fn vetassist_finish_refresh(
+    lease_id: Option<Uuid>,
+    access_token: Option<Text<'_>>,
+    expires_at: Option<Timestamp>,
+    refresh_token: Option<Text<'_>>,
+    token_type: Option<Text<'_>>,
+    scope: Option<Text<'_>>,
+    fcinfo: pg_sys::FunctionCallInfo,
+) -> SqlResult<TextResult> {
+    const HINT: &str = "Pass what VA.gov answered.";
+    let lease = required("lease_id", lease_id, HINT)?;
+    let access = required("access_token", access_token, HINT)?;
+    let expires_at = required("expires_at", expires_at, HINT)?;
+    let tokens = Tokens { access, refresh: refresh_token, kind: token_type, scope };
+    tokens.check(HINT)?;
+    let is_stored = connected(|client| {
+        let statements = Statements::of(fcinfo, client)?;
+        let leased = run(client, &statements.user_of_lease, &[lease.into()])?;
+        if leased.is_empty() {
+            return Ok(false);
+        }
+        let user: Uuid = one(leased.get(1))?;
+        let row = tokens.sealed(lease, user, expires_at)?;
+        let outcome = run(client, &statements.finish_refresh, &row)?;
+        let outcome: Text<'_> = one(outcome.get(1))?;
+        if outcome.as_bytes() == b"stored" {
+            return Ok(true);
+        }
+        // An earlier call with the same answer may have stored it, sealed under another nonce.
+        let stored = run(client, &statements.stored_by_lease, &[lease.into()])?;
+        if stored.is_empty() {
+            return Ok(false);
+        }
+        let access: Bytes<'_> = one(stored.get(1))?;
+        let refresh: Option<Bytes<'_>> = stored.get(2).map_err(failed)?;
+        Ok(opens_to(access, user, Some(tokens.access))?
+            && (tokens.refresh.is_none()
+                || match refresh {
+                    Some(refresh) => opens_to(refresh, user, tokens.refresh)?,
+                    None => false,
+                }))
+    })?;
+    Ok(TextResult::of(if is_stored { "stored" } else { "superseded" })?)
+}
+
+/// Returns whether a sealed token opens to this text.
+fn opens_to(sealed: Bytes<'_>, user: Uuid, text: Option<Text<'_>>) -> Result<bool> {
+    let (Some(text), Ok(len)) = (text, opened_len(sealed.as_slice())) else { return Ok(false) };
+    let text = text.to_utf8()?;
+    with_ring(|session, _| {
+        let mut token = WipedBytea(Bytea::zeroed(len)?);
+        let is_open =
+            session.open_token_into(user.0, sealed.as_slice(), token.0.as_mut_slice()).is_ok();
+        // Whoever calls passes the text, so how long the comparison takes tells nothing new.
+        Ok(is_open && *token.0.as_mut_slice() == *text)
+    })
 }
 
 /// What VA.gov's answer carries.
@@ -94,6 +177,27 @@ impl Tokens<'_> {
         fits(&[
             ("token_type", self.kind, const { length("vetassist_va_tokens", "token_type") }),
             ("scope", self.scope, const { length("vetassist_va_tokens", "scope") }),
+        ])
+    }
+
+    /// Seals both for a user: an id, both tokens, type, scope, expiry.
+    fn sealed<'row>(
+        &self,
+        id: Uuid,
+        user: Uuid,
+        expires_at: Timestamp,
+    ) -> Result<[DatumWithOid<'row>; 6]>
+    where
+        Self: 'row,
+    {
+        let refresh = self.refresh.filter(|token| !token.is_empty());
+        Ok([
+            id.into(),
+            seal(self.access, user)?.into(),
+            expires_at.into(),
+            refresh.map(|token| seal(token, user)).transpose()?.into(),
+            self.kind.into(),
+            self.scope.into(),
         ])
     }
 

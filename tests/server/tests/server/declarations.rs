@@ -77,7 +77,7 @@ fn of_rust(db: &mut Client, function: &PgExternEntity<'_>) -> Function {
         PgExternReturnEntity::None => ("void".to_owned(), false),
         PgExternReturnEntity::Trigger => ("trigger".to_owned(), false),
         PgExternReturnEntity::Type { ty } => match &ty.metadata.return_sql {
-            Ok(Returns::Table(types)) => (table(db, ty, types), true),
+            Ok(Returns::Table(types)) => (table_of(db, ty, types), true),
             _ => match returned(ty) {
                 table if table.starts_with("TABLE") => (table, true),
                 one => (named(db, &one), false),
@@ -119,26 +119,28 @@ fn of_rust(db: &mut Client, function: &PgExternEntity<'_>) -> Function {
     }
 }
 
-fn returned(ty: &UsedTypeEntity<'_>) -> String {
-    match &ty.metadata.return_sql {
-        Ok(Returns::One(SqlMapping::As(sql)) | Returns::SetOf(SqlMapping::As(sql))) => sql.clone(),
-        other => panic!("{}: {other:?}", ty.full_path),
-    }
-}
-
-/// A table as PostgreSQL writes it. The description has the types; the columns' names are in Rust's type alone.
-fn table(db: &mut Client, ty: &UsedTypeEntity<'_>, types: &[SqlMapping]) -> String {
-    let names =
-        ty.full_path.split("name!").skip(1).filter_map(|column| column.split(['(', ',']).nth(1));
+/// A table that is returned within a result. The names of its columns are in the type as Rust writes it.
+fn table_of(db: &mut Client, ty: &UsedTypeEntity<'_>, types: &[SqlMapping]) -> String {
+    let names = ty.full_path.split("name!").skip(1);
+    let names = names.map(|rest| {
+        rest.trim_start_matches(|c: char| c.is_whitespace() || c == '(').split(',').next().unwrap()
+    });
     let columns: Vec<_> = names
         .zip(types)
-        .map(|(name, mapping)| match mapping {
-            SqlMapping::As(sql) => format!("{} {}", name.trim(), named(db, sql)),
+        .map(|(name, kind)| match kind {
+            SqlMapping::As(sql) => format!("{} {}", name.trim().trim_matches('"'), named(db, sql)),
             other => panic!("{}: {other:?}", ty.full_path),
         })
         .collect();
     assert_eq!(columns.len(), types.len(), "{}", ty.full_path);
     format!("TABLE({})", columns.join(", "))
+}
+
+fn returned(ty: &UsedTypeEntity<'_>) -> String {
+    match &ty.metadata.return_sql {
+        Ok(Returns::One(SqlMapping::As(sql)) | Returns::SetOf(SqlMapping::As(sql))) => sql.clone(),
+        other => panic!("{}: {other:?}", ty.full_path),
+    }
 }
 
 /// A type as PostgreSQL names it.

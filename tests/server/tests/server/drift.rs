@@ -5,7 +5,7 @@ use std::thread;
 
 use postgres::Client;
 use serde_json::{json, Value};
-use vetassist_core::schema::{compare, CatalogRow, Guards};
+use vetassist_core::schema::{compare, own_tables, tables, CatalogRow, Guards};
 use vetassist_server_tests::{
     catalog_rows, compare_with_golden_at, database, differences, repository,
 };
@@ -23,6 +23,9 @@ const TABLES: &[Drift] = &[
             ("vetassist_sessions", "owner"),
             ("vetassist_auth_audit", "missing"),
             ("vetassist_keyed_ip_hashes", "owner"),
+            ("vetassist_refresh_leases", "owner"),
+            ("vetassist_refresh_states", "owner"),
+            ("vetassist_known_keys", "owner"),
         ],
     ),
     ("ALTER TABLE vetassist_sessions RENAME TO sessions", &[("vetassist_sessions", "missing")]),
@@ -37,6 +40,8 @@ const TABLES: &[Drift] = &[
             ("vetassist_va_tokens FOREIGN KEY (user_id)", "references"),
             ("vetassist_sessions FOREIGN KEY (user_id)", "references"),
             ("vetassist_auth_audit FOREIGN KEY (user_id)", "references"),
+            ("vetassist_refresh_leases FOREIGN KEY (user_id)", "references"),
+            ("vetassist_refresh_states FOREIGN KEY (user_id)", "references"),
         ],
     ),
     ("COMMENT ON TABLE vetassist_users IS NULL", &[("vetassist_users", "comment")]),
@@ -319,14 +324,7 @@ fn tables_of_another_schema_are_said_to_be_there() {
     let named: Vec<_> =
         found.iter().map(|d| (d.object.as_str(), d.problem.as_str(), d.found.as_deref())).collect();
     let there = Some("in schema public");
-    assert_eq!(
-        named,
-        [
-            ("vetassist_users", "missing", there),
-            ("vetassist_va_tokens", "missing", there),
-            ("vetassist_sessions", "missing", there),
-            ("vetassist_auth_audit", "missing", there),
-            ("vetassist_keyed_ip_hashes", "missing", there),
-        ]
-    );
+    let expected: Vec<_> =
+        tables().iter().chain(own_tables()).map(|table| (table.name, "missing", there)).collect();
+    assert_eq!(named, expected);
 }

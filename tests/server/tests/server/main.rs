@@ -20,6 +20,7 @@ mod inventory;
 mod ip_hash_upgrade;
 mod key_sources;
 mod large_values;
+mod leases;
 mod leaving;
 mod memory;
 mod moves;

@@ -38,6 +38,9 @@ fn an_empty_database_misses_the_tables_and_says_no_more() {
             "vetassist_sessions: missing",
             "vetassist_auth_audit: missing",
             "vetassist_keyed_ip_hashes: missing",
+            "vetassist_refresh_leases: missing",
+            "vetassist_refresh_states: missing",
+            "vetassist_known_keys: missing",
         ]
     );
 }

@@ -73,3 +73,23 @@ fn a_dump_with_the_triggers_off_is_restored() {
     let enabled = "SELECT DISTINCT evtenabled::text FROM pg_event_trigger";
     assert_eq!(column_of(&mut restored, enabled), ["A"]);
 }
+
+#[test]
+fn the_check_names_who_switches_event_triggers_off() {
+    let mut victim = Victim::installed(&[]);
+    let shown = "SELECT message FROM vetassist_check() WHERE subject = 'event_triggers'";
+    assert_eq!(victim.column(shown), [""; 0]);
+    // PostgreSQL before 17 does not have it, and lets nobody be granted what it does not know.
+    if victim.column("SELECT (current_setting('event_triggers', true) IS NULL)::text") == ["true"] {
+        return;
+    }
+    victim.db.batch_execute("GRANT SET ON PARAMETER event_triggers TO mallory").unwrap();
+    assert_eq!(victim.column(shown), ["role mallory may set it, and so switch the guards off"]);
+    victim
+        .db
+        .batch_execute(
+            "REVOKE SET ON PARAMETER event_triggers FROM mallory; SET event_triggers = off",
+        )
+        .unwrap();
+    assert_eq!(victim.column(shown).len(), 1);
+}

@@ -1,0 +1,28 @@
+-- Keys that sealed what is stored, by their fingerprints.
+--
+-- requires: tables/known_keys.sql tables/va_tokens.sql functions/events.sql
+
+-- Returns the fingerprints, each once.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_known_keys() RETURNS SETOF text
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY SELECT DISTINCT k.fingerprint::text FROM @extschema@.vetassist_known_keys AS k ORDER BY 1;
+END
+$$;
+
+-- Notes that a key sealed something. A fingerprint is noted once, or twice by two at the same moment, who do not wait for
+-- each other.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_note_key(fingerprint text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF fingerprint IS NULL OR fingerprint !~ '^[0-9a-f]{16}$' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'fingerprint is not one of a key',
+            HINT = 'Pass the 16 lower-case hexadecimal digits that fingerprint() returns.';
+    ELSIF NOT EXISTS (SELECT FROM @extschema@.vetassist_known_keys AS k
+                      WHERE k.fingerprint = vetassist_note_key.fingerprint) THEN
+        INSERT INTO @extschema@.vetassist_known_keys (fingerprint) VALUES (vetassist_note_key.fingerprint);
+    END IF;
+END
+$$;

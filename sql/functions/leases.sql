@@ -1,0 +1,209 @@
+-- Leases: who may exchange a refresh token at VA.gov.
+--
+-- requires: functions/sealed_tokens.sql functions/setting.sql tables/tokens_due.sql
+
+-- VA.gov answers each refresh with a new refresh token and takes the old one, shown again, as stolen. So one caller at a
+-- time has a lease. It is committed before the exchange, and no lock is held meanwhile. A lease, a back-off and the word
+-- that a veteran must sign in again are about tokens of one digest: whatever else is stored makes them void.
+
+-- Returns whether somebody has a lease of these tokens that has not run out.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_is_leased(
+    user_id uuid, access_token bytea, refresh_token bytea, at timestamptz) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT FROM @extschema@.vetassist_refresh_leases AS l
+        WHERE l.user_id = vetassist_is_leased.user_id AND l.expires_at > at AND l.stored_digest IS NULL
+          AND l.tokens_digest = @extschema@.vetassist_tokens_digest(access_token::bytea, refresh_token::bytea));
+END
+$$;
+
+-- Returns whether these tokens are leased, or are not to be tried now, or not any more.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_is_held(
+    user_id uuid, access_token bytea, refresh_token bytea, at timestamptz) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN EXISTS (
+            SELECT FROM @extschema@.vetassist_refresh_states AS s
+            WHERE s.user_id = vetassist_is_held.user_id AND (s.retry_at IS NULL OR s.retry_at > at)
+              AND s.tokens_digest = @extschema@.vetassist_tokens_digest(access_token::bytea, refresh_token::bytea))
+        OR @extschema@.vetassist_is_leased(user_id::uuid, access_token::bytea, refresh_token::bytea, at::timestamptz);
+END
+$$;
+
+-- Returns what there is to do with a user's token, and leases the refresh token where it is to be exchanged.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_use_token_sealed(
+    user_id uuid,
+    min_lifetime interval DEFAULT '1 minute',
+    lease interval DEFAULT '30 seconds'
+) RETURNS TABLE (state text, access_token bytea, expires_at timestamptz, refresh_token bytea, lease_id uuid, retry_at timestamptz)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 1
+AS $$
+#variable_conflict use_column
+DECLARE
+    at CONSTANT timestamptz := clock_timestamp();
+    stored record;
+    refused record;
+BEGIN
+    IF user_id IS NULL OR min_lifetime IS NULL OR lease IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'no argument may be NULL',
+            HINT = 'Leave an argument out for its default.';
+    ELSIF lease <= interval '0' OR min_lifetime < interval '0' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'lease must be positive, and min_lifetime must not be negative',
+            HINT = 'A lease is how long the exchange with VA.gov may take.';
+    END IF;
+    SELECT t.access_token_encrypted AS access, t.refresh_token_encrypted AS refresh, t.expires_at, u.is_active
+    INTO stored
+    FROM @extschema@.vetassist_users AS u
+    JOIN @extschema@.vetassist_va_tokens AS t ON t.user_id = u.id
+    WHERE u.id = vetassist_use_token_sealed.user_id;
+    IF NOT FOUND THEN
+        state := 'none';
+        RETURN NEXT;
+        RETURN;
+    ELSIF stored.is_active IS NOT TRUE THEN
+        RAISE EXCEPTION USING ERRCODE = 'VA001', MESSAGE = 'the account is not active',
+            DETAIL = format('user_id %s', user_id), HINT = 'Nothing was handed out.';
+    END IF;
+    expires_at := stored.expires_at;
+    IF stored.expires_at > at THEN
+        access_token := stored.access;
+    END IF;
+    IF stored.expires_at > at + min_lifetime THEN
+        state := 'ready';
+        RETURN NEXT;
+        RETURN;
+    ELSIF stored.refresh IS NULL THEN
+        -- The token that there is, while it lives.
+        state := CASE WHEN stored.expires_at > at THEN 'ready' ELSE 'reconnect' END;
+        RETURN NEXT;
+        RETURN;
+    END IF;
+
+    state := 'wait';
+    SELECT s.retry_at INTO refused
+    FROM @extschema@.vetassist_refresh_states AS s
+    WHERE s.user_id = vetassist_use_token_sealed.user_id
+      AND s.tokens_digest = @extschema@.vetassist_tokens_digest(stored.access::bytea, stored.refresh::bytea)
+      AND (s.retry_at IS NULL OR s.retry_at > at);
+    IF FOUND THEN
+        state := CASE WHEN refused.retry_at IS NULL THEN 'reconnect' ELSE 'wait' END;
+        retry_at := refused.retry_at;
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    IF @extschema@.vetassist_is_leased(user_id::uuid, stored.access::bytea, stored.refresh::bytea, at::timestamptz) THEN
+        -- The answer comes sooner than the lease ends.
+        retry_at := at + interval '200 milliseconds';
+    ELSIF current_setting('transaction_read_only')::boolean
+          OR @extschema@.vetassist_setting('refresh_paused'::text)::boolean THEN
+        retry_at := at + interval '10 seconds';
+    ELSE
+        lease_id := @extschema@.vetassist_take_lease(user_id::uuid, lease::interval, (at + min_lifetime)::timestamptz);
+        IF lease_id IS NULL THEN
+            -- Somebody else was faster.
+            retry_at := at + interval '200 milliseconds';
+        ELSE
+            -- By a statement of its own, now that the lease is taken: nobody is handed what was replaced meanwhile.
+            SELECT t.refresh_token_encrypted, t.expires_at,
+                   CASE WHEN t.expires_at > at THEN t.access_token_encrypted END
+            INTO refresh_token, expires_at, access_token
+            FROM @extschema@.vetassist_va_tokens AS t
+            WHERE t.user_id = vetassist_use_token_sealed.user_id;
+            state := 'refresh';
+        END IF;
+    END IF;
+    RETURN NEXT;
+END
+$$;
+
+-- Leases a user's tokens and returns the lease; NULL where they are not due, or somebody else has them, fails with them or
+-- works on them. Whoever leases them holds the row until the transaction ends, so two never do at once.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_take_lease(user_id uuid, lease interval, due timestamptz) RETURNS uuid
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    at CONSTANT timestamptz := clock_timestamp();
+    new_id CONSTANT uuid := gen_random_uuid();
+    stored record;
+BEGIN
+    PERFORM FROM @extschema@.vetassist_users AS u
+    JOIN @extschema@.vetassist_va_tokens AS t ON t.user_id = u.id
+    WHERE u.id = vetassist_take_lease.user_id AND u.is_active
+    -- The user too, so that an erasure waits here and not, crosswise, for the tokens.
+    FOR KEY SHARE OF u SKIP LOCKED
+    FOR NO KEY UPDATE OF t SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    SELECT t.access_token_encrypted AS access, t.refresh_token_encrypted AS refresh, t.expires_at
+    INTO stored
+    FROM @extschema@.vetassist_va_tokens AS t
+    WHERE t.user_id = vetassist_take_lease.user_id;
+    IF stored.refresh IS NULL OR stored.expires_at > due
+       OR @extschema@.vetassist_is_held(user_id::uuid, stored.access::bytea, stored.refresh::bytea, at::timestamptz)
+    THEN
+        RETURN NULL;
+    END IF;
+    DELETE FROM @extschema@.vetassist_refresh_leases AS l
+    WHERE l.user_id = vetassist_take_lease.user_id AND l.expires_at < at - interval '1 hour';
+    INSERT INTO @extschema@.vetassist_refresh_leases (lease_id, user_id, taken_in, expires_at, tokens_digest)
+    VALUES (new_id, vetassist_take_lease.user_id, pg_current_xact_id(), at + lease,
+            @extschema@.vetassist_tokens_digest(stored.access::bytea, stored.refresh::bytea));
+    RETURN new_id;
+END
+$$;
+
+-- Leases the tokens that end soonest, and returns them. Two callers never get the same, and nobody waits.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_claim_refreshes_sealed(
+    within interval DEFAULT '5 minutes',
+    max_rows integer DEFAULT 10,
+    lease interval DEFAULT '1 minute'
+) RETURNS TABLE (user_id uuid, refresh_token bytea, expires_at timestamptz, lease_id uuid)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 10
+AS $$
+#variable_conflict use_column
+DECLARE
+    at CONSTANT timestamptz := clock_timestamp();
+    due CONSTANT timestamptz := at + within;
+    found uuid[];
+BEGIN
+    IF within IS NULL OR max_rows IS NULL OR lease IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'no argument may be NULL',
+            HINT = 'Leave an argument out for its default.';
+    ELSIF max_rows < 1 OR lease <= interval '0' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'max_rows must be at least 1, and lease positive',
+            HINT = 'Leave an argument out for its default.';
+    ELSIF @extschema@.vetassist_setting('refresh_paused'::text)::boolean THEN
+        RETURN;
+    END IF;
+    found := ARRAY(
+        SELECT t.user_id
+        FROM @extschema@.vetassist_va_tokens AS t
+        JOIN @extschema@.vetassist_users AS u ON u.id = t.user_id
+        WHERE t.expires_at <= due AND t.refresh_token_encrypted IS NOT NULL AND u.is_active
+          AND NOT @extschema@.vetassist_is_held(t.user_id, t.access_token_encrypted, t.refresh_token_encrypted, at)
+        ORDER BY t.expires_at
+        LIMIT max_rows
+        FOR KEY SHARE OF u SKIP LOCKED
+        FOR NO KEY UPDATE OF t SKIP LOCKED);
+    FOREACH user_id IN ARRAY found LOOP
+        lease_id := @extschema@.vetassist_take_lease(user_id::uuid, lease::interval, due::timestamptz);
+        CONTINUE WHEN lease_id IS NULL;
+        -- By a statement of its own, now that the lease is taken: nobody is handed what was replaced meanwhile.
+        SELECT t.refresh_token_encrypted, t.expires_at INTO refresh_token, expires_at
+        FROM @extschema@.vetassist_va_tokens AS t
+        WHERE t.user_id = vetassist_claim_refreshes_sealed.user_id;
+        RETURN NEXT;
+    END LOOP;
+    -- What ran out long ago, a little each time.
+    DELETE FROM @extschema@.vetassist_refresh_leases AS l
+    WHERE l.lease_id IN (
+        SELECT o.lease_id FROM @extschema@.vetassist_refresh_leases AS o
+        WHERE o.expires_at < at - interval '1 day'
+        LIMIT 100 FOR UPDATE SKIP LOCKED);
+END
+$$;

@@ -1,0 +1,21 @@
+-- Making a session, with the server's hash of the address.
+--
+-- requires: functions/sessions.sql functions/ip_hash.sql functions/device_info.sql
+
+-- Makes a session of a user who is known already, such as a second device's.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_new_session(
+    user_id uuid,
+    jwt_id text,
+    expires_at timestamptz,
+    device_info jsonb DEFAULT NULL,
+    ip inet DEFAULT NULL
+) RETURNS uuid
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- The hashes are as they are to be stored, and remembered where they are keyed.
+    RETURN @extschema@.vetassist_new_session_sealed(
+        user_id::uuid, jwt_id::text, expires_at::timestamptz, @extschema@.vetassist_hash_device_ips(device_info::jsonb)::jsonb,
+        @extschema@.vetassist_stored_ip_hash(ip::inet)::text, false);
+END
+$$;

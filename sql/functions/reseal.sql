@@ -1,0 +1,71 @@
+-- Rotating a client's key: sealed tokens by pages, and putting back what the client sealed anew.
+--
+-- requires: tables/va_tokens.sql functions/refresh.sql
+
+-- Returns the sealed tokens of the users after one, in the order of their ids.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_sealed_page(after_user_id uuid DEFAULT NULL, max_rows integer DEFAULT 1000)
+RETURNS TABLE (user_id uuid, access_token bytea, refresh_token bytea)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    IF max_rows IS NULL OR max_rows < 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'max_rows must be at least 1',
+            HINT = 'Leave it out for its default, 1000.';
+    END IF;
+    RETURN QUERY
+        SELECT t.user_id, t.access_token_encrypted, t.refresh_token_encrypted
+        FROM @extschema@.vetassist_va_tokens AS t
+        WHERE t.user_id > coalesce(after_user_id, '00000000-0000-0000-0000-000000000000')
+           OR after_user_id IS NULL AND t.user_id = '00000000-0000-0000-0000-000000000000'
+        ORDER BY t.user_id
+        LIMIT max_rows;
+END
+$$;
+
+-- Puts tokens that were sealed anew in the place of the old ones, if those are still there. Leases and failures go on:
+-- they are about the same tokens.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_reseal(
+    user_id uuid, old_access bytea, new_access bytea, old_refresh bytea, new_refresh bytea) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF user_id IS NULL OR old_access IS NULL OR new_access IS NULL OR (old_refresh IS NULL) <> (new_refresh IS NULL) THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
+            MESSAGE = 'user_id and both access tokens must not be NULL, and the refresh tokens both or neither',
+            HINT = 'Nothing was changed.';
+    END IF;
+    PERFORM @extschema@.vetassist_checked_sealed(new_access::bytea, 'new_access'::text),
+            @extschema@.vetassist_checked_sealed(new_refresh::bytea, 'new_refresh'::text);
+    UPDATE @extschema@.vetassist_va_tokens AS t
+    SET access_token_encrypted = new_access, refresh_token_encrypted = new_refresh
+    WHERE t.user_id = vetassist_reseal.user_id
+      AND t.access_token_encrypted = old_access
+      AND t.refresh_token_encrypted IS NOT DISTINCT FROM old_refresh;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    PERFORM @extschema@.vetassist_follow_reseal(
+        ARRAY[user_id]::uuid[],
+        ARRAY[@extschema@.vetassist_tokens_digest(old_access, old_refresh)]::text[],
+        ARRAY[@extschema@.vetassist_tokens_digest(new_access, new_refresh)]::text[]);
+    RETURN true;
+END
+$$;
+
+-- Lets leases and failures follow tokens that were sealed anew.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_follow_reseal(user_ids uuid[], old_digests text[], new_digests text[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    UPDATE @extschema@.vetassist_refresh_leases AS l
+    SET tokens_digest = CASE WHEN l.tokens_digest = r.old THEN r.new ELSE l.tokens_digest END,
+        stored_digest = CASE WHEN l.stored_digest = r.old THEN r.new ELSE l.stored_digest END
+    FROM unnest(user_ids, old_digests, new_digests) AS r (user_id, old, new)
+    WHERE l.user_id = r.user_id AND (l.tokens_digest = r.old OR l.stored_digest = r.old);
+    UPDATE @extschema@.vetassist_refresh_states AS s
+    SET tokens_digest = r.new
+    FROM unnest(user_ids, old_digests, new_digests) AS r (user_id, old, new)
+    WHERE s.user_id = r.user_id AND s.tokens_digest = r.old;
+END
+$$;

@@ -1,0 +1,124 @@
+-- Checks of what a client sealed or hashed, and of what it says of a device.
+--
+-- requires: tables/keyed_ip_hashes.sql
+
+-- Returns a sealed value, and refuses one that cannot be one. name is the argument's.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_checked_sealed(sealed bytea, name text) RETURNS bytea
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF length(sealed) < 28 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('%s is shorter than 28 bytes', name),
+            HINT = 'Pass the whole sealed value: nonce (12 bytes), ciphertext, tag (16 bytes).';
+    ELSIF length(sealed) > 1048576 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('%s is longer than 1 MB', name),
+            HINT = 'Pass a sealed token.';
+    ELSIF encode(sealed, 'hex') ~ '^([2-6][0-9a-f]|7[0-9a-e])*$' THEN
+        -- Of sealed values, one in 10^12 of the shortest is.
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('%s is printable text, not a sealed value', name),
+            HINT = 'Seal the token for the user before you pass it. Nothing was stored.';
+    END IF;
+    RETURN sealed;
+END
+$$;
+
+-- Returns a digest of a user's sealed tokens. It tells whether they are still those that it was taken of. It is over the
+-- nonce and the tag of each, which no two sealed values share, so that the rest need not be read.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_tokens_digest(access_token bytea, refresh_token bytea) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    SELECT pg_catalog.encode(pg_catalog.sha256(
+        pg_catalog.substr(access_token, 1, 12)
+        OPERATOR(pg_catalog.||) pg_catalog.substr(access_token, pg_catalog.length(access_token) OPERATOR(pg_catalog.-) 15)
+        OPERATOR(pg_catalog.||) coalesce(
+            pg_catalog.substr(refresh_token, 1, 12)
+            OPERATOR(pg_catalog.||) pg_catalog.substr(refresh_token, pg_catalog.length(refresh_token) OPERATOR(pg_catalog.-) 15),
+            ''::pg_catalog.bytea)), 'hex')
+$$;
+
+-- Refuses a text that is an address, anywhere in a value; also larger and deeper ones than the library takes. name is the
+-- argument's. Members whose name says that they are a version are no addresses.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_refuse_addresses(node jsonb, name text) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    digits CONSTANT text := '(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])';
+    candidate text;
+    is_address boolean := false;
+BEGIN
+    IF octet_length(node::text) > 65536 THEN
+        RAISE EXCEPTION USING ERRCODE = 'program_limit_exceeded', MESSAGE = format('%s is longer than 64 kB', name),
+            HINT = 'It is for short metadata. Nothing was written.';
+    ELSIF jsonb_path_exists(node, 'strict $.**{65 to last}') THEN
+        RAISE EXCEPTION USING ERRCODE = 'program_limit_exceeded', MESSAGE = format('%s is nested more than 64 levels deep', name),
+            HINT = 'It is for short metadata. Nothing was written.';
+    END IF;
+    FOR candidate IN
+        WITH RECURSIVE part (key, value) AS (
+            SELECT NULL::text, node
+            UNION ALL
+            SELECT m.key, m.value
+            FROM part AS p
+            CROSS JOIN LATERAL (
+                SELECT o.key, o.value
+                FROM jsonb_each(CASE jsonb_typeof(p.value) WHEN 'object' THEN p.value ELSE '{}' END) AS o
+                UNION ALL
+                SELECT o.key, to_jsonb(o.key)
+                FROM jsonb_object_keys(CASE jsonb_typeof(p.value) WHEN 'object' THEN p.value ELSE '{}' END) AS o (key)
+                UNION ALL
+                SELECT p.key, a.value
+                FROM jsonb_array_elements(CASE jsonb_typeof(p.value) WHEN 'array' THEN p.value ELSE '[]' END) AS a (value)
+            ) AS m (key, value)
+        )
+        SELECT btrim(p.value #>> '{}', E' \t\r\n[]"')
+        FROM part AS p
+        WHERE jsonb_typeof(p.value) = 'string' AND length(p.value #>> '{}') BETWEEN 2 AND 60
+          AND (p.value #>> '{}') ~ '[.:]' AND coalesce(p.key, '') !~* '(version|build|zip|platform)'
+    LOOP
+        IF candidate ~ ('^(' || digits || '[.]){3}' || digits || '(:[0-9]+|/[0-9]+)?$') AND candidate !~ '[.]0[.]0[.]0$' THEN
+            is_address := true;
+        ELSIF candidate ~ '^[0-9A-Fa-f:.]+(/[0-9]+|%[[:alnum:]]+)?$' AND candidate ~ ':.*:' THEN
+            BEGIN
+                is_address := family(regexp_replace(candidate, '[/%].*$', '')::inet) = 6;
+            EXCEPTION WHEN invalid_text_representation THEN
+                NULL;
+            END;
+        END IF;
+        EXIT WHEN is_address;
+    END LOOP;
+    IF is_address THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('%s holds an address', name),
+            HINT = 'Replace addresses by their hashes before you pass it: the clients of vetassist do. Nothing was written.';
+    END IF;
+END
+$$;
+
+-- Remembers which hashes of addresses are keyed: of the request's address and of those in a device's description. Refuses
+-- what is no hash. They are sorted, so that two sign-ins take them in one order, and looked for first: an address that was
+-- seen before costs no lock.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_register_ip_hashes(ip_hash text, is_keyed boolean, device_info jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF ip_hash !~ '^[0-9a-f]{64}$' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'ip_hash is not the hash of an address',
+            HINT = 'Pass the 64 lower-case hexadecimal digits that hashIpKeyed or hashIp returns.';
+    ELSIF is_keyed IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'ip_hash_is_keyed must not be NULL',
+            HINT = 'Leave it out where the hash is keyed.';
+    ELSIF is_keyed AND num_nonnulls(ip_hash, device_info) > 0 THEN
+        INSERT INTO @extschema@.vetassist_keyed_ip_hashes (ip_hash)
+        SELECT h.hash
+        FROM (
+            SELECT vetassist_register_ip_hashes.ip_hash AS hash
+            UNION
+            -- Another text of 64 digits is remembered for nothing and does no harm.
+            SELECT m.found[1] FROM regexp_matches(device_info::text, '[0-9a-f]{64}', 'g') AS m (found)
+        ) AS h
+        WHERE h.hash IS NOT NULL
+          AND NOT EXISTS (SELECT FROM @extschema@.vetassist_keyed_ip_hashes AS k WHERE k.ip_hash = h.hash)
+        ORDER BY h.hash COLLATE "C"
+        ON CONFLICT DO NOTHING;
+    END IF;
+END
+$$;

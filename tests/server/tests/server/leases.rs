@@ -1,0 +1,501 @@
+//! Leases of refresh tokens: one exchange at a time, none lost, nobody held up.
+
+use postgres::{Client, Row};
+use vetassist_server_tests::{column_of, sqlstate, KeyedServer};
+
+/// A server with the role `app`, and veterans whose tokens end in so many seconds.
+fn server_with(icns: &[(&str, i32)]) -> KeyedServer {
+    let mut server = KeyedServer::start();
+    server.db.batch_execute("CREATE ROLE app LOGIN; SELECT vetassist_grant('app', 'app')").unwrap();
+    for (icn, seconds) in icns {
+        sign_in(&mut server.db, icn, *seconds);
+    }
+    server
+}
+
+fn sign_in(db: &mut Client, icn: &str, seconds: i32) -> String {
+    db.query_one(
+        "SELECT user_id::text FROM vetassist_login($1, $1 || ' access', now() + $2 * interval '1 s', gen_random_uuid()::text,
+                                                   now() + '8 h', $1 || ' refresh')",
+        &[&icn, &f64::from(seconds)],
+    )
+    .unwrap()
+    .get(0)
+}
+
+fn use_token(db: &mut Client, icn: &str) -> Row {
+    db.query_one(
+        "SELECT t.state, t.access_token, t.refresh_token, t.lease_id::text, t.retry_at::text
+         FROM vetassist_use_token(vetassist_find_user($1)) AS t",
+        &[&icn],
+    )
+    .unwrap()
+}
+
+fn state_of(row: &Row) -> String {
+    row.get(0)
+}
+
+fn lease_of(row: &Row) -> String {
+    row.get::<_, Option<String>>(3).expect("a lease")
+}
+
+fn claim(db: &mut Client, how_many: i32) -> Vec<(String, String)> {
+    db.query(
+        "SELECT refresh_token, lease_id::text FROM vetassist_claim_refreshes('5 minutes', $1) ORDER BY 1",
+        &[&how_many],
+    )
+    .unwrap()
+    .iter()
+    .map(|row| (row.get(0), row.get(1)))
+    .collect()
+}
+
+fn finish(db: &mut Client, lease: &str, answer: &str) -> String {
+    db.query_one(
+        "SELECT vetassist_finish_refresh($1::text::uuid, $2 || ' access', now() + '1 h', $2 || ' refresh')",
+        &[&lease, &answer],
+    )
+    .unwrap()
+    .get(0)
+}
+
+fn fail(
+    db: &mut Client,
+    lease: &str,
+    error: &str,
+    is_final: bool,
+) -> (Option<String>, Option<f64>) {
+    let row = db
+        .query_one(
+            "SELECT state, extract(epoch FROM retry_at - clock_timestamp())::float8
+             FROM vetassist_fail_refresh($1::text::uuid, $2, $3)",
+            &[&lease, &error, &is_final],
+        )
+        .unwrap();
+    (row.get(0), row.get(1))
+}
+
+/// What is stored for a veteran: access and refresh token.
+fn stored(db: &mut Client, icn: &str) -> (String, String) {
+    let row = db
+        .query_one(
+            "SELECT vetassist_access_token(u), vetassist_refresh_token(u) FROM vetassist_find_user($1) AS u",
+            &[&icn],
+        )
+        .unwrap();
+    (row.get(0), row.get(1))
+}
+
+fn error_of<T: std::fmt::Debug>(result: Result<T, postgres::Error>) -> String {
+    sqlstate(&result.unwrap_err()).to_owned()
+}
+
+#[test]
+fn a_token_is_ready_then_leased_then_renewed() {
+    let server = server_with(&[("live", 3600), ("due", 20), ("dead", -20)]);
+    let mut app = server.connect_as("app");
+    let live = use_token(&mut app, "live");
+    assert_eq!(state_of(&live), "ready");
+    assert_eq!(live.get::<_, Option<&str>>(1), Some("live access"));
+    assert_eq!(live.get::<_, Option<&str>>(2), None, "nobody who needs no refresh token has it");
+    assert_eq!(live.get::<_, Option<&str>>(3), None);
+
+    for (icn, access) in [("due", Some("due access")), ("dead", None)] {
+        let first = use_token(&mut app, icn);
+        assert_eq!(state_of(&first), "refresh");
+        assert_eq!(first.get::<_, Option<&str>>(1), access, "while it lives");
+        assert_eq!(first.get::<_, Option<String>>(2), Some(format!("{icn} refresh")));
+        let second = use_token(&mut app, icn);
+        assert_eq!(state_of(&second), "wait");
+        assert_eq!(second.get::<_, Option<&str>>(1), access);
+        assert_eq!(second.get::<_, Option<&str>>(2), None);
+        assert!(second.get::<_, Option<&str>>(4).is_some());
+
+        let lease = lease_of(&first);
+        assert_eq!(finish(&mut app, &lease, "new"), "stored");
+        assert_eq!(stored(&mut app, icn), ("new access".into(), "new refresh".into()));
+        // The answer to the first may have been lost.
+        assert_eq!(finish(&mut app, &lease, "new"), "stored");
+        assert_eq!(finish(&mut app, &lease, "other"), "superseded");
+        assert_eq!(stored(&mut app, icn).0, "new access");
+        assert_eq!(state_of(&use_token(&mut app, icn)), "ready");
+    }
+    let none =
+        app.query_one("SELECT state FROM vetassist_use_token(gen_random_uuid())", &[]).unwrap();
+    assert_eq!(none.get::<_, &str>(0), "none");
+    assert_eq!(error_of(app.query("SELECT * FROM vetassist_use_token(NULL)", &[])), "22004");
+    for lease in ["'0 s'", "'-1 s'"] {
+        let call =
+            format!("SELECT * FROM vetassist_use_token(gen_random_uuid(), lease => {lease})");
+        assert_eq!(error_of(app.query(&call, &[])), "22023");
+    }
+}
+
+#[test]
+fn a_lease_is_committed_before_the_exchange() {
+    let server = server_with(&[("due", 20)]);
+    let mut app = server.connect_as("app");
+    for end in
+        ["vetassist_finish_refresh(lease_id, 'a', now())", "vetassist_fail_refresh(lease_id, 'x')"]
+    {
+        for lease in
+            ["vetassist_claim_refreshes()", "vetassist_use_token(vetassist_find_user('due'))"]
+        {
+            assert_eq!(error_of(app.query(&format!("SELECT {end} FROM {lease}"), &[])), "25001");
+            // Also where a savepoint is between them.
+            let mut transaction = app.transaction().unwrap();
+            let mut savepoint = transaction.transaction().unwrap();
+            let row =
+                savepoint.query_one(&format!("SELECT lease_id::text FROM {lease}"), &[]).unwrap();
+            let lease: String = row.get(0);
+            savepoint.commit().unwrap();
+            let call = end.replace("lease_id", &format!("'{lease}'"));
+            assert_eq!(error_of(transaction.query(&format!("SELECT {call}"), &[])), "25001");
+            transaction.rollback().unwrap();
+        }
+    }
+    // After a rollback nobody has it.
+    assert_eq!(claim(&mut app, 10).len(), 1);
+}
+
+#[test]
+fn no_two_have_the_same_and_nobody_waits() {
+    let server = server_with(&[("a", 10), ("b", 20), ("c", 30), ("later", 3600)]);
+    let (mut one, mut two) = (server.connect_as("app"), server.connect_as("app"));
+    one.batch_execute("BEGIN").unwrap();
+    assert_eq!(claim(&mut one, 2).len(), 2, "those that end soonest");
+    two.batch_execute("SET statement_timeout = '5s'").unwrap();
+    let rest = claim(&mut two, 10);
+    assert_eq!(rest.iter().map(|(token, _)| &**token).collect::<Vec<_>>(), ["c refresh"]);
+    assert_eq!(state_of(&use_token(&mut two, "a")), "wait");
+    one.batch_execute("ROLLBACK").unwrap();
+    assert_eq!(claim(&mut two, 10).len(), 2);
+    assert_eq!(claim(&mut one, 10), []);
+    for (within, rows, lease, state) in [
+        ("NULL", "1", "'1 s'", "22004"),
+        ("'1 s'", "NULL", "'1 s'", "22004"),
+        ("'1 s'", "1", "NULL", "22004"),
+        ("'1 s'", "0", "'1 s'", "22023"),
+        ("'1 s'", "1", "'0 s'", "22023"),
+    ] {
+        let call = format!("SELECT * FROM vetassist_claim_refreshes({within}, {rows}, {lease})");
+        assert_eq!(error_of(one.query(&call, &[])), state, "{call}");
+    }
+}
+
+#[test]
+fn a_lease_that_ran_out_stores_if_nothing_else_was_stored() {
+    let server = server_with(&[("due", 20)]);
+    let mut app = server.connect_as("app");
+    let lease = |db: &mut Client| -> String {
+        let claimed =
+            "SELECT lease_id::text FROM vetassist_claim_refreshes('5 minutes', 10, '10 ms')";
+        let lease = column_of(db, claimed).remove(0);
+        db.batch_execute("SELECT pg_sleep(0.02)").unwrap();
+        lease
+    };
+    let (first, second) = (lease(&mut app), lease(&mut app));
+    assert_eq!(finish(&mut app, &first, "first"), "stored");
+    assert_eq!(finish(&mut app, &second, "second"), "superseded");
+    assert_eq!(stored(&mut app, "due").0, "first access");
+    assert_eq!(
+        app.query_one("SELECT vetassist_finish_refresh(gen_random_uuid(), 'a', now())", &[])
+            .unwrap()
+            .get::<_, &str>(0),
+        "superseded"
+    );
+}
+
+/// Statements that store other tokens, as other backends write them.
+const OTHERS: &[&str] = &[
+    "INSERT INTO vetassist_va_tokens (user_id, access_token_encrypted, refresh_token_encrypted, expires_at)
+     SELECT u, vetassist_encrypt_token('theirs', u), vetassist_encrypt_token('theirs', u), now() + '10 s' FROM vetassist_find_user('due') AS u
+     ON CONFLICT (user_id) DO UPDATE SET access_token_encrypted = excluded.access_token_encrypted,
+         refresh_token_encrypted = excluded.refresh_token_encrypted, expires_at = excluded.expires_at",
+    // The same time, and the access token alone.
+    "UPDATE vetassist_va_tokens SET access_token_encrypted = vetassist_encrypt_token('theirs', user_id)",
+    "UPDATE vetassist_va_tokens SET refresh_token_encrypted = vetassist_encrypt_token('due refresh', user_id)",
+    "SELECT vetassist_store_tokens(vetassist_find_user('due'), 'theirs', now() + '10 s', 'theirs')",
+    "SELECT vetassist_login('due', 'theirs', now() + '10 s', gen_random_uuid()::text, now() + '1 h', 'theirs')",
+];
+
+#[test]
+fn tokens_of_others_make_a_lease_a_back_off_and_a_reconnect_void() {
+    for other in OTHERS {
+        let mut server = server_with(&[("due", 20)]);
+        let mut app = server.connect_as("app");
+        let lease = claim(&mut app, 1).remove(0).1;
+        server.db.batch_execute(other).unwrap();
+        let theirs = stored(&mut app, "due");
+        assert_eq!(finish(&mut app, &lease, "late"), "superseded", "{other}");
+        assert_eq!(
+            fail(&mut app, &lease, "invalid_grant", true).0.as_deref(),
+            Some("ready"),
+            "{other}"
+        );
+        assert_eq!(stored(&mut app, "due"), theirs);
+        for is_final in [false, true] {
+            let lease = claim(&mut app, 1).remove(0).1;
+            fail(&mut app, &lease, "invalid_grant", is_final);
+            assert_eq!(claim(&mut app, 1), []);
+            server.db.batch_execute(other).unwrap();
+        }
+        assert_eq!(state_of(&use_token(&mut app, "due")), "refresh", "{other}");
+    }
+}
+
+#[test]
+fn a_failure_backs_off_and_a_final_one_ends_it() {
+    let mut server = server_with(&[("due", -20)]);
+    let mut app = server.connect_as("app");
+    let mut expected = 5.0_f64;
+    for attempt in 1..=12 {
+        let lease = claim(&mut app, 1).remove(0).1;
+        let (state, seconds) = fail(&mut app, &lease, "server_error", false);
+        let seconds = seconds.unwrap();
+        assert_eq!(state.as_deref(), Some("wait"));
+        assert!((expected * 0.79..expected * 1.21).contains(&seconds), "{attempt}: {seconds}");
+        // A second call changes nothing.
+        assert_eq!(fail(&mut app, &lease, "server_error", true).0.as_deref(), Some("wait"));
+        assert_eq!(claim(&mut app, 10), []);
+        let row = use_token(&mut app, "due");
+        assert_eq!(state_of(&row), "wait");
+        assert!(row.get::<_, Option<&str>>(4).is_some());
+        let status = app
+            .query_one("SELECT state, attempts, last_error, has_refresh_token FROM vetassist_token_status(vetassist_find_user('due'))", &[])
+            .unwrap();
+        assert_eq!(status.get::<_, &str>(0), "wait");
+        assert_eq!(status.get::<_, i32>(1), attempt);
+        assert_eq!(status.get::<_, &str>(2), "server_error");
+        assert!(status.get::<_, bool>(3));
+        server.db.batch_execute("UPDATE vetassist_refresh_states SET retry_at = now()").unwrap();
+        expected = (expected * 2.0).min(900.0);
+    }
+    let lease = claim(&mut app, 1).remove(0).1;
+    assert_eq!(fail(&mut app, &lease, "invalid_grant", true), (Some("reconnect".into()), None));
+    assert_eq!(state_of(&use_token(&mut app, "due")), "reconnect");
+    assert_eq!(claim(&mut app, 10), []);
+    assert!(column_of(&mut app, "SELECT user_id::text FROM vetassist_tokens_expiring()").is_empty());
+    sign_in(&mut server.db, "due", 20);
+    assert_eq!(state_of(&use_token(&mut app, "due")), "refresh");
+}
+
+#[test]
+fn an_error_of_more_than_a_code_is_not_kept() {
+    let server = server_with(&[("due", -20)]);
+    let mut app = server.connect_as("app");
+    let long = "x".repeat(65);
+    let lease = claim(&mut app, 1).remove(0).1;
+    for (error, kept) in [
+        ("temporarily_unavailable", "temporarily_unavailable"),
+        (&long, "other"),
+        ("a\u{e9}", "other"),
+        ("a\nb", "other"),
+        ("", "other"),
+    ] {
+        let mut transaction = app.transaction().unwrap();
+        transaction
+            .execute("SELECT vetassist_fail_refresh($1::text::uuid, $2)", &[&lease, &error])
+            .unwrap();
+        let row = transaction
+            .query_one(
+                "SELECT last_error FROM vetassist_token_status(vetassist_find_user('due'))",
+                &[],
+            )
+            .unwrap();
+        assert_eq!(row.get::<_, &str>(0), kept);
+        transaction.rollback().unwrap();
+    }
+}
+
+/// The dead come first in every order that there is, and the live ones are renewed all the same.
+#[test]
+fn the_dead_hold_nobody_up() {
+    let mut server = server_with(&[]);
+    server
+        .db
+        .batch_execute(
+            "SELECT count(*) FROM generate_series(1, 100) AS i,
+                LATERAL vetassist_login('dead' || i, 'a', now() - '1 day'::interval, 'd' || i, now() + '1 h', 'dead') AS l;
+             SELECT count(*) FROM generate_series(1, 300) AS i,
+                LATERAL vetassist_login('live' || i, 'a', now() - '1 s'::interval, 'l' || i, now() + '1 h', 'live') AS l;
+             -- Some that no key opens.
+             UPDATE vetassist_va_tokens SET refresh_token_encrypted = set_byte(refresh_token_encrypted, 20, (get_byte(refresh_token_encrypted, 20) + 1) % 256)
+             WHERE user_id IN (SELECT id FROM vetassist_users WHERE va_icn LIKE 'dead_')",
+        )
+        .unwrap();
+    let mut app = server.connect_as("app");
+    let (mut renewed, mut failed) = (0, 0);
+    for _ in 0..60 {
+        for (token, lease) in claim(&mut app, 10) {
+            if token == "dead" {
+                fail(&mut app, &lease, "invalid_grant", true);
+                failed += 1;
+            } else {
+                assert_eq!(finish(&mut app, &lease, "new"), "stored");
+                renewed += 1;
+            }
+        }
+    }
+    assert_eq!((renewed, failed), (300, 91));
+    let unopened = "SELECT count(*)::text FROM vetassist_refresh_states WHERE last_error = 'unopenable' AND retry_at IS NOT NULL";
+    assert_eq!(column_of(&mut server.db, unopened), ["9"]);
+}
+
+#[test]
+fn rotating_the_key_in_between_changes_nothing() {
+    let mut server =
+        server_with(&[("leased", 20), ("backs off", 20), ("reconnect", 20), ("finished", 20)]);
+    let mut app = server.connect_as("app");
+    let claimed = claim(&mut app, 10);
+    let lease = |token: &str| claimed.iter().find(|(t, _)| t == token).unwrap().1.clone();
+    fail(&mut app, &lease("backs off refresh"), "server_error", false);
+    fail(&mut app, &lease("reconnect refresh"), "invalid_grant", true);
+    assert_eq!(finish(&mut app, &lease("finished refresh"), "new"), "stored");
+    let old = vetassist_server_tests::hex_key(0x42);
+    let ring = std::fs::read_to_string(server.key_file()).unwrap();
+    server.set_ring(&format!("{old}\n{ring}"));
+    server.db.batch_execute("CALL vetassist_rotate_tokens()").unwrap();
+    let sealed = column_of(
+        &mut server.db,
+        "SELECT sealed_values::text FROM vetassist_rotation_status() WHERE is_current",
+    );
+    assert_eq!(sealed, ["8"]);
+    let mut app = server.connect_as("app");
+    assert_eq!(state_of(&use_token(&mut app, "leased")), "wait");
+    assert_eq!(state_of(&use_token(&mut app, "backs off")), "wait");
+    assert_eq!(state_of(&use_token(&mut app, "reconnect")), "reconnect");
+    assert_eq!(finish(&mut app, &lease("leased refresh"), "new"), "stored");
+    assert_eq!(finish(&mut app, &lease("finished refresh"), "new"), "stored");
+    assert_eq!(stored(&mut app, "leased").0, "new access");
+}
+
+#[test]
+fn a_pause_gives_no_lease() {
+    let mut server = server_with(&[("due", 20), ("live", 3600)]);
+    server.db.batch_execute("ALTER SYSTEM SET vetassist.refresh_paused = on").unwrap();
+    server.reload();
+    let mut app = server.connect_as("app");
+    vetassist_server_tests::wait(|| column_of(&mut app, "SHOW vetassist.refresh_paused") == ["on"]);
+    assert_eq!(claim(&mut app, 10), []);
+    assert_eq!(state_of(&use_token(&mut app, "due")), "wait");
+    assert_eq!(state_of(&use_token(&mut app, "live")), "ready");
+    assert_eq!(error_of(app.batch_execute("SET vetassist.refresh_paused = off")), "42501");
+}
+
+#[test]
+fn each_outcome_is_an_event_and_none_after_a_rollback() {
+    let mut server = server_with(&[("a", 20), ("b", 20)]);
+    let mut app = server.connect_as("app");
+    for (token, lease) in claim(&mut app, 10) {
+        let mut transaction = app.transaction().unwrap();
+        transaction
+            .execute("SELECT vetassist_fail_refresh($1::text::uuid, 'x')", &[&lease])
+            .unwrap();
+        transaction.rollback().unwrap();
+        if token == "a refresh" {
+            finish(&mut app, &lease, "new");
+        } else {
+            fail(&mut app, &lease, "invalid_grant", true);
+        }
+    }
+    app.batch_execute(
+        "SELECT vetassist_store_tokens(vetassist_find_user('b'), 'x', now() + '1 h');
+         SELECT vetassist_disconnect(vetassist_find_user('a'));
+         SELECT vetassist_disconnect(vetassist_find_user('a'))",
+    )
+    .unwrap();
+    let events = column_of(
+        &mut server.db,
+        "SELECT event_type || ' ' || (event_data - 'session_id')::text FROM vetassist_auth_audit WHERE event_type <> 'login' ORDER BY id",
+    );
+    assert_eq!(
+        events,
+        [
+            r#"tier_granted {"by": "postgres", "role": "app", "tier": "app"}"#,
+            r#"token_refreshed {"by": "app"}"#,
+            r#"token_refresh_failed {"by": "app", "error": "invalid_grant", "final": true, "attempts": 1}"#,
+            r#"tokens_stored {"by": "app"}"#,
+            r#"tokens_disconnected {"by": "app"}"#,
+        ]
+    );
+}
+
+#[test]
+fn a_connection_is_ended_and_both_tokens_are_handed_out() {
+    let mut server = server_with(&[("a", 20), ("broken", 20)]);
+    server
+        .db
+        .batch_execute("UPDATE vetassist_va_tokens SET access_token_encrypted = decode(repeat('ab', 40), 'hex') WHERE user_id = vetassist_find_user('broken')")
+        .unwrap();
+    let mut app = server.connect_as("app");
+    let mut disconnect = |icn: &str| {
+        app.query(
+            "SELECT access_token, refresh_token FROM vetassist_disconnect(vetassist_find_user($1))",
+            &[&icn],
+        )
+        .unwrap()
+        .iter()
+        .map(|row| (row.get(0), row.get(1)))
+        .collect::<Vec<(Option<String>, Option<String>)>>()
+    };
+    assert_eq!(disconnect("a"), [(Some("a access".into()), Some("a refresh".into()))]);
+    assert_eq!(disconnect("a"), []);
+    assert_eq!(disconnect("broken"), [(None, Some("broken refresh".into()))]);
+    assert_eq!(error_of(app.query("SELECT vetassist_disconnect(NULL)", &[])), "22004");
+    let status = app
+        .query_one(
+            "SELECT state, attempts FROM vetassist_token_status(vetassist_find_user('a'))",
+            &[],
+        )
+        .unwrap();
+    assert_eq!((status.get::<_, &str>(0), status.get::<_, i32>(1)), ("none", 0));
+}
+
+#[test]
+fn an_account_that_is_not_active_gets_nothing() {
+    let mut server = server_with(&[("due", 20)]);
+    let mut app = server.connect_as("app");
+    let lease = claim(&mut app, 1).remove(0).1;
+    server
+        .db
+        .batch_execute(
+            "SELECT vetassist_set_active(vetassist_find_user('due'), false, 'asked for')",
+        )
+        .unwrap();
+    assert_eq!(
+        error_of(app.query("SELECT vetassist_use_token(vetassist_find_user('due'))", &[])),
+        "VA001"
+    );
+    assert_eq!(claim(&mut app, 10), []);
+    // VA.gov has taken the old one back: what it answered is kept for the day when the account is active again.
+    assert_eq!(finish(&mut app, &lease, "new"), "stored");
+    // An erasure takes everything.
+    server.db.batch_execute("SELECT vetassist_erase_user(id) FROM vetassist_users").unwrap();
+    assert_eq!(finish(&mut app, &lease, "new"), "superseded");
+    let left = "SELECT count(*)::text FROM (SELECT lease_id::text FROM vetassist_refresh_leases UNION ALL SELECT user_id::text FROM vetassist_refresh_states) AS l";
+    assert_eq!(column_of(&mut server.db, left), ["0"]);
+}
+
+#[test]
+fn openings_are_written_down_where_that_is_asked_for() {
+    let mut server = server_with(&[("due", 20)]);
+    server.db.batch_execute("ALTER DATABASE postgres SET vetassist.audit_openings = on").unwrap();
+    let mut app = server.connect_as("app");
+    stored(&mut app, "due");
+    claim(&mut app, 1);
+    let opened = "SELECT event_data ->> 'token' FROM vetassist_auth_audit WHERE event_type = 'token_opened' ORDER BY id";
+    assert_eq!(column_of(&mut server.db, opened), ["access", "refresh", "refresh"]);
+    app.batch_execute("BEGIN READ ONLY").unwrap();
+    assert_eq!(
+        error_of(app.query("SELECT vetassist_access_token(vetassist_find_user('due'))", &[])),
+        "25006"
+    );
+    app.batch_execute("ROLLBACK; BEGIN").unwrap();
+    stored(&mut app, "due");
+    app.batch_execute("ROLLBACK").unwrap();
+    let log = server.log();
+    assert_eq!(log.matches("the access token of user").count(), 2, "{log}");
+    assert!(!log.contains("due access"));
+}
