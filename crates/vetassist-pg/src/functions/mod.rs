@@ -4,6 +4,7 @@ mod audit;
 mod audit_guard;
 mod batches;
 mod check;
+mod definitions;
 mod device_info;
 mod drop_guard;
 mod encryption;

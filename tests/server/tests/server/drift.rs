@@ -235,7 +235,7 @@ fn drifted((change, expected): Drift) -> Vec<CatalogRow> {
     // It refuses to let names change.
     db.batch_execute("ALTER EVENT TRIGGER vetassist_guard_schema DISABLE").unwrap();
     db.batch_execute(change).unwrap();
-    db.batch_execute("ALTER EVENT TRIGGER vetassist_guard_schema ENABLE").unwrap();
+    db.batch_execute("ALTER EVENT TRIGGER vetassist_guard_schema ENABLE ALWAYS").unwrap();
     let found = differences(&mut db, "public", Guards::Required);
     let named: Vec<_> = found.iter().map(|d| (d.object.as_str(), d.problem.as_str())).collect();
     assert_eq!(named, *expected, "{change}");

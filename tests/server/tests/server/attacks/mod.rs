@@ -22,6 +22,8 @@ mod plain_names;
 mod plain_rights;
 mod proportion;
 mod referring_tables;
+mod replaced_functions;
+mod replication_role;
 mod retention;
 mod revoking;
 mod schema_creators;
