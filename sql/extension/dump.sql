@@ -1,4 +1,4 @@
--- What pg_dump must know.
+-- Tells pg_dump to dump the rows of the tables.
 --
 -- requires: tables/
 

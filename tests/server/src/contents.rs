@@ -1,8 +1,8 @@
-//! What the extension holds in a database, as lines that can be compared with another database's.
+//! Reads what the extension holds in a database, as lines that can be compared with another database's.
 
 use postgres::Client;
 
-use crate::{column_of, KeyedServer};
+use crate::{keyed_server::KeyedServer, queries::column_of};
 
 /// Every table of the extension's.
 pub const TABLES: [&str; 13] = [
@@ -50,7 +50,7 @@ pub fn rows(db: &mut Client) -> Vec<String> {
     rows
 }
 
-/// Who may do what, what fires, and which version it is.
+/// Returns who may do what, what fires, and which version it is.
 pub fn surroundings(db: &mut Client) -> Vec<String> {
     // What there is for the owner to do is not the same in all versions of PostgreSQL.
     let acl = "CASE WHEN acl IS NULL THEN 'default' ELSE coalesce((SELECT string_agg(a::text, ' ' ORDER BY a::text) FROM unnest(acl) AS a WHERE a::text NOT LIKE 'postgres=%'), 'nobody') END";
@@ -78,7 +78,7 @@ pub fn surroundings(db: &mut Client) -> Vec<String> {
     found
 }
 
-/// That the database goes on where the other one was: the next event has the next id, but for as many as
+/// Checks that the database goes on where the other one was: the next event has the next id, but for as many as
 /// may be skipped, and one sign-in is one user, one session and one event.
 pub fn goes_on(db: &mut Client, skipped: i64) {
     let ids = "SELECT (SELECT max(id) FROM vetassist_auth_audit), vetassist_log_event('after')";
@@ -100,7 +100,7 @@ pub fn goes_on(db: &mut Client, skipped: i64) {
     assert!(db.batch_execute("DELETE FROM vetassist_auth_audit").is_err());
 }
 
-/// That what [`fill`] sealed opens, and how many tokens did.
+/// Checks that what [`fill`] sealed opens, and returns how many tokens did.
 pub fn opens(db: &mut Client) -> usize {
     let opened = column_of(
         db,

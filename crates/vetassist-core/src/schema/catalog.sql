@@ -365,10 +365,11 @@ WITH names (name) AS (
     WHERE f.prosecdef AND NOT EXISTS (SELECT FROM pg_catalog.unnest(f.proconfig) AS c (setting)
                                       WHERE c.setting = 'search_path=pg_catalog, pg_temp')
     UNION ALL
-    SELECT 'event trigger ' || e.evtname, 'enabled', CASE e.evtenabled WHEN 'D' THEN 'never' ELSE 'on a replica' END
+    SELECT 'event trigger ' || e.evtname, 'enabled', CASE e.evtenabled
+        WHEN 'D' THEN 'never' WHEN 'R' THEN 'on a replica' ELSE 'not on a replica' END
     FROM members m
     JOIN pg_catalog.pg_event_trigger e ON m.classid = 'pg_catalog.pg_event_trigger'::regclass AND e.oid = m.objid
-    WHERE e.evtenabled IN ('D', 'R')
+    WHERE e.evtenabled <> 'A'
 )
 SELECT object, attribute, value
 FROM facts

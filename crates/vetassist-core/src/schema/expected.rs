@@ -1,4 +1,4 @@
-//! What the catalog query finds where nothing differs.
+//! Says what the catalog query finds where nothing differs.
 
 use alloc::{
     borrow::Cow,
@@ -28,7 +28,7 @@ impl Object<'_> {
         self.name.contains(" trigger ")
     }
 
-    /// What there is to know of it, in a line.
+    /// Its description, in a line.
     pub(super) fn describe(&self) -> String {
         let mut text = String::new();
         for (attribute, value) in &self.facts {
@@ -41,7 +41,7 @@ impl Object<'_> {
     }
 }
 
-/// What the catalog query finds of a table where nothing differs: the objects, the table first.
+/// Returns what the catalog query finds of a table where nothing differs: the objects, the table first.
 pub(super) fn expected_of(table: &Table, guards: Guards) -> Vec<Object<'static>> {
     let name = table.name;
     let mut objects = Vec::new();

@@ -1,4 +1,4 @@
-//! What the tables are.
+//! Describes the tables.
 
 /// A table.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +30,7 @@ pub struct Column {
     pub name: &'static str,
     /// Its type, as `format_type` writes it.
     pub sql_type: &'static str,
-    /// Whether it is NOT NULL.
+    /// True if it is NOT NULL.
     pub not_null: bool,
     /// Its default, as `pg_get_expr` writes it.
     pub default: Option<&'static str>,
@@ -44,9 +44,9 @@ pub struct Column {
 pub struct ForeignKey {
     /// The column that refers.
     pub column: &'static str,
-    /// What it refers to, as `table (column)`.
+    /// The column that it refers to, as `table (column)`.
     pub references: &'static str,
-    /// What happens when the row referred to is deleted.
+    /// The action when the row referred to is deleted.
     pub on_delete: &'static str,
 }
 
@@ -76,7 +76,7 @@ pub struct Guard {
     pub calls: &'static str,
 }
 
-/// Whether what vetassist adds to the four tables must be there: the triggers that guard them, and tables of its own.
+/// Says whether what vetassist adds to the four tables must be there: the triggers that guard them, and tables of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guards {
     /// It must: vetassist is installed.

@@ -10,7 +10,7 @@ use pgrx::{
     PgTriggerLevel, PgTriggerOperation, PgTupleDesc, WhoAllocated,
 };
 
-use crate::{errors::Error, statements::internal};
+use crate::{backend::is_applying_replication, errors::Error, statements::internal};
 
 /// A change of the trail, and the rows that it is for.
 pub(super) enum Change {
@@ -57,9 +57,9 @@ fn vetassist_audit_guard<'a>(
 ) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgHeapTupleError> {
     let passes = match (trigger.level(), trigger.op()) {
         // Logical replication truncates by a statement, and changes rows without one.
-        (PgTriggerLevel::Statement, Ok(PgTriggerOperation::Truncate)) => is_applying(),
+        (PgTriggerLevel::Statement, Ok(PgTriggerOperation::Truncate)) => is_applying_replication(),
         (PgTriggerLevel::Statement, _) => begins(),
-        (PgTriggerLevel::Row, _) => is_applying() || is_announced(trigger),
+        (PgTriggerLevel::Row, _) => is_applying_replication() || is_announced(trigger),
     };
     if !passes {
         Error::new(
@@ -70,12 +70,6 @@ fn vetassist_audit_guard<'a>(
         .raise()
     }
     Ok(None::<PgHeapTuple<'a, AllocatedByPostgres>>)
-}
-
-/// Returns whether this process applies what logical replication brings.
-fn is_applying() -> bool {
-    // SAFETY: reads a variable of this process.
-    unsafe { pg_sys::IsLogicalWorker() }
 }
 
 /// Returns whether the statement that begins is the one that was announced.
@@ -112,6 +106,7 @@ fn is_announced(trigger: &PgTrigger<'_>) -> bool {
 
 /// Returns whether a row differs from before as it may. Of a column, by its name and whether it is NULL now, `judge` says
 /// whether it is right; of any other, nothing, and it must be the same as before.
+#[allow(unsafe_code)]
 fn differs_by(
     trigger: &PgTrigger<'_>,
     old: PgHeapTuple<'_, AllocatedByPostgres>,
@@ -138,6 +133,7 @@ fn differs_by(
 }
 
 /// Gives a row the next id, unless it is the table's owner who inserts it, or logical replication brings it.
+#[allow(unsafe_code)]
 #[pg_trigger]
 fn vetassist_audit_id<'a>(
     trigger: &'a PgTrigger<'a>,
@@ -147,7 +143,7 @@ fn vetassist_audit_id<'a>(
     let is_owner =
         unsafe { pg_sys::has_privs_of_role(pg_sys::GetUserId(), (*table.rd_rel).relowner) };
     let row = trigger.new();
-    if is_owner || is_applying() {
+    if is_owner || is_applying_replication() {
         return Ok(row);
     }
     let Some(mut row) = row.map(PgHeapTuple::into_owned) else { return Ok(None) };
@@ -161,6 +157,7 @@ fn vetassist_audit_id<'a>(
 }
 
 /// Draws from the sequence that numbers a table's rows.
+#[allow(unsafe_code)]
 fn next_id(table: pg_sys::Oid) -> i64 {
     // SAFETY: reads the catalog, which makes a list of OIDs. The sequence is there, as its table is locked. Who may insert
     // may have an id.

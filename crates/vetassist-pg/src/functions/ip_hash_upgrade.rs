@@ -28,7 +28,7 @@ use crate::{
 /// The most sessions that are held in memory at a time: the description of a device may be long.
 const SESSIONS_AT_ONCE: usize = 100;
 
-/// Upgrades the plain hashes that are stored, in batches. Its SQL is in `sql/functions/ip_hash.sql`.
+/// Upgrades the plain hashes that are stored, in batches.
 #[pg_extern(sql = false)]
 fn vetassist_upgrade_ip_hashes(
     batch_size: Option<i32>,

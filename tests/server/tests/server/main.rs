@@ -26,6 +26,7 @@ mod hostile_calls;
 mod inventory;
 mod ip_hash_upgrade;
 mod key_sources;
+mod known_keys;
 mod large_values;
 mod leases;
 mod leaving;
