@@ -1,6 +1,6 @@
 -- Shows what an operator should look at.
 --
--- requires: functions/schema.sql functions/tiers.sql
+-- requires: functions/schema.sql functions/tiers.sql functions/audit_log_checks.sql
 
 -- Returns whether the library was loaded when the server started.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_is_preloaded() RETURNS boolean
@@ -129,6 +129,8 @@ BEGIN
         UNION ALL
         SELECT 'warning', 'shared_preload_libraries', 'does not have vetassist',
                'Until a session loads the library, PostgreSQL shows everybody where the key ring is. Add it and restart the server.'
-        WHERE NOT @extschema@.vetassist_is_preloaded();
+        WHERE NOT @extschema@.vetassist_is_preloaded()
+        UNION ALL
+        SELECT a.severity, a.subject, a.message, a.hint FROM @extschema@.vetassist_audit_log_checks() AS a;
 END
 $$;

@@ -4,6 +4,12 @@
 mod adoption;
 mod attacks;
 mod audit_guard;
+mod audit_log;
+mod audit_log_attacks;
+mod audit_log_changes;
+mod audit_log_life;
+mod audit_log_plain;
+mod audit_log_program;
 mod batches;
 mod check;
 mod concurrency;
