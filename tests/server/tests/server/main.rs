@@ -1,6 +1,7 @@
 //! The extension in real servers. One binary, so that the tests share one server where they can.
 #![allow(clippy::unwrap_used)]
 
+mod accounts;
 mod adoption;
 mod attacks;
 mod audit_guard;
