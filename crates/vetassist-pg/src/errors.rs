@@ -42,6 +42,11 @@ impl Error {
         ))
     }
 
+    /// Adds a detail, which may be longer than a line.
+    pub(crate) fn with_detail(self, detail: String) -> Self {
+        Self(Box::new((*self.0).set_detail(printable(detail))))
+    }
+
     /// Says what is wrong with a `jsonb`; `name` is the argument's.
     pub(crate) fn from_json(name: &str, error: JsonError) -> Self {
         let what = match error {

@@ -5,12 +5,20 @@ use postgres::Client;
 use crate::{keyed_server::KeyedServer, queries::column_of};
 
 /// Every table of the extension's.
-pub const TABLES: [&str; 5] = [
+pub const TABLES: [&str; 13] = [
     "vetassist_users",
     "vetassist_va_tokens",
     "vetassist_sessions",
     "vetassist_auth_audit",
     "vetassist_keyed_ip_hashes",
+    "vetassist_refresh_leases",
+    "vetassist_refresh_states",
+    "vetassist_known_keys",
+    "vetassist_audit_leaves",
+    "vetassist_audit_nodes",
+    "vetassist_audit_head",
+    "vetassist_audit_pending",
+    "vetassist_audit_unsealable",
 ];
 
 /// Roles, users, tokens, sessions and a trail, as months of use leave them.

@@ -1,6 +1,7 @@
 //! Servers and databases for the tests, and what the tests compare with.
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc)] // a test that cannot go on has failed
 
+pub mod audit_log;
 pub mod catalog;
 pub mod contents;
 mod databases;

@@ -8,7 +8,8 @@ use alloc::{
 
 use super::{
     expected::{expected_of, Object, POSITION},
-    tables::{own_tables, tables, Guards, DUE_INDEX, KEYED_IP_HASHES},
+    own_tables::{own_tables, KEYED_IP_HASHES},
+    tables::{tables, Guards, DUE_INDEX},
 };
 
 /// One fact about a live database: a row of [`CATALOG_QUERY`](super::CATALOG_QUERY).

@@ -85,9 +85,9 @@ pub(super) fn expected_of(table: &Table, guards: Guards) -> Vec<Object<'static>>
             );
         }
     }
-    if let Some(id) = table.columns.first() {
-        object(&[name, " PRIMARY KEY (", id.name, ")"], &[("kind", fixed("primary key"))]);
-    }
+    let key: Vec<&str> =
+        table.columns.iter().take(table.key_columns).map(|column| column.name).collect();
+    object(&[name, " PRIMARY KEY (", &key.join(", "), ")"], &[("kind", fixed("primary key"))]);
     for column in table.unique {
         object(&[name, " UNIQUE (", column, ")"], &[("kind", fixed("unique"))]);
     }
@@ -102,7 +102,8 @@ pub(super) fn expected_of(table: &Table, guards: Guards) -> Vec<Object<'static>>
         );
     }
     for index in table.indexes {
-        let definition = ["ON ", name, " ", index.definition].concat();
+        let unique = if index.is_unique { "UNIQUE " } else { "" };
+        let definition = [unique, "ON ", name, " ", index.definition].concat();
         object(&[index.name], &[("definition", Some(Cow::Owned(definition)))]);
     }
     let is_older = guards == Guards::Older;

@@ -16,6 +16,8 @@ use crate::{backend::is_applying_replication, errors::Error, statements::interna
 pub(super) enum Change {
     /// Deletes these rows.
     Purge(HashSet<i64>),
+    /// Clears the metadata and the address hash of these rows, and nothing else.
+    Erase(HashSet<i64>),
     /// Replaces the address hash of each of these rows by another, and nothing else.
     Rehash(HashMap<i64, String>),
 }
@@ -89,20 +91,27 @@ fn is_announced(trigger: &PgTrigger<'_>) -> bool {
             (Some(Change::Rehash(hashes)), Some(new)) => {
                 let stored = new.get_by_name::<&str>("ip_hash");
                 let as_named = matches!((stored, hashes.get(&id)), (Ok(Some(stored)), Some(hash)) if stored == hash);
-                as_named && changes_only(trigger, "ip_hash", old, new)
+                as_named && differs_by(trigger, old, new, |name, _| (name == "ip_hash").then_some(true))
+            }
+            (Some(Change::Erase(ids)), Some(new)) => {
+                ids.contains(&id)
+                    && differs_by(trigger, old, new, |name, is_null| {
+                        ["event_data", "ip_hash"].contains(&name).then_some(is_null)
+                    })
             }
             _ => false,
         }
     })
 }
 
-/// Returns whether a row is the same as before in all columns but one.
+/// Returns whether a row differs from before as it may. Of a column, by its name and whether it is NULL now, `judge` says
+/// whether it is right; of any other, nothing, and it must be the same as before.
 #[allow(unsafe_code)]
-fn changes_only(
+fn differs_by(
     trigger: &PgTrigger<'_>,
-    changed: &str,
     old: PgHeapTuple<'_, AllocatedByPostgres>,
     new: PgHeapTuple<'_, AllocatedByPostgres>,
+    judge: impl Fn(&str, bool) -> Option<bool>,
 ) -> bool {
     let Ok(table) = trigger.relation() else { return false };
     let columns = table.tuple_desc();
@@ -110,17 +119,16 @@ fn changes_only(
     columns.iter().enumerate().all(|(index, column)| {
         let Some(number) = NonZeroUsize::new(index + 1) else { return false };
         // SAFETY: both rows are the trigger's, of the table whose columns these are, and each value is of its column's type.
-        column.name() == changed
-            || unsafe {
-                let old = heap_getattr_raw(old, number, columns.as_ptr());
-                let new = heap_getattr_raw(new, number, columns.as_ptr());
-                match (old, new) {
-                    (Some(old), Some(new)) => {
-                        pg_sys::datum_image_eq(old, new, column.attbyval, column.attlen.into())
-                    }
-                    (old, new) => old.is_none() && new.is_none(),
+        unsafe {
+            let old = heap_getattr_raw(old, number, columns.as_ptr());
+            let new = heap_getattr_raw(new, number, columns.as_ptr());
+            judge(column.name(), new.is_none()).unwrap_or_else(|| match (old, new) {
+                (Some(old), Some(new)) => {
+                    pg_sys::datum_image_eq(old, new, column.attbyval, column.attlen.into())
                 }
-            }
+                (old, new) => old.is_none() && new.is_none(),
+            })
+        }
     })
 }
 

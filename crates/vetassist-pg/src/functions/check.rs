@@ -4,6 +4,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use pgrx::{iter::TableIterator, name, pg_extern, search_path};
 
+use super::definitions::changed;
 use crate::{
     backend,
     errors::{Result, SqlResult},
@@ -26,7 +27,7 @@ fn vetassist_is_preloaded() -> bool {
     IS_PRELOADED.load(Ordering::Relaxed)
 }
 
-/// Returns what `vetassist_checks()` finds, with the rights that it takes.
+/// Returns what `vetassist_checks()` finds, with the rights that it takes, and what of the extension was changed.
 #[pg_extern(stable, strict, parallel_unsafe, sql = false)]
 #[search_path(pg_catalog, pg_temp)]
 #[allow(clippy::type_complexity)] // the columns
@@ -47,15 +48,25 @@ fn vetassist_check() -> SqlResult<
             format!("SELECT severity, subject, message, hint FROM {schema}.vetassist_checks()");
         let role = owner_or_superuser(client)?;
         let rows = as_role(role, || client.select(&checks, None, &[]).map_err(failed))?;
-        rows.map(|row| {
-            // The column outlives the connection, so it is copied.
-            let text = |column| -> Result<Option<String>> {
-                let text: Option<Text<'_>> = row.get(column).map_err(failed)?;
-                text.map(|text| Ok(text.to_readable()?.into_owned())).transpose()
-            };
-            Ok([text(1)?, text(2)?, text(3)?, text(4)?])
-        })
-        .collect::<Result<Vec<_>>>()
+        let mut found = rows
+            .map(|row| {
+                // The column outlives the connection, so it is copied.
+                let text = |column| -> Result<Option<String>> {
+                    let text: Option<Text<'_>> = row.get(column).map_err(failed)?;
+                    text.map(|text| Ok(text.to_readable()?.into_owned())).transpose()
+                };
+                Ok([text(1)?, text(2)?, text(3)?, text(4)?])
+            })
+            .collect::<Result<Vec<_>>>()?;
+        found.extend(changed(client)?.into_iter().map(|(object, problem)| {
+            [
+                Some("error".to_owned()),
+                Some(object),
+                Some(problem.to_owned()),
+                Some("Only a superuser can change it: find out who did. SELECT vetassist_detach(), DROP EXTENSION vetassist and CREATE EXTENSION vetassist make all anew, and the tables stay.".to_owned()),
+            ]
+        }));
+        Ok(found)
     })?;
     let rows = rows.into_iter().map(|row| {
         let text = |text: Option<String>| text.map(|text| TextResult::of(&text)).transpose();

@@ -16,7 +16,7 @@ use vetassist_core::{
     device_info::hash_addresses, icn::stands_for_none, json::Value, random_uuids, IpHash,
 };
 
-use super::{ip_hash::Hasher, tokens::Tokens};
+use super::{ip_hash::Hasher, known_keys, tokens::Tokens};
 use crate::{
     arguments::{blank, fits, length, required},
     errors::{raise_inactive, Error, Result, SqlResult},
@@ -115,6 +115,7 @@ fn vetassist_login(
         let ip_hash = ip_hash.as_ref().map(IpHash::as_str);
         let event = [user.into(), event_data(session, is_new)?.into(), ip_hash.into(), now.into()];
         run(client, &statements.log_login, &event)?;
+        known_keys::note(client)?;
         Ok(Login { user, session })
     })?)
 }

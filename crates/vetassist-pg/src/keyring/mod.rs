@@ -9,7 +9,7 @@ mod memory;
 mod place;
 mod text;
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 
 use pgrx::{pg_guard, pg_sys};
 use vetassist_core::{Nonce, NoncePool, RingSession};
@@ -59,6 +59,8 @@ struct Keyring {
 
 thread_local! {
     static KEYRING: RefCell<Option<Keyring>> = const { RefCell::new(None) };
+    /// Counts how often the ring was read.
+    static READINGS: Cell<u64> = const { Cell::new(0) };
     /// For what is sealed under other keys than the ring's.
     static NONCES: RefCell<NoncePool> = const { RefCell::new(NoncePool::new()) };
 }
@@ -105,6 +107,11 @@ pub(crate) fn with_ring<T>(f: impl FnOnce(&mut RingSession, Source) -> Result<T>
     })
 }
 
+/// Returns the number of the ring that [`with_ring`] last used in this process: another after each reading.
+pub(crate) fn reading() -> u64 {
+    READINGS.get()
+}
+
 /// Forgets the ring, so that the next call reads it.
 pub(crate) fn forget() {
     KEYRING.with_borrow_mut(|keyring| {
@@ -138,6 +145,7 @@ fn read(keyring: &mut Option<Keyring>, configured_at: pg_sys::TimestampTz) -> Re
         log_to_server(format!("vetassist: the {} is malformed: {error}", source.place()));
         bad_ring(source.place(), error)
     })?;
+    READINGS.set(READINGS.get() + 1);
     keyring.source = source;
     keyring.configured_at = configured_at;
     Ok(())

@@ -55,9 +55,17 @@ fn tables_of_another_role_are_adopted_where_a_superuser_names_it() {
     assert_eq!(
         column_of(&mut db, RIGHTS),
         [
+            "vetassist_audit_head: SELECT",
+            "vetassist_audit_leaves: SELECT",
+            "vetassist_audit_nodes: SELECT",
+            "vetassist_audit_pending: SELECT",
+            "vetassist_audit_unsealable: SELECT",
             "vetassist_auth_audit: INSERT SELECT",
             "vetassist_auth_audit_id_seq: SELECT USAGE",
             "vetassist_keyed_ip_hashes: SELECT",
+            "vetassist_known_keys: SELECT",
+            "vetassist_refresh_leases: SELECT",
+            "vetassist_refresh_states: SELECT",
             "vetassist_sessions: DELETE INSERT SELECT UPDATE",
             "vetassist_users: DELETE INSERT SELECT UPDATE",
             "vetassist_va_tokens: DELETE INSERT SELECT UPDATE",
