@@ -11,6 +11,7 @@ mod audit_log_changes;
 mod audit_log_life;
 mod audit_log_plain;
 mod audit_log_program;
+mod audit_log_seal;
 mod batches;
 mod check;
 mod concurrency;
