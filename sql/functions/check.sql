@@ -1,8 +1,8 @@
--- What an operator should look at.
+-- Shows what an operator should look at.
 --
--- requires: functions/schema.sql functions/tiers.sql
+-- requires: functions/schema.sql functions/tiers.sql functions/audit_log_checks.sql
 
--- Whether the library was loaded when the server started.
+-- Returns whether the library was loaded when the server started.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_is_preloaded() RETURNS boolean
 LANGUAGE c STABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'vetassist_is_preloaded_wrapper';
@@ -58,7 +58,7 @@ BEGIN
                 UNION
                 SELECT a.grantee FROM aclexplode(n.nspacl) AS a WHERE a.privilege_type = 'CREATE'
             ) AS g (role)
-            -- That role stands for the database's owner.
+            -- The role pg_database_owner stands for the database's owner.
             CROSS JOIN LATERAL (
                 SELECT CASE WHEN pg_get_userbyid(g.role) = 'pg_database_owner'
                        THEN (SELECT b.datdba FROM pg_database AS b WHERE b.datname = current_database())
@@ -129,6 +129,8 @@ BEGIN
         UNION ALL
         SELECT 'warning', 'shared_preload_libraries', 'does not have vetassist',
                'Until a session loads the library, PostgreSQL shows everybody where the key ring is. Add it and restart the server.'
-        WHERE NOT @extschema@.vetassist_is_preloaded();
+        WHERE NOT @extschema@.vetassist_is_preloaded()
+        UNION ALL
+        SELECT a.severity, a.subject, a.message, a.hint FROM @extschema@.vetassist_audit_log_checks() AS a;
 END
 $$;

@@ -21,7 +21,9 @@ AS $$
             'vetassist_log_event', 'vetassist_log_event_sealed', 'vetassist_known_keys', 'vetassist_note_key'])
         UNION ALL
         SELECT 'auditor', unnest(ARRAY[
-            'vetassist_auth_audit', 'vetassist_keyed_ip_hashes', 'vetassist_users_masked'])
+            'vetassist_auth_audit', 'vetassist_keyed_ip_hashes', 'vetassist_users_masked',
+            'vetassist_audit_checkpoint', 'vetassist_audit_entries', 'vetassist_audit_inclusion',
+            'vetassist_audit_consistency', 'vetassist_verify_audit', 'vetassist_note_watch'])
         UNION ALL
         SELECT 'admin', unnest(ARRAY[
             'vetassist_rotate_tokens', 'vetassist_rotation_status', 'vetassist_sealed_page', 'vetassist_reseal',
@@ -30,6 +32,7 @@ AS $$
             'vetassist_revoke_all_sessions', 'vetassist_sign_everybody_out',
             'vetassist_purge_sessions', 'vetassist_purge_audit', 'vetassist_check_schema', 'vetassist_check_dump',
             'vetassist_check', 'vetassist_users_masked',
+            'vetassist_seal_audit', 'vetassist_seal_step', 'vetassist_refuse_transaction_block',
             -- The steps of procedures that commit, in a database without the extension.
             'vetassist_sign_out_step', 'vetassist_note_sign_out'])
         UNION ALL

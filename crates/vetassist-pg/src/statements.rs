@@ -1,6 +1,6 @@
 //! Statements that a backend plans once and keeps.
 //!
-//! What is handed to them is sealed before, so that no setting that shows nested statements shows a token.
+//! They are handed tokens only sealed, so that no setting that shows nested statements shows a token.
 
 use core::{cell::Cell, ffi::CStr};
 use std::ffi::CString;
@@ -154,6 +154,7 @@ thread_local! {
 
 impl Statements {
     /// Returns the statements for the schema that a function is in, which is its extension's.
+    #[allow(unsafe_code)]
     pub(crate) fn of(
         fcinfo: pg_sys::FunctionCallInfo,
         client: &SpiClient<'_>,
@@ -188,12 +189,6 @@ pub(crate) fn run<'conn>(
 /// Runs with a connection to PostgreSQL's own interface for statements.
 pub(crate) fn connected<T>(f: impl FnOnce(&mut SpiClient<'_>) -> Result<T>) -> Result<T> {
     Spi::connect_mut(|client| f(client))
-}
-
-/// Returns whether the transaction may not write.
-pub(crate) fn is_read_only() -> bool {
-    // SAFETY: reads a variable of this process.
-    unsafe { pg_sys::XactReadOnly }
 }
 
 /// Says what no caller can do anything about.

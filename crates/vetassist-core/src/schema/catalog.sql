@@ -1,6 +1,8 @@
 WITH names (name) AS (
     VALUES ('vetassist_users'), ('vetassist_va_tokens'), ('vetassist_sessions'), ('vetassist_auth_audit'),
-           ('vetassist_keyed_ip_hashes'), ('vetassist_refresh_leases'), ('vetassist_refresh_states'), ('vetassist_known_keys')
+           ('vetassist_keyed_ip_hashes'), ('vetassist_refresh_leases'), ('vetassist_refresh_states'), ('vetassist_known_keys'),
+           ('vetassist_audit_leaves'), ('vetassist_audit_nodes'), ('vetassist_audit_head'), ('vetassist_audit_pending'),
+           ('vetassist_audit_unsealable')
 ), installed AS (
     -- What 0.2.0 and before installed belongs to whoever installed it, like the plain tables, until it is updated.
     SELECT EXISTS (SELECT FROM pg_catalog.pg_extension e

@@ -1,11 +1,12 @@
-//! What an operator should look at.
+//! Shows what an operator should look at.
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use pgrx::{iter::TableIterator, name, pg_extern, pg_sys, search_path};
+use pgrx::{iter::TableIterator, name, pg_extern, search_path};
 
 use super::definitions::changed;
 use crate::{
+    backend,
     errors::{Result, SqlResult},
     owner::{as_role, owner_or_superuser},
     statements::{connected, failed, own_schema},
@@ -17,9 +18,7 @@ static IS_PRELOADED: AtomicBool = AtomicBool::new(false);
 
 /// Called once, when the library is loaded.
 pub(super) fn init() {
-    // SAFETY: reads a variable of this process.
-    let preloading = unsafe { pg_sys::process_shared_preload_libraries_in_progress };
-    IS_PRELOADED.store(preloading, Ordering::Relaxed);
+    IS_PRELOADED.store(backend::is_preloading(), Ordering::Relaxed);
 }
 
 /// Returns whether the library was loaded when the server started.

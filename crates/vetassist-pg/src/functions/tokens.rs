@@ -3,12 +3,14 @@
 use pgrx::{datum::DatumWithOid, pg_extern, pg_sys, spi::SpiClient, PgSqlErrorCode};
 use vetassist_core::{opened_len, OVERHEAD};
 
+use super::known_keys;
 use crate::{
     arguments::{blank, fits, length, required},
+    backend::is_read_only,
     errors::{log_to_server, Error, Result, SqlResult},
     keyring::{self, with_ring},
     settings,
-    statements::{connected, failed, is_read_only, one, run, Statements},
+    statements::{connected, failed, one, run, Statements},
     values::{prefetch, Bytea, Bytes, Text, TextResult, Timestamp, Uuid, WipedBytea},
 };
 
@@ -20,6 +22,7 @@ fn vetassist_encrypt_token(token: Text<'_>, user_id: Uuid) -> SqlResult<Bytea> {
 
 /// Seals a token for a user under the current key.
 fn seal(token: Text<'_>, user_id: Uuid) -> Result<Bytea> {
+    known_keys::check()?;
     token.prefetch();
     let token = token.to_utf8()?;
     with_ring(|session, _| {
@@ -94,7 +97,8 @@ fn vetassist_store_tokens(
         let statements = Statements::of(fcinfo, client)?;
         // Before anything is sealed for nobody.
         let row = tokens.sealed(user, user, expires_at)?;
-        run(client, &statements.store_tokens, &row).map(|_| ())
+        run(client, &statements.store_tokens, &row)?;
+        known_keys::note(client)
     })?;
     Ok(())
 }
@@ -127,6 +131,7 @@ fn vetassist_finish_refresh(
         let outcome = run(client, &statements.finish_refresh, &row)?;
         let outcome: Text<'_> = one(outcome.get(1))?;
         if outcome.as_bytes() == b"stored" {
+            known_keys::note(client)?;
             return Ok(true);
         }
         // An earlier call with the same answer may have stored it, sealed under another nonce.
@@ -159,7 +164,7 @@ fn opens_to(sealed: Bytes<'_>, user: Uuid, text: Option<Text<'_>>) -> Result<boo
     })
 }
 
-/// What VA.gov's answer carries.
+/// VA.gov's answer, as far as it is stored.
 pub(super) struct Tokens<'a> {
     pub(super) access: Text<'a>,
     /// None, or empty, leaves what is stored.

@@ -26,6 +26,11 @@ const TABLES: &[Drift] = &[
             ("vetassist_refresh_leases", "owner"),
             ("vetassist_refresh_states", "owner"),
             ("vetassist_known_keys", "owner"),
+            ("vetassist_audit_leaves", "owner"),
+            ("vetassist_audit_nodes", "owner"),
+            ("vetassist_audit_head", "owner"),
+            ("vetassist_audit_pending", "owner"),
+            ("vetassist_audit_unsealable", "owner"),
         ],
     ),
     ("ALTER TABLE vetassist_sessions RENAME TO sessions", &[("vetassist_sessions", "missing")]),
@@ -99,6 +104,14 @@ const TABLES: &[Drift] = &[
     ),
     ("ALTER TABLE vetassist_keyed_ip_hashes ADD note text", &[("vetassist_keyed_ip_hashes.note", "extra")]),
     ("COMMENT ON TABLE vetassist_keyed_ip_hashes IS NULL", &[("vetassist_keyed_ip_hashes", "comment")]),
+    ("DROP INDEX vetassist_audit_leaves_of_row", &[("vetassist_audit_leaves_of_row", "missing")]),
+    (
+        "ALTER TABLE vetassist_audit_nodes DROP CONSTRAINT vetassist_audit_nodes_pkey, ADD PRIMARY KEY (place, level)",
+        &[
+            ("vetassist_audit_nodes PRIMARY KEY (level, place)", "missing"),
+            ("vetassist_audit_nodes PRIMARY KEY (place, level)", "extra"),
+        ],
+    ),
     ("CREATE POLICY p ON vetassist_users USING (true)", &[("vetassist_users policy p", "extra")]),
     (
         "CREATE RULE r AS ON DELETE TO vetassist_users DO INSTEAD NOTHING",
