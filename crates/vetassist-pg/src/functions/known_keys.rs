@@ -12,7 +12,7 @@ use crate::{
     errors::{warn, Error, Result},
     keyring::{self, with_ring},
     owner::{as_role, owner_of_tables},
-    statements::{connected, failed, one, own_schema},
+    statements::{connected, failed, is_current, one, own_schema},
     values::{Bytea, Bytes, Uuid, WipedBytea},
 };
 
@@ -34,11 +34,14 @@ pub(super) fn check() -> Result<()> {
         return Ok(());
     }
     connected(|client| {
-        let (schema, owner) = (own_schema(client)?, owner_of_tables(client)?);
-        as_role(owner, || judge(client, &schema))
-    })?;
-    KNOWN.set(keyring::reading());
-    Ok(())
+        // An older version has no table of them. The ring is judged once that is updated.
+        if is_current(client)? {
+            let (schema, owner) = (own_schema(client)?, owner_of_tables(client)?);
+            as_role(owner, || judge(client, &schema))?;
+            KNOWN.set(keyring::reading());
+        }
+        Ok(())
+    })
 }
 
 fn judge(client: &SpiClient<'_>, schema: &str) -> Result<()> {
@@ -100,7 +103,7 @@ fn opens(sealed: &[u8], user: Uuid) -> Result<bool> {
 /// Notes the current key, once something that is stored is sealed under it. It is noted again where that was rolled back.
 pub(super) fn note(client: &mut SpiClient<'_>) -> Result<()> {
     let reading = keyring::reading();
-    if NOTED.get() == reading {
+    if NOTED.get() == reading || !is_current(client)? {
         return Ok(());
     }
     let schema = own_schema(client)?;

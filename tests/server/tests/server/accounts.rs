@@ -37,7 +37,7 @@ fn server() -> KeyedServer {
 fn events(db: &mut Client) -> Vec<String> {
     column_of(
         db,
-        "SELECT event_type || ' ' || (event_data - 'session_id' - 'by')::text FROM vetassist_auth_audit
+        "SELECT event_type || ' ' || coalesce((event_data - 'session_id' - 'by')::text, '') FROM vetassist_auth_audit
          WHERE event_type NOT LIKE 'tier%' ORDER BY id",
     )
 }
@@ -77,7 +77,7 @@ fn a_service_lives_on_the_tier_app() {
     assert_eq!(column_of(&mut app, update), ["true"]);
     assert_eq!(column_of(&mut app, update), ["false"], "nothing changed");
     let profile = "SELECT concat_ws(' ', va_icn, email, first_name, is_active) FROM vetassist_user(vetassist_find_user('ICN'))";
-    assert_eq!(column_of(&mut app, profile), ["ICN a@example.com Tamara true"]);
+    assert_eq!(column_of(&mut app, profile), ["ICN a@example.com Tamara t"]);
     app.batch_execute(
         "SELECT vetassist_login('ICN', 'a', now() + '1 h', 'first', now() + '1 h', 'r', ip => '203.0.113.7');
          SELECT vetassist_new_session(vetassist_find_user('ICN'), 'second', now() + '1 h', '{\"ip\": \"203.0.113.8\"}', '203.0.113.8')",
@@ -219,8 +219,6 @@ fn a_deactivation_ends_every_session() {
         "SELECT vetassist_set_active('{id}', false, 'Bearer eyJhbGciOiJSUzI1NiJ9.e30.c2ln')"
     );
     assert_eq!(code(&mut admin, &secret), "22023");
-    app.batch_execute(&format!("SELECT vetassist_erase_user('{id}')")).unwrap();
-    assert_eq!(code(&mut admin, &format!("SELECT vetassist_set_active('{id}', true)")), "22023");
     let changes: Vec<_> =
         events(&mut server.db).into_iter().filter(|event| event.contains("activated")).collect();
     assert_eq!(
@@ -230,6 +228,8 @@ fn a_deactivation_ends_every_session() {
             r#"user_activated {"reason": "was a mistake"}"#
         ]
     );
+    app.batch_execute(&format!("SELECT vetassist_erase_user('{id}')")).unwrap();
+    assert_eq!(code(&mut admin, &format!("SELECT vetassist_set_active('{id}', true)")), "22023");
 }
 
 #[test]
@@ -376,7 +376,8 @@ fn the_twins_need_no_key_and_no_extension() {
         assert!(column_of(&mut server.db, "SELECT name FROM vet.vetassist_metrics()").len() > 8);
         server.db.batch_execute("CALL vet.vetassist_sign_everybody_out()").unwrap();
         server.db.batch_execute("SELECT vet.vetassist_revoke('edge')").unwrap();
-        assert_eq!(code(&mut edge, "SELECT vetassist_session_active('jti 1')"), "42501");
+        // Nor may it look into the schema.
+        assert_eq!(code(&mut edge, "SELECT vet.vetassist_session_active('jti 1')"), "42501");
         drop(edge);
         if !is_plain {
             server
