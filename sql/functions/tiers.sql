@@ -46,7 +46,9 @@ AS $$
         UNION ALL
         SELECT p.proname, 'EXECUTE', 'ROUTINE ' || p.oid::regprocedure, 'pg_proc'::regclass, p.oid
         FROM pg_proc AS p
-    ) AS o (name, privilege, object, classid, objid) ON o.name = t.name
+    ) AS o (name, privilege, object, classid, objid)
+        -- A table may have the name of a function; an auditor alone reads tables.
+        ON o.name = t.name AND (o.classid = 'pg_proc'::regclass OR t.tier = 'auditor')
     JOIN @extschema@.vetassist_objects() AS w ON w.classid = o.classid AND w.objid = o.objid
 $$;
 

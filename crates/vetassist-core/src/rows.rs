@@ -67,7 +67,7 @@ pub struct User {
     pub id: Uuid,
     /// Integration Control Number, which identifies the veteran to VA; unique. NULL once erased.
     pub va_icn: Option<String>,
-    /// The veteran's status, in VA's words.
+    /// VA's word on whether the veteran's status is confirmed.
     pub va_veteran_status: Option<String>,
     /// E-mail address.
     pub email: Option<String>,

@@ -18,6 +18,9 @@ const SOURCE: &str = include_str!(concat!(env!("OUT_DIR"), "/functions.sql"));
 /// The library as functions in C name it.
 const LIBRARY: &str = "$libdir/vetassist";
 
+/// Stands for the body of a function that PostgreSQL read when it was made.
+const READ: &str = "RETURN";
+
 /// A function or an event trigger.
 #[derive(Debug, PartialEq, Eq)]
 struct Definition {
@@ -79,7 +82,7 @@ const FUNCTIONS: &str = "
     SELECT format('function %s(%s)', p.proname, oidvectortypes(p.proargtypes)), p.proname::text,
            concat_ws(' ', p.prokind, l.lanname, p.provolatile, p.proisstrict, p.proparallel, p.prosecdef, p.proleakproof,
                      array_to_string(p.proconfig, ' '), p.probin),
-           p.prosrc
+           CASE WHEN p.prosqlbody IS NULL THEN p.prosrc ELSE 'RETURN' END
     FROM pg_extension AS e
     JOIN pg_depend AS d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
     JOIN pg_proc AS p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
@@ -104,12 +107,17 @@ fn functions(schema: &str) -> BTreeMap<String, Vec<Definition>> {
     for statement in SOURCE.split("\nCREATE OR REPLACE ").skip(1) {
         let kind = if statement.starts_with("PROCEDURE") { 'p' } else { 'f' };
         let Some((head, rest)) = statement.split_once("\nLANGUAGE ") else { continue };
-        let Some((options, body)) = rest.split_once("\nAS ") else { continue };
+        let Some((options, body)) = rest.split_once('\n') else { continue };
         let name = head.split(['.', '(']).nth(1).unwrap_or_default().to_owned();
-        let (body, library) = match body.split("$$").nth(1).filter(|_| body.starts_with("$$")) {
-            Some(body) => (body.replace("@extschema@", schema), ""),
+        let (body, library) = if body.starts_with("AS $$") {
+            let body = body.split("$$").nth(1).unwrap_or_default();
+            (body.replace("@extschema@", schema), "")
+        } else if body.starts_with("AS '") {
             // A function in C names the library and its symbol.
-            None => (body.split('\'').nth(3).unwrap_or_default().to_owned(), LIBRARY),
+            (body.split('\'').nth(3).unwrap_or_default().to_owned(), LIBRARY)
+        } else {
+            // One that PostgreSQL keeps as it read it, and not as text: only that it still is one is known.
+            (READ.to_owned(), "")
         };
         let attributes = attributes(kind, options, library);
         made.entry(name).or_default().push(Definition { attributes, body });

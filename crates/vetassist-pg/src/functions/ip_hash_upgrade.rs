@@ -12,8 +12,8 @@ use pgrx::{
 use vetassist_core::{device_info, IpHash};
 
 use super::{
-    audit::has_audit_log,
     audit_guard::{announce, Change},
+    audit_rows::has_audit_log,
     batches::{Batches, Progress},
     ip_hash::keyed,
 };

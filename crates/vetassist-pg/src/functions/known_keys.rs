@@ -1,20 +1,18 @@
-//! Whether the ring is one that this database knows.
+//! Checks that the ring is one that this database knows.
 //!
 //! A server that starts with another key file, as after a lost volume, must not seal under keys that open nothing of what
 //! is stored. The fingerprints of the keys that sealed are in `vetassist_known_keys`.
 
 use core::cell::Cell;
 
-use pgrx::{
-    pg_extern, register_xact_callback, spi::SpiClient, PgSqlErrorCode, PgXactCallbackEvent,
-};
+use pgrx::{register_xact_callback, spi::SpiClient, PgSqlErrorCode, PgXactCallbackEvent};
 use vetassist_core::opened_len;
 
 use crate::{
-    errors::{warn, Error, Result, SqlResult},
+    errors::{warn, Error, Result},
     keyring::{self, with_ring},
     owner::{as_role, owner_of_tables},
-    statements::{connected, failed, one, own_schema},
+    statements::{connected, failed, is_current, one, own_schema},
     values::{Bytea, Bytes, Uuid, WipedBytea},
 };
 
@@ -36,11 +34,14 @@ pub(super) fn check() -> Result<()> {
         return Ok(());
     }
     connected(|client| {
-        let (schema, owner) = (own_schema(client)?, owner_of_tables(client)?);
-        as_role(owner, || judge(client, &schema))
-    })?;
-    KNOWN.set(keyring::reading());
-    Ok(())
+        // An older version has no table of them. The ring is judged once that is updated.
+        if is_current(client)? {
+            let (schema, owner) = (own_schema(client)?, owner_of_tables(client)?);
+            as_role(owner, || judge(client, &schema))?;
+            KNOWN.set(keyring::reading());
+        }
+        Ok(())
+    })
 }
 
 fn judge(client: &SpiClient<'_>, schema: &str) -> Result<()> {
@@ -102,7 +103,7 @@ fn opens(sealed: &[u8], user: Uuid) -> Result<bool> {
 /// Notes the current key, once something that is stored is sealed under it. It is noted again where that was rolled back.
 pub(super) fn note(client: &mut SpiClient<'_>) -> Result<()> {
     let reading = keyring::reading();
-    if NOTED.get() == reading {
+    if NOTED.get() == reading || !is_current(client)? {
         return Ok(());
     }
     let schema = own_schema(client)?;
@@ -111,21 +112,5 @@ pub(super) fn note(client: &mut SpiClient<'_>) -> Result<()> {
     let note = format!("SELECT {schema}.vetassist_note_key($1)");
     client.update(&note, None, &[key.into()]).map_err(failed)?;
     register_xact_callback(PgXactCallbackEvent::Commit, move || NOTED.set(reading));
-    Ok(())
-}
-
-/// Makes the ring known, whatever is stored.
-#[pg_extern(volatile, parallel_unsafe, sql = false)]
-fn vetassist_accept_ring() -> SqlResult<()> {
-    let key =
-        with_ring(|session, _| Ok(session.ring().current().fingerprint().as_str().to_owned()))?;
-    connected(|client| {
-        note(client)?;
-        let schema = own_schema(client)?;
-        let event = format!(
-            "SELECT {schema}.vetassist_write_event('ring_accepted', NULL, jsonb_build_object('fingerprint', $1))"
-        );
-        client.update(&event, None, &[key.into()]).map(|_| ()).map_err(failed)
-    })?;
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! The functions that SQL calls, one file for each topic, named as the files of `sql/functions` are.
 
-mod audit;
+mod accept_ring;
 mod audit_guard;
+mod audit_rows;
 mod batches;
 mod check;
 mod definitions;

@@ -13,7 +13,7 @@ export interface User {
   id: string;
   /** Integration Control Number, which identifies the veteran to VA; unique. NULL once erased. */
   va_icn: string | null;
-  /** The veteran's status, in VA's words. */
+  /** VA's word on whether the veteran's status is confirmed. */
   va_veteran_status: string | null;
   /** E-mail address. */
   email: string | null;

@@ -1,6 +1,7 @@
 //! The extension in real servers. One binary, so that the tests share one server where they can.
 #![allow(clippy::unwrap_used)]
 
+mod accounts;
 mod adoption;
 mod attacks;
 mod audit_guard;
@@ -11,6 +12,7 @@ mod audit_log_cost;
 mod audit_log_life;
 mod audit_log_plain;
 mod audit_log_program;
+mod audit_log_seal;
 mod batches;
 mod check;
 mod concurrency;
