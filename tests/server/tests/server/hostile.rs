@@ -9,7 +9,7 @@ fn look_alikes_are_not_called() {
         .db
         .batch_execute(
             "CREATE ROLE app LOGIN; CREATE ROLE mallory LOGIN;
-             SELECT vetassist_grant('app', 'app'), vetassist_grant('mallory', 'app'), vetassist_grant('mallory', 'admin');
+             SELECT vetassist_grant('app', 'app'), vetassist_grant('mallory', 'app'), vetassist_grant('mallory', 'admin'), vetassist_grant('mallory', 'auditor');
              GRANT CREATE ON SCHEMA public TO mallory; CREATE SCHEMA evil AUTHORIZATION mallory;",
         )
         .unwrap();
