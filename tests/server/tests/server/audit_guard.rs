@@ -22,7 +22,7 @@ const ATTACKS: &[Attack] = &[
     Attack { name: "TRUNCATE", prepare: "", run: "TRUNCATE vetassist_auth_audit" },
     Attack {
         name: "TRUNCATE of what the trail refers to",
-        prepare: "GRANT TRUNCATE ON vetassist_users, vetassist_sessions, vetassist_va_tokens TO mallory",
+        prepare: "GRANT TRUNCATE ON vetassist_users, vetassist_sessions, vetassist_va_tokens, vetassist_refresh_leases, vetassist_refresh_states TO mallory",
         run: "TRUNCATE vetassist_users CASCADE",
     },
     Attack {

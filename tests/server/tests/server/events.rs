@@ -35,7 +35,7 @@ const LOGIN: &str = "SELECT vetassist_login('ICN' || gen_random_uuid(), 'access'
 fn events(db: &mut Client) -> Vec<String> {
     column_of(
         db,
-        "SELECT event_type || ' ' || coalesce(event_data::text, 'nothing') FROM vetassist_auth_audit ORDER BY id",
+        "SELECT event_type || ' ' || coalesce(event_data::text, 'nothing') FROM vetassist_auth_audit WHERE event_type NOT LIKE 'tier%' ORDER BY id",
     )
 }
 
