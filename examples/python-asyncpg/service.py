@@ -92,35 +92,29 @@ class Service:
     async def refresh_due(self, refresh: Callable[[str], Awaitable[Tokens]]) -> int:
         """Has VA.gov renew the tokens that expire within five minutes, and returns how many it was.
 
-        Any number of these may run at once: a user whose tokens one of them has taken is left out by the others
-        until its transaction ends. A user whose tokens cannot be renewed is logged and passed over.
+        Each statement is a transaction of its own: a lease is committed before VA.gov is asked, and no lock is held
+        meanwhile. Any number of these may run at once; none gets what another has. A user whose tokens cannot be renewed
+        is logged and tried again later, or never, where VA.gov says that the grant is gone.
         """
         renewed: set[uuid.UUID] = set()
-        passed_over: list[uuid.UUID] = []
-        while True:
-            due = None
-            try:
-                # One user a transaction: a failure must not take back what VA.gov has renewed for others.
-                async with self._pool.acquire() as db, db.transaction():
-                    due = await db.fetchval(
-                        "SELECT user_id FROM vetassist_tokens_expiring('5 minutes', $1) WHERE user_id <> ALL ($2::uuid[])",
-                        len(passed_over) + 1, passed_over,
+        while leases := await self._pool.fetch("SELECT * FROM vetassist_claim_refreshes()"):
+            for lease in leases:
+                user = lease["user_id"]
+                try:
+                    if user in renewed:
+                        raise ValueError("VA.gov gives tokens that expire at once")
+                    tokens = await refresh(lease["refresh_token"])
+                except Exception as error:
+                    log.warning("the tokens of user %s were not renewed: %s", user, type(error).__name__)
+                    code = getattr(error, "code", "other")
+                    await self._pool.fetch(
+                        "SELECT * FROM vetassist_fail_refresh($1, $2, $3)", lease["lease_id"], code, code == "invalid_grant"
                     )
-                    if due is None:
-                        return len(renewed)
-                    if due in renewed:
-                        # VA.gov gives tokens that expire at once.
-                        passed_over.append(due)
-                        continue
-                    tokens = await refresh(await db.fetchval("SELECT vetassist_refresh_token($1)", due))
-                    await db.execute(
-                        "SELECT vetassist_store_tokens($1, $2, $3, refresh_token => $4, scope => $5)",
-                        due, tokens.access_token, tokens.expires_at, tokens.refresh_token, tokens.scope,
-                    )
-            except Exception as error:
-                if due is None:
-                    raise
-                log.warning("the tokens of user %s were not renewed: %s", due, type(error).__name__)
-                passed_over.append(due)
-            else:
-                renewed.add(due)
+                    continue
+                outcome = await self._pool.fetchval(
+                    "SELECT vetassist_finish_refresh($1, $2, $3, $4, scope => $5)",
+                    lease["lease_id"], tokens.access_token, tokens.expires_at, tokens.refresh_token, tokens.scope,
+                )
+                if outcome == "stored":
+                    renewed.add(user)
+        return len(renewed)
