@@ -1,6 +1,6 @@
 -- Shows what an operator should look at.
 --
--- requires: functions/schema.sql functions/tiers.sql functions/audit_log_checks.sql
+-- requires: functions/schema.sql functions/tiers.sql functions/audit_log_checks.sql functions/operation_checks.sql
 
 -- Returns whether the library was loaded when the server started.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_is_preloaded() RETURNS boolean
@@ -131,6 +131,8 @@ BEGIN
                'Until a session loads the library, PostgreSQL shows everybody where the key ring is. Add it and restart the server.'
         WHERE NOT @extschema@.vetassist_is_preloaded()
         UNION ALL
-        SELECT a.severity, a.subject, a.message, a.hint FROM @extschema@.vetassist_audit_log_checks() AS a;
+        SELECT a.severity, a.subject, a.message, a.hint FROM @extschema@.vetassist_audit_log_checks() AS a
+        UNION ALL
+        SELECT o.severity, o.subject, o.message, o.hint FROM @extschema@.vetassist_operation_checks() AS o;
 END
 $$;

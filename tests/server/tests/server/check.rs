@@ -87,3 +87,66 @@ fn a_library_that_is_not_preloaded_is_shown() {
         [""; 0]
     );
 }
+
+#[test]
+fn what_writes_tokens_to_the_log_is_shown() {
+    let mut server = KeyedServer::start();
+    let db = &mut server.db;
+    db.batch_execute("CREATE ROLE app").unwrap();
+    let shown =
+        "SELECT subject FROM vetassist_check() WHERE message LIKE '%parameters%' ORDER BY 1";
+    for (given, found) in [
+        ("SET log_parameter_max_length = 0; SET log_statement = 'all'", &[][..]),
+        (
+            "SET log_parameter_max_length = 64; SET log_statement = 'all'",
+            &["setting log_parameter_max_length"],
+        ),
+        ("SET log_min_duration_statement = 0", &["setting log_parameter_max_length"]),
+        (
+            "SET log_parameter_max_length_on_error = -1",
+            &["setting log_parameter_max_length_on_error"],
+        ),
+        ("SET debug_print_plan = on", &["setting debug_print_plan"]),
+        (
+            "ALTER ROLE app SET log_parameter_max_length_on_error = 10",
+            &["setting log_parameter_max_length_on_error of role app"],
+        ),
+        (
+            "ALTER DATABASE postgres SET debug_print_parse = on",
+            &["setting debug_print_parse of database postgres"],
+        ),
+        (
+            "ALTER ROLE app SET pgaudit.log_parameter = on",
+            &["setting pgaudit.log_parameter of role app"],
+        ),
+    ] {
+        db.batch_execute("SET log_statement = 'none'; SET log_min_duration_statement = -1")
+            .unwrap();
+        db.batch_execute(given).unwrap();
+        let lines = column_of(db, shown);
+        for subject in found {
+            assert!(lines.iter().any(|line| line == subject), "{given}: {lines:?}");
+        }
+        assert!(!found.is_empty() || lines.is_empty(), "{given}: {lines:?}");
+        db.batch_execute("RESET ALL; ALTER ROLE app RESET ALL; ALTER DATABASE postgres RESET ALL")
+            .unwrap();
+    }
+}
+
+#[test]
+fn tokens_that_no_key_opens_and_late_refreshes_are_shown() {
+    let mut server = KeyedServer::start();
+    let shown = "SELECT severity || ' ' || subject FROM vetassist_check() WHERE subject IN ('key ring', 'refreshes', 'vetassist.refresh_paused') ORDER BY 1";
+    let db = &mut server.db;
+    db.batch_execute(
+        "SELECT vetassist_login('ICN', 'a', now() - '1 h'::interval, 'jti', now() + '1 h', 'r')",
+    )
+    .unwrap();
+    assert_eq!(column_of(db, shown), ["warning refreshes"]);
+    db.batch_execute("SET vetassist.refresh_paused = on").unwrap();
+    assert_eq!(column_of(db, shown), ["warning vetassist.refresh_paused"]);
+    db.batch_execute("RESET vetassist.refresh_paused; UPDATE vetassist_va_tokens SET access_token_encrypted = set_byte(access_token_encrypted, 20, (get_byte(access_token_encrypted, 20) + 1) % 256), expires_at = now() + '1 h'").unwrap();
+    assert_eq!(column_of(db, shown), ["error key ring"]);
+    let mut without = KeyedServer::start_without_key();
+    assert_eq!(column_of(&mut without.db, shown), ["error key ring"]);
+}
