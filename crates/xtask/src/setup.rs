@@ -78,8 +78,9 @@ impl Tools {
                 Ok(self.cargo(&install).arg(&root).run()?)
             })?;
         }
-        // As cargo runs it.
-        Ok(cmd!(self.sh, "rustup run {toolchain} {program} {name}"))
+        // As cargo runs it, which some tell from these variables.
+        let run = cmd!(self.sh, "rustup run {toolchain} {program} {name}");
+        Ok(run.env("CARGO", "cargo").env_remove("CARGO_PKG_NAME"))
     }
 }
 
