@@ -57,7 +57,7 @@ pub fn rows(db: &mut Client) -> Vec<String> {
 /// Returns who may do what, what fires, and which version it is.
 pub fn surroundings(db: &mut Client) -> Vec<String> {
     // What there is for the owner to do is not the same in all versions of PostgreSQL.
-    let acl = "CASE WHEN acl IS NULL THEN 'default' ELSE coalesce((SELECT string_agg(a::text, ' ' ORDER BY a::text) FROM unnest(acl) AS a WHERE a::text NOT LIKE 'postgres=%'), 'nobody') END";
+    let acl = "CASE WHEN acl IS NULL AND classid <> 'pg_class'::regclass THEN 'default' ELSE coalesce((SELECT string_agg(a::text, ' ' ORDER BY a::text) FROM unnest(acl) AS a WHERE a::text NOT LIKE 'postgres=%' AND a::text NOT LIKE 'vetassist_owner=%/vetassist_owner'), 'nobody') END";
     let mut found = column_of(
         db,
         &format!(
