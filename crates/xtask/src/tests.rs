@@ -239,6 +239,10 @@ pub(crate) fn test(selection: Selection) -> Result<()> {
     Ok(())
 }
 
+/// The tests of the server that take a minute each.
+const MINUTES: &[&str] =
+    &["attacks::callers_settings", "attacks::adoption::nothing", "large_values::the_largest"];
+
 impl Run {
     /// Builds the extension for a PostgreSQL and runs its tests there.
     fn server(&self, postgres: &Postgres) -> Result<u64> {
@@ -252,8 +256,10 @@ impl Run {
         let tests = self.tools.cargo(&format!("test {packages} --test server --"));
         let mut tests = tests.args(&self.name).env(VARIABLE, scratch.root());
         // What takes minutes does not depend on PostgreSQL's version.
-        if self.all && postgres.major == DEFAULT_MAJOR {
-            tests = tests.env(ALL_VARIABLE, "1");
+        if postgres.major == DEFAULT_MAJOR {
+            tests = if self.all { tests.env(ALL_VARIABLE, "1") } else { tests };
+        } else if self.name.is_none() {
+            tests = tests.args(MINUTES.iter().flat_map(|name| ["--skip", name]));
         }
         self.count(tests.env(PYTHON_VARIABLE, python()?))
     }
