@@ -44,9 +44,10 @@ const RUSTFLAGS: &[&str] = &[
 ];
 
 /// Each module of the package: its name there, its crate, its profile and its flags.
-const MODULES: [(&str, &str, &str, &[&str]); 2] = [
+const MODULES: [(&str, &str, &str, &[&str]); 3] = [
     ("vetassist.wasm", "vetassist-wasm", "wasm", RUSTFLAGS),
     ("schema.wasm", "vetassist-schema-wasm", "wasm-small", &[]),
+    ("metadata.wasm", "vetassist-metadata-wasm", "wasm-small", &[]),
 ];
 
 /// Builds `target/npm/vetassist.tgz`.
