@@ -85,5 +85,5 @@ export function checkEventType(eventType) {
   const text = asString(eventType, 'event type');
   // No NUL is in the type of an event that PostgreSQL takes.
   const message = ask('check_type', 'event type', text.replaceAll('\0', ' '));
-  if (message !== '') throw secret('event_type', message);
+  if (message !== '') throw error('ERR_INVALID_EVENT_TYPE', message);
 }
