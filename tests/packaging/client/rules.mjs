@@ -1,0 +1,1 @@
+export async function rules() { return 0; }
