@@ -3,7 +3,8 @@
 import { fromPglite } from '#client';
 
 /** Makes a Db of a new PGlite that has the plain installation, or of the one that is given, and installs it there. */
-export async function pglite({ schema = 'public', database } = {}) {
+export async function pglite(options) {
+  const { schema = 'public', database } = options ?? {};
   const [{ readFile }, { PGlite }] = await Promise.all([import('node:fs/promises'), database ? {} : import('@electric-sql/pglite')]);
   const made = database ?? new PGlite();
   const quoted = `"${schema.replaceAll('"', '""')}"`;

@@ -4,7 +4,8 @@ import { faults, waited } from './faults.js';
 import { authority, oauthError } from './oauth.js';
 import { listening } from './server.js';
 
-export function provider({ rotate, lifetimeSeconds, answerMs = 0, scope } = {}) {
+export function provider(options) {
+  const { rotate, lifetimeSeconds, answerMs = 0, scope } = options ?? {};
   const endpoint = authority({ rotate, lifetimeSeconds, scope });
   const wrong = faults();
   const { counts } = endpoint;
@@ -56,6 +57,6 @@ export function provider({ rotate, lifetimeSeconds, answerMs = 0, scope } = {}) 
   };
   return Object.assign(made, {
     /** Serves the same over HTTP, in Node, Deno or Bun. */
-    listen: (options) => listening(endpoint, carriedOut, options),
+    listen: (where) => listening(endpoint, carriedOut, where),
   });
 }
