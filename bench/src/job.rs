@@ -1,5 +1,6 @@
 //! What a day at work consists of, as a whole.
 
+mod family;
 mod memory;
 mod purge;
 mod rotation;
@@ -9,11 +10,7 @@ use std::{env, process::Command};
 
 use anyhow::{Context, Result};
 
-use crate::{measure::Effort, others, report::Comparison, repository, server::Server};
-
-const FAMILY: &str = "job";
-/// As many as the clients of a pool.
-const CONNECTIONS: usize = 8;
+use crate::{measure::Effort, others, report::Comparison, repository::repository, server::Server};
 
 pub(crate) fn run(server: &Server, effort: Effort) -> Result<Vec<Comparison>> {
     let mut found = sign_in(server, effort)?;

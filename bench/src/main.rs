@@ -6,10 +6,11 @@ mod machine;
 mod measure;
 mod others;
 mod report;
+mod repository;
 mod server;
 mod sql;
 
-use std::{env, fs, path::Path, process::ExitCode};
+use std::{env, fs, process::ExitCode};
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -17,6 +18,7 @@ use clap::Parser;
 use crate::{
     measure::Effort,
     report::{Comparison, Report},
+    repository::repository,
     server::Server,
 };
 
@@ -77,9 +79,4 @@ fn run(arguments: &Arguments) -> Result<()> {
             .context(format!("cannot write {}", path.display()))?;
     }
     Ok(())
-}
-
-/// The repository's top folder.
-fn repository() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }

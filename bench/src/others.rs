@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{anyhow, Context, Result};
 
-use crate::{measure::Effort, report::Comparison, repository};
+use crate::{measure::Effort, report::Comparison, repository::repository};
 
 /// The npm package in each runtime.
 pub(crate) fn edge(effort: Effort) -> Result<Vec<Comparison>> {

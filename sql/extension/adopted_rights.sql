@@ -1,4 +1,4 @@
--- What the role keeps whose tables were adopted, so that its backend and its dump go on until it is revoked.
+-- Grants to the role whose tables were adopted what its backend and its dump need, until it is revoked.
 --
 -- requires: extension/adoption.sql extension/rights.sql
 

@@ -95,7 +95,7 @@ BEGIN
             HINT = 'Nothing was changed. Mend each difference, or install into another schema with CREATE EXTENSION vetassist SCHEMA <name>. Tables of another role are adopted where vetassist.adopt_from names it.';
     END IF;
 
-    -- The guard of the plain file has the names that the library's takes.
+    -- The functions of the plain file have the names that this script's take.
     DROP TRIGGER IF EXISTS vetassist_auth_audit_append_only ON @extschema@.vetassist_auth_audit;
     DROP TRIGGER IF EXISTS vetassist_auth_audit_append_only_rows ON @extschema@.vetassist_auth_audit;
     DROP TRIGGER IF EXISTS vetassist_auth_audit_id ON @extschema@.vetassist_auth_audit;

@@ -1,4 +1,4 @@
--- What pg_dump must know.
+-- Tells pg_dump to dump the rows of the tables.
 --
 -- requires: tables/
 
@@ -10,6 +10,11 @@ SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_auth_audit', '
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_keyed_ip_hashes', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_refresh_states', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_known_keys', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_audit_leaves', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_audit_nodes', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_audit_head', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_audit_pending', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_audit_unsealable', '');
 -- A lease is void after a restore.
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_refresh_leases', 'WHERE false');
 -- The next id of the audit trail, too.

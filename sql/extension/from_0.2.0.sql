@@ -1,4 +1,4 @@
--- What a database of 0.2.0 has already, what must go before the rest can be made anew, and who has which tier.
+-- Begins an update from 0.2.0: says which tables are there, remembers who has which tier, and drops what is made anew.
 --
 -- requires: extension/clear_way.sql extension/owner.sql extension/lock_tables.sql extension/foreign_code.sql
 -- provides: extension/adoption.sql extension/adopted_tiers.sql extension/adopted_rights.sql
@@ -77,7 +77,7 @@ DROP EVENT TRIGGER vetassist_guard_drop;
 DROP FUNCTION @extschema@.vetassist_revoke(regrole);
 DROP FUNCTION @extschema@.vetassist_detach();
 
--- What nothing calls any more.
+-- Nothing calls these any more.
 DROP FUNCTION @extschema@.vetassist_names_address(text), @extschema@.vetassist_hash_ip_text(text),
     @extschema@.vetassist_hashes_are_keyed(),
     @extschema@.vetassist_rotate_step(jsonb, integer), @extschema@.vetassist_rotate_rows(uuid[]),

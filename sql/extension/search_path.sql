@@ -2,5 +2,5 @@
 
 -- Names below resolve in pg_catalog and nowhere else: each object of ours is written with its schema.
 SET LOCAL search_path = pg_catalog, pg_temp;
--- What PostgreSQL prints of a name is compared with what it must be.
+-- The checks compare what PostgreSQL prints of a name with what it must be.
 SET LOCAL quote_all_identifiers = off;

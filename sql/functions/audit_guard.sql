@@ -15,7 +15,7 @@ LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'vetassist_audit_id_wrapper';
 
 -- Refuses to change the trail by changing the type of a column, or by adding one: no trigger of the table's fires for that.
--- What only moves rows (VACUUM FULL, CLUSTER, a new table space) is no such command.
+-- A command that only moves rows (VACUUM FULL, CLUSTER, a new table space) is no such command.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_guard_rewrite() RETURNS event_trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$

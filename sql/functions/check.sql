@@ -1,8 +1,8 @@
--- What an operator should look at.
+-- Shows what an operator should look at.
 --
--- requires: functions/schema.sql functions/tiers.sql
+-- requires: functions/schema.sql functions/tiers.sql functions/audit_log_checks.sql
 
--- Whether the library was loaded when the server started.
+-- Returns whether the library was loaded when the server started.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_is_preloaded() RETURNS boolean
 LANGUAGE c STABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'vetassist_is_preloaded_wrapper';
@@ -10,7 +10,7 @@ AS 'MODULE_PATHNAME', 'vetassist_is_preloaded_wrapper';
 -- Everything that an operator should look at. It runs what is below with the rights of the tables' owner, or of a
 -- superuser who calls it: so it says what is wrong also where nothing belongs to whom it should.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_check() RETURNS TABLE (severity text, subject text, message text, hint text)
-LANGUAGE c STABLE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE c STABLE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS 'MODULE_PATHNAME', 'vetassist_check_wrapper';
 
 -- A check is a member of the union. Severities: error (something does not hold), warning (it may not for long).
@@ -58,7 +58,7 @@ BEGIN
                 UNION
                 SELECT a.grantee FROM aclexplode(n.nspacl) AS a WHERE a.privilege_type = 'CREATE'
             ) AS g (role)
-            -- That role stands for the database's owner.
+            -- The role pg_database_owner stands for the database's owner.
             CROSS JOIN LATERAL (
                 SELECT CASE WHEN pg_get_userbyid(g.role) = 'pg_database_owner'
                        THEN (SELECT b.datdba FROM pg_database AS b WHERE b.datname = current_database())
@@ -79,8 +79,58 @@ BEGIN
                             JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'vetassist')
           AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_proc'::regclass AND d.objid = f.oid AND d.deptype = 'e')
         UNION ALL
+        -- What is no member is dumped as somebody's table would be, and is in the way of the next installation.
+        SELECT 'error', c.relname::text, 'does not belong to the extension any more',
+               format('ALTER EXTENSION vetassist ADD %s %s.', CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END,
+                      c.oid::regclass)
+        FROM pg_class AS c
+        JOIN pg_roles AS r ON r.oid = c.relowner AND r.rolname = 'vetassist_owner'
+        WHERE c.relnamespace = own_schema AND c.relkind IN ('r', 'S')
+          AND NOT EXISTS (SELECT FROM pg_depend AS d
+                          JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'vetassist'
+                          WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+        UNION ALL
+        -- The owner has all rights on what is its, and may call what the functions call.
+        SELECT 'error', o.object, 'vetassist_owner lacks rights on it', format('GRANT ALL ON %s TO vetassist_owner.', o.object)
+        FROM pg_extension AS e
+        JOIN pg_depend AS d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
+        CROSS JOIN LATERAL (
+            SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE ' ELSE 'TABLE ' END || c.oid::regclass,
+                   coalesce(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner)),
+                   acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner)
+            FROM pg_class AS c
+            WHERE d.classid = 'pg_class'::regclass AND c.oid = d.objid
+            UNION ALL
+            SELECT 'FUNCTION ' || p.oid::regprocedure, coalesce(p.proacl, acldefault('f', p.proowner)),
+                   acldefault('f', p.proowner)
+            FROM pg_proc AS p
+            WHERE d.classid = 'pg_proc'::regclass AND p.oid = d.objid
+              AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
+        ) AS o (object, acl, usual)
+        WHERE e.extname = 'vetassist'
+          AND EXISTS (SELECT FROM aclexplode(o.usual) AS u
+                      WHERE u.grantee <> 0 AND NOT EXISTS (
+                          SELECT FROM aclexplode(o.acl) AS g
+                          WHERE g.privilege_type = u.privilege_type
+                            AND (g.grantee = 0 OR pg_get_userbyid(g.grantee) = 'vetassist_owner')))
+        UNION ALL
+        -- No event trigger fires where this is off.
+        SELECT 'warning', 'event_triggers', 'is off: no guard fires but those of the audit trail''s rows', 'Set it to on.'
+        WHERE current_setting('event_triggers', true) = 'off'
+        UNION ALL
+        SELECT 'warning', 'event_triggers',
+               format('%s may set it, and so switch the guards off',
+                      CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE 'role ' || pg_get_userbyid(g.grantee) END),
+               'REVOKE SET, ALTER SYSTEM ON PARAMETER event_triggers.'
+        FROM pg_parameter_acl AS p
+        CROSS JOIN LATERAL aclexplode(p.paracl) AS g
+        LEFT JOIN pg_roles AS r ON r.oid = g.grantee
+        WHERE p.parname = 'event_triggers' AND r.rolsuper IS NOT TRUE
+        UNION ALL
         SELECT 'warning', 'shared_preload_libraries', 'does not have vetassist',
                'Until a session loads the library, PostgreSQL shows everybody where the key ring is. Add it and restart the server.'
-        WHERE NOT @extschema@.vetassist_is_preloaded();
+        WHERE NOT @extschema@.vetassist_is_preloaded()
+        UNION ALL
+        SELECT a.severity, a.subject, a.message, a.hint FROM @extschema@.vetassist_audit_log_checks() AS a;
 END
 $$;

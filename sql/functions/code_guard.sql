@@ -69,7 +69,10 @@ $$;
 CREATE EVENT TRIGGER vetassist_guard_code ON ddl_command_end
 WHEN TAG IN ('ALTER TABLE', 'CREATE CAST', 'CREATE SCHEMA', 'CREATE TABLE', 'CREATE TRIGGER')
 EXECUTE FUNCTION @extschema@.vetassist_guard_code();
+-- Also where session_replication_role is replica, which others than a superuser may be allowed to set.
+ALTER EVENT TRIGGER vetassist_guard_code ENABLE ALWAYS;
 
 CREATE EVENT TRIGGER vetassist_guard_alter_table ON ddl_command_start
 WHEN TAG IN ('ALTER TABLE')
 EXECUTE FUNCTION @extschema@.vetassist_guard_code();
+ALTER EVENT TRIGGER vetassist_guard_alter_table ENABLE ALWAYS;

@@ -7,3 +7,5 @@ AS 'MODULE_PATHNAME', 'vetassist_guard_drop_wrapper';
 CREATE EVENT TRIGGER vetassist_guard_drop ON ddl_command_start
 WHEN TAG IN ('DROP EXTENSION', 'DROP OWNED', 'DROP SCHEMA')
 EXECUTE FUNCTION @extschema@.vetassist_guard_drop();
+-- Also where session_replication_role is replica, which others than a superuser may be allowed to set.
+ALTER EVENT TRIGGER vetassist_guard_drop ENABLE ALWAYS;

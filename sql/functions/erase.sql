@@ -1,6 +1,7 @@
 -- Erasure of a veteran's data.
 --
 -- requires: tables/va_tokens.sql tables/sessions.sql tables/refresh_leases.sql tables/refresh_states.sql functions/events.sql
+-- requires: functions/audit_log_erasure.sql
 
 -- A veteran asks to be forgotten. What remains is a row that says nothing about a person, for the audit
 -- trail to point at.
@@ -21,7 +22,8 @@ BEGIN
     IF NOT FOUND THEN
         RETURN false;
     END IF;
-    left_over := EXISTS (SELECT FROM @extschema@.vetassist_va_tokens AS t WHERE t.user_id = person.id)
+    left_over := @extschema@.vetassist_erase_audit(person.id::uuid) > 0;
+    left_over := left_over OR EXISTS (SELECT FROM @extschema@.vetassist_va_tokens AS t WHERE t.user_id = person.id)
         OR EXISTS (SELECT FROM @extschema@.vetassist_sessions AS s WHERE s.user_id = person.id);
     IF num_nonnulls(person.va_icn, person.va_veteran_status, person.email, person.first_name, person.last_name) = 0
        AND person.is_active IS FALSE AND NOT left_over THEN

@@ -1,6 +1,6 @@
--- Hashes of addresses, plain and keyed, and the upgrade of plain ones.
+-- Hashes of addresses, plain and keyed.
 --
--- requires: tables/keyed_ip_hashes.sql tables/auth_audit.sql tables/sessions.sql functions/keyring.sql
+-- requires: tables/keyed_ip_hashes.sql functions/keyring.sql
 
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_hash_ip(ip inet) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
@@ -30,9 +30,3 @@ $$;
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_stored_ip_hash(ip inet) RETURNS text
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'vetassist_stored_ip_hash_wrapper';
-
--- Replaces the plain hashes of the audit trail and of what sessions say of devices. It commits after each batch, which a
--- security definer cannot: see crates/vetassist-pg/src/functions/batches.rs.
-CREATE OR REPLACE PROCEDURE @extschema@.vetassist_upgrade_ip_hashes(batch_size integer DEFAULT 10000)
-LANGUAGE c
-AS 'MODULE_PATHNAME', 'vetassist_upgrade_ip_hashes_wrapper';

@@ -38,3 +38,5 @@ CREATE EVENT TRIGGER vetassist_guard_schema ON ddl_command_end
 WHEN TAG IN ('ALTER SCHEMA', 'ALTER TABLE', 'ALTER INDEX', 'ALTER SEQUENCE', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW',
              'ALTER FOREIGN TABLE', 'ALTER FUNCTION', 'ALTER PROCEDURE', 'ALTER ROUTINE', 'ALTER AGGREGATE')
 EXECUTE FUNCTION @extschema@.vetassist_guard_schema();
+-- Also where session_replication_role is replica, which others than a superuser may be allowed to set.
+ALTER EVENT TRIGGER vetassist_guard_schema ENABLE ALWAYS;

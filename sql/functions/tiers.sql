@@ -21,7 +21,9 @@ AS $$
             'vetassist_log_event', 'vetassist_log_event_sealed', 'vetassist_known_keys', 'vetassist_note_key'])
         UNION ALL
         SELECT 'auditor', unnest(ARRAY[
-            'vetassist_auth_audit', 'vetassist_keyed_ip_hashes', 'vetassist_users_masked'])
+            'vetassist_auth_audit', 'vetassist_keyed_ip_hashes', 'vetassist_users_masked',
+            'vetassist_audit_checkpoint', 'vetassist_audit_entries', 'vetassist_audit_inclusion',
+            'vetassist_audit_consistency', 'vetassist_verify_audit', 'vetassist_note_watch'])
         UNION ALL
         SELECT 'admin', unnest(ARRAY[
             'vetassist_rotate_tokens', 'vetassist_rotation_status', 'vetassist_sealed_page', 'vetassist_reseal',
@@ -30,6 +32,7 @@ AS $$
             'vetassist_revoke_all_sessions', 'vetassist_sign_everybody_out',
             'vetassist_purge_sessions', 'vetassist_purge_audit', 'vetassist_check_schema', 'vetassist_check_dump',
             'vetassist_check', 'vetassist_users_masked',
+            'vetassist_seal_audit', 'vetassist_seal_step', 'vetassist_refuse_transaction_block',
             -- The steps of procedures that commit, in a database without the extension.
             'vetassist_sign_out_step', 'vetassist_note_sign_out'])
         UNION ALL
@@ -43,7 +46,9 @@ AS $$
         UNION ALL
         SELECT p.proname, 'EXECUTE', 'ROUTINE ' || p.oid::regprocedure, 'pg_proc'::regclass, p.oid
         FROM pg_proc AS p
-    ) AS o (name, privilege, object, classid, objid) ON o.name = t.name
+    ) AS o (name, privilege, object, classid, objid)
+        -- A table may have the name of a function; an auditor alone reads tables.
+        ON o.name = t.name AND (o.classid = 'pg_proc'::regclass OR t.tier = 'auditor')
     JOIN @extschema@.vetassist_objects() AS w ON w.classid = o.classid AND w.objid = o.objid
 $$;
 
@@ -145,26 +150,29 @@ BEGIN
           AND NOT EXISTS (SELECT FROM @extschema@.vetassist_objects() AS w
                           WHERE w.classid = s.classid AND w.objid = s.objid));
 
-    -- First what was granted on, each by who granted it, since nobody else takes it back: PostgreSQL does that itself for
-    -- whole tables, and not where a right on a table was granted on for a column.
+    -- First what was granted on for a column, each by who granted it: nobody else takes it back, and PostgreSQL does not
+    -- where the right was one on the table. What was granted on of whole objects it takes back itself.
     FOR granted IN
-        WITH RECURSIVE lost (object, privilege, columns, role, grantor, owner, depth) AS (
+        WITH RECURSIVE held AS MATERIALIZED (
+            SELECT * FROM @extschema@.vetassist_granted()
+        ), lost (object, privilege, columns, role, grantor, owner, depth) AS (
             SELECT g.object, g.privilege, g.columns, g.role, g.grantor, g.owner, 0
-            FROM @extschema@.vetassist_granted() AS g
+            FROM held AS g
             WHERE g.role = revoked
             UNION
             SELECT g.object, g.privilege, g.columns, g.role, g.grantor, g.owner, l.depth + 1
             FROM lost AS l
-            JOIN @extschema@.vetassist_granted() AS g ON g.object = l.object AND g.privilege = l.privilege
+            JOIN held AS g ON g.object = l.object AND g.privilege = l.privilege
                 AND g.grantor = l.role AND coalesce(g.columns = l.columns, l.columns IS NULL)
             -- Unless who granted it on has it from somebody else as well.
             WHERE l.role = revoked OR NOT EXISTS (
-                SELECT FROM @extschema@.vetassist_granted() AS o
+                SELECT FROM held AS o
                 WHERE o.role = l.role AND o.object = l.object AND o.privilege = l.privilege AND o.is_grantable
                   AND o.grantor <> l.grantor)
         )
         SELECT l.object, l.privilege || coalesce(' (' || l.columns || ')', '') AS privilege, l.role, l.grantor, l.owner, l.depth
         FROM lost AS l
+        WHERE l.depth = 0 OR l.columns IS NOT NULL
         UNION
         SELECT 'SCHEMA ' || n.oid::regnamespace, 'USAGE', revoked, g.grantor, n.nspowner, 0
         FROM pg_namespace AS n

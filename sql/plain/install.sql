@@ -4,4 +4,6 @@
 -- requires: functions/users.sql functions/sessions.sql functions/sealed_tokens.sql functions/leases.sql functions/refresh.sql
 -- requires: functions/reseal.sql functions/login_sealed.sql functions/log_event.sql functions/erase.sql
 -- requires: functions/known_keys.sql plain/session_active.sql plain/sign_everybody_out.sql plain/version.sql
--- requires: functions/users_masked.sql functions/tiers.sql plain/rights.sql
+-- requires: plain/audit_rows.sql functions/audit_purge.sql functions/audit_log_seal.sql functions/audit_log_show.sql
+-- requires: functions/audit_log_verify.sql functions/audit_log_restart.sql
+-- requires: functions/users_masked.sql functions/metrics.sql functions/tiers.sql plain/rights.sql

@@ -1,4 +1,4 @@
--- How columns are stored.
+-- Sets how columns are stored.
 --
 -- requires: tables/va_tokens.sql
 

@@ -11,7 +11,7 @@ use anyhow::{anyhow, bail, Result};
 use postgres::Client;
 use uuid::Uuid;
 
-use super::{CONNECTIONS, FAMILY};
+use super::family::{CONNECTIONS, FAMILY};
 use crate::{
     measure::{compared, in_turns, Case, Effort},
     report::Comparison,

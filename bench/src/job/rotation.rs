@@ -8,7 +8,7 @@ use std::{
 use anyhow::Result;
 use postgres::Client;
 
-use super::{memory, FAMILY};
+use super::{family::FAMILY, memory};
 use crate::{
     measure::{compared, in_turns, Case, Effort},
     report::Comparison,

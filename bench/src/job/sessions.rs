@@ -5,7 +5,7 @@ use std::{thread, time::Instant};
 use anyhow::{anyhow, bail, Result};
 use postgres::Client;
 
-use super::{CONNECTIONS, FAMILY};
+use super::family::{CONNECTIONS, FAMILY};
 use crate::{
     measure::{compared, in_turns, Case, Effort},
     report::Comparison,

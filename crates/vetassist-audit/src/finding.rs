@@ -2,14 +2,14 @@
 
 use std::{collections::BTreeMap, fmt};
 
-/// What a finding means.
+/// The meaning of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// The log was tampered with, or is damaged.
     Problem,
     /// A change that the log itself discloses. Whether it was due cannot be seen from the log.
     Disclosed,
-    /// What cannot be decided from what was given.
+    /// It cannot be decided from what was given.
     CannotTell,
 }
 
@@ -57,7 +57,7 @@ pub enum Class {
     Misdated,
     /// No `user_erased` event of the erased user is in the log.
     ErasureWithoutEvent,
-    /// Whether a purge kept the retention can't be told.
+    /// It can't be told whether a purge kept the retention.
     RetentionUnknown,
     /// No signed checkpoint covers these entries: they can have been rewritten.
     Unwatched,
@@ -130,7 +130,7 @@ pub struct Finding {
     pub entry: Option<u64>,
     /// The row that it is about.
     pub audit_id: Option<i64>,
-    /// What is the matter, in words. Never a value of a row.
+    /// The matter in words. It never has a value of a row.
     pub detail: String,
 }
 
@@ -161,9 +161,9 @@ pub struct Summary {
     pub rows: u64,
     /// The changes that are not in the log yet.
     pub pending: u64,
-    /// How many entries the largest signed checkpoint that verified covers.
+    /// The number of entries that the largest signed checkpoint that verified covers.
     pub covered: u64,
-    /// How many findings of each class there are.
+    /// The number of findings of each class.
     pub findings: BTreeMap<Class, u64>,
 }
 

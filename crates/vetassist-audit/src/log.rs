@@ -37,7 +37,7 @@ pub trait Log {
 /// Takes what a log shows, one after the other.
 pub type Each<'a> = &'a mut dyn FnMut(Shown) -> Result<(), LogError>;
 
-/// What a log shows.
+/// A part of what a log shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Shown {
     /// An entry.

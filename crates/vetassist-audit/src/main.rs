@@ -59,7 +59,7 @@ struct KeyArguments {
 
 #[derive(Args)]
 struct Connection {
-    /// How to connect: postgresql://… or host=… user=…; PGPASSWORD holds a password.
+    /// The connection: postgresql://… or host=… user=…; PGPASSWORD holds a password.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     database: String,
     /// The schema that vetassist is in.
@@ -80,7 +80,7 @@ struct WatchArguments {
     /// The file that keeps every signed checkpoint. It is made at the first use.
     #[arg(long, value_name = "FILE")]
     watched: PathBuf,
-    /// How long the log may stay as it is, such as 90m.
+    /// The longest time that the log may stay as it is, such as 90m.
     #[arg(long, default_value = "1h", value_parser = clock::parse_duration, value_name = "TIME")]
     max_age: Duration,
 }
@@ -106,12 +106,12 @@ struct VerifyArguments {
     /// The file that a watcher kept.
     #[arg(long, value_name = "FILE")]
     watched: Vec<PathBuf>,
-    /// How long the trail is kept, at the least.
+    /// The shortest time that the trail is kept.
     #[arg(long, default_value = "365d", value_parser = clock::parse_duration, value_name = "TIME")]
     retention: Duration,
 }
 
-/// What could not be done; it ends with exit code 2.
+/// Says what could not be done; it ends with exit code 2.
 struct Failure(String);
 
 /// Says what could not be done, and to which file.

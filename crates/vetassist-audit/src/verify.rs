@@ -3,6 +3,7 @@
 mod changes;
 mod cover;
 mod notes;
+mod report;
 mod retention;
 mod rows;
 
@@ -11,25 +12,23 @@ use std::{io, time::Duration};
 use vetassist_core::audit_log::{Checkpoint, Frontier, Hash};
 
 pub use notes::{Evidence, Signed};
+pub use report::Report;
 
 use crate::{
     export::{ExportError, Lines},
     finding::{Class, Finding, Summary},
-    log::{Shown, ShownEntry},
+    log::Shown,
 };
 use changes::Changes;
 
-/// What to hold an export against.
+/// Names what an export is held against.
 #[derive(Clone, Debug)]
 pub struct Expectations {
     /// Signed checkpoints.
     pub evidence: Evidence,
-    /// How long the trail is kept: `vetassist.audit_min_retention`.
+    /// The time that the trail is kept: `vetassist.audit_min_retention`.
     pub retention: Duration,
 }
-
-/// Takes findings, one after the other.
-pub type Report<'a> = &'a mut dyn FnMut(Finding);
 
 /// Verifies an export, which is read twice, and reports what it finds as it does.
 ///
@@ -91,15 +90,4 @@ fn check_root(checkpoint: &Checkpoint, size: u64, root: &Hash, report: Report<'_
         let detail = "the entries do not have the size and the root that the export states".into();
         report(Finding { class: Class::OtherRoot, entry: None, audit_id: None, detail });
     }
-}
-
-/// Returns a finding about an entry and its row.
-fn finding(class: Class, entry: &ShownEntry, detail: impl Into<String>) -> Finding {
-    let detail = detail.into();
-    Finding { class, entry: Some(entry.entry), audit_id: entry.audit_id, detail }
-}
-
-/// Returns a finding about an entry that is none of a row.
-fn finding_at(class: Class, entry: u64, detail: impl Into<String>) -> Finding {
-    Finding { class, entry: Some(entry), audit_id: None, detail: detail.into() }
 }

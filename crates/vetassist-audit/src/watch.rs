@@ -21,12 +21,12 @@ use crate::{
     watched::{Watched, WatchedFile},
 };
 
-/// Who watches, and when.
+/// Says who watches, and when.
 #[derive(Debug)]
 pub struct Watcher<'a> {
     /// The keys that sign; more than one while a key is rotated.
     pub keys: &'a [AuditKey],
-    /// How long the log may stay as it is.
+    /// The longest time that the log may stay as it is.
     pub max_age: Duration,
     /// The time now.
     pub now: OffsetDateTime,
@@ -52,9 +52,9 @@ pub enum WatchError {
     OtherLog,
     /// The log has fewer entries than before.
     Smaller {
-        /// How many there were.
+        /// The number that there were.
         before: u64,
-        /// How many there are.
+        /// The number that there are.
         now: u64,
     },
     /// The log has as many entries as before, and not the same.

@@ -29,7 +29,7 @@ pub struct Watched {
 pub struct WatchedFile {
     file: File,
     last: Option<Watched>,
-    /// Where the last whole line ends.
+    /// The end of the last whole line.
     end: u64,
 }
 

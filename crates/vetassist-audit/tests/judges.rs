@@ -1,4 +1,4 @@
-//! What this project signs and proves, judged by Go's packages for transparency logs and by Python: neither shares a
+//! Has what this project signs and proves judged by Go's packages for transparency logs and by Python: neither shares a
 //! line with us. `cargo xtask test judges` brings both.
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -144,7 +144,7 @@ fn python() -> Command {
     python
 }
 
-/// How many claims there are, but for proofs from 0 where the judge knows none.
+/// Returns the number of claims, but for proofs from 0 where the judge knows none.
 fn count(claims: &Value, with_empty: bool) -> usize {
     let length = |name: &str| claims[name].as_array().unwrap().len();
     let from_0 = claims["consistency"].as_array().unwrap().iter().filter(|one| one["from"] == 0);

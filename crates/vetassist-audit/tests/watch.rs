@@ -112,7 +112,7 @@ fn nothing_is_printed_before_the_disk_has_it() {
     assert_eq!(watched::read(&folder.path()).unwrap().len(), 1);
 }
 
-/// What happened, how, and which error tells of it.
+/// A change of the log: its name, how it is made, and which error tells of it.
 type Case = (&'static str, fn(&mut Memory), fn(&WatchError) -> bool);
 
 #[test]

@@ -45,7 +45,4 @@ pub use key::{AuditKey, VerifierKey};
 pub use note::{open_note, sign_note, Note, Signature, MAX_NOTE_LEN, MAX_SIGNATURES};
 pub use proof::{consistency_proof, inclusion_proof, verify_consistency, verify_inclusion};
 pub use ranges::EntryRanges;
-pub use tree::{leaf_hash, node_hash, root, Frontier, Hash, HASH_LEN};
-
-/// The largest tree, and one more than the largest index: what PostgreSQL's `bigint` holds.
-pub const MAX_SIZE: u64 = i64::MAX as u64;
+pub use tree::{leaf_hash, node_hash, root, Frontier, Hash, HASH_LEN, MAX_SIZE};

@@ -7,7 +7,7 @@
 //! dotted quad where a number of four parts is expected (`version`, `build`, `zip`), or whose last three
 //! parts are 0 (`120.0.0.0`).
 //!
-//! Where a member's name says that it is an address (`ip`, `client_ip_address`, `CF-Connecting-IP`,
+//! If a member's name says that it is an address (`ip`, `client_ip_address`, `CF-Connecting-IP`,
 //! `remote_host`, `forwarded`, ...), each address in it is hashed and the rest is dropped. If there is
 //! none (`"unknown"`), the member is dropped; `null` stays.
 //!
@@ -156,7 +156,7 @@ fn hashed_members<N, E>(
 /// The names of an object's members.
 struct Names {
     taken: BTreeSet<String>,
-    /// How often a number was looked for after a name, so that it is not looked for from the start.
+    /// Counts how often a number was looked for after a name, so that it is not looked for from the start.
     numbers: BTreeMap<String, u32>,
 }
 

@@ -227,14 +227,14 @@ pub enum RingError {
     Repeated {
         /// The position in the ring, or the line of the text.
         at: usize,
-        /// Where the same key stood first.
+        /// The position of the same key before.
         first: usize,
     },
     /// The line holds something else than 64 digits.
     DigitCount {
         /// The line, from 1.
         line: usize,
-        /// How many characters it holds instead.
+        /// The number of characters that it holds instead.
         found: usize,
     },
     /// A character of the line is not a hexadecimal digit.

@@ -82,7 +82,7 @@ pub const RESERVED: [&str; 21] = [
     "ring_accepted",
 ];
 
-/// How many characters an event's type may have.
+/// The most characters that an event's type may have.
 pub const MAX_EVENT_TYPE: usize = match schema::length_of("vetassist_auth_audit", "event_type") {
     Some(length) => length,
     None => panic!("event_type has a length"),
@@ -278,7 +278,7 @@ fn named_by<N>(members: &[(String, Value<N>)]) -> Option<Name> {
     })
 }
 
-/// How much of a member's name a path shows, in characters.
+/// The most characters of a member's name that a path shows.
 const SHOWN: usize = 64;
 
 fn path(steps: &[Step<'_>]) -> String {

@@ -13,10 +13,10 @@ use core::mem;
 
 use crate::error::JsonError;
 
-/// How many bytes a value may have, as compact JSON with nothing escaped: 64 KiB. The size of a number
+/// The most bytes that a value may have, as compact JSON with nothing escaped: 64 KiB. The size of a number
 /// is what the builder is told.
 pub const MAX_BYTES: usize = 64 << 10;
-/// How many arrays and objects may be nested.
+/// The most arrays and objects that may be nested.
 pub const MAX_DEPTH: usize = 64;
 
 /// A JSON value. Built by a [`Builder`], it is no larger and no deeper than its limits.

@@ -1,18 +1,16 @@
 //! A data key: seals and opens.
 
 use alloc::{string::String, vec, vec::Vec};
-use core::fmt;
 
 use aes_gcm::{
     aead::{consts::U12, inout::InOutBuf, AeadInOut},
     aes::Aes256Enc,
     AesGcm, KeyInit,
 };
-use subtle::{Choice, ConstantTimeEq};
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use crate::{
-    error::{KeyError, OpenError, SealError},
+    error::{OpenError, SealError},
     nonce::{Nonce, NONCE_LEN},
 };
 
@@ -20,7 +18,7 @@ use crate::{
 pub const KEY_LEN: usize = 32;
 /// Length of the authentication tag in bytes.
 pub const TAG_LEN: usize = 16;
-/// How many bytes a sealed value is longer than its plaintext: nonce and tag.
+/// The number of bytes that a sealed value is longer than its plaintext: nonce and tag.
 pub const OVERHEAD: usize = NONCE_LEN + TAG_LEN;
 
 /// An AES-256-GCM key.
@@ -44,7 +42,7 @@ impl Key {
     /// # Errors
     /// [`RandomError`](crate::RandomError) if the generator fails.
     #[cfg(feature = "getrandom")]
-    pub fn generate() -> Result<Self, crate::RandomError> {
+    pub fn generate() -> Result<Self, crate::error::RandomError> {
         let mut bytes = Zeroizing::new([0; KEY_LEN]);
         crate::nonce::os_random(&mut *bytes)?;
         Ok(Self::from_bytes(&bytes))
@@ -237,31 +235,4 @@ const _: () = {
     wiped::<Cipher>();
 };
 
-impl TryFrom<&[u8]> for Key {
-    type Error = KeyError;
-
-    fn try_from(bytes: &[u8]) -> Result<Self, KeyError> {
-        let bytes = bytes.try_into().map_err(|_| KeyError::Length(bytes.len()))?;
-        Ok(Self::from_bytes(bytes))
-    }
-}
-
-impl ConstantTimeEq for Key {
-    fn ct_eq(&self, other: &Self) -> Choice {
-        self.bytes.ct_eq(&*other.bytes)
-    }
-}
-
-impl PartialEq for Key {
-    fn eq(&self, other: &Self) -> bool {
-        self.ct_eq(other).into()
-    }
-}
-
-impl Eq for Key {}
-
-impl fmt::Debug for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Key").finish_non_exhaustive()
-    }
-}
+crate::key_traits::key_traits!(Key);

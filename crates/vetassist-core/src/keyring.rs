@@ -17,7 +17,7 @@ use crate::{
     nonce::Nonce,
 };
 
-/// How many keys a ring may hold.
+/// The most keys that a ring may hold.
 pub const MAX_KEYS: usize = 16;
 
 /// Up to [`MAX_KEYS`] master keys, newest first: the first seals, all of them open.

@@ -20,6 +20,7 @@ pub mod icn;
 mod ip_hash;
 pub mod json;
 mod key;
+mod key_traits;
 mod keyring;
 mod master_key;
 mod name_words;

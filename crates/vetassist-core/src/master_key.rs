@@ -5,7 +5,8 @@ use core::{fmt, str::FromStr};
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use subtle::{Choice, ConstantTimeEq};
+use subtle::ConstantTimeEq;
+
 use uuid::Uuid;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -39,7 +40,7 @@ impl MasterKey {
     /// # Errors
     /// [`RandomError`](crate::RandomError) if the generator fails.
     #[cfg(feature = "getrandom")]
-    pub fn generate() -> Result<Self, crate::RandomError> {
+    pub fn generate() -> Result<Self, crate::error::RandomError> {
         let mut bytes = Zeroizing::new([0; KEY_LEN]);
         crate::nonce::os_random(&mut *bytes)?;
         Ok(Self::from_bytes(&bytes))
@@ -146,34 +147,7 @@ const _: () = {
     wiped::<Sha256>();
 };
 
-impl TryFrom<&[u8]> for MasterKey {
-    type Error = KeyError;
-
-    fn try_from(bytes: &[u8]) -> Result<Self, KeyError> {
-        let bytes = bytes.try_into().map_err(|_| KeyError::Length(bytes.len()))?;
-        Ok(Self::from_bytes(bytes))
-    }
-}
-
-impl ConstantTimeEq for MasterKey {
-    fn ct_eq(&self, other: &Self) -> Choice {
-        self.bytes.ct_eq(&*other.bytes)
-    }
-}
-
-impl PartialEq for MasterKey {
-    fn eq(&self, other: &Self) -> bool {
-        self.ct_eq(other).into()
-    }
-}
-
-impl Eq for MasterKey {}
-
-impl fmt::Debug for MasterKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MasterKey").finish_non_exhaustive()
-    }
-}
+crate::key_traits::key_traits!(MasterKey);
 
 const FINGERPRINT_LEN: usize = 8;
 

@@ -7,7 +7,7 @@ use crate::error::RandomError;
 /// Length of a nonce in bytes.
 pub const NONCE_LEN: usize = 12;
 
-/// How many nonces a [`NoncePool`] draws at a time.
+/// The number of nonces that a [`NoncePool`] draws at a time.
 const BLOCK: usize = 64;
 
 /// A nonce for one seal. It cannot be cloned, and sealing consumes it.

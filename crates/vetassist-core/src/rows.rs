@@ -46,7 +46,7 @@ use crate::ip_hash::IpHash;
 /// # Errors
 /// [`RandomError`](crate::RandomError) if the generator fails.
 #[cfg(feature = "getrandom")]
-pub fn random_uuids<const COUNT: usize>() -> Result<[Uuid; COUNT], crate::RandomError> {
+pub fn random_uuids<const COUNT: usize>() -> Result<[Uuid; COUNT], crate::error::RandomError> {
     let mut random = [[0; 16]; COUNT];
     crate::nonce::os_random(random.as_flattened_mut())?;
     Ok(random.map(|bytes| uuid::Builder::from_random_bytes(bytes).into_uuid()))
@@ -67,7 +67,7 @@ pub struct User {
     pub id: Uuid,
     /// Integration Control Number, which identifies the veteran to VA; unique. NULL once erased.
     pub va_icn: Option<String>,
-    /// Whether VA confirmed the veteran's status, in its words.
+    /// VA's word on whether the veteran's status is confirmed.
     pub va_veteran_status: Option<String>,
     /// E-mail address.
     pub email: Option<String>,
@@ -75,7 +75,7 @@ pub struct User {
     pub first_name: Option<String>,
     /// Last name.
     pub last_name: Option<String>,
-    /// Whether the account may be used. NULL counts as false.
+    /// True if the account may be used. NULL counts as false.
     pub is_active: Option<bool>,
     /// When the account was made.
     pub created_at: Option<Timestamp>,
@@ -118,7 +118,7 @@ pub struct VaToken {
     pub refresh_token_encrypted: Option<Sealed>,
     /// `Bearer`.
     pub token_type: Option<String>,
-    /// What the tokens permit, separated by blanks.
+    /// The scopes of the tokens, separated by blanks.
     pub scope: Option<String>,
     /// When the access token expires.
     pub expires_at: Timestamp,
@@ -143,7 +143,7 @@ pub struct Session {
     pub user_id: Uuid,
     /// The `jti` claim of its JSON Web Token; unique.
     pub jwt_id: String,
-    /// What is known of the device; addresses in it are hashed.
+    /// A description of the device; addresses in it are hashed.
     pub device_info: Option<Json>,
     /// When it began.
     pub created_at: Option<Timestamp>,
@@ -166,7 +166,7 @@ pub struct AuthAudit {
     pub id: i64,
     /// Whom it concerns.
     pub user_id: Option<Uuid>,
-    /// What happened.
+    /// The type of the event.
     pub event_type: String,
     /// More about it, no secrets.
     pub event_data: Option<Json>,

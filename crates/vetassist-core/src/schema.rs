@@ -5,11 +5,13 @@
 
 mod compare;
 mod expected;
+mod own_tables;
 mod tables;
 
 pub use compare::{compare, CatalogRow, Difference};
+pub use own_tables::own_tables;
 pub use tables::{
-    length_of, own_tables, tables, Column, ForeignKey, Guard, Guards, Index, Table, AUDIT_SEQUENCE,
+    length_of, tables, Column, ForeignKey, Guard, Guards, Index, Table, AUDIT_SEQUENCE,
 };
 
 /// Reads the catalogs of a PostgreSQL server: one row (object, attribute, value) for each fact about

@@ -4,7 +4,7 @@ use core::net::IpAddr;
 
 use crate::{ip_hash::IpHash, keyring::KeyRing};
 
-/// How addresses are hashed before they are stored.
+/// The way in which addresses are hashed before they are stored.
 #[derive(Clone, Copy, Debug)]
 pub enum IpHashing<'a> {
     /// By SHA-256 alone.

@@ -1,4 +1,4 @@
-//! What holds for every tree, entry and note, and for every way to damage them.
+//! Properties that hold for every tree, entry and note, and for every way to damage them.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use proptest::prelude::*;

@@ -11,7 +11,7 @@ use std::{
 
 use vetassist_core::{NoncePool, NONCE_LEN};
 
-/// How many forks there were between the first process and this one.
+/// The number of forks between the first process and this one.
 static FORKS: AtomicU64 = AtomicU64::new(0);
 
 extern "C" fn forked() {

@@ -115,7 +115,7 @@ fn a_builder_takes_only_what_can_be_json() {
     }
 }
 
-/// How long this thread has worked, whatever else the machine does.
+/// Returns how long this thread has worked, whatever else the machine does.
 fn cpu_time() -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: room for the time.
@@ -169,7 +169,7 @@ const PARTS: [&str; 40] = [
     "\u{2011}",
 ];
 
-/// How long a byte may take, built for debugging: many times what it takes.
+/// The most time that a byte may take, built for debugging: many times what it takes.
 const PATIENCE: Duration = Duration::from_micros(80);
 
 /// A text is looked at in time, as a value and as a name. What looks at all that follows from each place

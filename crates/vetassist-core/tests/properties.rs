@@ -1,4 +1,4 @@
-//! What holds for every key, plaintext and AAD, and for every way to damage a sealed value.
+//! Properties that hold for every key, plaintext and AAD, and for every way to damage a sealed value.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::{

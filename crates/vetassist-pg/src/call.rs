@@ -1,4 +1,4 @@
-//! What PostgreSQL says of the call of a function.
+//! Reads what PostgreSQL says of the call of a function.
 
 use pgrx::pg_sys;
 

@@ -1,4 +1,4 @@
-//! What goes wrong, in the caller's terms: each error of the core with its SQLSTATE, message and hint.
+//! Maps what goes wrong to the caller's terms: each error of the core with its SQLSTATE, message and hint.
 //!
 //! No message, detail or hint holds a byte of a key, a token or a plaintext. Where PostgreSQL itself
 //! would quote bytes in an error (encoding conversion does), this crate raises its own instead.
@@ -16,7 +16,7 @@ use vetassist_core::{
 
 use crate::encoding;
 
-/// What a function that SQL calls returns.
+/// The result of a function that SQL calls.
 pub(crate) type SqlResult<T> = core::result::Result<T, ErrorReport>;
 
 /// An error within this crate. It is one word: a report is as large as four lines of the processor's cache, and each
@@ -40,6 +40,11 @@ impl Error {
         Self(Box::new(
             ErrorReport::new(code, printable(message.into()), "vetassist").set_hint(hint),
         ))
+    }
+
+    /// Adds a detail, which may be longer than a line.
+    pub(crate) fn with_detail(self, detail: String) -> Self {
+        Self(Box::new((*self.0).set_detail(printable(detail))))
     }
 
     /// Says what is wrong with a `jsonb`; `name` is the argument's.

@@ -1,6 +1,6 @@
 //! The PostgreSQL extension: translation between SQL and `vetassist-core`, which holds the logic.
 
-// Only where PostgreSQL or the system has nothing safe; those modules are marked.
+// Unsafe code is where PostgreSQL or the system has nothing safe. Each place allows it for itself.
 #![deny(unsafe_code)]
 // The error is PostgreSQL's, which aborts the statement: its size is paid once.
 #![allow(clippy::result_large_err)]
@@ -8,20 +8,16 @@
 use pgrx::{pg_guard, pg_module_magic};
 
 mod arguments;
-#[allow(unsafe_code)]
+mod backend;
+#[allow(unsafe_code)] // it does nothing else
 mod call;
-#[allow(unsafe_code)]
 mod encoding;
 mod errors;
 mod functions;
 mod keyring;
-#[allow(unsafe_code)]
 mod owner;
-#[allow(unsafe_code)]
 mod settings;
-#[allow(unsafe_code)]
 mod statements;
-#[allow(unsafe_code)]
 mod values;
 
 pg_module_magic!(name, version);

@@ -1,4 +1,4 @@
-//! What is done with the rights of the tables' owner, whoever calls.
+//! Runs what takes the rights of the tables' owner, whoever calls.
 
 use pgrx::{pg_sys, spi::SpiClient};
 
@@ -58,6 +58,7 @@ impl Drop for Role {
 }
 
 /// Sets who the current user is, and in which context; returns what both were.
+#[allow(unsafe_code)]
 fn exchange(user: pg_sys::Oid, context: impl FnOnce(i32) -> i32) -> (pg_sys::Oid, i32) {
     let (mut old_user, mut old_context) = (pg_sys::Oid::INVALID, 0);
     // SAFETY: reads and sets variables of this process. Where an error ends what is done meanwhile, they are set again as

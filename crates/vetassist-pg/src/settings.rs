@@ -55,7 +55,7 @@ static REFUSED: Setting<Option<CString>> = Setting {
     value: GucSetting::<Option<CString>>::new(None),
 };
 
-/// Whether where the ring comes from may have changed since it was last asked.
+/// Set when a setting was assigned that says where the ring comes from.
 static CHANGED: AtomicBool = AtomicBool::new(false);
 
 /// Which hash of an address is stored.
@@ -107,7 +107,7 @@ enum Which {
     Reset,
 }
 
-/// Whether anybody gave a setting a value.
+/// Returns whether anybody gave a setting a value.
 fn is_given(name: &CStr, which: Which) -> bool {
     let Some(setting) = find(name) else { return false };
     let source = match which {
@@ -118,6 +118,7 @@ fn is_given(name: &CStr, which: Which) -> bool {
 }
 
 /// Finds what PostgreSQL knows of a setting, by a name in any case.
+#[allow(unsafe_code)]
 #[cfg(feature = "pg15")]
 fn find(name: &CStr) -> Option<pg_sys::config_generic> {
     // SAFETY: PostgreSQL's own list, with that many entries, none of them null. A name ends with a NUL.
@@ -143,6 +144,7 @@ fn find(name: &CStr) -> Option<pg_sys::config_generic> {
 }
 
 /// Defines the settings; called when the library is loaded.
+#[allow(unsafe_code)]
 pub(crate) fn define() {
     let mut refused = Vec::new();
     define_source(
@@ -225,6 +227,7 @@ pub(crate) fn define() {
 }
 
 /// Defines a setting that says where the ring comes from.
+#[allow(unsafe_code)]
 fn define_source(
     setting: &'static Setting<Option<CString>>,
     refused: &mut Vec<&'static CStr>,
@@ -244,6 +247,7 @@ fn define_source(
 }
 
 /// Writes down which settings were given what was refused. Only a superuser could change it.
+#[allow(unsafe_code)]
 fn define_refused(refused: &[&'static CStr]) {
     GucRegistry::define_string_guc(
         REFUSED.name,
@@ -264,6 +268,7 @@ fn define_refused(refused: &[&'static CStr]) {
     }
 }
 
+#[allow(unsafe_code)]
 #[pg_guard]
 unsafe extern "C-unwind" fn source_changed(
     _value: *const core::ffi::c_char,
@@ -272,7 +277,7 @@ unsafe extern "C-unwind" fn source_changed(
     CHANGED.store(true, Ordering::Relaxed);
 }
 
-/// Whether a setting was assigned since the last call.
+/// Returns whether such a setting was assigned since the last call.
 pub(crate) fn take_changed() -> bool {
     // A load and, rarely, a store: the flag is only ever touched by this process's one thread.
     CHANGED.load(Ordering::Relaxed) && CHANGED.swap(false, Ordering::Relaxed)

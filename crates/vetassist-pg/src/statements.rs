@@ -1,6 +1,6 @@
 //! Statements that a backend plans once and keeps.
 //!
-//! What is handed to them is sealed before, so that no setting that shows nested statements shows a token.
+//! They are handed tokens only sealed, so that no setting that shows nested statements shows a token.
 
 use core::{cell::Cell, ffi::CStr};
 use std::ffi::CString;
@@ -71,25 +71,9 @@ statements! {
          last_login_at = excluded.last_login_at
      RETURNING u.id, u.is_active"
 
-    /// Stores sealed tokens: `user_id`, access token, expiry, refresh token, type, scope.
-    store_tokens(UUIDOID, BYTEAOID, TIMESTAMPTZOID, BYTEAOID, TEXTOID, TEXTOID)
-    "SELECT @.vetassist_store_tokens_sealed($1, $2, $3, $4, $5, $6)"
-
-    /// Returns the user of a lease: `lease_id`.
-    user_of_lease(UUIDOID)
-    "SELECT l.user_id FROM @.vetassist_refresh_leases AS l WHERE l.lease_id = $1"
-
-    /// Stores sealed tokens that a refresh brought: `lease_id`, then as `store_tokens`.
-    finish_refresh(UUIDOID, BYTEAOID, TIMESTAMPTZOID, BYTEAOID, TEXTOID, TEXTOID)
-    "SELECT @.vetassist_finish_refresh_sealed($1, $2, $3, $4, $5, $6)"
-
-    /// Returns the sealed tokens that a lease stored, if they are still those: `lease_id`.
-    stored_by_lease(UUIDOID)
-    "SELECT t.access_token_encrypted, t.refresh_token_encrypted
-     FROM @.vetassist_refresh_leases AS l
-     JOIN @.vetassist_va_tokens AS t ON t.user_id = l.user_id
-     WHERE l.lease_id = $1
-       AND l.stored_digest = @.vetassist_tokens_digest(t.access_token_encrypted, t.refresh_token_encrypted)"
+    /// Returns whether a user is active: `id`. Keeps the row from being erased until the transaction ends.
+    is_active(UUIDOID)
+    "SELECT u.is_active FROM @.vetassist_users AS u WHERE u.id = $1 FOR KEY SHARE"
 
     /// A new user's sealed tokens: `id`, `user_id`, both tokens, type, scope, expiry, now.
     add_tokens(UUIDOID, UUIDOID, BYTEAOID, BYTEAOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID)
@@ -154,6 +138,7 @@ thread_local! {
 
 impl Statements {
     /// Returns the statements for the schema that a function is in, which is its extension's.
+    #[allow(unsafe_code)]
     pub(crate) fn of(
         fcinfo: pg_sys::FunctionCallInfo,
         client: &SpiClient<'_>,
@@ -190,12 +175,6 @@ pub(crate) fn connected<T>(f: impl FnOnce(&mut SpiClient<'_>) -> Result<T>) -> R
     Spi::connect_mut(|client| f(client))
 }
 
-/// Returns whether the transaction may not write.
-pub(crate) fn is_read_only() -> bool {
-    // SAFETY: reads a variable of this process.
-    unsafe { pg_sys::XactReadOnly }
-}
-
 /// Says what no caller can do anything about.
 #[allow(clippy::needless_pass_by_value)] // for map_err
 pub(crate) fn failed(error: spi::Error) -> Error {
@@ -213,6 +192,26 @@ pub(crate) fn internal(what: &str) -> Error {
         format!("a statement of vetassist's failed: {what}"),
         "Please report it. SELECT * FROM vetassist_check_schema() says whether the tables are as they must be.",
     )
+}
+
+thread_local! {
+    /// Set once this process saw that what is installed is of this version. It never goes back.
+    static IS_CURRENT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Returns whether the functions that are installed are those of this version: a package replaces the library before
+/// anybody runs ALTER EXTENSION UPDATE.
+pub(crate) fn is_current(client: &SpiClient<'_>) -> Result<bool> {
+    if !IS_CURRENT.get() {
+        let older = client.select(
+            "SELECT e.extversion IN ('0.1.0', '0.2.0') FROM pg_extension e WHERE e.extname = 'vetassist'",
+            Some(1),
+            &[],
+        );
+        let is_older: bool = one(older.and_then(|rows| rows.first().get_one()))?;
+        IS_CURRENT.set(!is_older);
+    }
+    Ok(IS_CURRENT.get())
 }
 
 /// Returns the schema that the extension is in, quoted.

@@ -44,7 +44,7 @@ fn bytes_at(address: usize) -> Vec<u8> {
     bytes
 }
 
-/// What a child finds. Returns the nonce of what it seals, if all is as it must be.
+/// Looks at the ring in a child. Returns the nonce of what it seals, if all is as it must be.
 fn child(place: &mut Place, key: usize, is_protected: bool, of_parent: &[u8]) -> Option<[u8; 12]> {
     let is_wiped = bytes_at(key) == [0; 32];
     let is_there = place.get().is_some();

@@ -42,7 +42,7 @@ pub extern "C" fn differences() -> i32 {
     i32::try_from(buffer.len()).unwrap_or(-1)
 }
 
-/// Where the buffer stands.
+/// Returns where the buffer stands.
 #[no_mangle]
 pub extern "C" fn place() -> *const u8 {
     BUFFER.lock().as_ptr()

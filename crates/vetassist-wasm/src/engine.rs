@@ -22,7 +22,7 @@ pub(crate) struct Engine {
 /// An instance of a module is never forked, so the epoch of its nonces never changes.
 pub(crate) const EPOCH: u64 = 0;
 
-/// What a handle names. Boxed, so that a list of entries that grows moves no key.
+/// The value that a handle names. Boxed, so that a list of entries that grows moves no key.
 pub(crate) enum Entry {
     Key(Box<Key>),
     Master(Box<MasterKey>),
@@ -131,7 +131,7 @@ impl Engine {
         free + 1
     }
 
-    /// What the handle names, beside what is staged: `head_len` bytes and then `len` bytes.
+    /// Returns what the handle names, beside what is staged: `head_len` bytes and then `len` bytes.
     pub(crate) fn entry(
         &mut self,
         handle: usize,

@@ -60,7 +60,7 @@ pub extern "C" fn derive_user_key(handle: usize) -> i32 {
     })
 }
 
-/// How many master keys the handle names.
+/// Returns how many master keys the handle names.
 #[no_mangle]
 pub extern "C" fn master_count(handle: usize) -> i32 {
     run(|engine| Ok(engine.masters(handle)?.len()))

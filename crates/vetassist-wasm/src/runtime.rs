@@ -1,4 +1,4 @@
-//! What `std` would bring: an allocator, an end for panics, randomness.
+//! Brings what `std` would: an allocator, an end for panics, randomness.
 
 use vetassist_core::RandomError;
 

@@ -1,4 +1,4 @@
-//! What a call says when it fails.
+//! Says how a call failed.
 
 use vetassist_core::{OpenError, SealError};
 

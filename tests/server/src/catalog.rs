@@ -2,7 +2,7 @@
 
 use postgres::Client;
 
-use crate::column_of;
+use crate::queries::column_of;
 
 /// Each attribute of each object of the extension and of what depends on it, one a line: two installations are
 /// the same if these are.
@@ -29,7 +29,7 @@ const MEMBERS: &str = "
         SELECT c.* FROM members m JOIN pg_index i ON i.indrelid = m.objid JOIN pg_class c ON c.oid = i.indexrelid
         WHERE m.classid = 'pg_class'::regclass)";
 
-/// Who may do what: sorted, because the order of grants is nobody's business.
+/// Says who may do what: sorted, because the order of grants is nobody's business.
 macro_rules! acl {
     ($column:literal) => {
         concat!(

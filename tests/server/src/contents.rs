@@ -1,16 +1,24 @@
-//! What the extension holds in a database, as lines that can be compared with another database's.
+//! Reads what the extension holds in a database, as lines that can be compared with another database's.
 
 use postgres::Client;
 
-use crate::{column_of, KeyedServer};
+use crate::{keyed_server::KeyedServer, queries::column_of};
 
 /// Every table of the extension's.
-pub const TABLES: [&str; 5] = [
+pub const TABLES: [&str; 13] = [
     "vetassist_users",
     "vetassist_va_tokens",
     "vetassist_sessions",
     "vetassist_auth_audit",
     "vetassist_keyed_ip_hashes",
+    "vetassist_refresh_leases",
+    "vetassist_refresh_states",
+    "vetassist_known_keys",
+    "vetassist_audit_leaves",
+    "vetassist_audit_nodes",
+    "vetassist_audit_head",
+    "vetassist_audit_pending",
+    "vetassist_audit_unsealable",
 ];
 
 /// Roles, users, tokens, sessions and a trail, as months of use leave them.
@@ -42,7 +50,7 @@ pub fn rows(db: &mut Client) -> Vec<String> {
     rows
 }
 
-/// Who may do what, what fires, and which version it is.
+/// Returns who may do what, what fires, and which version it is.
 pub fn surroundings(db: &mut Client) -> Vec<String> {
     // What there is for the owner to do is not the same in all versions of PostgreSQL.
     let acl = "CASE WHEN acl IS NULL THEN 'default' ELSE coalesce((SELECT string_agg(a::text, ' ' ORDER BY a::text) FROM unnest(acl) AS a WHERE a::text NOT LIKE 'postgres=%'), 'nobody') END";
@@ -70,7 +78,7 @@ pub fn surroundings(db: &mut Client) -> Vec<String> {
     found
 }
 
-/// That the database goes on where the other one was: the next event has the next id, but for as many as
+/// Checks that the database goes on where the other one was: the next event has the next id, but for as many as
 /// may be skipped, and one sign-in is one user, one session and one event.
 pub fn goes_on(db: &mut Client, skipped: i64) {
     let ids = "SELECT (SELECT max(id) FROM vetassist_auth_audit), vetassist_log_event('after')";
@@ -92,7 +100,7 @@ pub fn goes_on(db: &mut Client, skipped: i64) {
     assert!(db.batch_execute("DELETE FROM vetassist_auth_audit").is_err());
 }
 
-/// That what [`fill`] sealed opens, and how many tokens did.
+/// Checks that what [`fill`] sealed opens, and returns how many tokens did.
 pub fn opens(db: &mut Client) -> usize {
     let opened = column_of(
         db,

@@ -7,7 +7,7 @@ use std::{
 
 use vetassist_core::audit_log::Hash;
 
-use super::{EndLine, Line, LogLine, FORMAT};
+use super::format::{EndLine, Line, LogLine, FORMAT};
 use crate::log::{Pending, Shown, ShownEntry};
 
 /// The longest line that is read: 16 MB of `event_data`, each character of it escaped, and the rest.

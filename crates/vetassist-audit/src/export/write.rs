@@ -5,10 +5,10 @@ use std::io::Write;
 use time::OffsetDateTime;
 use vetassist_core::audit_log::Checkpoint;
 
-use super::{EndLine, EntryLine, Line, LogLine, PendingLine, FORMAT};
+use super::format::{EndLine, EntryLine, Line, LogLine, PendingLine, FORMAT};
 use crate::log::{Log, LogError, Pending, Shown, ShownEntry};
 
-/// How many entries are asked for at a time.
+/// The number of entries that are asked for at a time.
 const PAGE: u32 = 10_000;
 
 /// Writes the whole log, and returns how many entries it has. The log must stay as it is meanwhile: one snapshot.

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use vetassist_core::audit_log::{leaf_hash, Entry, Erasure, Hash, Purge};
 
-use super::{cover::Cover, finding, finding_at, Report};
+use super::{
+    cover::Cover,
+    report::{finding, finding_at, Report},
+};
 use crate::{
     clock,
     finding::Class,

@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 use vetassist_core::audit_log::{Checkpoint, Hash, VerifierKey};
 
-use super::Report;
+use super::report::Report;
 use crate::{
     finding::{Class, Finding},
     watched::Watched,
@@ -19,7 +19,7 @@ pub struct Evidence {
 /// A note that was kept.
 #[derive(Clone, Debug)]
 struct Kept {
-    /// Where it comes from, for whoever reads the findings.
+    /// Its source, for whoever reads the findings.
     source: String,
     note: Vec<u8>,
     seen_at: Option<OffsetDateTime>,

@@ -1,11 +1,14 @@
-//! Whether a purge left the rows that the trail must keep.
+//! Checks that a purge left the rows that the trail must keep.
 
 use std::time::Duration;
 
 use time::OffsetDateTime;
 use vetassist_core::{audit_log::Purge, Timestamp};
 
-use super::{finding_at, Report, Signed};
+use super::{
+    notes::Signed,
+    report::{finding_at, Report},
+};
 use crate::finding::Class;
 
 /// Holds a purge against the time that the trail is kept.

@@ -11,14 +11,15 @@ use vetassist_core::{
 use super::{
     changes::{Change, Changes},
     cover::Cover,
-    finding, finding_at, Report, Signed,
+    notes::Signed,
+    report::{finding, finding_at, Report},
 };
 use crate::{
     finding::{Class, Finding},
     log::ShownEntry,
 };
 
-/// How far a row's time may be from when it was sealed: a transaction can be open for hours, a clock can be wrong.
+/// The greatest difference of a row's time from when it was sealed: a transaction can be open for hours, a clock can be wrong.
 const TOLERANCE: time::Duration = time::Duration::DAY;
 
 /// The second reading of an export.
@@ -226,7 +227,7 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// Whether a value opens its commitment.
+/// Returns whether a value opens its commitment.
 enum Opens {
     Yes,
     No,

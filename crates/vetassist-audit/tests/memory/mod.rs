@@ -43,7 +43,7 @@ pub struct Sealed {
     pub is_purged: bool,
 }
 
-/// What a change owes the log.
+/// The entry that a change owes the log.
 #[derive(Clone, Debug)]
 pub enum Owed {
     Erasure(Vec<i64>),

@@ -1,4 +1,4 @@
-//! What signed checkpoints show, and a watcher's clock.
+//! Shows what signed checkpoints prove, and a watcher's clock.
 
 use vetassist_audit::finding::{Class, Severity};
 use vetassist_core::{

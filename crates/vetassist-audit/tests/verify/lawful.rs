@@ -1,4 +1,4 @@
-//! What the library itself does to a trail.
+//! Changes that the library itself makes to a trail.
 
 use vetassist_audit::{
     finding::{Class, Severity},

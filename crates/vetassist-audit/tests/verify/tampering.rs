@@ -12,7 +12,7 @@ use super::{
     note, problems, verify_bytes,
 };
 
-/// What was done, how, and as what it is found.
+/// A change of the trail: its name, how it is made, and as what it is found.
 type Case = (&'static str, fn(&mut Memory), Class);
 
 fn tamper_cases() -> Vec<Case> {

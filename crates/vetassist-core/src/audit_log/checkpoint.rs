@@ -48,7 +48,7 @@ impl FromStr for Origin {
     }
 }
 
-/// What a log was at one moment: its name, size and root.
+/// A log as it was at one moment: its name, size and root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
     /// Which log.

@@ -12,8 +12,7 @@ use super::{
     error::EntryError,
     field::{Fields, Writer},
     ranges::{plain_number, EntryRanges},
-    tree::{leaf_hash, Hash},
-    MAX_SIZE,
+    tree::{leaf_hash, Hash, MAX_SIZE},
 };
 use crate::rows::Timestamp;
 

@@ -11,7 +11,7 @@ use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey, PUBLIC_KEY_LENG
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::{error::VerifierKeyError, note::is_name};
+use super::error::VerifierKeyError;
 use crate::error::KeyError;
 
 const KEY_LEN: usize = 32;
@@ -33,7 +33,7 @@ impl AuditKey {
     /// # Errors
     /// [`RandomError`](crate::RandomError) if the generator fails.
     #[cfg(feature = "getrandom")]
-    pub fn generate() -> Result<Self, crate::RandomError> {
+    pub fn generate() -> Result<Self, crate::error::RandomError> {
         let mut seed = Zeroizing::new([0; KEY_LEN]);
         crate::nonce::os_random(&mut *seed)?;
         Ok(Self::from_bytes(&seed))
@@ -120,6 +120,12 @@ impl VerifierKey {
         Signature::from_slice(signature)
             .is_ok_and(|signature| self.key.verify_strict(text.as_bytes(), &signature).is_ok())
     }
+}
+
+/// Returns true if a key can have this name.
+pub(super) fn is_name(name: &str) -> bool {
+    !name.is_empty()
+        && !name.contains(|c: char| c.is_whitespace() || c == '+' || c.is_ascii_control())
 }
 
 /// Returns the first bytes of the hash of a name and a key.

@@ -7,7 +7,7 @@ use base64ct::{Base64, Encoding};
 
 use super::{
     error::NoteError,
-    key::{hex_id, AuditKey, KeyId, VerifierKey},
+    key::{hex_id, is_name, AuditKey, KeyId, VerifierKey},
 };
 
 /// The longest note that is read: 1 MB.
@@ -15,7 +15,7 @@ pub const MAX_NOTE_LEN: usize = 1_000_000;
 /// The most signatures that a note may have.
 pub const MAX_SIGNATURES: usize = 100;
 
-/// What a line of a signature begins with: an em dash and a space.
+/// The beginning of a line of a signature: an em dash and a space.
 const SIGNATURE: &str = "\u{2014} ";
 
 /// The text of a note, and which known keys signed it.
@@ -142,10 +142,4 @@ pub fn sign_note(text: &str, name: &str, keys: &[&AuditKey]) -> Result<String, N
 /// Returns true for a control character that no note has.
 const fn is_control(byte: u8) -> bool {
     byte < b' ' && byte != b'\n'
-}
-
-/// Returns true if a key can have this name.
-pub(super) fn is_name(name: &str) -> bool {
-    !name.is_empty()
-        && !name.contains(|c: char| c.is_whitespace() || c == '+' || c.is_ascii_control())
 }

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::{fmt, ops::Range, str::FromStr};
 
-use super::{error::RangesError, MAX_SIZE};
+use super::{error::RangesError, tree::MAX_SIZE};
 
 /// A set of entries: ranges in ascending order with a gap between each two.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

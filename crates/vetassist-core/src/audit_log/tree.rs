@@ -8,6 +8,9 @@ use sha2::{Digest, Sha256};
 /// Length of a hash in bytes.
 pub const HASH_LEN: usize = 32;
 
+/// The largest tree, and one more than the largest index: what PostgreSQL's `bigint` holds.
+pub const MAX_SIZE: u64 = i64::MAX as u64;
+
 const LEAF: [u8; 1] = [0];
 const NODE: [u8; 1] = [1];
 

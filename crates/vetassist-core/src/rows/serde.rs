@@ -49,7 +49,7 @@ macro_rules! digits {
 digits!(IpHash, "64 lower-case hexadecimal digits");
 digits!(Fingerprint, "16 lower-case hexadecimal digits");
 
-/// How PostgreSQL begins a `bytea` that it writes in hexadecimal.
+/// The beginning of a `bytea` that it writes in hexadecimal.
 const BYTEA: &str = "\\x";
 
 impl Serialize for Sealed {

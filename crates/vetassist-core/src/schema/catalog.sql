@@ -1,6 +1,8 @@
 WITH names (name) AS (
     VALUES ('vetassist_users'), ('vetassist_va_tokens'), ('vetassist_sessions'), ('vetassist_auth_audit'),
-           ('vetassist_keyed_ip_hashes'), ('vetassist_refresh_leases'), ('vetassist_refresh_states'), ('vetassist_known_keys')
+           ('vetassist_keyed_ip_hashes'), ('vetassist_refresh_leases'), ('vetassist_refresh_states'), ('vetassist_known_keys'),
+           ('vetassist_audit_leaves'), ('vetassist_audit_nodes'), ('vetassist_audit_head'), ('vetassist_audit_pending'),
+           ('vetassist_audit_unsealable')
 ), installed AS (
     -- What 0.2.0 and before installed belongs to whoever installed it, like the plain tables, until it is updated.
     SELECT EXISTS (SELECT FROM pg_catalog.pg_extension e
@@ -363,10 +365,11 @@ WITH names (name) AS (
     WHERE f.prosecdef AND NOT EXISTS (SELECT FROM pg_catalog.unnest(f.proconfig) AS c (setting)
                                       WHERE c.setting = 'search_path=pg_catalog, pg_temp')
     UNION ALL
-    SELECT 'event trigger ' || e.evtname, 'enabled', CASE e.evtenabled WHEN 'D' THEN 'never' ELSE 'on a replica' END
+    SELECT 'event trigger ' || e.evtname, 'enabled', CASE e.evtenabled
+        WHEN 'D' THEN 'never' WHEN 'R' THEN 'on a replica' ELSE 'not on a replica' END
     FROM members m
     JOIN pg_catalog.pg_event_trigger e ON m.classid = 'pg_catalog.pg_event_trigger'::regclass AND e.oid = m.objid
-    WHERE e.evtenabled IN ('D', 'R')
+    WHERE e.evtenabled <> 'A'
 )
 SELECT object, attribute, value
 FROM facts

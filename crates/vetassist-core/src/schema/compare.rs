@@ -8,7 +8,8 @@ use alloc::{
 
 use super::{
     expected::{expected_of, Object, POSITION},
-    tables::{own_tables, tables, Guards, DUE_INDEX, KEYED_IP_HASHES},
+    own_tables::{own_tables, KEYED_IP_HASHES},
+    tables::{tables, Guards, DUE_INDEX},
 };
 
 /// One fact about a live database: a row of [`CATALOG_QUERY`](super::CATALOG_QUERY).
@@ -16,7 +17,7 @@ use super::{
 pub struct CatalogRow {
     /// The table, column, key, index, sequence, trigger or whatever else the fact is about.
     pub object: String,
-    /// What is said of it.
+    /// The property of it.
     pub attribute: String,
     /// The value.
     pub value: String,
@@ -30,13 +31,13 @@ pub struct Difference {
     pub object: String,
     /// `missing`, `extra`, `duplicate`, or the attribute that differs.
     pub problem: String,
-    /// What it should be, where it should be something.
+    /// The value that it should have, if it should have one.
     pub expected: Option<String>,
-    /// What it is, where it is something.
+    /// The value that it has, if it has one.
     pub found: Option<String>,
 }
 
-/// What was found, by name. Some hundred objects at most: lists serve, and keep the WebAssembly module
+/// The facts that were found, by name. Some hundred objects at most: lists serve, and keep the WebAssembly module
 /// that this is part of small.
 struct Found<'a>(Vec<Object<'a>>);
 
@@ -58,7 +59,7 @@ impl<'a> Found<'a> {
     }
 }
 
-/// What the names of objects begin with that surround the tables of an installation. There is a fact about one only
+/// The beginnings of the names of objects that surround the tables of an installation. There is a fact about one only
 /// where something is wrong.
 const SURROUNDINGS: [&str; 4] = ["role ", "schema ", "function ", "event trigger "];
 
@@ -165,7 +166,7 @@ fn compare_table(
     }
 }
 
-/// Whether a column stands where it should among those that should be there at all: a column that is
+/// Returns whether a column stands where it should among those that should be there at all: a column that is
 /// missing, or one too many, does not put all that follow it out of order.
 fn is_in_order(column: &Object<'_>, objects: &[Object<'_>], found: &Found<'_>) -> bool {
     let place = |object: &Object<'_>| -> Option<u32> {

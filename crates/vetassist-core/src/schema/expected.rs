@@ -1,4 +1,4 @@
-//! What the catalog query finds where nothing differs.
+//! Says what the catalog query finds where nothing differs.
 
 use alloc::{
     borrow::Cow,
@@ -28,7 +28,7 @@ impl Object<'_> {
         self.name.contains(" trigger ")
     }
 
-    /// What there is to know of it, in a line.
+    /// Its description, in a line.
     pub(super) fn describe(&self) -> String {
         let mut text = String::new();
         for (attribute, value) in &self.facts {
@@ -41,7 +41,7 @@ impl Object<'_> {
     }
 }
 
-/// What the catalog query finds of a table where nothing differs: the objects, the table first.
+/// Returns what the catalog query finds of a table where nothing differs: the objects, the table first.
 pub(super) fn expected_of(table: &Table, guards: Guards) -> Vec<Object<'static>> {
     let name = table.name;
     let mut objects = Vec::new();
@@ -85,9 +85,9 @@ pub(super) fn expected_of(table: &Table, guards: Guards) -> Vec<Object<'static>>
             );
         }
     }
-    if let Some(id) = table.columns.first() {
-        object(&[name, " PRIMARY KEY (", id.name, ")"], &[("kind", fixed("primary key"))]);
-    }
+    let key: Vec<&str> =
+        table.columns.iter().take(table.key_columns).map(|column| column.name).collect();
+    object(&[name, " PRIMARY KEY (", &key.join(", "), ")"], &[("kind", fixed("primary key"))]);
     for column in table.unique {
         object(&[name, " UNIQUE (", column, ")"], &[("kind", fixed("unique"))]);
     }
@@ -102,7 +102,8 @@ pub(super) fn expected_of(table: &Table, guards: Guards) -> Vec<Object<'static>>
         );
     }
     for index in table.indexes {
-        let definition = ["ON ", name, " ", index.definition].concat();
+        let unique = if index.is_unique { "UNIQUE " } else { "" };
+        let definition = [unique, "ON ", name, " ", index.definition].concat();
         object(&[index.name], &[("definition", Some(Cow::Owned(definition)))]);
     }
     let is_older = guards == Guards::Older;

@@ -1,4 +1,4 @@
-//! What the tables are.
+//! Describes the tables.
 
 /// A table.
 #[derive(Clone, Copy, Debug)]
@@ -8,8 +8,10 @@ pub struct Table {
     pub name: &'static str,
     /// Its comment.
     pub comment: &'static str,
-    /// Its columns, in order. The first is the primary key.
+    /// Its columns, in order.
     pub columns: &'static [Column],
+    /// How many of its columns, from the first on, are the primary key.
+    pub key_columns: usize,
     /// The columns that are unique, each for itself.
     pub unique: &'static [&'static str],
     /// Its references to other tables.
@@ -28,7 +30,7 @@ pub struct Column {
     pub name: &'static str,
     /// Its type, as `format_type` writes it.
     pub sql_type: &'static str,
-    /// Whether it is NOT NULL.
+    /// True if it is NOT NULL.
     pub not_null: bool,
     /// Its default, as `pg_get_expr` writes it.
     pub default: Option<&'static str>,
@@ -42,9 +44,9 @@ pub struct Column {
 pub struct ForeignKey {
     /// The column that refers.
     pub column: &'static str,
-    /// What it refers to, as `table (column)`.
+    /// The column that it refers to, as `table (column)`.
     pub references: &'static str,
-    /// What happens when the row referred to is deleted.
+    /// The action when the row referred to is deleted.
     pub on_delete: &'static str,
 }
 
@@ -54,6 +56,8 @@ pub struct ForeignKey {
 pub struct Index {
     /// Its name.
     pub name: &'static str,
+    /// Whether it is unique.
+    pub is_unique: bool,
     /// From `USING` on, as `pg_get_indexdef` writes it.
     pub definition: &'static str,
 }
@@ -72,7 +76,7 @@ pub struct Guard {
     pub calls: &'static str,
 }
 
-/// Whether what vetassist adds to the four tables must be there: the triggers that guard them, and tables of its own.
+/// Says whether what vetassist adds to the four tables must be there: the triggers that guard them, and tables of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guards {
     /// It must: vetassist is installed.
@@ -90,7 +94,7 @@ pub const AUDIT_SEQUENCE: &str = "vetassist_auth_audit_id_seq";
 /// The index that vetassist adds to the four tables.
 pub(super) const DUE_INDEX: &str = "idx_vetassist_va_tokens_due";
 
-const fn column(name: &'static str, sql_type: &'static str) -> Column {
+pub(super) const fn column(name: &'static str, sql_type: &'static str) -> Column {
     Column { name, sql_type, not_null: false, default: None, comment: None }
 }
 
@@ -112,11 +116,11 @@ impl Column {
         None
     }
 
-    const fn not_null(self) -> Self {
+    pub(super) const fn not_null(self) -> Self {
         Self { not_null: true, ..self }
     }
 
-    const fn default(self, default: &'static str) -> Self {
+    pub(super) const fn default(self, default: &'static str) -> Self {
         Self { default: Some(default), ..self }
     }
 
@@ -125,18 +129,18 @@ impl Column {
     }
 }
 
-const UUID: &str = "uuid";
-const TIME: &str = "timestamp with time zone";
+pub(super) const UUID: &str = "uuid";
+pub(super) const TIME: &str = "timestamp with time zone";
 
-const ID: Column = column("id", UUID).not_null().default("gen_random_uuid()");
+pub(super) const ID: Column = column("id", UUID).not_null().default("gen_random_uuid()");
 const CREATED_AT: Column = column("created_at", TIME).default("now()");
 
-const fn of_user(on_delete: &'static str) -> ForeignKey {
+pub(super) const fn of_user(on_delete: &'static str) -> ForeignKey {
     ForeignKey { column: "user_id", references: "vetassist_users (id)", on_delete }
 }
 
-const fn index(name: &'static str, definition: &'static str) -> Index {
-    Index { name, definition }
+pub(super) const fn index(name: &'static str, definition: &'static str) -> Index {
+    Index { name, is_unique: false, definition }
 }
 
 const TABLES: [Table; 4] = [
@@ -155,6 +159,7 @@ const TABLES: [Table; 4] = [
             column("updated_at", TIME).default("now()"),
             column("last_login_at", TIME),
         ],
+        key_columns: 1,
         unique: &["va_icn"],
         foreign_keys: &[],
         indexes: &[],
@@ -176,6 +181,7 @@ const TABLES: [Table; 4] = [
             CREATED_AT,
             column("refreshed_at", TIME),
         ],
+        key_columns: 1,
         unique: &["user_id"],
         foreign_keys: &[of_user("CASCADE")],
         indexes: &[index(
@@ -198,6 +204,7 @@ const TABLES: [Table; 4] = [
             column("expires_at", TIME).not_null(),
             column("revoked_at", TIME),
         ],
+        key_columns: 1,
         unique: &["jwt_id"],
         foreign_keys: &[of_user("CASCADE")],
         indexes: &[
@@ -221,6 +228,7 @@ const TABLES: [Table; 4] = [
             column("ip_hash", "character varying(64)"),
             CREATED_AT,
         ],
+        key_columns: 1,
         unique: &[],
         foreign_keys: &[of_user("NO ACTION")],
         indexes: &[
@@ -251,80 +259,10 @@ const TABLES: [Table; 4] = [
     },
 ];
 
-/// The one of them that versions before 0.3.0 have.
-pub(super) const KEYED_IP_HASHES: &str = "vetassist_keyed_ip_hashes";
-
-const OWN_TABLES: [Table; 4] = [
-    Table {
-        name: KEYED_IP_HASHES,
-        comment: "Address hashes that are keyed, of those that vetassist_auth_audit and vetassist_sessions hold",
-        columns: &[column("ip_hash", "character varying(64)").not_null()],
-        unique: &[],
-        foreign_keys: &[],
-        indexes: &[],
-        guards: &[],
-    },
-    Table {
-        name: "vetassist_refresh_leases",
-        comment: "Leases of refresh tokens, each for one exchange",
-        columns: &[
-            column("lease_id", UUID).not_null(),
-            column("user_id", UUID).not_null(),
-            column("taken_in", "xid8").not_null(),
-            column("expires_at", TIME).not_null(),
-            column("tokens_digest", "character varying(64)").not_null(),
-            column("stored_digest", "character varying(64)"),
-            column("failed_at", TIME),
-        ],
-        unique: &[],
-        foreign_keys: &[of_user("CASCADE")],
-        indexes: &[
-            index("idx_vetassist_refresh_leases_user", "USING btree (user_id)"),
-            index("idx_vetassist_refresh_leases_expires", "USING btree (expires_at)"),
-        ],
-        guards: &[],
-    },
-    Table {
-        name: "vetassist_refresh_states",
-        comment: "Refreshes that failed, with the time of the next try",
-        columns: &[
-            column("user_id", UUID).not_null(),
-            column("tokens_digest", "character varying(64)").not_null(),
-            column("attempts", "integer").not_null(),
-            column("failed_at", TIME).not_null(),
-            column("retry_at", TIME),
-            column("last_error", "character varying(64)").not_null(),
-        ],
-        unique: &[],
-        foreign_keys: &[of_user("CASCADE")],
-        indexes: &[],
-        guards: &[],
-    },
-    Table {
-        name: "vetassist_known_keys",
-        comment: "Fingerprints of the keys that sealed tokens",
-        columns: &[
-            ID,
-            column("fingerprint", "character varying(16)").not_null(),
-            column("noted_at", TIME).not_null().default("now()"),
-        ],
-        unique: &[],
-        foreign_keys: &[],
-        indexes: &[],
-        guards: &[],
-    },
-];
-
 /// The four tables, each after those it refers to.
 #[must_use]
 pub const fn tables() -> &'static [Table] {
     &TABLES
-}
-
-/// The tables that vetassist adds to the four. A database that ran a migration of its own lacks them.
-#[must_use]
-pub const fn own_tables() -> &'static [Table] {
-    &OWN_TABLES
 }
 
 /// Returns how many characters a text column of one of the four tables may have; `None` for a column

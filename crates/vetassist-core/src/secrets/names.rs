@@ -266,7 +266,7 @@ const INSIDE: [&str; 12] = [
 ];
 /// Nouns that other words begin with, such as `tokenizer`.
 const SHORT: [&str; 5] = ["token", "secret", "cookie", "jwt", "ssn"];
-/// How words go on that are other words.
+/// The endings of words that are other words.
 const OTHERS: [&str; 5] = ["less", "ize", "ing", "ed", "er"];
 
 fn split_noun(words: &mut Vec<String>, word: String) {

@@ -9,11 +9,11 @@ use super::{
     values,
 };
 
-/// How far a name reaches to the left of what separates it from its value, in bytes.
+/// The distance that a name reaches to the left of what separates it from its value, in bytes.
 const NAME_REACH: usize = 64;
-/// How far a value reaches.
+/// The distance that a value reaches.
 const VALUE_REACH: usize = 256;
-/// How many words before a separator can be a name.
+/// The most words before a separator that can be a name.
 const NAME_WORDS: usize = 4;
 
 /// Headers whose whole value is secret.

@@ -9,6 +9,7 @@ use vetassist_core::{
 
 mod named;
 mod properties;
+mod proportion;
 mod text;
 
 type Json = Value<serde_json::Number>;

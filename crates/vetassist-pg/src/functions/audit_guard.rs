@@ -10,12 +10,14 @@ use pgrx::{
     PgTriggerLevel, PgTriggerOperation, PgTupleDesc, WhoAllocated,
 };
 
-use crate::{errors::Error, statements::internal};
+use crate::{backend::is_applying_replication, errors::Error, statements::internal};
 
 /// A change of the trail, and the rows that it is for.
 pub(super) enum Change {
     /// Deletes these rows.
     Purge(HashSet<i64>),
+    /// Clears the metadata and the address hash of these rows, and nothing else.
+    Erase(HashSet<i64>),
     /// Replaces the address hash of each of these rows by another, and nothing else.
     Rehash(HashMap<i64, String>),
 }
@@ -55,9 +57,9 @@ fn vetassist_audit_guard<'a>(
 ) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgHeapTupleError> {
     let passes = match (trigger.level(), trigger.op()) {
         // Logical replication truncates by a statement, and changes rows without one.
-        (PgTriggerLevel::Statement, Ok(PgTriggerOperation::Truncate)) => is_applying(),
+        (PgTriggerLevel::Statement, Ok(PgTriggerOperation::Truncate)) => is_applying_replication(),
         (PgTriggerLevel::Statement, _) => begins(),
-        (PgTriggerLevel::Row, _) => is_applying() || is_announced(trigger),
+        (PgTriggerLevel::Row, _) => is_applying_replication() || is_announced(trigger),
     };
     if !passes {
         Error::new(
@@ -68,12 +70,6 @@ fn vetassist_audit_guard<'a>(
         .raise()
     }
     Ok(None::<PgHeapTuple<'a, AllocatedByPostgres>>)
-}
-
-/// Returns whether this process applies what logical replication brings.
-fn is_applying() -> bool {
-    // SAFETY: reads a variable of this process.
-    unsafe { pg_sys::IsLogicalWorker() }
 }
 
 /// Returns whether the statement that begins is the one that was announced.
@@ -95,19 +91,27 @@ fn is_announced(trigger: &PgTrigger<'_>) -> bool {
             (Some(Change::Rehash(hashes)), Some(new)) => {
                 let stored = new.get_by_name::<&str>("ip_hash");
                 let as_named = matches!((stored, hashes.get(&id)), (Ok(Some(stored)), Some(hash)) if stored == hash);
-                as_named && changes_only(trigger, "ip_hash", old, new)
+                as_named && differs_by(trigger, old, new, |name, _| (name == "ip_hash").then_some(true))
+            }
+            (Some(Change::Erase(ids)), Some(new)) => {
+                ids.contains(&id)
+                    && differs_by(trigger, old, new, |name, is_null| {
+                        ["event_data", "ip_hash"].contains(&name).then_some(is_null)
+                    })
             }
             _ => false,
         }
     })
 }
 
-/// Returns whether a row is the same as before in all columns but one.
-fn changes_only(
+/// Returns whether a row differs from before as it may. Of a column, by its name and whether it is NULL now, `judge` says
+/// whether it is right; of any other, nothing, and it must be the same as before.
+#[allow(unsafe_code)]
+fn differs_by(
     trigger: &PgTrigger<'_>,
-    changed: &str,
     old: PgHeapTuple<'_, AllocatedByPostgres>,
     new: PgHeapTuple<'_, AllocatedByPostgres>,
+    judge: impl Fn(&str, bool) -> Option<bool>,
 ) -> bool {
     let Ok(table) = trigger.relation() else { return false };
     let columns = table.tuple_desc();
@@ -115,21 +119,21 @@ fn changes_only(
     columns.iter().enumerate().all(|(index, column)| {
         let Some(number) = NonZeroUsize::new(index + 1) else { return false };
         // SAFETY: both rows are the trigger's, of the table whose columns these are, and each value is of its column's type.
-        column.name() == changed
-            || unsafe {
-                let old = heap_getattr_raw(old, number, columns.as_ptr());
-                let new = heap_getattr_raw(new, number, columns.as_ptr());
-                match (old, new) {
-                    (Some(old), Some(new)) => {
-                        pg_sys::datum_image_eq(old, new, column.attbyval, column.attlen.into())
-                    }
-                    (old, new) => old.is_none() && new.is_none(),
+        unsafe {
+            let old = heap_getattr_raw(old, number, columns.as_ptr());
+            let new = heap_getattr_raw(new, number, columns.as_ptr());
+            judge(column.name(), new.is_none()).unwrap_or_else(|| match (old, new) {
+                (Some(old), Some(new)) => {
+                    pg_sys::datum_image_eq(old, new, column.attbyval, column.attlen.into())
                 }
-            }
+                (old, new) => old.is_none() && new.is_none(),
+            })
+        }
     })
 }
 
 /// Gives a row the next id, unless it is the table's owner who inserts it, or logical replication brings it.
+#[allow(unsafe_code)]
 #[pg_trigger]
 fn vetassist_audit_id<'a>(
     trigger: &'a PgTrigger<'a>,
@@ -139,7 +143,7 @@ fn vetassist_audit_id<'a>(
     let is_owner =
         unsafe { pg_sys::has_privs_of_role(pg_sys::GetUserId(), (*table.rd_rel).relowner) };
     let row = trigger.new();
-    if is_owner || is_applying() {
+    if is_owner || is_applying_replication() {
         return Ok(row);
     }
     let Some(mut row) = row.map(PgHeapTuple::into_owned) else { return Ok(None) };
@@ -153,6 +157,7 @@ fn vetassist_audit_id<'a>(
 }
 
 /// Draws from the sequence that numbers a table's rows.
+#[allow(unsafe_code)]
 fn next_id(table: pg_sys::Oid) -> i64 {
     // SAFETY: reads the catalog, which makes a list of OIDs. The sequence is there, as its table is locked. Who may insert
     // may have an id.

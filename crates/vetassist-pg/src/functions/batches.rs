@@ -14,7 +14,7 @@ use pgrx::{
 };
 
 use crate::{
-    call,
+    backend, call,
     errors::{Error, Result, SqlResult},
     owner::{as_role, owner_of_tables},
     statements::{connected, failed, own_schema},
@@ -39,6 +39,7 @@ pub(super) struct Batches {
 impl Batches {
     /// Begins, where the procedure can commit. `call` is how it is called, and `usual` how many rows a batch has where the
     /// caller says nothing.
+    #[allow(unsafe_code)]
     pub(super) fn begin(
         fcinfo: pg_sys::FunctionCallInfo,
         call: &CStr,
@@ -46,7 +47,7 @@ impl Batches {
         usual: &'static str,
     ) -> Result<Self> {
         let name = call.to_string_lossy();
-        if is(pg_sys::IsTransactionBlock) {
+        if backend::is_in_transaction_block() {
             let message = format!("{name} cannot run inside a transaction block");
             return Err(Error::new(PgSqlErrorCode::ERRCODE_ACTIVE_SQL_TRANSACTION, message, HINT));
         }
@@ -70,6 +71,7 @@ impl Batches {
     }
 
     /// Runs a batch in a transaction of its own, as the owner of the tables.
+    #[allow(unsafe_code)]
     pub(super) fn run<T>(&self, batch: impl FnOnce(&mut SpiClient<'_>) -> Result<T>) -> Result<T> {
         commit();
         // SAFETY: set as SET TRANSACTION would, before the first snapshot is taken. Whatever this database's default is, a
@@ -91,16 +93,11 @@ impl Batches {
 fn may_commit(fcinfo: pg_sys::FunctionCallInfo) -> bool {
     let context: Option<&pg_sys::CallContext> =
         call::context(fcinfo, pg_sys::NodeTag::T_CallContext);
-    context.is_some_and(|context| !context.atomic) && !is(pg_sys::IsSubTransaction)
-}
-
-/// Returns what one of PostgreSQL's functions says of this backend's transaction.
-fn is(state: unsafe fn() -> bool) -> bool {
-    // SAFETY: the callers' functions read a variable of this process.
-    unsafe { state() }
+    context.is_some_and(|context| !context.atomic) && !backend::is_in_subtransaction()
 }
 
 /// Commits, and begins the next transaction.
+#[allow(unsafe_code)]
 fn commit() {
     // SAFETY: `may_commit` was asked, and no other connection to SPI of this procedure's is open.
     unsafe {
@@ -167,7 +164,7 @@ impl Progress {
 /// Refuses to go on inside a transaction block. Of versions before 0.3.0, whose procedures are in SQL.
 #[pg_extern(volatile, strict, parallel_unsafe, sql = false)]
 fn vetassist_forbid_transaction_block(what: Text<'_>) -> SqlResult<()> {
-    if is(pg_sys::IsTransactionBlock) {
+    if backend::is_in_transaction_block() {
         let message = format!("{} cannot run inside a transaction block", what.to_readable()?);
         return Err(
             Error::new(PgSqlErrorCode::ERRCODE_ACTIVE_SQL_TRANSACTION, message, HINT).into()

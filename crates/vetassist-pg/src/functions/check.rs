@@ -1,10 +1,12 @@
-//! What an operator should look at.
+//! Shows what an operator should look at.
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use pgrx::{iter::TableIterator, name, pg_extern, pg_sys, search_path};
+use pgrx::{iter::TableIterator, name, pg_extern, search_path};
 
+use super::definitions::changed;
 use crate::{
+    backend,
     errors::{Result, SqlResult},
     owner::{as_role, owner_or_superuser},
     statements::{connected, failed, own_schema},
@@ -16,9 +18,7 @@ static IS_PRELOADED: AtomicBool = AtomicBool::new(false);
 
 /// Called once, when the library is loaded.
 pub(super) fn init() {
-    // SAFETY: reads a variable of this process.
-    let preloading = unsafe { pg_sys::process_shared_preload_libraries_in_progress };
-    IS_PRELOADED.store(preloading, Ordering::Relaxed);
+    IS_PRELOADED.store(backend::is_preloading(), Ordering::Relaxed);
 }
 
 /// Returns whether the library was loaded when the server started.
@@ -27,7 +27,7 @@ fn vetassist_is_preloaded() -> bool {
     IS_PRELOADED.load(Ordering::Relaxed)
 }
 
-/// Returns what `vetassist_checks()` finds, with the rights that it takes.
+/// Returns what `vetassist_checks()` finds, with the rights that it takes, and what of the extension was changed.
 #[pg_extern(stable, strict, parallel_unsafe, sql = false)]
 #[search_path(pg_catalog, pg_temp)]
 #[allow(clippy::type_complexity)] // the columns
@@ -48,15 +48,25 @@ fn vetassist_check() -> SqlResult<
             format!("SELECT severity, subject, message, hint FROM {schema}.vetassist_checks()");
         let role = owner_or_superuser(client)?;
         let rows = as_role(role, || client.select(&checks, None, &[]).map_err(failed))?;
-        rows.map(|row| {
-            // The column outlives the connection, so it is copied.
-            let text = |column| -> Result<Option<String>> {
-                let text: Option<Text<'_>> = row.get(column).map_err(failed)?;
-                text.map(|text| Ok(text.to_readable()?.into_owned())).transpose()
-            };
-            Ok([text(1)?, text(2)?, text(3)?, text(4)?])
-        })
-        .collect::<Result<Vec<_>>>()
+        let mut found = rows
+            .map(|row| {
+                // The column outlives the connection, so it is copied.
+                let text = |column| -> Result<Option<String>> {
+                    let text: Option<Text<'_>> = row.get(column).map_err(failed)?;
+                    text.map(|text| Ok(text.to_readable()?.into_owned())).transpose()
+                };
+                Ok([text(1)?, text(2)?, text(3)?, text(4)?])
+            })
+            .collect::<Result<Vec<_>>>()?;
+        found.extend(changed(client)?.into_iter().map(|(object, problem)| {
+            [
+                Some("error".to_owned()),
+                Some(object),
+                Some(problem.to_owned()),
+                Some("Only a superuser can change it: find out who did. SELECT vetassist_detach(), DROP EXTENSION vetassist and CREATE EXTENSION vetassist make all anew, and the tables stay.".to_owned()),
+            ]
+        }));
+        Ok(found)
     })?;
     let rows = rows.into_iter().map(|row| {
         let text = |text: Option<String>| text.map(|text| TextResult::of(&text)).transpose();

@@ -6,7 +6,7 @@
 
 use core::ffi::CStr;
 
-use pgrx::{pg_extern, pg_sys, PgList, PgSqlErrorCode};
+use pgrx::{pg_extern, pg_sys, spi::SpiHeapTupleData, PgList, PgSqlErrorCode};
 
 use crate::{
     call::{self, node},
@@ -61,11 +61,8 @@ fn drops_extension(command: *mut pg_sys::Node) -> Result<bool> {
             }
             // Without CASCADE, a schema with something in it is not dropped.
             pg_sys::ObjectType::OBJECT_SCHEMA if cascades => {
-                let schemas = oids(SCHEMAS)?;
-                Ok(names(drop.objects).any(|name| {
-                    // SAFETY: reads the catalog by a name that ends with a NUL; 0 if there is none.
-                    schemas.contains(&unsafe { pg_sys::get_namespace_oid(name.as_ptr(), true) })
-                }))
+                let schemas = names_of_schemas()?;
+                Ok(names(drop.objects).any(|name| schemas.iter().any(|s| s == name.to_bytes())))
             }
             _ => Ok(false),
         };
@@ -77,6 +74,7 @@ fn drops_extension(command: *mut pg_sys::Node) -> Result<bool> {
 }
 
 /// Returns the strings of a list, as the grammar makes them of the names of extensions and of schemas.
+#[allow(unsafe_code)]
 fn names<'a>(list: *mut pg_sys::List) -> impl Iterator<Item = &'a CStr> {
     // SAFETY: the command's own list, which is only read and lives as long as it. A string ends with a NUL.
     let names: Vec<_> = unsafe {
@@ -88,8 +86,9 @@ fn names<'a>(list: *mut pg_sys::List) -> impl Iterator<Item = &'a CStr> {
 }
 
 /// Returns the roles of a list, as the grammar makes them of their names; 0 for one that is not there.
+#[allow(unsafe_code)]
 fn roles(list: *mut pg_sys::List) -> Vec<pg_sys::Oid> {
-    // SAFETY: the command's own list, which is only read and lives as long as it.
+    // SAFETY: the grammar makes such a list of descriptions of roles alone; each is looked up in the catalog by what it says.
     unsafe {
         let roles = PgList::<pg_sys::RoleSpec>::from_pg(list);
         roles.iter_ptr().map(|role| pg_sys::get_rolespec_oid(role, true)).collect()
@@ -102,6 +101,18 @@ const SCHEMAS: &str = "SELECT x.schema FROM pg_depend d JOIN pg_extension e ON e
               SELECT relnamespace FROM pg_class WHERE oid = d.objid AND d.classid = 'pg_class'::regclass UNION ALL
               SELECT pronamespace FROM pg_proc WHERE oid = d.objid AND d.classid = 'pg_proc'::regclass) AS x (schema)
      WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'";
+
+/// Returns the names of these schemas, in the database's encoding, as a command has them.
+fn names_of_schemas() -> Result<Vec<Vec<u8>>> {
+    let query = format!("SELECT nspname::text FROM pg_namespace WHERE oid IN ({SCHEMAS})");
+    connected(|client| {
+        let rows = client.select(&query, None, &[]).map_err(failed)?;
+        let name = |row: SpiHeapTupleData<'_>| {
+            one(row.get(1)).map(|name: Text<'_>| name.as_bytes().to_vec())
+        };
+        rows.map(name).collect()
+    })
+}
 
 /// Returns the roles with whose property the extension goes.
 fn owners(cascades: bool) -> Result<Vec<pg_sys::Oid>> {

@@ -1,4 +1,4 @@
-//! What may stand in the metadata of an audit event, and in its type.
+//! Judges the metadata of an audit event, and its type.
 
 use pgrx::{pg_extern, pg_sys, PgSqlErrorCode};
 use vetassist_core::{

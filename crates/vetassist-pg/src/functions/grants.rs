@@ -24,12 +24,14 @@ impl Drop for OutsideScript {
 }
 
 /// Sets whether PostgreSQL takes a script of the extension to be running, and returns whether it did.
+#[allow(unsafe_code)]
 fn set_creating(is_creating: bool) -> bool {
     // SAFETY: a variable of this process, which PostgreSQL sets itself where a script fails.
     unsafe { core::ptr::replace(&raw mut pg_sys::creating_extension, is_creating) }
 }
 
 /// Runs a GRANT so that it is dumped, also while a script of the extension runs.
+#[allow(unsafe_code)]
 #[pg_extern(volatile, strict, parallel_unsafe, sql = false)]
 #[search_path(pg_catalog, pg_temp)]
 fn vetassist_grant_dumped(command: Text<'_>) -> SqlResult<()> {

@@ -13,6 +13,7 @@ use vetassist_core::{device_info, IpHash};
 
 use super::{
     audit_guard::{announce, Change},
+    audit_rows::has_audit_log,
     batches::{Batches, Progress},
     ip_hash::keyed,
 };
@@ -27,7 +28,7 @@ use crate::{
 /// The most sessions that are held in memory at a time: the description of a device may be long.
 const SESSIONS_AT_ONCE: usize = 100;
 
-/// Upgrades the plain hashes that are stored, in batches. Its SQL is in `sql/functions/ip_hash.sql`.
+/// Upgrades the plain hashes that are stored, in batches.
 #[pg_extern(sql = false)]
 fn vetassist_upgrade_ip_hashes(
     batch_size: Option<i32>,
@@ -153,18 +154,34 @@ fn upgrade_trail(client: &mut SpiClient<'_>, schema: &str, plain: &[(i64, String
         }
     }
     mark(client, schema, keyed_of.values().copied())?;
+    // The hash is compared again when its row is locked: two upgrades at once do not upgrade twice.
+    let lock = format!(
+        "SELECT coalesce(array_agg(l.id ORDER BY l.id), '{{}}') FROM (
+             SELECT a.id FROM unnest($1, $2) AS p (id, plain)
+             JOIN {schema}.vetassist_auth_audit AS a ON a.id = p.id AND a.ip_hash = p.plain
+             ORDER BY a.id FOR UPDATE OF a) AS l"
+    );
     let ids: Vec<i64> = plain.iter().map(|(id, _)| *id).collect();
     let hashes: Vec<&str> = plain.iter().map(|(_, hash)| hash.as_str()).collect();
-    let keyed: Vec<String> = hashes.iter().map(|hash| keyed_of[hash].as_str().to_owned()).collect();
+    let locked = client.update(&lock, Some(1), &[ids.into(), hashes.into()]);
+    let locked: HashSet<i64> =
+        one::<Vec<i64>>(locked.and_then(|rows| rows.first().get_one()))?.into_iter().collect();
+    if locked.is_empty() {
+        return Ok(0);
+    }
+    let plain = plain.iter().filter(|(id, _)| locked.contains(id));
+    let (ids, keyed): (Vec<i64>, Vec<String>) =
+        plain.map(|(id, hash)| (*id, keyed_of[hash.as_str()].as_str().to_owned())).unzip();
+    if has_audit_log(client, schema)? {
+        let owe = format!("SELECT {schema}.vetassist_owe_rehash($1::bigint[])");
+        client.update(&owe, None, &[ids.clone().into()]).map_err(failed)?;
+    }
     let change = Change::Rehash(ids.iter().copied().zip(keyed.iter().cloned()).collect());
-    // The hash is compared again when its row is locked: two upgrades at once do not upgrade twice.
     let update = format!(
         "UPDATE {schema}.vetassist_auth_audit AS a SET ip_hash = p.keyed
-         FROM unnest($1, $2, $3) AS p (id, plain, keyed) WHERE a.id = p.id AND a.ip_hash = p.plain"
+         FROM unnest($1, $2) AS p (id, keyed) WHERE a.id = p.id"
     );
-    let upgraded = announce(change, || {
-        client.update(&update, None, &[ids.into(), hashes.into(), keyed.into()])
-    });
+    let upgraded = announce(change, || client.update(&update, None, &[ids.into(), keyed.into()]));
     i32::try_from(upgraded.map_err(failed)?.len())
         .map_err(|_| internal("too many rows were upgraded"))
 }

@@ -16,7 +16,7 @@ use vetassist_core::{
     device_info::hash_addresses, icn::stands_for_none, json::Value, random_uuids, IpHash,
 };
 
-use super::{ip_hash::Hasher, tokens::Tokens};
+use super::{ip_hash::Hasher, known_keys, tokens::Tokens};
 use crate::{
     arguments::{blank, fits, length, required},
     errors::{raise_inactive, Error, Result, SqlResult},
@@ -115,6 +115,7 @@ fn vetassist_login(
         let ip_hash = ip_hash.as_ref().map(IpHash::as_str);
         let event = [user.into(), event_data(session, is_new)?.into(), ip_hash.into(), now.into()];
         run(client, &statements.log_login, &event)?;
+        known_keys::note(client)?;
         Ok(Login { user, session })
     })?)
 }
@@ -128,12 +129,13 @@ struct Login {
 impl_sql_translatable!(Login, "TABLE(user_id uuid, session_id uuid)");
 
 thread_local! {
-    /// What the row consists of.
+    /// The description of the row's columns.
     static COLUMNS: Cell<pg_sys::TupleDesc> = const { Cell::new(ptr::null_mut()) };
 }
 
 // SAFETY: a row in the memory context of the call. That more may come is for PostgreSQL to be told, and it is not:
 // so a set has this row alone, without a second call that would say so.
+#[allow(unsafe_code)]
 unsafe impl BoxRet for Login {
     unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
         let mut values = [self.user, self.session].map(Uuid::into_raw);
@@ -206,6 +208,7 @@ fn add_session(
 }
 
 /// Returns what the audit trail says of a sign-in.
+#[allow(unsafe_code)]
 fn event_data(session: Uuid, is_new: bool) -> Result<Jsonb<'static>> {
     // SAFETY: looks up who is connected; the name ends with a NUL, in the memory context of the call.
     let by =

@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 use pgrx::{datum::DatumWithOid, pg_extern, pg_sys, spi::SpiClient, Uuid as PgUuid};
 use vetassist_core::{opened_len, Reseal};
 
-use super::batches::{Batches, Progress};
+use super::{
+    batches::{Batches, Progress},
+    known_keys,
+};
 use crate::{
     errors::{warn, Result, SqlResult},
     keyring::{self, with_ring},
@@ -19,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The most users that are named because no key opens their tokens.
 const MOST_NAMED: usize = 100;
 
-/// Seals anew what the current key did not seal, in batches. Its SQL is in `sql/functions/rotation.sql`.
+/// Seals anew what the current key did not seal, in batches.
 #[pg_extern(sql = false)]
 fn vetassist_rotate_tokens(
     batch_size: Option<i32>,
@@ -65,6 +68,9 @@ fn vetassist_rotate_tokens(
     rotation.warn();
     let (held, unopened) = (rotation.held.len(), rotation.unopened);
     batches.run(|client| {
+        if progress.changed() > 0 {
+            known_keys::note(client)?;
+        }
         let event = format!(
             "INSERT INTO {schema}.vetassist_auth_audit (event_type, event_data) VALUES ('keys_rotated',
                  jsonb_build_object('by', session_user, 'count', $1, 'held', $2, 'unopened', $3))"

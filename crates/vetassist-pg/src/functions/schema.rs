@@ -1,9 +1,10 @@
-//! How the live tables differ from what they must be.
+//! Compares the live tables with what they must be.
 
-use pgrx::{iter::TableIterator, name, pg_extern, pg_sys, search_path};
+use pgrx::{iter::TableIterator, name, pg_extern, search_path};
 use vetassist_core::schema::{compare, CatalogRow, Guards, CATALOG_QUERY};
 
 use crate::{
+    backend,
     errors::{Result, SqlResult},
     statements::{connected, failed, one},
     values::{Text, TextResult},
@@ -43,9 +44,7 @@ fn vetassist_check_schema() -> SqlResult<
         }
         Ok((rows, is_older))
     })?;
-    // SAFETY: a variable of this process, set while a CREATE EXTENSION runs its script.
-    let installing = unsafe { pg_sys::creating_extension };
-    let guards = match (installing, is_older) {
+    let guards = match (backend::is_creating_extension(), is_older) {
         (true, _) => Guards::Allowed,
         (false, true) => Guards::Older,
         (false, false) => Guards::Required,

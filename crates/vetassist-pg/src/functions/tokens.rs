@@ -1,14 +1,16 @@
 //! Tokens of VA.gov: seal, store, open. They are sealed here, before any statement is told of them.
 
 use pgrx::{datum::DatumWithOid, pg_extern, pg_sys, spi::SpiClient, PgSqlErrorCode};
-use vetassist_core::{opened_len, OVERHEAD};
+use vetassist_core::{opened_len, random_uuids, OVERHEAD};
 
+use super::known_keys;
 use crate::{
     arguments::{blank, fits, length, required},
-    errors::{log_to_server, Error, Result, SqlResult},
+    backend::is_read_only,
+    errors::{log_to_server, raise_inactive, Error, Result, SqlResult},
     keyring::{self, with_ring},
     settings,
-    statements::{connected, failed, is_read_only, one, run, Statements},
+    statements::{connected, failed, is_current, one, own_schema, run, Statements},
     values::{prefetch, Bytea, Bytes, Text, TextResult, Timestamp, Uuid, WipedBytea},
 };
 
@@ -20,6 +22,7 @@ fn vetassist_encrypt_token(token: Text<'_>, user_id: Uuid) -> SqlResult<Bytea> {
 
 /// Seals a token for a user under the current key.
 fn seal(token: Text<'_>, user_id: Uuid) -> Result<Bytea> {
+    known_keys::check()?;
     token.prefetch();
     let token = token.to_utf8()?;
     with_ring(|session, _| {
@@ -91,12 +94,45 @@ fn vetassist_store_tokens(
     let tokens = Tokens { access, refresh: refresh_token, kind: token_type, scope };
     tokens.check("Pass what VA.gov answered.")?;
     connected(|client| {
-        let statements = Statements::of(fcinfo, client)?;
-        // Before anything is sealed for nobody.
+        if !is_current(client)? {
+            return store_as_before(
+                tokens,
+                Statements::of(fcinfo, client)?,
+                client,
+                user,
+                expires_at,
+            );
+        }
+        let twin = format!(
+            "SELECT {}.vetassist_store_tokens_sealed($1, $2, $3, $4, $5, $6)",
+            own_schema(client)?
+        );
         let row = tokens.sealed(user, user, expires_at)?;
-        run(client, &statements.store_tokens, &row).map(|_| ())
+        client.update(&twin, None, &row).map_err(failed)?;
+        known_keys::note(client)
     })?;
     Ok(())
+}
+
+/// Stores tokens where an older version is installed, which has no function for sealed ones.
+fn store_as_before(
+    tokens: Tokens<'_>,
+    statements: &Statements,
+    client: &mut SpiClient<'_>,
+    user: Uuid,
+    expires_at: Timestamp,
+) -> Result<()> {
+    const HINT: &str = "Nothing was stored.";
+    let [id] = random_uuids().map_err(Error::from)?.map(Uuid);
+    let found = run(client, &statements.is_active, &[user.into()])?;
+    if found.is_empty() {
+        let code = PgSqlErrorCode::ERRCODE_FOREIGN_KEY_VIOLATION;
+        return Err(Error::new(code, "there is no such user", HINT));
+    }
+    if found.get::<bool>(1).map_err(failed)? != Some(true) {
+        raise_inactive(user.0, HINT);
+    }
+    tokens.put(statements, client, [id, user], false, [expires_at, Timestamp::of_transaction()])
 }
 
 /// Stores what VA.gov answered to the exchange of a leased refresh token.
@@ -108,7 +144,6 @@ fn vetassist_finish_refresh(
     refresh_token: Option<Text<'_>>,
     token_type: Option<Text<'_>>,
     scope: Option<Text<'_>>,
-    fcinfo: pg_sys::FunctionCallInfo,
 ) -> SqlResult<TextResult> {
     const HINT: &str = "Pass what VA.gov answered.";
     let lease = required("lease_id", lease_id, HINT)?;
@@ -117,31 +152,46 @@ fn vetassist_finish_refresh(
     let tokens = Tokens { access, refresh: refresh_token, kind: token_type, scope };
     tokens.check(HINT)?;
     let is_stored = connected(|client| {
-        let statements = Statements::of(fcinfo, client)?;
-        let leased = run(client, &statements.user_of_lease, &[lease.into()])?;
+        let schema = own_schema(client)?;
+        let user_of = format!(
+            "SELECT l.user_id FROM {schema}.vetassist_refresh_leases AS l WHERE l.lease_id = $1"
+        );
+        let leased = client.select(&user_of, Some(1), &[lease.into()]).map_err(failed)?.first();
         if leased.is_empty() {
             return Ok(false);
         }
         let user: Uuid = one(leased.get(1))?;
         let row = tokens.sealed(lease, user, expires_at)?;
-        let outcome = run(client, &statements.finish_refresh, &row)?;
+        let twin =
+            format!("SELECT {schema}.vetassist_finish_refresh_sealed($1, $2, $3, $4, $5, $6)");
+        let outcome = client.update(&twin, Some(1), &row).map_err(failed)?.first();
         let outcome: Text<'_> = one(outcome.get(1))?;
         if outcome.as_bytes() == b"stored" {
+            known_keys::note(client)?;
             return Ok(true);
         }
         // An earlier call with the same answer may have stored it, sealed under another nonce.
-        let stored = run(client, &statements.stored_by_lease, &[lease.into()])?;
+        let stored = format!(
+            "SELECT t.access_token_encrypted, t.refresh_token_encrypted
+             FROM {schema}.vetassist_refresh_leases AS l
+             JOIN {schema}.vetassist_va_tokens AS t ON t.user_id = l.user_id
+             WHERE l.lease_id = $1
+               AND l.stored_digest = {schema}.vetassist_tokens_digest(t.access_token_encrypted, t.refresh_token_encrypted)"
+        );
+        let stored = client.select(&stored, Some(1), &[lease.into()]).map_err(failed)?.first();
         if stored.is_empty() {
             return Ok(false);
         }
         let access: Bytes<'_> = one(stored.get(1))?;
         let refresh: Option<Bytes<'_>> = stored.get(2).map_err(failed)?;
-        Ok(opens_to(access, user, Some(tokens.access))?
-            && (tokens.refresh.is_none()
-                || match refresh {
-                    Some(refresh) => opens_to(refresh, user, tokens.refresh)?,
-                    None => false,
-                }))
+        if !opens_to(access, user, Some(tokens.access))? {
+            return Ok(false);
+        }
+        match (tokens.refresh, refresh) {
+            (None, _) => Ok(true),
+            (Some(given), Some(refresh)) => opens_to(refresh, user, Some(given)),
+            (Some(_), None) => Ok(false),
+        }
     })?;
     Ok(TextResult::of(if is_stored { "stored" } else { "superseded" })?)
 }
@@ -159,7 +209,7 @@ fn opens_to(sealed: Bytes<'_>, user: Uuid, text: Option<Text<'_>>) -> Result<boo
     })
 }
 
-/// What VA.gov's answer carries.
+/// VA.gov's answer, as far as it is stored.
 pub(super) struct Tokens<'a> {
     pub(super) access: Text<'a>,
     /// None, or empty, leaves what is stored.

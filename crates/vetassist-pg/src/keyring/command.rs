@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pgrx::{check_for_interrupts, pg_sys};
+use pgrx::check_for_interrupts;
 use rustix::{
     event::{poll, PollFd, PollFlags, Timespec},
     io::Errno,
@@ -24,18 +24,21 @@ use rustix::{
 };
 
 use super::text::{RingText, MAX_LEN};
-use crate::errors::{config, log_to_server, Error, Result};
+use crate::{
+    backend,
+    errors::{config, log_to_server, Error, Result},
+};
 
 const HINT: &str =
     "See vetassist.master_key_command; what it wrote to standard error is in the server's log.";
 
-/// How long to wait for output before looking for a cancel request and for the command's end.
+/// The wait for output before looking for a cancel request and for the command's end.
 const POLL: Duration = Duration::from_millis(100);
-/// How often to look whether a command that closed its output has ended.
+/// The time between two looks whether a command that closed its output has ended.
 const PAUSE: Duration = Duration::from_millis(5);
-/// How long it may go on after it closed its output.
+/// The time that it may go on for after it closed its output.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long it has to end by itself when it is told to.
+/// The time that it has to end by itself when it is told to.
 const GRACE: Duration = Duration::from_millis(200);
 
 /// Returns the command's standard output.
@@ -55,7 +58,7 @@ pub(super) fn run(command: &CStr) -> Result<RingText> {
 /// backend's group does not end it before the backend sees why.
 struct Running {
     child: Child,
-    /// Whether it ended by itself.
+    /// Its status, if it ended by itself.
     status: Option<ExitStatus>,
 }
 
@@ -164,12 +167,7 @@ fn is_readable(stdout: &ChildStdout, wait: Duration) -> io::Result<bool> {
 /// Fails where the statement is to be cancelled or the backend to end, so that the command ends first. Does what else
 /// other processes ask of this one.
 fn look_at_interrupts() -> io::Result<()> {
-    // SAFETY: signal handlers of this process set these flags; they are read as PostgreSQL reads them.
-    let ends = unsafe {
-        (&raw const pg_sys::QueryCancelPending).read_volatile() != 0
-            || (&raw const pg_sys::ProcDiePending).read_volatile() != 0
-    };
-    if ends {
+    if backend::is_interrupted() {
         return Err(io::Error::other("the statement was cancelled"));
     }
     check_for_interrupts!();

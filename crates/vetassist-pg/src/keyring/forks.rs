@@ -11,6 +11,7 @@ extern "C" fn forked() {
 }
 
 /// Begins to count; called once.
+#[allow(unsafe_code)]
 pub(super) fn count() -> io::Result<()> {
     // SAFETY: the handler only adds to an atomic number, and stays in memory: PostgreSQL never unloads a library.
     match unsafe { libc::pthread_atfork(None, None, Some(forked)) } {

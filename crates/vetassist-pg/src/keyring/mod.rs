@@ -1,17 +1,15 @@
 //! This backend's key ring: where it comes from, when it is read again, and where it is in memory.
 
-#[allow(unsafe_code)]
 mod command;
 mod environment;
 mod file;
-#[allow(unsafe_code)]
 mod forks;
-#[allow(unsafe_code)]
+#[allow(unsafe_code)] // it does nothing else
 mod memory;
 mod place;
 mod text;
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 
 use pgrx::{pg_guard, pg_sys};
 use vetassist_core::{Nonce, NoncePool, RingSession};
@@ -19,11 +17,12 @@ use vetassist_core::{Nonce, NoncePool, RingSession};
 pub(crate) use self::forks::forks;
 use self::{place::Place, text::RingText};
 use crate::{
+    backend,
     errors::{bad_ring, config, log_to_server, Result},
     settings,
 };
 
-/// Where a ring came from.
+/// The source of a ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     File,
@@ -60,6 +59,8 @@ struct Keyring {
 
 thread_local! {
     static KEYRING: RefCell<Option<Keyring>> = const { RefCell::new(None) };
+    /// Counts how often the ring was read.
+    static READINGS: Cell<u64> = const { Cell::new(0) };
     /// For what is sealed under other keys than the ring's.
     static NONCES: RefCell<NoncePool> = const { RefCell::new(NoncePool::new()) };
 }
@@ -70,7 +71,7 @@ pub(crate) fn init() {
     if let Err(error) = forks::count() {
         pgrx::error!("could not register a fork handler: {error}");
     }
-    // SAFETY: the callback is guarded and takes no argument.
+    // SAFETY: the callback is guarded, and only drops what this process has. Its argument is nothing.
     unsafe { pg_sys::on_proc_exit(Some(wipe), pg_sys::Datum::from(0)) };
 }
 
@@ -91,7 +92,7 @@ pub(crate) fn nonce() -> Result<Nonce> {
 /// way of each token.
 #[inline(always)]
 pub(crate) fn with_ring<T>(f: impl FnOnce(&mut RingSession, Source) -> Result<T>) -> Result<T> {
-    let configured_at = configured_at();
+    let configured_at = backend::configured_at();
     let changed = settings::take_changed();
     KEYRING.with_borrow_mut(|keyring| {
         let is_current = keyring.as_mut().is_some_and(|keyring| {
@@ -106,12 +107,9 @@ pub(crate) fn with_ring<T>(f: impl FnOnce(&mut RingSession, Source) -> Result<T>
     })
 }
 
-/// Returns when the server's settings were last read.
-#[allow(unsafe_code)]
-#[inline(always)]
-fn configured_at() -> pg_sys::TimestampTz {
-    // SAFETY: a variable of this process, written when it reads its settings.
-    unsafe { pg_sys::PgReloadTime }
+/// Returns the number of the ring that [`with_ring`] last used in this process: another after each reading.
+pub(crate) fn reading() -> u64 {
+    READINGS.get()
 }
 
 /// Forgets the ring, so that the next call reads it.
@@ -147,6 +145,7 @@ fn read(keyring: &mut Option<Keyring>, configured_at: pg_sys::TimestampTz) -> Re
         log_to_server(format!("vetassist: the {} is malformed: {error}", source.place()));
         bad_ring(source.place(), error)
     })?;
+    READINGS.set(READINGS.get() + 1);
     keyring.source = source;
     keyring.configured_at = configured_at;
     Ok(())

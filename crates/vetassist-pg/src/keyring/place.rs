@@ -1,4 +1,4 @@
-//! Where a process has its ring.
+//! Holds a process's ring.
 
 use std::io;
 
@@ -9,7 +9,7 @@ use super::{forks::forks, memory::Locked};
 /// The memory of a ring and of every key that is derived from it. It stays for as long as the process does.
 pub(super) struct Place {
     session: Locked<Option<RingSession>>,
-    /// How many forks there were when it was last written to.
+    /// The number of forks when it was last written to.
     forks: u64,
 }
 

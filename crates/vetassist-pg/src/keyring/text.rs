@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use zeroize::Zeroizing;
 
-/// How long it may be, in bytes: more than 16 keys with long comments need.
+/// Its greatest length in bytes: more than 16 keys with long comments need.
 pub(super) const MAX_LEN: usize = 64 * 1024;
 
 /// Text with room for one byte more than it may have. It never moves, and is wiped when dropped.

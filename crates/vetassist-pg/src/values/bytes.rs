@@ -29,6 +29,7 @@ result!(Bytea, BYTEAOID);
 
 impl Bytea {
     /// Returns so many zeros, to be written over.
+    #[allow(unsafe_code)]
     #[inline(always)]
     pub(crate) fn zeroed(len: usize) -> Result<Self> {
         if len > MAX_CONTENT {
@@ -54,6 +55,7 @@ impl Bytea {
     }
 
     /// Returns the content.
+    #[allow(unsafe_code)]
     pub(crate) fn as_mut_slice(&mut self) -> &mut [u8] {
         // SAFETY: `zeroed` allocated it with a 4-byte header and content of the size that it holds, initialised; nobody
         // else has a pointer to it, and it is borrowed for as long as `self` is.
@@ -82,6 +84,7 @@ impl Drop for WipedBytea {
 ///
 /// # Safety
 /// The datum is a varlena, which is not changed for as long as the content is used.
+#[allow(unsafe_code)]
 #[inline(always)]
 pub(super) unsafe fn content<'a>(datum: pg_sys::Datum) -> &'a [u8] {
     let mut varlena = datum.cast_mut_ptr::<pg_sys::varlena>();
@@ -121,6 +124,7 @@ impl<'a> Bytes<'a> {
 
 /// Lets the processor fetch what is about to be read, while it does something else: rows that a query goes through
 /// are seldom in its caches. As much as it fetches at once; what is longer it sees coming by itself.
+#[allow(unsafe_code)]
 pub(crate) fn prefetch(bytes: &[u8]) {
     #[cfg(target_arch = "x86_64")]
     for line in bytes.chunks(64).take(32) {

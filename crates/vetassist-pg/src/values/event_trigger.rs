@@ -2,7 +2,7 @@
 
 use pgrx::{impl_sql_translatable, pg_sys};
 
-/// What the function of an event trigger returns: nothing.
+/// The result of an event trigger's function: nothing.
 pub(crate) struct EventTrigger;
 
 impl_sql_translatable!(EventTrigger, "event_trigger");

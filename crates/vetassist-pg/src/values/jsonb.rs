@@ -31,6 +31,7 @@ argument!(Jsonb<'_>, Jsonb<'fcx>, "jsonb", JSONBOID, Jsonb::of);
 pub(crate) struct Number<'a>(pg_sys::Numeric, PhantomData<&'a ()>);
 
 impl json::Number for Number<'_> {
+    #[allow(unsafe_code)]
     fn as_u64(&self) -> Option<u64> {
         // SAFETY: a number of a jsonb is a numeric, which the jsonb outlives; this is a copy.
         let number = unsafe { AnyNumeric::from_datum(self.0.into(), false) }?;
@@ -41,6 +42,7 @@ impl json::Number for Number<'_> {
 
 impl<'a> Jsonb<'a> {
     /// Takes a datum to be a `jsonb`, which it must be: its parts are read by what it says of itself.
+    #[allow(unsafe_code)]
     unsafe fn of(datum: pg_sys::Datum) -> Self {
         Self(datum, PhantomData)
     }
@@ -80,6 +82,7 @@ impl<'a> Jsonb<'a> {
     }
 
     /// Makes one, in the memory context of the call.
+    #[allow(unsafe_code)]
     pub(crate) fn from_value(value: &Value<Number<'_>>) -> Result<Self> {
         let mut parts = Parts::default();
         let mut value = parts.value(value)?;
@@ -89,10 +92,11 @@ impl<'a> Jsonb<'a> {
     }
 }
 
-/// What a `jsonb` consists of.
+/// Reads the parts of a `jsonb`, one after the other.
 struct Tokens(*mut pg_sys::JsonbIterator);
 
 impl Tokens {
+    #[allow(unsafe_code)]
     fn of(jsonb: Jsonb<'_>) -> Self {
         // SAFETY: the datum is a jsonb, which is in one piece with a whole header after this, and stays in memory for as
         // long as the call.
@@ -102,6 +106,7 @@ impl Tokens {
         })
     }
 
+    #[allow(unsafe_code)]
     fn next(&mut self) -> (Token::Type, pg_sys::JsonbValue) {
         let mut value = empty();
         // SAFETY: the iterator is one that PostgreSQL made, or null after the last token, which it allows for.
@@ -114,7 +119,7 @@ fn empty() -> pg_sys::JsonbValue {
     pg_sys::JsonbValue { type_: jbvType::jbvNull, val: Content { boolean: false } }
 }
 
-/// What a value of PostgreSQL's is.
+/// A value of PostgreSQL's, by its kind.
 enum Part<'a> {
     RawScalar,
     /// A string, or a name. It has no NUL at its end.
@@ -125,6 +130,7 @@ enum Part<'a> {
     Other,
 }
 
+#[allow(unsafe_code)]
 fn part<'a>(value: &pg_sys::JsonbValue) -> Part<'a> {
     // SAFETY: the type says which part of the union it is. Text and numbers are within the jsonb that is read, or that is
     // made, and stay as long as it does; a number is a varlena.
@@ -154,7 +160,7 @@ fn name(member: &pg_sys::JsonbPair) -> &[u8] {
     }
 }
 
-/// What a value of PostgreSQL's points to until a `jsonb` is made of it.
+/// Holds what a value of PostgreSQL's points to until a `jsonb` is made of it.
 #[derive(Default)]
 struct Parts<'a> {
     texts: Vec<Cow<'a, [u8]>>,

@@ -16,6 +16,7 @@ macro_rules! result {
         }
 
         // SAFETY: the datum is one of the type that the function is declared to return, which a test compares.
+        #[allow(unsafe_code)]
         unsafe impl pgrx::callconv::BoxRet for $type {
             #[inline]
             unsafe fn box_into<'fcx>(
@@ -38,6 +39,7 @@ macro_rules! argument {
         pgrx::impl_sql_translatable!($type, $sql);
 
         impl pgrx::FromDatum for $type {
+            #[allow(unsafe_code)]
             #[inline(always)]
             unsafe fn from_polymorphic_datum(
                 datum: pgrx::pg_sys::Datum,
@@ -54,6 +56,7 @@ macro_rules! argument {
 
         // SAFETY: the declaration in SQL says that the argument is of this type, which a test compares. Where it may be
         // NULL the function takes an option, for which pgrx asks first.
+        #[allow(unsafe_code)]
         unsafe impl<'fcx> pgrx::callconv::ArgAbi<'fcx> for $of_call {
             #[inline(always)]
             unsafe fn unbox_arg_unchecked(arg: pgrx::callconv::Arg<'_, 'fcx>) -> Self {

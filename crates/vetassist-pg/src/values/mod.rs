@@ -1,4 +1,4 @@
-//! What crosses between SQL and Rust: arguments and results as PostgreSQL passes them, without a copy where one can be
+//! Takes arguments and results across between SQL and Rust as PostgreSQL passes them, without a copy where one can be
 //! spared. What each token passes through is inlined: calls are much of what a function costs beside the core's work.
 
 #[macro_use]

@@ -91,7 +91,7 @@ impl<'a> Text<'a> {
 
 /// Returns text in the database's encoding as UTF-8, to be looked at. [`to_database`] makes the same of it again.
 ///
-/// Where the encoding is not known, what is not UTF-8 is replaced by private characters.
+/// If the encoding is not known, private characters replace what is not UTF-8.
 pub(crate) fn readable(text: &[u8]) -> Result<Cow<'_, str>> {
     if text.is_ascii() || encoding::is_utf8() {
         return Ok(String::from_utf8_lossy(text));
@@ -209,6 +209,7 @@ enum Direction {
 
 /// Converts between the database's encoding and UTF-8. PostgreSQL's errors quote the bytes they
 /// could not convert, so they are replaced.
+#[allow(unsafe_code)]
 fn convert(bytes: &[u8], direction: Direction) -> Result<Vec<u8>> {
     let Ok(len) = i32::try_from(bytes.len()) else { return Err(too_large()) };
     let source = bytes.as_ptr().cast::<core::ffi::c_char>();

@@ -2,6 +2,8 @@
 
 use pgrx::pg_sys;
 
+use crate::backend;
+
 /// A `timestamptz`: microseconds since 2000-01-01 UTC, or infinity.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Timestamp(pg_sys::TimestampTz);
@@ -10,6 +12,7 @@ argument!(Timestamp, Timestamp, "timestamp with time zone", TIMESTAMPTZOID, Time
 
 impl Timestamp {
     /// Takes a datum to be a `timestamptz`, which it must be: it is passed by value.
+    #[allow(unsafe_code)]
     unsafe fn of_datum(datum: pg_sys::Datum) -> Self {
         Self(datum.value().cast_signed() as i64)
     }
@@ -20,16 +23,11 @@ impl Timestamp {
 
     /// Returns what `now()` returns.
     pub(crate) fn of_transaction() -> Self {
-        Self::of(pg_sys::GetCurrentTransactionStartTimestamp)
+        Self(backend::transaction_time())
     }
 
     /// Returns what `clock_timestamp()` returns.
     pub(crate) fn of_clock() -> Self {
-        Self::of(pg_sys::GetCurrentTimestamp)
-    }
-
-    fn of(time: unsafe fn() -> pg_sys::TimestampTz) -> Self {
-        // SAFETY: both read a variable of this process, or the clock.
-        Self(unsafe { time() })
+        Self(backend::clock_time())
     }
 }

@@ -13,7 +13,7 @@ export interface User {
   id: string;
   /** Integration Control Number, which identifies the veteran to VA; unique. NULL once erased. */
   va_icn: string | null;
-  /** Whether VA confirmed the veteran's status, in its words. */
+  /** VA's word on whether the veteran's status is confirmed. */
   va_veteran_status: string | null;
   /** E-mail address. */
   email: string | null;
@@ -21,7 +21,7 @@ export interface User {
   first_name: string | null;
   /** Last name. */
   last_name: string | null;
-  /** Whether the account may be used. NULL counts as false. */
+  /** True if the account may be used. NULL counts as false. */
   is_active: boolean | null;
   /** When the account was made. */
   created_at: Date | null;
@@ -43,7 +43,7 @@ export interface VaToken {
   refresh_token_encrypted: Uint8Array | null;
   /** `Bearer`. */
   token_type: string | null;
-  /** What the tokens permit, separated by blanks. */
+  /** The scopes of the tokens, separated by blanks. */
   scope: string | null;
   /** When the access token expires. */
   expires_at: Date;
@@ -61,7 +61,7 @@ export interface Session {
   user_id: string;
   /** The `jti` claim of its JSON Web Token; unique. */
   jwt_id: string;
-  /** What is known of the device; addresses in it are hashed. */
+  /** A description of the device; addresses in it are hashed. */
   device_info: JsonValue | null;
   /** When it began. */
   created_at: Date | null;
@@ -77,7 +77,7 @@ export interface AuthAudit {
   id: string;
   /** Whom it concerns. */
   user_id: string | null;
-  /** What happened. */
+  /** The type of the event. */
   event_type: string;
   /** More about it, no secrets. */
   event_data: JsonValue | null;

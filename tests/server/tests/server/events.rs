@@ -5,8 +5,8 @@ use std::io::Write;
 use postgres::Client;
 use vetassist_server_tests::{column_of, sqlstate, KeyedServer};
 
-/// The names of the library's events.
-const RESERVED: [&str; 21] = [
+/// The names of the library's events, which nobody else may log.
+pub(crate) const RESERVED: [&str; 21] = [
     "login",
     "session_created",
     "session_revoked",

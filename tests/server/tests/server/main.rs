@@ -1,9 +1,17 @@
 //! The extension in real servers. One binary, so that the tests share one server where they can.
 #![allow(clippy::unwrap_used)]
 
+mod accounts;
 mod adoption;
 mod attacks;
 mod audit_guard;
+mod audit_log;
+mod audit_log_attacks;
+mod audit_log_changes;
+mod audit_log_life;
+mod audit_log_plain;
+mod audit_log_program;
+mod audit_log_seal;
 mod batches;
 mod check;
 mod concurrency;
@@ -19,6 +27,7 @@ mod hostile_calls;
 mod inventory;
 mod ip_hash_upgrade;
 mod key_sources;
+mod known_keys;
 mod large_values;
 mod leases;
 mod leaving;

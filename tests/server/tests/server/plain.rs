@@ -69,6 +69,15 @@ fn the_plain_tables_match() {
         ]
     );
     assert!(plain.len() > 60, "{plain:?}");
+    for needed in [
+        "vetassist_erase_user(uuid)",
+        "vetassist_purge_audit(interval,integer)",
+        "vetassist_seal_audit(integer)",
+        "vetassist_verify_audit(text)",
+        "vetassist_new_audit_log(text)",
+    ] {
+        assert!(plain.iter().any(|name| name == needed), "{needed}");
+    }
     for key in ["vetassist_keys()", "vetassist_login(", "vetassist_encrypt", "vetassist_decrypt"] {
         assert!(!plain.iter().any(|name| name.starts_with(key)), "{key}");
     }
@@ -200,6 +209,7 @@ fn the_extension_adopts_the_plain_tables_and_opens_what_the_core_sealed() {
     let error = db.batch_execute("DELETE FROM vetassist_auth_audit").unwrap_err();
     assert_eq!(sqlstate(&error), "42501");
     db.batch_execute("SET vetassist.audit_min_retention = '0'").unwrap();
+    db.batch_execute("CALL vetassist_seal_audit()").unwrap();
     let purged: i32 =
         db.query_one("SELECT vetassist_purge_audit('1 microsecond')", &[]).unwrap().get(0);
     // The event of the upgrade among them.

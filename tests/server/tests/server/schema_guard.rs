@@ -83,7 +83,7 @@ fn what_happened_where_no_event_trigger_fires_is_seen() {
         .unwrap();
         assert_eq!(column_of(&mut db, PROBLEMS), ["event trigger vetassist_guard_schema: enabled"]);
         db.batch_execute(change).unwrap();
-        db.batch_execute("ALTER EVENT TRIGGER vetassist_guard_schema ENABLE; SET search_path = elsewhere, public").unwrap();
+        db.batch_execute("ALTER EVENT TRIGGER vetassist_guard_schema ENABLE ALWAYS; SET search_path = elsewhere, public").unwrap();
         assert!(
             column_of(&mut db, PROBLEMS).contains(&seen.to_owned()),
             "{change}: {:?}",

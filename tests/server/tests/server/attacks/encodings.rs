@@ -2,8 +2,7 @@
 
 use postgres::Client;
 
-use super::{Function, Refused, Victim};
-use crate::hostile_calls::values;
+use super::{harmless, Function, Refused, Victim};
 
 /// Texts with characters that are no ASCII, as the database holds them.
 const TEXTS: [&str; 5] = [
@@ -34,18 +33,7 @@ fn call_with_texts(db: &mut Client) -> usize {
                     .iter()
                     .enumerate()
                     .map(|(index, kind)| {
-                        let name = match kind.as_str() {
-                            "timestamptz" => "timestamp with time zone",
-                            "int4" => "integer",
-                            "int8" => "bigint",
-                            "bool" => "boolean",
-                            other => other,
-                        };
-                        let harmless = match name.strip_prefix('_') {
-                            Some(element) => values(&format!("{element}[]"))[0],
-                            None => values(name)[0],
-                        };
-                        let value = if index == place { &value } else { harmless };
+                        let value = if index == place { &value } else { harmless(kind) };
                         format!("({value})::{kind}")
                     })
                     .collect();

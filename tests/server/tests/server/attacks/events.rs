@@ -1,31 +1,7 @@
 //! The trail says what happened: nobody logs what did not, in another's name, or keeps others from being logged.
 
 use super::{Refused, Victim};
-
-/// The events that the library alone writes.
-const RESERVED: [&str; 21] = [
-    "login",
-    "session_created",
-    "session_revoked",
-    "sessions_revoked",
-    "tokens_stored",
-    "token_refreshed",
-    "token_refresh_failed",
-    "token_opened",
-    "tokens_disconnected",
-    "user_updated",
-    "user_deactivated",
-    "user_activated",
-    "user_erased",
-    "audit_watched",
-    "everybody_signed_out",
-    "keys_rotated",
-    "ip_hashes_upgraded",
-    "audit_purged",
-    "tier_granted",
-    "tier_revoked",
-    "ring_accepted",
-];
+use crate::events::RESERVED;
 
 #[test]
 fn nobody_logs_what_the_library_logs() {

@@ -10,6 +10,7 @@ mod audit_guard;
 mod callers_settings;
 mod drop_guard;
 mod encodings;
+mod erasure;
 mod events;
 mod grants;
 mod inactive;
@@ -22,10 +23,13 @@ mod plain_names;
 mod plain_rights;
 mod proportion;
 mod referring_tables;
+mod replaced_functions;
+mod replication_role;
 mod retention;
 mod revoking;
 mod schema_creators;
 mod schema_moves;
+mod sealed_trail;
 mod secrets;
 mod session_active;
 mod settings;
@@ -256,23 +260,28 @@ impl Function {
             .arguments
             .iter()
             .map(|kind| {
-                let name = match kind.as_str() {
-                    "timestamptz" => "timestamp with time zone",
-                    "int4" => "integer",
-                    "int8" => "bigint",
-                    "bool" => "boolean",
-                    other => other,
-                };
-                let value = match name.strip_prefix('_') {
-                    Some(element) => values(&format!("{element}[]"))[0],
-                    None => values(name)[0],
-                };
+                let value = harmless(kind);
                 let literal = format!("SELECT quote_literal(({value})::{kind}::text)");
                 format!("{}::pg_catalog.{kind}", column_of(db, &literal)[0])
             })
             .collect();
         let verb = if self.is_procedure { "CALL" } else { "SELECT * FROM" };
         format!("{verb} public.{}({})", self.name, arguments.join(", "))
+    }
+}
+
+/// Returns an argument of a type, named as `pg_type` has it, that does no harm.
+pub(crate) fn harmless(kind: &str) -> &'static str {
+    let name = match kind {
+        "timestamptz" => "timestamp with time zone",
+        "int4" => "integer",
+        "int8" => "bigint",
+        "bool" => "boolean",
+        other => other,
+    };
+    match name.strip_prefix('_') {
+        Some(element) => values(&format!("{element}[]"))[0],
+        None => values(name)[0],
     }
 }
 

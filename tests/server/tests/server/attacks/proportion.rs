@@ -16,29 +16,31 @@ fn timed(db: &mut Client, call: &str) -> (Duration, Result<(), Refused>) {
     (started.elapsed(), outcome)
 }
 
-/// Calls for each pattern of one and of two bytes, with 60 kB of it: `$1` is the pattern often repeated. It stops at
-/// the first that takes too long.
+/// The characters that the patterns are made of: of each kind that something is looked for with. The core's own tests have
+/// all patterns; these go through PostgreSQL's values.
+const LETTERS: &str = "E'aeZ07 \\t\\n\\x01.,:;=-_/%&\"\\\\[{@'";
+
+/// Calls for each pattern of one and of two of these characters, with 60 kB of it: `$1` is the pattern often repeated. It
+/// stops at the first that takes too long.
 fn for_every_pattern(db: &mut Client, call: &str) {
     let block = format!(
         "DO $block$
          DECLARE
-             pattern text; started timestamptz; took interval; first int; second int;
+             pattern text; started timestamptz; took interval;
          BEGIN
-             FOR first IN 1 .. 126 LOOP
-                 FOR second IN 0 .. 126 LOOP
-                     -- With control characters, each by itself and beside one that begins what is looked for.
-                     CONTINUE WHEN first < 32 AND second NOT IN (0, 9, 32, 45, 46, 101) OR second BETWEEN 1 AND 31 AND second <> 9 AND first NOT IN (32, 45, 46, 101);
-                     pattern := chr(first) || CASE WHEN second > 0 THEN chr(second) ELSE '' END;
-                     started := clock_timestamp();
-                     BEGIN
-                         EXECUTE $call${call}$call$ USING repeat(pattern, 60000 / length(pattern));
-                     EXCEPTION WHEN invalid_parameter_value OR insufficient_privilege THEN NULL;
-                     END;
-                     took := clock_timestamp() - started;
-                     IF took > interval '1 second' THEN
-                         RAISE EXCEPTION 'slow: pattern % % took %', first, second, took;
-                     END IF;
-                 END LOOP;
+             FOR pattern IN
+                 SELECT DISTINCT concat(a, b)
+                 FROM string_to_table({LETTERS}, NULL) AS a, (SELECT string_to_table({LETTERS}, NULL) UNION ALL SELECT '') AS t (b)
+             LOOP
+                 started := clock_timestamp();
+                 BEGIN
+                     EXECUTE $call${call}$call$ USING repeat(pattern, 60000 / length(pattern));
+                 EXCEPTION WHEN invalid_parameter_value OR insufficient_privilege THEN NULL;
+                 END;
+                 took := clock_timestamp() - started;
+                 IF took > interval '1 second' THEN
+                     RAISE EXCEPTION 'slow: pattern % took %', quote_literal(pattern), took;
+                 END IF;
              END LOOP;
          END $block$"
     );
@@ -49,7 +51,7 @@ fn for_every_pattern(db: &mut Client, call: &str) {
 }
 
 #[test]
-fn metadata_of_every_pattern_is_looked_through_soon() {
+fn metadata_of_many_patterns_is_looked_through_soon() {
     let victim = Victim::installed(&[]);
     let mut db = victim.connect("app");
     for event_data in
@@ -61,7 +63,7 @@ fn metadata_of_every_pattern_is_looked_through_soon() {
 }
 
 #[test]
-fn device_info_of_every_pattern_is_looked_through_soon() {
+fn device_info_of_many_patterns_is_looked_through_soon() {
     let victim = Victim::installed(&[("vetassist.ip_hash", "keyed")]);
     let mut db = victim.connect("app");
     for device_info in [

@@ -81,7 +81,7 @@ fn rename_in_spite(db: &mut Client) {
         "DO $$ DECLARE t name; BEGIN
              FOR t IN SELECT evtname FROM pg_event_trigger LOOP EXECUTE format('ALTER EVENT TRIGGER %I DISABLE', t); END LOOP;
              ALTER SCHEMA vet RENAME TO old;
-             FOR t IN SELECT evtname FROM pg_event_trigger LOOP EXECUTE format('ALTER EVENT TRIGGER %I ENABLE', t); END LOOP;
+             FOR t IN SELECT evtname FROM pg_event_trigger LOOP EXECUTE format('ALTER EVENT TRIGGER %I ENABLE ALWAYS', t); END LOOP;
          END $$",
     )
     .unwrap();

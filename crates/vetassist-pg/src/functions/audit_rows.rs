@@ -52,36 +52,74 @@ fn vetassist_purge_audit_batch(cutoff: TimestampWithTimeZone, max_rows: i32) -> 
 /// The most rows that are deleted at a time, and so named to the guard at once.
 const PURGED_AT_ONCE: i32 = 10_000;
 
-/// Deletes so many rows, the oldest first, and returns how many there were.
+/// Deletes so many rows, the oldest first, and returns how many there were: of those that the audit log has.
 fn purge(
     client: &mut SpiClient<'_>,
     schema: &str,
     cutoff: TimestampWithTimeZone,
     max_rows: i32,
 ) -> Result<i32> {
-    // Rows that somebody else purges are passed over.
-    let oldest = format!(
-        "SELECT coalesce(array_agg(o.id), '{{}}') FROM (
-             SELECT a.id FROM {schema}.vetassist_auth_audit AS a
-             WHERE a.created_at < $1 ORDER BY a.created_at LIMIT $2 FOR UPDATE SKIP LOCKED) AS o"
-    );
+    // Rows that somebody else purges are passed over. Versions before 0.3.0 have no audit log.
+    let oldest = if has_audit_log(client, schema)? {
+        format!("SELECT {schema}.vetassist_owe_purge($1::timestamptz, $2::integer)")
+    } else {
+        format!(
+            "SELECT coalesce(array_agg(o.id), '{{}}') FROM (
+                 SELECT a.id FROM {schema}.vetassist_auth_audit AS a
+                 WHERE a.created_at < $1 ORDER BY a.created_at LIMIT $2 FOR UPDATE SKIP LOCKED) AS o"
+        )
+    };
     let delete = format!("DELETE FROM {schema}.vetassist_auth_audit AS a WHERE a.id = ANY ($1)");
     let mut deleted = 0;
     while deleted < max_rows {
         let at_once = PURGED_AT_ONCE.min(max_rows - deleted);
         let found = client.update(&oldest, Some(1), &[cutoff.into(), at_once.into()]);
         let ids: Vec<i64> = one(found.and_then(|rows| rows.first().get_one()))?;
-        let count = i32::try_from(ids.len()).unwrap_or(i32::MAX);
-        if count == 0 {
+        if ids.is_empty() {
             break;
         }
         let change = Change::Purge(ids.iter().copied().collect());
-        let gone =
-            announce(change, || client.update(&delete, None, &[ids.into()])).map_err(failed)?.len();
-        if i32::try_from(gone) != Ok(count) {
-            return Err(internal("rows that were locked were not deleted"));
-        }
-        deleted += count;
+        deleted += change_rows(client, change, &delete, ids)?;
     }
     Ok(deleted)
+}
+
+/// Clears the metadata and the address hash of rows that are locked, and notes what that owes the audit log.
+#[pg_extern(volatile, strict, parallel_unsafe, sql = false)]
+#[search_path(pg_catalog, pg_temp)]
+fn vetassist_clear_audit_rows(ids: Vec<i64>) -> SqlResult<()> {
+    connected(|client| {
+        let schema = own_schema(client)?;
+        let owe = format!("SELECT {schema}.vetassist_owe_erasure($1::bigint[])");
+        client.update(&owe, None, &[ids.clone().into()]).map_err(failed)?;
+        let clear = format!(
+            "UPDATE {schema}.vetassist_auth_audit AS a SET event_data = NULL, ip_hash = NULL WHERE a.id = ANY ($1)"
+        );
+        let change = Change::Erase(ids.iter().copied().collect());
+        change_rows(client, change, &clear, ids).map(|_| ())
+    })
+    .map_err(Into::into)
+}
+
+/// Runs the statement that makes an announced change of rows that are locked, and returns how many they are.
+fn change_rows(
+    client: &mut SpiClient<'_>,
+    change: Change,
+    statement: &str,
+    ids: Vec<i64>,
+) -> Result<i32> {
+    let count = ids.len();
+    let changed =
+        announce(change, || client.update(statement, None, &[ids.into()])).map_err(failed)?.len();
+    match i32::try_from(changed) {
+        Ok(rows) if changed == count => Ok(rows),
+        _ => Err(internal("rows that were locked were not changed")),
+    }
+}
+
+/// Returns whether what changes the trail owes something to an audit log.
+pub(super) fn has_audit_log(client: &SpiClient<'_>, schema: &str) -> Result<bool> {
+    let is_there = "SELECT to_regclass($1 || '.vetassist_audit_pending') IS NOT NULL";
+    let found = client.select(is_there, Some(1), &[schema.into()]);
+    one(found.and_then(|rows| rows.first().get_one()))
 }

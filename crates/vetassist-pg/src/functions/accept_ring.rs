@@ -1,0 +1,26 @@
+//! Accepts another key ring.
+
+use pgrx::pg_extern;
+
+use super::known_keys::note;
+use crate::{
+    errors::SqlResult,
+    keyring::with_ring,
+    statements::{connected, failed, own_schema},
+};
+
+/// Makes the ring known, whatever is stored.
+#[pg_extern(volatile, parallel_unsafe, sql = false)]
+fn vetassist_accept_ring() -> SqlResult<()> {
+    let key =
+        with_ring(|session, _| Ok(session.ring().current().fingerprint().as_str().to_owned()))?;
+    connected(|client| {
+        note(client)?;
+        let schema = own_schema(client)?;
+        let event = format!(
+            "SELECT {schema}.vetassist_write_event('ring_accepted', NULL, jsonb_build_object('fingerprint', $1))"
+        );
+        client.update(&event, None, &[key.into()]).map(|_| ()).map_err(failed)
+    })?;
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! Checks that the ring is one that this database knows.
+//!
+//! A server that starts with another key file, as after a lost volume, must not seal under keys that open nothing of what
+//! is stored. The fingerprints of the keys that sealed are in `vetassist_known_keys`.
+
+use core::cell::Cell;
+
+use pgrx::{register_xact_callback, spi::SpiClient, PgSqlErrorCode, PgXactCallbackEvent};
+use vetassist_core::opened_len;
+
+use crate::{
+    errors::{warn, Error, Result},
+    keyring::{self, with_ring},
+    owner::{as_role, owner_of_tables},
+    statements::{connected, failed, is_current, one, own_schema},
+    values::{Bytea, Bytes, Uuid, WipedBytea},
+};
+
+/// The most stored tokens that are tried.
+const TRIED: i32 = 16;
+
+thread_local! {
+    /// The reading of the ring that was found to be known.
+    static KNOWN: Cell<u64> = const { Cell::new(0) };
+    /// The reading of the ring whose current key is noted, by a transaction that was committed.
+    static NOTED: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Refuses a ring that this database does not know, before anything is sealed under it.
+pub(super) fn check() -> Result<()> {
+    // The ring is read, if it is not yet, or not since the settings last were.
+    with_ring(|_, _| Ok(()))?;
+    if KNOWN.get() == keyring::reading() {
+        return Ok(());
+    }
+    connected(|client| {
+        // An older version has no table of them. The ring is judged once that is updated.
+        if is_current(client)? {
+            let (schema, owner) = (own_schema(client)?, owner_of_tables(client)?);
+            as_role(owner, || judge(client, &schema))?;
+            KNOWN.set(keyring::reading());
+        }
+        Ok(())
+    })
+}
+
+fn judge(client: &SpiClient<'_>, schema: &str) -> Result<()> {
+    let known =
+        format!("SELECT coalesce(array_agg(k), '{{}}') FROM {schema}.vetassist_known_keys() AS k");
+    let known: Vec<String> =
+        one(client.select(&known, Some(1), &[]).and_then(|rows| rows.first().get_one()))?;
+    let own = with_ring(|session, _| {
+        let keys = session.ring().keys().iter();
+        Ok(keys.map(|key| key.fingerprint().as_str().to_owned()).collect::<Vec<_>>())
+    })?;
+    let is_noted = own.iter().any(|key| known.contains(key));
+    let is_whole = known.iter().all(|key| own.contains(key));
+    if is_noted && is_whole {
+        return Ok(());
+    }
+    let (tried, opened) = try_tokens(client, schema)?;
+    if !is_noted && tried > 0 && opened == 0 {
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        return Err(Error::new(
+            PgSqlErrorCode::ERRCODE_CONFIG_FILE_ERROR,
+            "the key ring is not one that this database knows",
+            "Nothing was sealed. Give the server the ring that sealed what is stored. If that is lost for good, SELECT vetassist_accept_ring(): the tokens that are stored stay closed.",
+        )
+        .with_detail(format!("fingerprints of known keys: {known}; of the ring: {}", own.join(", "))));
+    }
+    if !is_whole && opened < tried {
+        warn(
+            "the key ring lacks a key that still seals stored tokens",
+            "Put the key back behind the current one, then CALL vetassist_rotate_tokens().",
+        );
+    }
+    Ok(())
+}
+
+/// Tries to open some stored tokens, and returns how many were tried and how many open.
+fn try_tokens(client: &SpiClient<'_>, schema: &str) -> Result<(usize, usize)> {
+    let sample = format!(
+        "SELECT t.user_id, t.access_token_encrypted FROM {schema}.vetassist_va_tokens AS t LIMIT {TRIED}"
+    );
+    let (mut tried, mut opened) = (0, 0);
+    for row in client.select(&sample, None, &[]).map_err(failed)? {
+        let (user, sealed): (Uuid, Bytes<'_>) = (one(row.get(1))?, one(row.get(2))?);
+        tried += 1;
+        opened += usize::from(opens(sealed.as_slice(), user)?);
+    }
+    Ok((tried, opened))
+}
+
+/// Returns whether a key of the ring opens a token.
+fn opens(sealed: &[u8], user: Uuid) -> Result<bool> {
+    let Ok(len) = opened_len(sealed) else { return Ok(false) };
+    let mut token = WipedBytea(Bytea::zeroed(len)?);
+    with_ring(|session, _| {
+        Ok(session.open_token_into(user.0, sealed, token.0.as_mut_slice()).is_ok())
+    })
+}
+
+/// Notes the current key, once something that is stored is sealed under it. It is noted again where that was rolled back.
+pub(super) fn note(client: &mut SpiClient<'_>) -> Result<()> {
+    let reading = keyring::reading();
+    if NOTED.get() == reading || !is_current(client)? {
+        return Ok(());
+    }
+    let schema = own_schema(client)?;
+    let key =
+        with_ring(|session, _| Ok(session.ring().current().fingerprint().as_str().to_owned()))?;
+    let note = format!("SELECT {schema}.vetassist_note_key($1)");
+    client.update(&note, None, &[key.into()]).map_err(failed)?;
+    register_xact_callback(PgXactCallbackEvent::Commit, move || NOTED.set(reading));
+    Ok(())
+}

@@ -1,0 +1,42 @@
+-- Beginning a new audit log.
+--
+-- requires: functions/audit_log_tree.sql tables/audit_pending.sql tables/audit_unsealable.sql
+
+-- Begins a new log that holds the root of the former one, which is left to whoever kept an export of it. For a restored
+-- database, or a copy. Not a security definer: it takes a superuser.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_new_audit_log(reason text) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    former @extschema@.vetassist_audit_head%ROWTYPE;
+    new_origin CONSTANT text := 'vetassist/' || gen_random_uuid();
+    data bytea;
+BEGIN
+    IF reason IS NULL OR btrim(reason) = '' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'reason must not be blank',
+            HINT = 'Say why the former log is left, such as: restored from the backup of 3 May.';
+    END IF;
+    SELECT h.* INTO former FROM @extschema@.vetassist_audit_head AS h FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'nothing was sealed yet',
+            HINT = 'CALL vetassist_seal_audit() begins the first log.';
+    END IF;
+    -- Every row that is there is sealed again, as it is now; what was pending belongs to the former log.
+    TRUNCATE @extschema@.vetassist_audit_leaves, @extschema@.vetassist_audit_nodes,
+        @extschema@.vetassist_audit_pending, @extschema@.vetassist_audit_unsealable;
+    data := '\x766574617373697374207265737461727420763100'::bytea
+        || @extschema@.vetassist_audit_field(convert_to(reason, 'UTF8')::bytea)
+        || @extschema@.vetassist_audit_field(convert_to(former.origin, 'UTF8')::bytea)
+        || @extschema@.vetassist_audit_field(convert_to(former.size::text, 'UTF8')::bytea)
+        || '\x0100000020'::bytea || former.root;
+    INSERT INTO @extschema@.vetassist_audit_leaves (entry, kind, leaf_hash, data)
+    VALUES (0, 's', sha256('\x00'::bytea || data), data);
+    UPDATE @extschema@.vetassist_audit_head AS h
+    SET origin = new_origin, size = 1, root = sha256('\x00'::bytea || data),
+        recent_id = 0, swept_id = 0, swept_at = NULL, seals_after = NULL, sealed_at = NULL,
+        system_identifier = s.system_identifier,
+        database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+    FROM pg_control_system() AS s;
+    RETURN new_origin;
+END
+$$;

@@ -1,0 +1,160 @@
+-- Verifying the audit log in the database: what its tables and the trail, held against each other, show.
+--
+-- requires: functions/audit_log_tree.sql tables/audit_pending.sql tables/audit_unsealable.sql
+
+-- The hash of 256 leaf hashes side by side.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_audit_block(hashes bytea) RETURNS bytea
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    FOR _ IN 1 .. 8 LOOP
+        hashes := @extschema@.vetassist_audit_level_above(hashes::bytea);
+    END LOOP;
+    RETURN hashes;
+END
+$$;
+
+-- The root of the first entries; NULL where entries or nodes have gone.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_verified_root(size bigint) RETURNS bytea
+LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN @extschema@.vetassist_audit_root(0::bigint, size::bigint);
+EXCEPTION WHEN data_corrupted THEN
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_verify_audit(checkpoint text DEFAULT NULL)
+RETURNS TABLE (problem text, audit_id bigint, entry bigint, detail text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    head @extschema@.vetassist_audit_head%ROWTYPE;
+    lines CONSTANT text[] := @extschema@.vetassist_checkpoint_lines(checkpoint::text);
+BEGIN
+    IF checkpoint IS NOT NULL AND lines IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'not a checkpoint',
+            HINT = 'Pass what vetassist_audit_checkpoint() returned, or a note that vetassist-audit signed.';
+    END IF;
+    SELECT h.* INTO head FROM @extschema@.vetassist_audit_head AS h;
+
+    -- The entries: all of them, once.
+    RETURN QUERY
+        SELECT 'missing_entry', NULL::bigint, e.previous + 1, format('%s entries have gone', e.entry - e.previous - 1)
+        FROM (SELECT l.entry, lag(l.entry, 1, -1::bigint) OVER (ORDER BY l.entry) AS previous
+              FROM (SELECT l.entry FROM @extschema@.vetassist_audit_leaves AS l
+                    UNION ALL SELECT coalesce(head.size, 0)) AS l) AS e
+        WHERE e.entry <> e.previous + 1;
+
+    -- Rows: each is what was sealed.
+    RETURN QUERY
+        WITH rows AS (
+            SELECT l.entry, l.audit_id, l.leaf_hash, l.salts, l.event_commitment, l.ip_commitment,
+                   a.id, a.user_id, a.event_type::text, @extschema@.vetassist_audit_time(a.created_at::timestamptz) AS created_at,
+                   a.event_data::text, a.ip_hash::text
+            FROM @extschema@.vetassist_audit_leaves AS l
+            LEFT JOIN @extschema@.vetassist_auth_audit AS a ON a.id = l.audit_id
+            WHERE l.kind = 'r' OFFSET 0
+        ), rehashed AS (
+            -- The last of each row: its entry's number stands after 25 bytes, its commitment at the end.
+            SELECT DISTINCT ON (r.of_entry) r.of_entry, r.commitment FROM (
+                SELECT CASE WHEN n.number ~ '^[0-9]{1,18}$' THEN n.number::bigint END AS of_entry,
+                       substr(l.data, greatest(octet_length(l.data) - 31, 1)) AS commitment, l.entry
+                FROM @extschema@.vetassist_audit_leaves AS l
+                CROSS JOIN LATERAL encode(substr(l.data, 26, greatest(octet_length(l.data) - 62, 0)), 'escape') AS n (number)
+                WHERE l.kind = 'h') AS r
+            ORDER BY r.of_entry, r.entry DESC
+        ), pending AS (
+            SELECT changed.audit_id, bool_or(p.kind = 'e') AS is_erased, bool_or(p.kind = 'h') AS is_rehashed
+            FROM @extschema@.vetassist_audit_pending AS p
+            CROSS JOIN LATERAL unnest(p.audit_ids) AS changed (audit_id)
+            GROUP BY changed.audit_id
+        ), erased AS MATERIALIZED (
+            SELECT coalesce(range_agg(e.range), '{}') AS entries
+            FROM @extschema@.vetassist_audit_leaves AS l
+            CROSS JOIN LATERAL unnest(@extschema@.vetassist_audit_rows_of(l.data::bytea, l.kind::"char")) AS e (range)
+            WHERE l.kind = 'e'
+        ), judged AS (
+            SELECT r.audit_id, r.entry, CASE
+                WHEN r.id IS NULL THEN 'missing'
+                WHEN r.leaf_hash <> sha256('\x00'::bytea || @extschema@.vetassist_audit_row(
+                         r.id::bigint, r.user_id::uuid, r.event_type::text, r.created_at::text,
+                         coalesce(r.event_commitment, @extschema@.vetassist_audit_commit(substr(r.salts, 1, 16)::bytea, r.event_data::text), '\x')::bytea,
+                         coalesce(r.ip_commitment, @extschema@.vetassist_audit_commit(substr(r.salts, 17, 16)::bytea, r.ip_hash::text), '\x')::bytea))
+                    THEN 'changed'
+                WHEN r.salts IS NULL AND (r.event_data IS NOT NULL OR r.ip_hash IS NOT NULL) THEN 'changed'
+                WHEN r.salts IS NULL AND p.is_erased IS NOT TRUE AND NOT r.entry <@ (SELECT e.entries FROM erased AS e)
+                    THEN 'erased_in_silence'
+                -- An erasure may tell of a row that was sealed when its values had gone.
+                WHEN (r.event_data IS NOT NULL OR r.ip_hash IS NOT NULL) AND r.entry <@ (SELECT e.entries FROM erased AS e)
+                    THEN 'false_erasure'
+                -- A rehash leaves the sealed commitment behind, and a new one in the log.
+                WHEN r.salts IS NOT NULL AND r.ip_commitment IS NOT NULL AND p.is_rehashed IS NOT TRUE
+                     AND h.commitment IS DISTINCT FROM @extschema@.vetassist_audit_commit(substr(r.salts, 17, 16)::bytea, r.ip_hash::text)
+                    THEN 'changed'
+                END AS problem
+            FROM rows AS r
+            LEFT JOIN rehashed AS h ON h.of_entry = r.entry
+            LEFT JOIN pending AS p ON p.audit_id = r.audit_id
+        )
+        SELECT j.problem, j.audit_id, j.entry, CASE j.problem
+            WHEN 'missing' THEN 'the row has gone, and no purge tells of it'
+            WHEN 'changed' THEN 'the row is not what was sealed'
+            WHEN 'false_erasure' THEN 'an erasure tells of the row, whose values are still there'
+            ELSE 'event_data and ip_hash have gone, and no erasure tells of it' END
+        FROM judged AS j WHERE j.problem IS NOT NULL ORDER BY j.entry;
+
+    -- Rows that are said to be purged, and ids that came again.
+    RETURN QUERY
+        SELECT 'missing', l.audit_id, l.entry, 'the row has gone, and no purge tells of it'
+        FROM @extschema@.vetassist_audit_leaves AS l
+        WHERE l.kind = 'p'
+          AND NOT l.entry <@ coalesce((SELECT range_agg(p.range) FROM (
+                  SELECT unnest(@extschema@.vetassist_audit_rows_of(u.data::bytea, u.kind::"char")) AS range
+                  FROM @extschema@.vetassist_audit_leaves AS u WHERE u.kind = 'u'
+                  UNION ALL SELECT unnest(p.entries) FROM @extschema@.vetassist_audit_pending AS p) AS p), '{}'::int8multirange)
+        UNION ALL
+        SELECT 'id_reused', l.audit_id, max(l.entry), 'the id was sealed more than once'
+        FROM @extschema@.vetassist_audit_leaves AS l WHERE l.kind IN ('r', 'p')
+        GROUP BY l.audit_id HAVING count(*) > 1
+        UNION ALL
+        SELECT 'unsealable', u.audit_id, NULL, format('the row cannot be sealed (%s)', u.sqlstate)
+        FROM @extschema@.vetassist_audit_unsealable AS u
+        WHERE EXISTS (SELECT FROM @extschema@.vetassist_auth_audit AS a WHERE a.id = u.audit_id)
+        UNION ALL
+        SELECT 'changed', NULL, l.entry, 'the entry is not what was sealed'
+        FROM @extschema@.vetassist_audit_leaves AS l
+        WHERE l.kind NOT IN ('r', 'p') AND l.leaf_hash IS DISTINCT FROM sha256('\x00'::bytea || l.data);
+
+    -- The tree: nodes of 256 leaves from the leaves, nodes above from those below, the root from all.
+    RETURN QUERY
+        SELECT 'other_node', NULL::bigint, b.place << 8, 'the tree is not that of the entries'
+        FROM generate_series(0, (coalesce(head.size, 0) >> 8) - 1) AS b (place)
+        LEFT JOIN @extschema@.vetassist_audit_nodes AS n ON n.level = 8 AND n.place = b.place
+        WHERE n.hash IS DISTINCT FROM (
+            SELECT @extschema@.vetassist_audit_block(string_agg(l.leaf_hash, '' ORDER BY l.entry)::bytea)
+            FROM @extschema@.vetassist_audit_leaves AS l WHERE l.entry >= b.place << 8 AND l.entry < (b.place + 1) << 8)
+        UNION ALL
+        SELECT 'other_node', NULL, n.place << n.level, 'the tree is not that of the entries'
+        FROM @extschema@.vetassist_audit_nodes AS n
+        LEFT JOIN @extschema@.vetassist_audit_nodes AS l ON l.level = n.level - 1 AND l.place = n.place * 2
+        LEFT JOIN @extschema@.vetassist_audit_nodes AS r ON r.level = n.level - 1 AND r.place = n.place * 2 + 1
+        WHERE n.level > 8 AND n.hash IS DISTINCT FROM sha256('\x01'::bytea || l.hash || r.hash);
+    IF head.root IS DISTINCT FROM @extschema@.vetassist_verified_root(head.size::bigint) THEN
+        RETURN QUERY VALUES ('other_root', NULL::bigint, NULL::bigint, 'the root is not that of the entries');
+    END IF;
+
+    -- Today's log continues the checkpoint.
+    IF lines IS NULL THEN
+        RETURN;
+    ELSIF lines[1] IS DISTINCT FROM head.origin THEN
+        RETURN QUERY VALUES ('other_log', NULL::bigint, NULL::bigint, 'the checkpoint is of another log');
+    ELSIF lines[2]::numeric > coalesce(head.size, 0) THEN
+        RETURN QUERY VALUES ('rolled_back', NULL::bigint, coalesce(head.size, 0), format('the checkpoint has %s entries', lines[2]));
+    ELSIF decode(lines[3], 'base64') IS DISTINCT FROM @extschema@.vetassist_verified_root(lines[2]::bigint) THEN
+        RETURN QUERY VALUES ('rewritten', NULL::bigint, NULL::bigint, 'the entries are not those of the checkpoint');
+    END IF;
+END
+$$;

@@ -1,0 +1,61 @@
+-- Figures for a monitoring system.
+--
+-- requires: tables/users.sql functions/leases.sql tables/known_keys.sql
+
+-- Each with the name that Prometheus has for it. Whole tables are estimated from statistics, and what is counted is counted
+-- by an index, up to 10000, so that a scrape costs a few milliseconds whatever is stored.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_metrics() RETURNS TABLE (name text, labels jsonb, value double precision)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    most CONSTANT integer := 10000;
+    at CONSTANT timestamptz := clock_timestamp();
+BEGIN
+    RETURN QUERY
+        SELECT 'vetassist_rows_estimate', jsonb_build_object('table', c.relname), greatest(c.reltuples, 0)::double precision
+        FROM pg_class AS c
+        WHERE c.relnamespace = '@extschema@'::regnamespace
+          AND c.relname IN ('vetassist_users', 'vetassist_va_tokens', 'vetassist_sessions', 'vetassist_auth_audit')
+        UNION ALL
+        SELECT 'vetassist_sessions_active', '{}', (
+            SELECT count(*) FROM (
+                SELECT FROM @extschema@.vetassist_sessions AS s
+                WHERE s.revoked_at IS NULL AND s.expires_at > at LIMIT most) AS f)
+        UNION ALL
+        SELECT 'vetassist_tokens_due', '{}', (
+            SELECT count(*) FROM (
+                SELECT FROM @extschema@.vetassist_va_tokens AS t
+                WHERE t.refresh_token_encrypted IS NOT NULL AND t.expires_at <= at + interval '5 minutes' LIMIT most) AS f)
+        UNION ALL
+        -- Of those that nothing is known against.
+        SELECT 'vetassist_refresh_delay_seconds', '{}', coalesce((
+            SELECT extract(epoch FROM at - min(d.expires_at))
+            FROM (
+                SELECT t.user_id, t.expires_at, t.access_token_encrypted, t.refresh_token_encrypted
+                FROM @extschema@.vetassist_va_tokens AS t
+                WHERE t.refresh_token_encrypted IS NOT NULL AND t.expires_at <= at
+                ORDER BY t.expires_at DESC
+                LIMIT 100
+            ) AS d
+            WHERE NOT @extschema@.vetassist_is_held(d.user_id, d.access_token_encrypted, d.refresh_token_encrypted, at)), 0)
+        UNION ALL
+        SELECT 'vetassist_refresh_leases', '{}', (
+            SELECT count(*) FROM (
+                SELECT FROM @extschema@.vetassist_refresh_leases AS l
+                WHERE l.expires_at > at AND l.stored_digest IS NULL LIMIT most) AS f)
+        UNION ALL
+        SELECT 'vetassist_refresh_failures', jsonb_build_object('state', f.state), count(f.user_id)
+        FROM (
+            SELECT k.state, s.user_id
+            FROM (VALUES ('wait'), ('reconnect')) AS k (state)
+            LEFT JOIN (SELECT r.user_id, r.retry_at FROM @extschema@.vetassist_refresh_states AS r LIMIT most) AS s
+                ON k.state = CASE WHEN s.retry_at IS NULL THEN 'reconnect' ELSE 'wait' END
+        ) AS f
+        GROUP BY f.state
+        UNION ALL
+        SELECT 'vetassist_refresh_paused', '{}', (@extschema@.vetassist_setting('refresh_paused'::text) = 'on')::integer
+        UNION ALL
+        SELECT 'vetassist_known_keys', '{}', (SELECT count(DISTINCT k.fingerprint) FROM @extschema@.vetassist_known_keys AS k);
+END
+$$;

@@ -1,0 +1,288 @@
+//! What changes the trail lawfully, and what the audit log has of it.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use postgres::Client;
+use uuid::Uuid;
+use vetassist_server_tests::{
+    audit_log::{
+        assert_intact, assert_intact_where_kept, checkpoint, connect_again, found_outside,
+        problems, seal, size,
+    },
+    column_of, database, hex_key, sqlstate, KeyedServer, Server,
+};
+
+/// Users with rows in the trail, as sign-ins and other backends write them.
+fn fill(db: &mut Client, users: i32) -> Vec<Uuid> {
+    db.execute(
+        "INSERT INTO vetassist_users (va_icn) SELECT 'ICN' || n FROM generate_series(1, $1) AS n",
+        &[&users],
+    )
+    .unwrap();
+    db.batch_execute(
+        "INSERT INTO vetassist_auth_audit (user_id, event_type, event_data, ip_hash, created_at)
+         SELECT id, 'login', jsonb_build_object('n', n, 'name', va_icn), encode(sha256(n::text::bytea), 'hex'), now() - interval '3 years' * n
+         FROM vetassist_users, generate_series(0, 3) AS n ORDER BY n, id;
+         INSERT INTO vetassist_auth_audit (user_id, event_type) SELECT id, 'bare' FROM vetassist_users;
+         INSERT INTO vetassist_auth_audit (event_type, event_data) SELECT 'of nobody', '{}' FROM generate_series(1, 10)",
+    )
+    .unwrap();
+    db.query("SELECT id FROM vetassist_users ORDER BY va_icn", &[])
+        .unwrap()
+        .iter()
+        .map(|row| row.get(0))
+        .collect()
+}
+
+fn kinds(db: &mut Client) -> Vec<String> {
+    column_of(db, "SELECT kind || ' ' || count(*) FROM vetassist_audit_entries(0, 100000) WHERE entry IS NOT NULL GROUP BY kind ORDER BY kind")
+}
+
+#[test]
+fn an_erasure_clears_rows_and_their_proofs_stay() {
+    let mut db = database();
+    let users = fill(&mut db, 5);
+    seal(&mut db);
+    let kept = checkpoint(&mut db);
+    let data = |db: &mut Client| {
+        column_of(db, "SELECT encode(data, 'hex') FROM vetassist_audit_entries(0, 35) WHERE kind = 'row' AND entry IS NOT NULL ORDER BY entry")
+    };
+    let before = data(&mut db);
+    assert_eq!(before.len(), 35);
+    for (index, user) in users.iter().take(2).enumerate() {
+        // Sealed rows, and some that are not.
+        db.execute("INSERT INTO vetassist_auth_audit (user_id, event_type, ip_hash) VALUES ($1, 'late', 'x')", &[user]).unwrap();
+        let erased: bool = db.query_one("SELECT vetassist_erase_user($1)", &[user]).unwrap().get(0);
+        assert!(erased);
+        // Nothing is left to erase.
+        let again: bool = db.query_one("SELECT vetassist_erase_user($1)", &[user]).unwrap().get(0);
+        assert!(!again);
+        let said = "SELECT event_type FROM vetassist_auth_audit WHERE user_id = $1 AND (event_data IS NOT NULL OR ip_hash IS NOT NULL)";
+        let left: Vec<String> =
+            db.query(said, &[user]).unwrap().iter().map(|row| row.get(0)).collect();
+        assert_eq!(left, ["user_erased"]);
+        let salts: i64 = db.query_one("SELECT count(*) FROM vetassist_audit_leaves AS l JOIN vetassist_auth_audit AS a ON a.id = audit_id WHERE user_id = $1 AND event_type = 'login' AND salts IS NOT NULL", &[user]).unwrap().get(0);
+        assert_eq!(salts, 0);
+        // While it is pending as well.
+        let pending: i64 = db.query_one("SELECT count(*) FROM vetassist_audit_entries(0, 100) WHERE entry IS NULL AND kind = 'erasure'", &[]).unwrap().get(0);
+        assert_eq!(pending, 5 * (i64::try_from(index).unwrap() + 1));
+        assert_eq!(data(&mut db), before);
+        assert_intact(&mut db, Some(&kept));
+    }
+    seal(&mut db);
+    assert_eq!(data(&mut db), before);
+    assert_eq!(kinds(&mut db), ["erasure 2", "row 39"]);
+    let summary = assert_intact(&mut db, Some(&kept));
+    assert_eq!((summary.pending, summary.covered), (0, 35));
+    assert_eq!(found_outside(&mut db, Some(&kept)), ["erasure"]);
+}
+
+/// A user of many rows is erased in parts.
+#[test]
+fn an_erasure_of_many_rows_is_whole() {
+    let mut db = database();
+    let users = fill(&mut db, 1);
+    db.execute("INSERT INTO vetassist_auth_audit (user_id, event_type, ip_hash) SELECT $1, 'x', 'y' FROM generate_series(1, 2500)", &[&users[0]]).unwrap();
+    seal(&mut db);
+    db.execute("SELECT vetassist_erase_user($1)", &[&users[0]]).unwrap();
+    assert_intact(&mut db, None);
+    db.batch_execute("CALL vetassist_seal_audit(100)").unwrap();
+    assert_eq!(kinds(&mut db), ["erasure 3", "row 2516"]);
+    assert_intact(&mut db, None);
+}
+
+#[test]
+fn a_purge_takes_only_what_is_sealed() {
+    let mut db = database();
+    fill(&mut db, 5);
+    let purge = "SELECT vetassist_purge_audit('5 years')";
+    let purged = |db: &mut Client| db.query_one(purge, &[]).unwrap().get::<_, i32>(0);
+    assert_eq!(purged(&mut db), 0);
+    seal(&mut db);
+    let kept = checkpoint(&mut db);
+    assert_eq!(purged(&mut db), 10);
+    assert_intact(&mut db, Some(&kept));
+    let data: i64 = db.query_one("SELECT count(*) FROM vetassist_audit_entries(0, 100) WHERE kind = 'row' AND data IS NULL", &[]).unwrap().get(0);
+    assert_eq!(data, 10);
+    seal(&mut db);
+    assert_eq!(kinds(&mut db), ["purge 1", "row 36"]);
+    assert_eq!(found_outside(&mut db, Some(&kept)), ["purge"]);
+    assert_eq!(purged(&mut db), 0);
+    // An id that comes again is a new entry, and a problem.
+    db.batch_execute("INSERT INTO vetassist_auth_audit (id, event_type) SELECT min(audit_id), 'again' FROM vetassist_audit_leaves WHERE kind = 'p'; UPDATE vetassist_audit_head SET swept_at = NULL").unwrap();
+    seal(&mut db);
+    assert_eq!(size(&mut db), 38);
+    assert_eq!(problems(&mut db, None), ["id_reused"]);
+    assert_eq!(found_outside(&mut db, None), ["id_reused", "purge"]);
+}
+
+#[test]
+fn an_upgrade_of_hashes_is_in_the_log() {
+    let mut server = KeyedServer::start();
+    let db = &mut server.db;
+    let users = fill(db, 5);
+    seal(db);
+    let kept = checkpoint(db);
+    // Rows that are not sealed owe nothing.
+    db.batch_execute(
+        "SELECT vetassist_log_event('x', NULL, NULL, '203.0.113.9'); SET vetassist.ip_hash = keyed",
+    )
+    .unwrap();
+    db.batch_execute("CALL vetassist_upgrade_ip_hashes(7)").unwrap();
+    assert_intact(db, Some(&kept));
+    seal(db);
+    assert_eq!(kinds(db), ["rehash 20", "row 37"]);
+    assert_intact(db, Some(&kept));
+    // Erased before the rehash is sealed: what it committed to has gone.
+    db.batch_execute("INSERT INTO vetassist_auth_audit (user_id, event_type, ip_hash) SELECT id, 'y', encode(sha256(id::text::bytea), 'hex') FROM vetassist_users").unwrap();
+    seal(db);
+    db.batch_execute("CALL vetassist_upgrade_ip_hashes()").unwrap();
+    db.execute("SELECT vetassist_erase_user($1)", &[&users[0]]).unwrap();
+    assert_intact(db, Some(&kept));
+    seal(db);
+    assert_eq!(kinds(db), ["erasure 1", "rehash 24", "row 44"]);
+    assert_eq!(found_outside(db, Some(&kept)), ["erasure", "rehash"]);
+    // Rotated to another key, plain hashes are upgraded under it; keyed ones stay.
+    server.set_ring(&format!("{}\n{}", hex_key(0x22), hex_key(0x11)));
+    server.db.batch_execute("CALL vetassist_upgrade_ip_hashes()").unwrap();
+    server.db.batch_execute("CALL vetassist_rotate_tokens()").unwrap();
+    seal(&mut server.db);
+    assert_intact(&mut server.db, Some(&kept));
+}
+
+/// What was sealed since an erasure took its snapshot is not left behind with its salts.
+#[test]
+fn who_cannot_see_an_entry_may_not_change_its_row() {
+    let mut db = database();
+    let users = fill(&mut db, 2);
+    let mut other = connect_again(&mut db);
+    let mut old = other
+        .build_transaction()
+        .isolation_level(postgres::IsolationLevel::RepeatableRead)
+        .start()
+        .unwrap();
+    old.batch_execute("SELECT count(*) FROM vetassist_users").unwrap();
+    seal(&mut db);
+    let error = old.execute("SELECT vetassist_erase_user($1)", &[&users[0]]).unwrap_err();
+    assert_eq!(sqlstate(&error), "40001", "{error:?}");
+    drop(old);
+    // Where the entries are visible, or none are there, nothing is in the way.
+    other
+        .execute(
+            "INSERT INTO vetassist_auth_audit (user_id, event_type, ip_hash) VALUES ($1, 'x', 'y')",
+            &[&users[0]],
+        )
+        .unwrap();
+    let mut new = other
+        .build_transaction()
+        .isolation_level(postgres::IsolationLevel::RepeatableRead)
+        .start()
+        .unwrap();
+    new.execute("SELECT vetassist_erase_user($1)", &[&users[0]]).unwrap();
+    new.commit().unwrap();
+    assert_intact(&mut db, None);
+    seal(&mut db);
+    assert_intact(&mut db, None);
+    let strays: i64 = db
+        .query_one(
+            "SELECT count(*) FROM vetassist_audit_leaves WHERE entry < 0 OR leaf_hash = ''",
+            &[],
+        )
+        .unwrap()
+        .get(0);
+    assert_eq!(strays, 0);
+}
+
+/// Sign-ins, erasures, upgrades and purges race the seal, at both isolation levels.
+#[test]
+fn lawful_life_finds_nothing() {
+    let key = hex_key(0x22);
+    let server = Server::start(
+        &[("vetassist.audit_min_retention", "'1 second'"), ("deadlock_timeout", "50ms")],
+        &[("VETASSIST_MASTER_KEY", &key)],
+    );
+    let mut db = server.database();
+    fill(&mut db, 50);
+    let is_over = AtomicBool::new(false);
+    let worker = |isolation: &str,
+                  work: &dyn Fn(&mut Client, u64) -> Result<(), postgres::Error>| {
+        let mut db = server.connect_as("postgres");
+        db.batch_execute(&format!("SET default_transaction_isolation = '{isolation}'")).unwrap();
+        let mut refused = 0;
+        for turn in 0.. {
+            if is_over.load(Ordering::Relaxed) {
+                break;
+            }
+            if let Err(error) = work(&mut db, turn) {
+                // The only ones that may be, and only where a snapshot is old.
+                let code = sqlstate(&error).to_owned();
+                assert!(code == "40001" && isolation != "read committed", "{isolation}: {error:?}");
+                refused += 1;
+            }
+        }
+        refused
+    };
+    let sign_in = |db: &mut Client, turn: u64| {
+        let icn = format!("ICN{}", turn % 60);
+        let mut transaction = db.transaction()?;
+        transaction.execute("SELECT vetassist_login($1, 'access', now() + '1 h', gen_random_uuid()::text, now() + '1 h', ip => '10.0.0.0'::inet + $2)", &[&icn, &i64::try_from(turn % 5000).unwrap()])?;
+        if turn % 10 == 9 {
+            transaction.rollback()
+        } else {
+            transaction.commit()
+        }
+    };
+    let erase = |db: &mut Client, turn: u64| {
+        thread::sleep(Duration::from_millis(20));
+        let mut transaction = db.transaction()?;
+        transaction.execute("SELECT count(*) FROM vetassist_users", &[])?;
+        transaction.execute(
+            "SELECT vetassist_erase_user(id) FROM vetassist_users WHERE va_icn = 'ICN' || $1",
+            &[&i64::try_from(turn * 7 % 60).unwrap().to_string()],
+        )?;
+        transaction.commit()
+    };
+    let upgrade = |db: &mut Client, _| db.batch_execute("CALL vetassist_upgrade_ip_hashes(100)");
+    let purge = |db: &mut Client, _| {
+        thread::sleep(Duration::from_millis(200));
+        db.batch_execute("SELECT vetassist_purge_audit('4 seconds', 50)")
+    };
+    let seals = |db: &mut Client, _| db.batch_execute("CALL vetassist_seal_audit(200)");
+    let refused = thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| worker("read committed", &sign_in));
+        }
+        scope.spawn(|| worker("read committed", &erase));
+        let old = scope.spawn(|| worker("repeatable read", &erase));
+        scope.spawn(|| worker("read committed", &upgrade));
+        scope.spawn(|| worker("repeatable read", &upgrade));
+        scope.spawn(|| worker("read committed", &purge));
+        scope.spawn(|| worker("read committed", &seals));
+        scope.spawn(|| worker("repeatable read", &seals));
+        let until = Instant::now() + Duration::from_secs(12);
+        let mut watcher = server.connect_as("postgres");
+        while Instant::now() < until {
+            thread::sleep(Duration::from_secs(2));
+            // Also in between, from one snapshot.
+            let found = column_of(&mut watcher, "SELECT concat_ws(' ', problem, audit_id, entry, detail) FROM vetassist_verify_audit() LIMIT 5");
+            if !found.is_empty() {
+                is_over.store(true, Ordering::Relaxed);
+            }
+            assert_eq!(found, [""; 0]);
+        }
+        is_over.store(true, Ordering::Relaxed);
+        old.join().unwrap()
+    });
+    println!("{refused} erasures were refused because of their snapshots");
+    seal(&mut db);
+    let kept = checkpoint(&mut db);
+    let unsealed: i64 = db.query_one("SELECT count(*) FROM vetassist_auth_audit AS a WHERE NOT EXISTS (SELECT FROM vetassist_audit_leaves AS l WHERE l.audit_id = a.id AND l.kind = 'r')", &[]).unwrap().get(0);
+    assert_eq!(unsealed, 0);
+    let summary = assert_intact_where_kept(&mut db, Some(&kept), Duration::from_secs(1));
+    println!("{:?}", kinds(&mut db));
+    assert_eq!(kinds(&mut db).len(), 4, "each kind was there: {summary:?}");
+}

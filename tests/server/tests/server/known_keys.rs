@@ -1,0 +1,96 @@
+//! A ring that a database does not know seals nothing.
+
+use vetassist_server_tests::{column_of, hex_key, sqlstate, KeyedServer};
+
+const SIGN_IN: &str = "SELECT vetassist_login('ICN', 'a', now() + '1 h', gen_random_uuid()::text, now() + '8 h', 'r')";
+
+fn known(server: &mut KeyedServer) -> Vec<String> {
+    column_of(&mut server.db, "SELECT * FROM vetassist_known_keys()")
+}
+
+#[test]
+fn another_ring_seals_nothing_until_it_is_accepted() {
+    let mut server = KeyedServer::start();
+    server.db.batch_execute("BEGIN").unwrap();
+    server.db.batch_execute(SIGN_IN).unwrap();
+    server.db.batch_execute("ROLLBACK").unwrap();
+    assert_eq!(known(&mut server), [""; 0], "what was rolled back sealed nothing");
+    server.db.batch_execute(SIGN_IN).unwrap();
+    let old =
+        column_of(&mut server.db, "SELECT fingerprint FROM vetassist_keys() WHERE is_current");
+    assert_eq!(known(&mut server), old);
+    server.db.batch_execute("CREATE ROLE app LOGIN; SELECT vetassist_grant('app', 'app'); GRANT EXECUTE ON FUNCTION vetassist_encrypt_token TO app").unwrap();
+
+    let ring = std::fs::read_to_string(server.key_file()).unwrap();
+    server.set_ring(&hex_key(0x77));
+    let mut app = server.connect_as("app");
+    for call in [
+        SIGN_IN,
+        "SELECT vetassist_store_tokens(vetassist_find_user('ICN'), 'a', now())",
+        "SELECT vetassist_encrypt_token('a', gen_random_uuid())",
+    ] {
+        let error = app.batch_execute(call).unwrap_err();
+        assert_eq!(sqlstate(&error), "F0000", "{call}: {error:?}");
+        assert!(error.as_db_error().unwrap().detail().unwrap().contains(&old[0]), "{error:?}");
+    }
+    // With the old key behind it, it is known.
+    server.set_ring(&format!("{}\n{ring}", hex_key(0x77)));
+    server.connect_as("app").batch_execute(SIGN_IN).unwrap();
+    assert_eq!(known(&mut server).len(), 2);
+    server.set_ring(&hex_key(0x66));
+    assert_eq!(sqlstate(&server.connect_as("app").batch_execute(SIGN_IN).unwrap_err()), "F0000");
+    assert_eq!(
+        sqlstate(&app.batch_execute("SELECT vetassist_accept_ring()").unwrap_err()),
+        "42501"
+    );
+    let mut superuser = server.connect();
+    superuser.batch_execute("SELECT vetassist_accept_ring()").unwrap();
+    server.connect_as("app").batch_execute(SIGN_IN).unwrap();
+    let accepted = "SELECT event_data ->> 'fingerprint' FROM vetassist_auth_audit WHERE event_type = 'ring_accepted'";
+    assert_eq!(
+        column_of(&mut superuser, accepted),
+        column_of(&mut superuser, "SELECT fingerprint FROM vetassist_keys() WHERE is_current")
+    );
+}
+
+/// As after an update, an adoption, or where a client wrote the tokens.
+#[test]
+fn a_ring_that_opens_what_is_stored_needs_no_accepting() {
+    let mut server = KeyedServer::start();
+    server.db.batch_execute(SIGN_IN).unwrap();
+    server.db.batch_execute("DELETE FROM vetassist_known_keys").unwrap();
+    server.connect().batch_execute(SIGN_IN).unwrap();
+    assert_eq!(known(&mut server).len(), 1);
+}
+
+#[test]
+fn a_key_that_still_seals_something_is_missed() {
+    let mut server = KeyedServer::start();
+    server.db.batch_execute(SIGN_IN).unwrap();
+    let ring = std::fs::read_to_string(server.key_file()).unwrap();
+    server.set_ring(&format!("{}\n{ring}", hex_key(0x77)));
+    server.connect().batch_execute(&SIGN_IN.replace("ICN", "other")).unwrap();
+    server.set_ring(&hex_key(0x77));
+    server.reconnect();
+    // Once a backend.
+    let twice = [SIGN_IN.replace("ICN", "third"), SIGN_IN.replace("ICN", "fourth")].join("; ");
+    let warnings = server.warnings_of(&twice);
+    assert_eq!(warnings, ["the key ring lacks a key that still seals stored tokens"]);
+}
+
+#[test]
+fn a_client_notes_its_key() {
+    let mut server = KeyedServer::start();
+    for bad in ["'x'", "NULL", "'0123456789ABCDEF'", "'0123456789abcdef0'"] {
+        let error =
+            server.db.batch_execute(&format!("SELECT vetassist_note_key({bad})")).unwrap_err();
+        assert_eq!(sqlstate(&error), "22023", "{bad}");
+    }
+    for _ in 0..2 {
+        server.db.batch_execute("SELECT vetassist_note_key('0123456789abcdef')").unwrap();
+    }
+    assert_eq!(
+        column_of(&mut server.db, "SELECT fingerprint::text FROM vetassist_known_keys"),
+        ["0123456789abcdef"]
+    );
+}
