@@ -96,7 +96,10 @@ async function thirtyRounds(made, options, isolation) {
   const { userId } = await createClient(own).signIn({ vaIcn: randomUUID(), tokens: va.issue(), session: { expiresInSeconds: 60 } });
   for (let round = 1; round <= 30; round++) {
     await made.rows(`UPDATE ${schema}.vetassist_va_tokens SET expires_at = now() WHERE user_id = $1`, [userId]);
-    const got = await Promise.all(Array.from({ length: 50 }, () => createClient(own).accessToken(userId)));
+    const callers = Array.from({ length: 50 }, () => createClient(own).accessToken(userId));
+    const got = await Promise.all(callers).catch((cause) => {
+      throw new Error(`${isolation}, round ${round}: ${va.exchanges} exchanges, ${va.reuse} reused`, { cause });
+    });
     equal(new Set(got.map(({ token }) => token)).size, 1);
     equal([va.exchanges, va.reuse], [round, 0], `${isolation}, round ${round}`);
   }

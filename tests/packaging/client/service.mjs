@@ -44,6 +44,9 @@ export async function service({ options, rows, keyed, canSetActive = true }) {
   const signIn = (more = {}) => client.signIn({ vaIcn: icn(), tokens: va.issue(), session: { expiresInSeconds: 3600 }, ip: '203.0.113.7', ...more });
   const eventsOf = async (userId) => (await rows(`SELECT event_type FROM ${table('auth_audit')} WHERE user_id = $1 ORDER BY id`, [userId])).map((row) => row.event_type);
 
+  // What an earlier run left.
+  await client.purgeSessions({ olderThanDays: 0 });
+
   // Signing in.
   const vaIcn = icn();
   const first = va.issue();
