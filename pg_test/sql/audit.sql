@@ -36,6 +36,7 @@ DELETE FROM vetassist_users;
 
 -- Only its own purge shortens it.
 INSERT INTO vetassist_auth_audit (event_type, created_at) SELECT 'old', now() - interval '3 years' FROM generate_series(1, 3);
+CALL vetassist_seal_audit();
 SELECT vetassist_purge_audit('2 years', 2), vetassist_purge_audit('2 years'), vetassist_purge_audit('2 years');
 SELECT event_type, event_data ->> 'by' = session_user AS by_caller, event_data -> 'count' AS count,
        (event_data ->> 'cutoff')::timestamptz BETWEEN now() - interval '732 days' AND now() - interval '729 days' AS cutoff

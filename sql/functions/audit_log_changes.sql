@@ -23,13 +23,13 @@ $$;
 
 -- Writes a line for the next seal. Always, without asking whether the rows are sealed.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_owe(
-    kind "char", ids bigint[], entries int8multirange, cutoff timestamptz
+    kind text, ids bigint[], entries text, cutoff timestamptz
 ) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
     INSERT INTO @extschema@.vetassist_audit_pending
         (transaction, part, kind, audit_ids, entries, cutoff, session_user_name, at)
-    SELECT pg_current_xact_id(), coalesce(max(p.part), 0) + 1, vetassist_owe.kind, ids, vetassist_owe.entries,
+    SELECT pg_current_xact_id(), coalesce(max(p.part), 0) + 1, vetassist_owe.kind::"char", ids, vetassist_owe.entries::int8multirange,
            vetassist_owe.cutoff, session_user, now()
     FROM @extschema@.vetassist_audit_pending AS p WHERE p.transaction = pg_current_xact_id()
 $$;
@@ -50,7 +50,7 @@ BEGIN
         salts = NULL
     FROM @extschema@.vetassist_auth_audit AS a
     WHERE a.id = ANY (ids) AND l.audit_id = a.id AND l.kind = 'r' AND l.salts IS NOT NULL;
-    PERFORM @extschema@.vetassist_owe('e'::"char", ids::bigint[], NULL::int8multirange, NULL::timestamptz);
+    PERFORM @extschema@.vetassist_owe('e'::text, ids::bigint[], NULL::text, NULL::timestamptz);
 END
 $$;
 
@@ -66,7 +66,7 @@ BEGIN
         salts = substr(l.salts, 1, 16) || substr(@extschema@.vetassist_audit_salts(), 1, 16)
     FROM @extschema@.vetassist_auth_audit AS a
     WHERE a.id = ANY (ids) AND l.audit_id = a.id AND l.kind = 'r' AND l.salts IS NOT NULL;
-    PERFORM @extschema@.vetassist_owe('h'::"char", ids::bigint[], NULL::int8multirange, NULL::timestamptz);
+    PERFORM @extschema@.vetassist_owe('h'::text, ids::bigint[], NULL::text, NULL::timestamptz);
 END
 $$;
 
@@ -93,7 +93,7 @@ BEGIN
     )
     SELECT range_agg(int8range(m.entry, m.entry + 1)) INTO purged FROM marked AS m;
     IF ids <> '{}' THEN
-        PERFORM @extschema@.vetassist_owe('u'::"char", ids::bigint[], purged::int8multirange, older_than::timestamptz);
+        PERFORM @extschema@.vetassist_owe('u'::text, ids::bigint[], purged::text, older_than::timestamptz);
     END IF;
     RETURN ids;
 END

@@ -47,7 +47,7 @@ RETURN (SELECT string_agg(sha256('\x01'::bytea || substr(level, at, 64)), '' ORD
 
 -- The rows that an erasure (e) or a purge (u) is about: its second field. Nothing where it can't be read; such an
 -- entry is told of by its hash.
-CREATE OR REPLACE FUNCTION @extschema@.vetassist_audit_rows_of(data bytea, kind "char") RETURNS int8multirange
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_audit_rows_of(data bytea, kind text) RETURNS int8multirange
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

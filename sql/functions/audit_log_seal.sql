@@ -39,6 +39,10 @@ BEGIN
     IF first < past THEN
         SELECT string_agg(l.leaf_hash, '' ORDER BY l.entry) INTO hashes FROM @extschema@.vetassist_audit_leaves AS l
         WHERE l.entry >= first << 8 AND l.entry < past << 8;
+        IF octet_length(hashes) IS DISTINCT FROM (past - first) * 8192 THEN
+            RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'the audit log lacks entries',
+                HINT = 'SELECT * FROM vetassist_verify_audit() says which.';
+        END IF;
         FOR _ IN 1 .. 8 LOOP
             hashes := @extschema@.vetassist_audit_level_above(hashes::bytea);
         END LOOP;

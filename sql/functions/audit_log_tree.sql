@@ -17,7 +17,7 @@ BEGIN
         WHERE l.entry >= place << level AND l.entry < (place + 1) << level;
     END IF;
     IF octet_length(found) IS DISTINCT FROM (CASE WHEN level < 8 THEN 32 << level ELSE 32 END) THEN
-        RAISE EXCEPTION USING ERRCODE = 'data_corrupted', MESSAGE = 'the audit log lacks entries or nodes of its tree',
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'the audit log lacks entries or nodes of its tree',
             HINT = 'SELECT * FROM vetassist_verify_audit() says which.';
     ELSIF level >= 8 THEN
         RETURN found;

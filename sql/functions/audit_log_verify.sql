@@ -20,7 +20,7 @@ LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_te
 AS $$
 BEGIN
     RETURN @extschema@.vetassist_audit_root(0::bigint, size::bigint);
-EXCEPTION WHEN data_corrupted THEN
+EXCEPTION WHEN object_not_in_prerequisite_state THEN
     RETURN NULL;
 END
 $$;
@@ -74,7 +74,7 @@ BEGIN
         ), erased AS MATERIALIZED (
             SELECT coalesce(range_agg(e.range), '{}') AS entries
             FROM @extschema@.vetassist_audit_leaves AS l
-            CROSS JOIN LATERAL unnest(@extschema@.vetassist_audit_rows_of(l.data::bytea, l.kind::"char")) AS e (range)
+            CROSS JOIN LATERAL unnest(@extschema@.vetassist_audit_rows_of(l.data::bytea, l.kind::text)) AS e (range)
             WHERE l.kind = 'e'
         ), judged AS (
             SELECT r.audit_id, r.entry, CASE
@@ -112,7 +112,7 @@ BEGIN
         FROM @extschema@.vetassist_audit_leaves AS l
         WHERE l.kind = 'p'
           AND NOT l.entry <@ coalesce((SELECT range_agg(p.range) FROM (
-                  SELECT unnest(@extschema@.vetassist_audit_rows_of(u.data::bytea, u.kind::"char")) AS range
+                  SELECT unnest(@extschema@.vetassist_audit_rows_of(u.data::bytea, u.kind::text)) AS range
                   FROM @extschema@.vetassist_audit_leaves AS u WHERE u.kind = 'u'
                   UNION ALL SELECT unnest(p.entries) FROM @extschema@.vetassist_audit_pending AS p) AS p), '{}'::int8multirange)
         UNION ALL

@@ -2,7 +2,7 @@
 --
 -- requires: functions/audit_log_changes.sql
 
--- How the trail is ever shortened, by no more than vetassist.audit_min_retention allows. What was purged is an event.
+-- Shortens the trail, by no more than vetassist.audit_min_retention allows, and logs that it did.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_purge_audit(older_than interval, max_rows integer DEFAULT 10000) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$

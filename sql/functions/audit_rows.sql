@@ -2,7 +2,7 @@
 --
 -- requires: functions/audit_log_changes.sql
 
--- Clears event_data and ip_hash of rows that are locked, and notes what that owes the audit log.
+-- Clears event_data and ip_hash of rows, and notes what that owes the audit log.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_clear_audit_rows(ids bigint[]) RETURNS void
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'vetassist_clear_audit_rows_wrapper';

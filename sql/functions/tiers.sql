@@ -32,11 +32,12 @@ AS $$
             'vetassist_revoke_all_sessions', 'vetassist_sign_everybody_out',
             'vetassist_purge_sessions', 'vetassist_purge_audit', 'vetassist_check_schema', 'vetassist_check_dump',
             'vetassist_check', 'vetassist_users_masked',
-            'vetassist_seal_audit', 'vetassist_seal_step', 'vetassist_refuse_transaction_block',
-            -- The steps of procedures that commit, in a database without the extension.
-            'vetassist_sign_out_step', 'vetassist_note_sign_out'])
+            'vetassist_seal_audit', 'vetassist_seal_step', 'vetassist_refuse_transaction_block'])
         UNION ALL
         SELECT 'monitor', unnest(ARRAY['vetassist_metrics', 'vetassist_check', 'vetassist_keys'])
+        UNION ALL
+        -- The steps of a procedure that commits, in a database without the extension.
+        SELECT 'admin', unnest(ARRAY['vetassist_sign_out_step', 'vetassist_note_sign_out'])
     )
     SELECT t.tier, o.privilege, o.object
     FROM tiers AS t

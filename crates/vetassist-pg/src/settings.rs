@@ -133,6 +133,7 @@ fn find(name: &CStr) -> Option<pg_sys::config_generic> {
 }
 
 /// Finds what PostgreSQL knows of a setting, by a name in any case.
+#[allow(unsafe_code)]
 #[cfg(not(feature = "pg15"))]
 fn find(name: &CStr) -> Option<pg_sys::config_generic> {
     // SAFETY: the name ends with a NUL; null where there is no such setting, with an error for nobody.

@@ -84,12 +84,22 @@ fn purge(
     Ok(deleted)
 }
 
-/// Clears the metadata and the address hash of rows that are locked, and notes what that owes the audit log.
+/// Clears the metadata and the address hash of rows, and notes what that owes the audit log.
 #[pg_extern(volatile, strict, parallel_unsafe, sql = false)]
 #[search_path(pg_catalog, pg_temp)]
-fn vetassist_clear_audit_rows(ids: Vec<i64>) -> SqlResult<()> {
+fn vetassist_clear_audit_rows(ids: Vec<Option<i64>>) -> SqlResult<()> {
+    let ids: Vec<i64> = ids.into_iter().flatten().collect();
     connected(|client| {
         let schema = own_schema(client)?;
+        let lock = format!(
+            "SELECT coalesce(array_agg(l.id), '{{}}') FROM (
+                 SELECT a.id FROM {schema}.vetassist_auth_audit AS a WHERE a.id = ANY ($1) ORDER BY a.id FOR UPDATE) AS l"
+        );
+        let locked = client.update(&lock, Some(1), &[ids.into()]);
+        let ids: Vec<i64> = one(locked.and_then(|rows| rows.first().get_one()))?;
+        if ids.is_empty() {
+            return Ok(());
+        }
         let owe = format!("SELECT {schema}.vetassist_owe_erasure($1::bigint[])");
         client.update(&owe, None, &[ids.clone().into()]).map_err(failed)?;
         let clear = format!(

@@ -59,8 +59,9 @@ fn judge(client: &SpiClient<'_>, schema: &str) -> Result<()> {
         return Ok(());
     }
     let (tried, opened) = try_tokens(client, schema)?;
-    if !is_noted && tried > 0 && opened == 0 {
-        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    // Where none is noted yet, as after an update or an adoption, nothing tells this ring from the right one.
+    if !is_noted && !known.is_empty() && tried > 0 && opened == 0 {
+        let known = known.join(", ");
         return Err(Error::new(
             PgSqlErrorCode::ERRCODE_CONFIG_FILE_ERROR,
             "the key ring is not one that this database knows",
@@ -110,7 +111,7 @@ pub(super) fn note(client: &mut SpiClient<'_>) -> Result<()> {
     let key =
         with_ring(|session, _| Ok(session.ring().current().fingerprint().as_str().to_owned()))?;
     let note = format!("SELECT {schema}.vetassist_note_key($1)");
-    client.update(&note, None, &[key.into()]).map_err(failed)?;
+    client.select(&note, None, &[key.into()]).map_err(failed)?;
     register_xact_callback(PgXactCallbackEvent::Commit, move || NOTED.set(reading));
     Ok(())
 }

@@ -108,7 +108,7 @@ fn vetassist_store_tokens(
             own_schema(client)?
         );
         let row = tokens.sealed(user, user, expires_at)?;
-        client.update(&twin, None, &row).map_err(failed)?;
+        client.select(&twin, None, &row).map_err(failed)?;
         known_keys::note(client)
     })?;
     Ok(())
@@ -164,7 +164,7 @@ fn vetassist_finish_refresh(
         let row = tokens.sealed(lease, user, expires_at)?;
         let twin =
             format!("SELECT {schema}.vetassist_finish_refresh_sealed($1, $2, $3, $4, $5, $6)");
-        let outcome = client.update(&twin, Some(1), &row).map_err(failed)?.first();
+        let outcome = client.select(&twin, Some(1), &row).map_err(failed)?.first();
         let outcome: Text<'_> = one(outcome.get(1))?;
         if outcome.as_bytes() == b"stored" {
             known_keys::note(client)?;

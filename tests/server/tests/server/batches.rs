@@ -250,10 +250,12 @@ fn a_batch_of_everything_is_cancelled_within_a_second() {
     for call in [
         "CALL vetassist_rotate_tokens(1000000)",
         "CALL vetassist_upgrade_ip_hashes(1000000)",
-        "SELECT vetassist_purge_audit('2 years', 1000000)",
+        "CALL vetassist_seal_audit(1000000)",
     ] {
         assert_cancelled(&mut db, call, 50);
     }
+    db.batch_execute("CALL vetassist_seal_audit()").unwrap();
+    assert_cancelled(&mut db, "SELECT vetassist_purge_audit('2 years', 1000000)", 50);
     db.batch_execute("SELECT vetassist_purge_audit('2 years', 1000000)").unwrap();
     // In the sessions, which come after the trail.
     assert_cancelled(&mut db, "CALL vetassist_upgrade_ip_hashes(1000000)", 50);

@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, fs};
 
 use object::{Object, ObjectSection};
 use pgrx_sql_entity_graph::{
-    metadata::{Returns, SqlMapping},
+    metadata::{Returns, SqlArrayMapping, SqlMapping},
     section::{decode_entities, is_schema_section_name},
     ExternArgs, PgExternEntity, PgExternReturnEntity, SqlGraphEntity, UsedTypeEntity,
 };
@@ -100,6 +100,9 @@ fn of_rust(db: &mut Client, function: &PgExternEntity<'_>) -> Function {
             .iter()
             .map(|argument| match &argument.used_ty.metadata.argument_sql {
                 Ok(SqlMapping::As(sql)) => named(db, sql),
+                Ok(SqlMapping::Array(SqlArrayMapping::As(element))) => {
+                    named(db, &format!("{element}[]"))
+                }
                 other => panic!("{}: {other:?}", function.name),
             })
             .collect(),

@@ -9,7 +9,7 @@ fn look_alikes_are_not_called() {
         .db
         .batch_execute(
             "CREATE ROLE app LOGIN; CREATE ROLE mallory LOGIN;
-             SELECT vetassist_grant('app', 'app'), vetassist_grant('mallory', 'app'), vetassist_grant('mallory', 'admin');
+             SELECT vetassist_grant('app', 'app'), vetassist_grant('mallory', 'app'), vetassist_grant('mallory', 'admin'), vetassist_grant('mallory', 'auditor');
              GRANT CREATE ON SCHEMA public TO mallory; CREATE SCHEMA evil AUTHORIZATION mallory;",
         )
         .unwrap();
@@ -61,6 +61,8 @@ fn look_alikes_are_not_called() {
     // Procedures run with the caller's search_path.
     mallory.batch_execute("CALL public.vetassist_rotate_tokens()").unwrap();
     mallory.batch_execute("CALL public.vetassist_upgrade_ip_hashes()").unwrap();
+    mallory.batch_execute("CALL public.vetassist_seal_audit()").unwrap();
+    mallory.batch_execute("SELECT * FROM public.vetassist_verify_audit(); SELECT * FROM public.vetassist_audit_entries(0, 100)").unwrap();
     let mut app = server.connect_as("app");
     app.batch_execute("SET search_path = evil, public").unwrap();
     let row = app

@@ -61,7 +61,7 @@ pub(crate) fn values(kind: &str) -> &'static [&'static str] {
         "regrole" => &["'postgres'", "0", "4294967295"],
         "regclass" => &["'vetassist_users'", "'pg_class'", "0", "4294967295"],
         "text[]" => &["'{a}'", "'{}'", "'{NULL,\"\"}'", "array_fill('x'::text, ARRAY[3, 3])"],
-        "bigint[]" => &["'{1}'", "'{}'", "'{NULL}'", "array_fill(1::bigint, ARRAY[3, 3])"],
+        "bigint[]" | "int8[]" => &["'{1}'", "'{}'", "'{NULL}'", "array_fill(1::bigint, ARRAY[3, 3])"],
         "uuid[]" => &["'{1266421b-a944-46cc-bc26-e3e89453b8cd}'", "'{}'", "'{NULL}'"],
         "name" => &["'a'", "''"],
         "record" | "" => &[],

@@ -8,6 +8,7 @@ mod audit_guard;
 mod audit_log;
 mod audit_log_attacks;
 mod audit_log_changes;
+mod audit_log_cost;
 mod audit_log_life;
 mod audit_log_plain;
 mod audit_log_program;

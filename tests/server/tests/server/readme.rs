@@ -70,9 +70,15 @@ fn the_headings_are_the_functions() {
             continue;
         }
         let mut signature: String = row.get::<_, String>(1).replace("'\\x'::bytea", "''");
-        for typed in
-            ["::text", "::uuid", "::jsonb", "::inet", "::interval", "::timestamp with time zone"]
-        {
+        for typed in [
+            "::bytea",
+            "::text",
+            "::uuid",
+            "::jsonb",
+            "::inet",
+            "::interval",
+            "::timestamp with time zone",
+        ] {
             signature = signature.replace(typed, "");
         }
         functions.push(signature);

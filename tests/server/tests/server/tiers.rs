@@ -309,7 +309,8 @@ fn what_a_revoked_role_may_do_all_the_same_is_returned() {
         others,
         [
             "ROUTINE public.vetassist_check(): EXECUTE by member of team",
-            "ROUTINE public.vetassist_keys(): EXECUTE by member of team"
+            "ROUTINE public.vetassist_keys(): EXECUTE by member of team",
+            "ROUTINE public.vetassist_metrics(): EXECUTE by member of team",
         ]
     );
     for (given, found) in [

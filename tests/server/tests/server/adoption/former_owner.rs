@@ -97,7 +97,7 @@ fn tables_of_another_role_are_adopted_where_a_superuser_names_it() {
     // It is shown until it is taken.
     let shown =
         format!("SELECT message FROM vetassist_check() WHERE subject = 'role {role}' ORDER BY 1");
-    assert_eq!(column_of(&mut db, &shown).len(), 6);
+    assert_eq!(column_of(&mut db, &shown).len(), 14);
     db.batch_execute(&format!("SELECT vetassist_revoke('{role}')")).unwrap();
     assert_eq!(column_of(&mut db, &shown), [""; 0]);
     assert_eq!(column_of(&mut db, RIGHTS), [""; 0]);
@@ -129,7 +129,7 @@ fn what_the_former_owner_keeps_is_dumped() {
         )
         .unwrap();
     let (rights, rows) = (column_of(&mut server.db, RIGHTS), snapshot(&mut server.db));
-    assert_eq!(rights.len(), 6);
+    assert_eq!(rights.len(), 14);
     let mut restored = server.dump_and_restore();
     assert_eq!(column_of(&mut restored, RIGHTS), rights);
     assert_eq!(snapshot(&mut restored), rows);

@@ -133,6 +133,7 @@ fn nothing_else_passes_while_the_library_changes_the_trail() {
             victim.db.batch_execute("CREATE EXTENSION vetassist").unwrap();
             victim.grant_tiers();
             grant_and_fill(&mut victim);
+            victim.must("admin", "CALL vetassist_seal_audit()");
             let mut mallory = victim.connect(MALLORY);
             mallory.batch_execute(functions).unwrap();
             // What she cannot even lay needs no looking at.
@@ -217,6 +218,7 @@ fn dumps_are_restored_and_subscribers_follow() {
             ))
             .unwrap();
         subscriber.wait_for_subscription(&mut publisher.db);
+        publisher.db.batch_execute("CALL vetassist_seal_audit()").unwrap();
         publisher.db.batch_execute("SELECT vetassist_purge_audit('2 years', 2)").unwrap();
         publisher.db.batch_execute("CALL vetassist_upgrade_ip_hashes()").unwrap();
         subscriber.wait_for_subscription(&mut publisher.db);

@@ -64,6 +64,7 @@ fn ids_that_were_taken_in_advance_stop_nobody() {
         for (role, call) in [
             ("app", format!("SELECT vetassist_login('ICN', 'access', now() + '1 h', 'jti {number}', now() + '1 h', ip => '203.0.113.7')")),
             ("app", "SELECT vetassist_log_event('x')".to_owned()),
+            ("admin", "CALL vetassist_seal_audit()".to_owned()),
             ("admin", "SELECT vetassist_purge_audit('2 years', 5)".to_owned()),
             ("app", "SELECT vetassist_erase_user(user_id) FROM vetassist_login('other', 'access', now(), 'other ' || random(), now())".to_owned()),
             ("backend", "INSERT INTO vetassist_auth_audit (event_type) VALUES ('by itself')".to_owned()),

@@ -8,6 +8,7 @@ const AGES: [&str; 5] = ["0", "1 day", "364 days", "2 years", "3 years"];
 fn aged() -> Victim {
     let mut victim = Victim::installed(&[]);
     age(&mut victim);
+    victim.must("admin", "CALL vetassist_seal_audit()");
     victim
 }
 

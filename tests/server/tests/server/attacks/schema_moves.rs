@@ -26,6 +26,7 @@ fn use_it(victim: &Victim, schema: &str) {
         ("app", "SELECT vetassist_session_active('jti')"),
         ("admin", "CALL vetassist_rotate_tokens()"),
         ("admin", "CALL vetassist_upgrade_ip_hashes()"),
+        ("admin", "CALL vetassist_seal_audit()"),
         ("admin", "SELECT vetassist_purge_audit('2 years')"),
         ("admin", "SELECT * FROM vetassist_check_schema()"),
         ("auditor", "SELECT * FROM vetassist_users_masked()"),

@@ -168,6 +168,7 @@ fn no_connection_shortens_what_is_kept() {
         victim.count("SELECT count(*) FROM vetassist_auth_audit WHERE event_type LIKE '%old'"),
         2
     );
+    victim.must("admin", "CALL vetassist_seal_audit()");
     assert_eq!(victim.count("SELECT vetassist_purge_audit('5 years')::int8"), 1);
 }
 
