@@ -6,12 +6,15 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { connect, createServer } from 'node:net';
 import pg from 'pg';
 import postgres from 'postgres';
 import { generateKey, KeyRing } from 'vetassist';
 import { createClient, fromPg, fromPostgres } from 'vetassist/client';
 import { provider } from 'vetassist/testing';
 import { service } from '../client/service.mjs';
+import { worker } from '../workerd/miniflare.mjs';
+import { rotations } from './rotation.mjs';
 
 const { VETASSIST_TEST_SOCKET: host, VETASSIST_TEST_RING: keys } = process.env;
 assert(host && keys, 'VETASSIST_TEST_SOCKET and VETASSIST_TEST_RING must be set');
@@ -84,7 +87,11 @@ for (const [name, more, options] of [
   for (const isolation of ['read committed', 'repeatable read']) {
     await thirtyRounds(made, given, isolation);
   }
-  if (name === 'ring_at_server') await rotatedByServer(given);
+  if (name === 'ring_at_server') {
+    await rotatedByServer(given);
+    await rotatedByBoth(made, given);
+  }
+  if (name === 'plain_by_pg') await inWorkers(await database('in_workers'));
 }
 
 // 30 rounds of 50 callers, each with a client of its own, against a provider that answers in 2 ms: 30 exchanges.
@@ -144,6 +151,52 @@ async function rotatedByServer(options) {
   const step = await client.rotateTokens();
   equal([step.after, step.held, step.resealed, step.unopened], [null, 0, 0, []]);
   equal((await client.rotationStatus())[0].fingerprint, new KeyRing([serverRing[0]]).fingerprints()[0]);
+}
+
+// The client's rotation takes as many rows in bounded memory. VETASSIST_TEST_ROTATION says how many, where somebody measures.
+async function rotatedByBoth(made, options) {
+  const users = Number(process.env.VETASSIST_TEST_ROTATION ?? 3000);
+  const { server, own, grown } = await rotations({ rows: made.rows, options, serverRing, users });
+  const said = `rotation of ${users} users: ${server.toFixed(1)} s by the server, ${own.toFixed(1)} s by the client, the heap grew by ${Math.round(grown / 1e6)} MB`;
+  if (process.env.VETASSIST_TEST_ROTATION) console.error(said);
+  check(grown < 30e6, said);
+}
+
+// Workers: requests at once and one after the other, each with a client of its own.
+async function inWorkers(made) {
+  const va = provider({ answerMs: 2 });
+  const web = await va.listen();
+  const proxy = createServer((socket) => {
+    const behind = connect(`${host}/.s.PGSQL.5432`);
+    socket.pipe(behind).pipe(socket);
+    for (const end of [socket, behind]) end.on('error', () => socket.destroy());
+  });
+  await new Promise((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  const key = Buffer.from(generateKey()).toString('hex');
+  const flare = await worker(new URL('worker.mjs', import.meta.url), {
+    compatibilityFlags: ['nodejs_compat'],
+    bindings: { HOST: '127.0.0.1', PORT: String(proxy.address().port), DATABASE: 'in_workers', PROVIDER: web.origin, VETASSIST_MASTER_KEY: key },
+  });
+  const ask = async (operation, ...given) => {
+    const response = await flare.dispatchFetch('http://localhost/', { method: 'POST', body: JSON.stringify({ operation, given }) });
+    const { result, ...wrong } = await response.json();
+    assert.equal(response.status, 200, JSON.stringify(wrong));
+    return result;
+  };
+  try {
+    const { userId, jwtId } = await ask('signIn', { vaIcn: randomUUID(), tokens: va.issue(), session: { expiresInSeconds: 60 }, ip: '203.0.113.7' });
+    equal((await ask('session', jwtId)).userId, userId, 'one after the other');
+    for (let round = 1; round <= 3; round++) {
+      await made.rows('UPDATE vetassist_va_tokens SET expires_at = now() WHERE user_id = $1', [userId]);
+      const got = await Promise.all(Array.from({ length: 10 }, () => ask('accessToken', userId)));
+      equal([new Set(got.map(({ token }) => token)).size, va.exchanges, va.reuse], [1, round, 0], 'at once');
+    }
+    equal((await ask('eraseUser', userId)).erased, true);
+  } finally {
+    await flare.dispose();
+    await web.close();
+    proxy.close();
+  }
 }
 
 for (const each of open) await each.end();

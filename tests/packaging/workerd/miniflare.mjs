@@ -1,18 +1,22 @@
 // Bundles a Worker as Cloudflare's command-line tool does, and starts it.
 import { basename } from 'node:path';
+import { builtinModules } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { Miniflare } from 'miniflare';
 
 /** Miniflare running the script at this URL. */
 export async function worker(script, options) {
+  // Node's own modules, by their short names as older packages have them.
+  const alias = Object.fromEntries(builtinModules.filter((name) => !name.includes(':')).map((name) => [name, `node:${name}`]));
   const { outputFiles } = await build({
     entryPoints: [fileURLToPath(script)],
     bundle: true,
     format: 'esm',
     target: 'es2022',
     conditions: ['workerd', 'worker', 'browser'],
-    external: ['node:*', 'cloudflare:*'],
+    alias,
+    external: ['node:*', 'cloudflare:*', 'pg-native'],
     loader: { '.wasm': 'copy' },
     outdir: '/',
     entryNames: 'worker',

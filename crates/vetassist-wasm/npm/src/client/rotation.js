@@ -94,16 +94,20 @@ CROSS JOIN LATERAL ${quoted(schema)}.vetassist_reseal(v.user_id, v.old_access, v
     const total = { seen: 0, resealed: 0, unopened: [] };
     const isOver = () => total.seen >= maxRows || Date.now() >= deadline;
 
-    /** Seals rows anew, and returns the ids of those to visit again. */
-    const handle = async (rows) => {
+    /** Seals rows anew. */
+    const sealAnew = (rows) => {
       const found = rows.map(resealed);
       rows.forEach(({ user_id: userId }, at) => {
         if (found[at].isUnopened && total.unopened.length < SHOWN && !total.unopened.includes(userId)) total.unopened.push(userId);
       });
-      const puts = found.flatMap(({ put }) => put ?? []);
+      total.seen += rows.length;
+      return found.flatMap(({ put }) => put ?? []);
+    };
+
+    /** Puts them back, and returns the ids of those to visit again. */
+    const store = async (puts) => {
       const held = await putBack(puts, signal);
       if (puts.length > held.length) await end.keys.note(operation);
-      total.seen += rows.length;
       total.resealed += puts.length - held.length;
       const progress = { seen: total.seen, resealed: total.resealed, unopened: total.unopened.length };
       tell({ type: 'rotation', ...progress });
@@ -111,20 +115,26 @@ CROSS JOIN LATERAL ${quoted(schema)}.vetassist_reseal(v.user_id, v.old_access, v
       return held;
     };
 
+    // While the database stores a page, the next one is opened and sealed here.
+    let storing = Promise.resolve([]);
     for (let isAtEnd = false; !isAtEnd && !isOver(); ) {
       const most = Math.min(PAGE, maxRows - total.seen);
       const rows = await page(operation, last, most, signal);
       isAtEnd = rows.length < most;
-      if (rows.length > 0) {
-        again.push(...(await handle(rows)));
-        last = rows.at(-1).user_id;
-      }
+      const puts = sealAnew(rows);
+      again.push(...(await storing));
+      storing = store(puts);
+      // Whatever goes wrong is thrown where it is waited for.
+      storing.catch(() => {});
+      last = rows.at(-1)?.user_id ?? last;
       if (isAtEnd) {
+        again.push(...(await storing));
+        storing = Promise.resolve([]);
         for (let wait = 50; again.length > 0 && !isOver(); wait = Math.min(2 * wait, 1000)) {
           const still = [];
           for (const userId of again) {
             const found = (await page(operation, before(userId), 1, signal)).filter((row) => row.user_id === userId);
-            still.push(...(await handle(found)));
+            still.push(...(await store(sealAnew(found))));
           }
           again = still;
           if (again.length > 0) await pause(Math.min(wait, Math.max(0, deadline - Date.now())), signal);
@@ -132,6 +142,7 @@ CROSS JOIN LATERAL ${quoted(schema)}.vetassist_reseal(v.user_id, v.old_access, v
         if (again.length === 0) return { after: null, ...total, held: 0 };
       }
     }
+    again.push(...(await storing));
     return { after: place(last ?? '', again), ...total, held: again.length };
   }
 

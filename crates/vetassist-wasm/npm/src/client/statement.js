@@ -24,17 +24,24 @@ export const bytes = (value) => ({ sql: (at) => `$${at}::text::bytea`, value: va
 
 const DIGITS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
+/** Buffer does both in a twentieth of the time, where there is one. */
 export function hexOf(value) {
+  const { Buffer } = globalThis;
+  if (Buffer?.from) return `\\x${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('hex')}`;
   let hex = '\\x';
   for (const byte of value) hex += DIGITS[byte];
   return hex;
 }
 
+const digit = (code) => code - (code > 57 ? 87 : 48);
+
 /** Returns the bytes of a text that to_jsonb made of a bytea; null for null. */
 export function bytesOf(hex) {
   if (hex === null || hex === undefined) return null;
+  const { Buffer } = globalThis;
+  if (Buffer?.from) return Buffer.from(hex.slice(2), 'hex');
   const made = new Uint8Array((hex.length - 2) / 2);
-  for (let at = 0; at < made.length; at++) made[at] = Number.parseInt(hex.slice(2 * at + 2, 2 * at + 4), 16);
+  for (let at = 0; at < made.length; at++) made[at] = 16 * digit(hex.charCodeAt(2 * at + 2)) + digit(hex.charCodeAt(2 * at + 3));
   return made;
 }
 
