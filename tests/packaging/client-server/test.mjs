@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { connect, createServer } from 'node:net';
 import pg from 'pg';
@@ -13,6 +14,7 @@ import { generateKey, KeyRing } from 'vetassist';
 import { createClient, fromPg, fromPostgres } from 'vetassist/client';
 import { provider } from 'vetassist/testing';
 import { service } from '../client/service.mjs';
+import { example } from '../example.mjs';
 import { worker } from '../workerd/miniflare.mjs';
 import { rotations } from './rotation.mjs';
 
@@ -35,6 +37,7 @@ await first.connect();
 await first.query("CREATE ROLE service LOGIN");
 await first.query("CREATE ROLE plain_owner LOGIN");
 const open = [];
+const workerKey = Buffer.from(generateKey()).toString('hex');
 
 /** Makes a database with the extension, or with the plain installation by a role that is no superuser. */
 async function database(name, { isPlain = false } = {}) {
@@ -172,10 +175,9 @@ async function inWorkers(made) {
     for (const end of [socket, behind]) end.on('error', () => socket.destroy());
   });
   await new Promise((resolve) => proxy.listen(0, '127.0.0.1', resolve));
-  const key = Buffer.from(generateKey()).toString('hex');
   const flare = await worker(new URL('worker.mjs', import.meta.url), {
     compatibilityFlags: ['nodejs_compat'],
-    bindings: { HOST: '127.0.0.1', PORT: String(proxy.address().port), DATABASE: 'in_workers', PROVIDER: web.origin, VETASSIST_MASTER_KEY: key },
+    bindings: { HOST: '127.0.0.1', PORT: String(proxy.address().port), DATABASE: 'in_workers', PROVIDER: web.origin, VETASSIST_MASTER_KEY: workerKey },
   });
   const ask = async (operation, ...given) => {
     const response = await flare.dispatchFetch('http://localhost/', { method: 'POST', body: JSON.stringify({ operation, given }) });
@@ -192,10 +194,60 @@ async function inWorkers(made) {
       equal([new Set(got.map(({ token }) => token)).size, va.exchanges, va.reuse], [1, round, 0], 'at once');
     }
     equal((await ask('eraseUser', userId)).erased, true);
+    await theExample(made, { va, web, port: proxy.address().port });
   } finally {
     await flare.dispose();
     await web.close();
     proxy.close();
+  }
+}
+
+// The example: from the sign-in to the erasure, as a browser goes through it.
+async function theExample(made, { va, web, port }) {
+  const api = createHttpServer((request, response) => {
+    const [, token] = /^Bearer (.+)$/.exec(request.headers.authorization ?? '') ?? [];
+    response.writeHead(va.introspect(token).active ? 200 : 401).end('records');
+  });
+  await new Promise((resolve) => api.listen(0, '127.0.0.1', resolve));
+  const flare = await worker(example('cloudflare-worker-postgres/worker.mjs', import.meta.url), {
+    compatibilityFlags: ['nodejs_compat'],
+    bindings: {
+      HYPERDRIVE: { connectionString: `postgres://service@127.0.0.1:${port}/in_workers` },
+      VETASSIST_KEYS: workerKey,
+      COOKIE_KEY: Buffer.from(generateKey()).toString('hex'),
+      VA_ORIGIN: web.origin,
+      VA_API: `http://127.0.0.1:${api.address().port}/`,
+      CLIENT_ID: 'service',
+    },
+  });
+  const jar = new Map();
+  const go = async (path, method = 'GET') => {
+    const Cookie = [...jar].map(([name, value]) => `${name}=${value}`).join('; ');
+    const response = await flare.dispatchFetch(new URL(path, 'http://service.example'), { method, redirect: 'manual', headers: { Cookie, 'CF-Connecting-IP': '203.0.113.7' } });
+    const [, name, value] = /^([\w-]+)=([\w-]+)/.exec(response.headers.get('Set-Cookie') ?? '') ?? [];
+    if (name) jar.set(name, value);
+    return response;
+  };
+  try {
+    equal((await go('/records')).status, 401);
+    const sent = await go('/sign-in');
+    const there = await fetch(sent.headers.get('Location'), { redirect: 'manual' });
+    equal((await go('/callback?code=x&state=y')).status, 400, "another's state");
+    const back = new URL(there.headers.get('Location'));
+    equal((await go(back.pathname + back.search)).headers.get('Location'), '/records');
+    equal(await (await go('/records')).text(), 'records');
+    const exchanges = va.exchanges;
+    va.expire();
+    equal([(await go('/records')).status, va.exchanges - exchanges], [200, 1], 'a 401 refreshes once');
+    await made.rows('UPDATE vetassist_va_tokens SET expires_at = now()', []);
+    await (await flare.getWorker()).scheduled({});
+    equal([(await go('/records')).status, va.exchanges - exchanges, va.reuse], [200, 2, 0], 'the cron');
+    equal(await (await go('/erase', 'POST')).json(), { erased: true });
+    equal((await go('/records')).status, 401);
+    equal(await made.rows('SELECT va_icn FROM vetassist_users WHERE va_icn IS NOT NULL', []), []);
+  } finally {
+    await flare.dispose();
+    api.close();
   }
 }
 
