@@ -136,8 +136,10 @@ export async function service({ options, rows, keyed, canSetActive = true }) {
   await expire(good.userId, 30);
   equal((await client.accessToken(good.userId, { minValidMs: 10_000 })).token, renewed.token, 'good for as long as is asked');
   await expire(good.userId);
+  told.length = 0;
   const many = await Promise.all(Array.from({ length: 50 }, () => client.accessToken(good.userId)));
   equal([new Set(many.map(({ token }) => token)).size, va.exchanges, va.reuse], [1, 2, 0], 'many calls at once make one exchange');
+  equal(told.filter(({ name }) => name === 'accessToken').length, 2, 'of one client they share its two statements');
   await rejects('ERR_NO_TOKENS', () => client.accessToken(randomUUID()));
 
   // A 401 refreshes that very token once.
