@@ -21,7 +21,8 @@ BEGIN
         SELECT 'pg_proc'::regclass, p.oid, p.proowner
         FROM unnest(ARRAY['@functions@']) AS f (signature)
         JOIN pg_proc AS p ON p.oid = to_regprocedure('@extschema@' || '.' || f.signature)
-        WHERE p.proowner <> ALL (ARRAY(SELECT c.relowner FROM pg_class AS c WHERE c.oid = ANY (adoptable)))
+        WHERE p.proowner <> ALL (ARRAY(SELECT c.relowner FROM pg_class AS c
+                                       WHERE c.oid = ANY (adoptable) AND NOT EXISTS (SELECT FROM members AS m WHERE m.objid = c.oid)))
         UNION ALL
         SELECT 'pg_class'::regclass, c.oid, c.relowner
         FROM pg_class AS c

@@ -9,7 +9,7 @@ SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_sessions', '')
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_auth_audit', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_keyed_ip_hashes', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_refresh_states', '');
-SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_known_keys', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_key_fingerprints', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_audit_leaves', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_audit_nodes', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_audit_head', '');

@@ -7,7 +7,7 @@
 
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_audit_field(value bytea) RETURNS bytea
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN coalesce('\x01'::bytea || int4send(octet_length(value)) || value, '\x00'::bytea);
+RETURN coalesce(E'\\x01'::bytea || int4send(octet_length(value)) || value, E'\\x00'::bytea);
 
 -- Microseconds since 1970. By way of 2000, from which PostgreSQL counts: extract() from the timestamptz itself rounds the
 -- last microseconds that there are to a second. As numeric: a bigint does not hold them from 1970 on.
@@ -18,21 +18,21 @@ RETURN CASE WHEN at = 'infinity' THEN 'infinity' WHEN at = '-infinity' THEN '-in
 
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_audit_commit(salt bytea, value text) RETURNS bytea
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN sha256('\x7665746173736973742076616c756520763100'::bytea || salt
-              || coalesce('\x01'::bytea || int4send(octet_length(value)) || convert_to(value, 'UTF8'), '\x00'::bytea));
+RETURN sha256(E'\\x7665746173736973742076616c756520763100'::bytea || salt
+              || coalesce(E'\\x01'::bytea || int4send(octet_length(value)) || convert_to(value, 'UTF8'), E'\\x00'::bytea));
 
 -- The data of a row's leaf. `created_at` is what vetassist_audit_time() says.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_audit_row(
     id bigint, user_id uuid, event_type text, created_at text, event_commitment bytea, ip_commitment bytea
 ) RETURNS bytea
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN '\x76657461737369737420726f7720763100'::bytea
-    || '\x01'::bytea || int4send(length(id::text)) || convert_to(id::text, 'UTF8')
-    || coalesce('\x0100000024'::bytea || convert_to(user_id::text, 'UTF8'), '\x00'::bytea)
-    || '\x01'::bytea || int4send(octet_length(event_type)) || convert_to(event_type, 'UTF8')
-    || coalesce('\x01'::bytea || int4send(length(created_at)) || convert_to(created_at, 'UTF8'), '\x00'::bytea)
-    || '\x0100000020'::bytea || event_commitment
-    || '\x0100000020'::bytea || ip_commitment;
+RETURN E'\\x76657461737369737420726f7720763100'::bytea
+    || E'\\x01'::bytea || int4send(length(id::text)) || convert_to(id::text, 'UTF8')
+    || coalesce(E'\\x0100000024'::bytea || convert_to(user_id::text, 'UTF8'), E'\\x00'::bytea)
+    || E'\\x01'::bytea || int4send(octet_length(event_type)) || convert_to(event_type, 'UTF8')
+    || coalesce(E'\\x01'::bytea || int4send(length(created_at)) || convert_to(created_at, 'UTF8'), E'\\x00'::bytea)
+    || E'\\x0100000020'::bytea || event_commitment
+    || E'\\x0100000020'::bytea || ip_commitment;
 
 -- Two salts: 32 bytes out of 366 random bits.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_audit_salts() RETURNS bytea
@@ -42,7 +42,7 @@ RETURN sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uu
 -- Of a level of a tree, hashes side by side, the level above. Their number is even.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_audit_level_above(level bytea) RETURNS bytea
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (SELECT string_agg(sha256('\x01'::bytea || substr(level, at, 64)), '' ORDER BY at)
+RETURN (SELECT string_agg(sha256(E'\\x01'::bytea || substr(level, at, 64)), '' ORDER BY at)
         FROM generate_series(1, octet_length(level), 64) AS at);
 
 -- The rows that an erasure (e) or a purge (u) is about: its second field. Nothing where it can't be read; such an

@@ -24,15 +24,15 @@ BEGIN
     -- Every row that is there is sealed again, as it is now; what was pending belongs to the former log.
     TRUNCATE @extschema@.vetassist_audit_leaves, @extschema@.vetassist_audit_nodes,
         @extschema@.vetassist_audit_pending, @extschema@.vetassist_audit_unsealable;
-    data := '\x766574617373697374207265737461727420763100'::bytea
+    data := E'\\x766574617373697374207265737461727420763100'::bytea
         || @extschema@.vetassist_audit_field(convert_to(reason, 'UTF8')::bytea)
         || @extschema@.vetassist_audit_field(convert_to(former.origin, 'UTF8')::bytea)
         || @extschema@.vetassist_audit_field(convert_to(former.size::text, 'UTF8')::bytea)
-        || '\x0100000020'::bytea || former.root;
+        || E'\\x0100000020'::bytea || former.root;
     INSERT INTO @extschema@.vetassist_audit_leaves (entry, kind, leaf_hash, data)
-    VALUES (0, 's', sha256('\x00'::bytea || data), data);
+    VALUES (0, 's', sha256(E'\\x00'::bytea || data), data);
     UPDATE @extschema@.vetassist_audit_head AS h
-    SET origin = new_origin, size = 1, root = sha256('\x00'::bytea || data),
+    SET origin = new_origin, size = 1, root = sha256(E'\\x00'::bytea || data),
         recent_id = 0, swept_id = 0, swept_at = NULL, seals_after = NULL, sealed_at = NULL,
         system_identifier = s.system_identifier,
         database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())

@@ -30,8 +30,8 @@ BEGIN
         LEFT JOIN @extschema@.vetassist_auth_audit AS a ON a.id = changed.audit_id AND t.kind = 'h'
     ), owed AS (
         SELECT s.transaction, s.part, 0::bigint AS place, 'e'::"char" AS kind,
-               '\x766574617373697374206572617375726520763100'::bytea
-               || @extschema@.vetassist_audit_field('\x757365725f657261736564'::bytea)
+               E'\\x766574617373697374206572617375726520763100'::bytea
+               || @extschema@.vetassist_audit_field(E'\\x757365725f657261736564'::bytea)
                || @extschema@.vetassist_audit_field(convert_to(range_agg(int8range(s.entry, s.entry + 1))::text, 'UTF8')::bytea)
                || @extschema@.vetassist_audit_field(convert_to(s.session_user_name, 'UTF8')::bytea)
                || @extschema@.vetassist_audit_field(convert_to(@extschema@.vetassist_audit_time(s.at::timestamptz), 'UTF8')::bytea) AS data
@@ -39,13 +39,13 @@ BEGIN
         UNION ALL
         -- Where the salt has gone the value has gone too, and there is nothing to commit to.
         SELECT s.transaction, s.part, s.entry, 'h',
-               '\x7665746173736973742072656861736820763100'::bytea
+               E'\\x7665746173736973742072656861736820763100'::bytea
                || @extschema@.vetassist_audit_field(convert_to(s.entry::text, 'UTF8')::bytea)
-               || '\x0100000020'::bytea || @extschema@.vetassist_audit_commit(substr(s.salts, 17, 16)::bytea, s.ip_hash::text)
+               || E'\\x0100000020'::bytea || @extschema@.vetassist_audit_commit(substr(s.salts, 17, 16)::bytea, s.ip_hash::text)
         FROM sealed AS s WHERE s.kind = 'h' AND s.salts IS NOT NULL
         UNION ALL
         SELECT t.transaction, t.part, 0, 'u',
-               '\x76657461737369737420707572676520763100'::bytea
+               E'\\x76657461737369737420707572676520763100'::bytea
                || @extschema@.vetassist_audit_field(convert_to(@extschema@.vetassist_audit_time(t.cutoff::timestamptz), 'UTF8')::bytea)
                || @extschema@.vetassist_audit_field(convert_to(t.entries::text, 'UTF8')::bytea)
                || @extschema@.vetassist_audit_field(convert_to(t.session_user_name, 'UTF8')::bytea)
@@ -53,7 +53,7 @@ BEGIN
         FROM taken AS t WHERE t.kind = 'u'
     )
     INSERT INTO @extschema@.vetassist_audit_leaves (entry, kind, leaf_hash, data)
-    SELECT size + row_number() OVER (ORDER BY o.transaction, o.part, o.place) - 1, o.kind, sha256('\x00'::bytea || o.data), o.data
+    SELECT size + row_number() OVER (ORDER BY o.transaction, o.part, o.place) - 1, o.kind, sha256(E'\\x00'::bytea || o.data), o.data
     FROM owed AS o;
     GET DIAGNOSTICS appended = ROW_COUNT;
     RETURN appended;

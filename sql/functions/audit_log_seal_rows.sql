@@ -28,7 +28,7 @@ BEGIN
     ), hashed AS MATERIALIZED (
         SELECT s.id, s.salts,
                CASE WHEN coalesce(octet_length(s.event_data), 0) <= longest THEN
-                   sha256('\x00'::bytea || @extschema@.vetassist_audit_row(
+                   sha256(E'\\x00'::bytea || @extschema@.vetassist_audit_row(
                        s.id::bigint, s.user_id::uuid, s.event_type::text, s.created_at::text,
                        @extschema@.vetassist_audit_commit(substr(s.salts, 1, 16)::bytea, s.event_data::text),
                        @extschema@.vetassist_audit_commit(substr(s.salts, 17, 16)::bytea, s.ip_hash::text)))

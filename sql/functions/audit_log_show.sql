@@ -38,8 +38,8 @@ BEGIN
                CASE WHEN r.id IS NULL THEN r.data ELSE
                    -- Of an untouched row, from what is there now.
                    @extschema@.vetassist_audit_row(r.id::bigint, r.user_id::uuid, r.event_type::text, r.created_at::text,
-                       coalesce(r.event_commitment, @extschema@.vetassist_audit_commit(substr(r.salts, 1, 16)::bytea, r.event_data::text), '\x')::bytea,
-                       coalesce(r.ip_commitment, @extschema@.vetassist_audit_commit(substr(r.salts, 17, 16)::bytea, r.ip_hash::text), '\x')::bytea)
+                       coalesce(r.event_commitment, @extschema@.vetassist_audit_commit(substr(r.salts, 1, 16)::bytea, r.event_data::text), E'\\x')::bytea,
+                       coalesce(r.ip_commitment, @extschema@.vetassist_audit_commit(substr(r.salts, 17, 16)::bytea, r.ip_hash::text), E'\\x')::bytea)
                END,
                r.event_data, substr(r.salts, 1, 16), r.ip_hash, substr(r.salts, 17, 16)
         FROM rows AS r ORDER BY r.entry;

@@ -49,7 +49,7 @@ BEGIN
             place := (past >> level) - 1;
             past := place << level;
             node := @extschema@.vetassist_audit_node(level::integer, place::bigint);
-            root := coalesce(sha256('\x01'::bytea || node || root), node);
+            root := coalesce(sha256(E'\\x01'::bytea || node || root), node);
         END IF;
         rest := rest >> 1;
         level := level + 1;
@@ -150,5 +150,5 @@ $$;
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_checkpoint_lines(checkpoint text) RETURNS text[]
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT regexp_match(checkpoint, '^(vetassist/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\n(0|[1-9][0-9]{0,18})\n([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)\n(\n(?:— [^\n]+\n)+)?$')
+    SELECT regexp_match(checkpoint, E'^(vetassist/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\\n(0|[1-9][0-9]{0,18})\\n([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)\\n(\\n(?:\\u2014 [^\\n]+\\n)+)?$')
 $$;

@@ -79,10 +79,10 @@ BEGIN
         ), judged AS (
             SELECT r.audit_id, r.entry, CASE
                 WHEN r.id IS NULL THEN 'missing'
-                WHEN r.leaf_hash <> sha256('\x00'::bytea || @extschema@.vetassist_audit_row(
+                WHEN r.leaf_hash <> sha256(E'\\x00'::bytea || @extschema@.vetassist_audit_row(
                          r.id::bigint, r.user_id::uuid, r.event_type::text, r.created_at::text,
-                         coalesce(r.event_commitment, @extschema@.vetassist_audit_commit(substr(r.salts, 1, 16)::bytea, r.event_data::text), '\x')::bytea,
-                         coalesce(r.ip_commitment, @extschema@.vetassist_audit_commit(substr(r.salts, 17, 16)::bytea, r.ip_hash::text), '\x')::bytea))
+                         coalesce(r.event_commitment, @extschema@.vetassist_audit_commit(substr(r.salts, 1, 16)::bytea, r.event_data::text), E'\\x')::bytea,
+                         coalesce(r.ip_commitment, @extschema@.vetassist_audit_commit(substr(r.salts, 17, 16)::bytea, r.ip_hash::text), E'\\x')::bytea))
                     THEN 'changed'
                 WHEN r.salts IS NULL AND (r.event_data IS NOT NULL OR r.ip_hash IS NOT NULL) THEN 'changed'
                 WHEN r.salts IS NULL AND p.is_erased IS NOT TRUE AND NOT r.entry <@ (SELECT e.entries FROM erased AS e)
@@ -126,7 +126,7 @@ BEGIN
         UNION ALL
         SELECT 'changed', NULL, l.entry, 'the entry is not what was sealed'
         FROM @extschema@.vetassist_audit_leaves AS l
-        WHERE l.kind NOT IN ('r', 'p') AND l.leaf_hash IS DISTINCT FROM sha256('\x00'::bytea || l.data);
+        WHERE l.kind NOT IN ('r', 'p') AND l.leaf_hash IS DISTINCT FROM sha256(E'\\x00'::bytea || l.data);
 
     -- The tree: nodes of 256 leaves from the leaves, nodes above from those below, the root from all.
     RETURN QUERY
@@ -141,7 +141,7 @@ BEGIN
         FROM @extschema@.vetassist_audit_nodes AS n
         LEFT JOIN @extschema@.vetassist_audit_nodes AS l ON l.level = n.level - 1 AND l.place = n.place * 2
         LEFT JOIN @extschema@.vetassist_audit_nodes AS r ON r.level = n.level - 1 AND r.place = n.place * 2 + 1
-        WHERE n.level > 8 AND n.hash IS DISTINCT FROM sha256('\x01'::bytea || l.hash || r.hash);
+        WHERE n.level > 8 AND n.hash IS DISTINCT FROM sha256(E'\\x01'::bytea || l.hash || r.hash);
     IF head.root IS DISTINCT FROM @extschema@.vetassist_verified_root(head.size::bigint) THEN
         RETURN QUERY VALUES ('other_root', NULL::bigint, NULL::bigint, 'the root is not that of the entries');
     END IF;

@@ -1,13 +1,13 @@
 -- Keys that sealed what is stored, by their fingerprints.
 --
--- requires: tables/known_keys.sql tables/va_tokens.sql functions/events.sql
+-- requires: tables/key_fingerprints.sql tables/va_tokens.sql functions/events.sql
 
 -- Returns the fingerprints, each once.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_known_keys() RETURNS SETOF text
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN QUERY SELECT DISTINCT k.fingerprint::text FROM @extschema@.vetassist_known_keys AS k ORDER BY 1;
+    RETURN QUERY SELECT DISTINCT k.fingerprint::text FROM @extschema@.vetassist_key_fingerprints AS k ORDER BY 1;
 END
 $$;
 
@@ -20,9 +20,9 @@ BEGIN
     IF fingerprint IS NULL OR fingerprint !~ '^[0-9a-f]{16}$' THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'fingerprint is not one of a key',
             HINT = 'Pass the 16 lower-case hexadecimal digits that fingerprint() returns.';
-    ELSIF NOT EXISTS (SELECT FROM @extschema@.vetassist_known_keys AS k
+    ELSIF NOT EXISTS (SELECT FROM @extschema@.vetassist_key_fingerprints AS k
                       WHERE k.fingerprint = vetassist_note_key.fingerprint) THEN
-        INSERT INTO @extschema@.vetassist_known_keys (fingerprint) VALUES (vetassist_note_key.fingerprint);
+        INSERT INTO @extschema@.vetassist_key_fingerprints (fingerprint) VALUES (vetassist_note_key.fingerprint);
     END IF;
 END
 $$;

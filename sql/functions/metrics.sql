@@ -1,6 +1,6 @@
 -- Figures for a monitoring system.
 --
--- requires: tables/users.sql functions/leases.sql tables/known_keys.sql
+-- requires: tables/users.sql functions/leases.sql tables/key_fingerprints.sql
 
 -- Each with the name that Prometheus has for it. Whole tables are estimated from statistics, and what is counted is counted
 -- by an index, up to 10000, so that a scrape costs a few milliseconds whatever is stored.
@@ -56,6 +56,6 @@ BEGIN
         UNION ALL
         SELECT 'vetassist_refresh_paused', '{}', (@extschema@.vetassist_setting('refresh_paused'::text) = 'on')::integer
         UNION ALL
-        SELECT 'vetassist_known_keys', '{}', (SELECT count(DISTINCT k.fingerprint) FROM @extschema@.vetassist_known_keys AS k);
+        SELECT 'vetassist_known_keys', '{}', (SELECT count(DISTINCT k.fingerprint) FROM @extschema@.vetassist_key_fingerprints AS k);
 END
 $$;

@@ -24,9 +24,9 @@ BEGIN
 END
 $$;
 
--- Refuses to go on with an account that is not there, or is not active, and keeps it from being erased until the
--- transaction ends.
-CREATE OR REPLACE FUNCTION @extschema@.vetassist_hold_active_user(user_id uuid, consequence text) RETURNS void
+-- Returns the id of an account that is active, and keeps it from being erased until the transaction ends. Refuses one that
+-- is not there, or is not active.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_hold_active_user(user_id uuid, consequence text) RETURNS uuid
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -45,6 +45,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'VA001', MESSAGE = 'the account is not active',
             DETAIL = format('user_id %s', user_id), HINT = consequence;
     END IF;
+    RETURN user_id;
 END
 $$;
 

@@ -83,7 +83,9 @@ async def refreshes_as_the_readme_says(socket, db):
     async with asyncpg.create_pool(host=socket, user="postgres", database="postgres", min_size=1, max_size=2) as pool:
         assert await refresh_some()(pool, OAuth()) == [users[0]]
     # What failed for one is as it was, and ended nothing for the others.
-    assert [row["user_id"] for row in await db.fetch(due)] == [users[0]]
+    assert await db.fetch(due) == [], "it is not tried again at once"
+    status = await db.fetchrow("SELECT state, attempts, last_error FROM vetassist_token_status($1)", users[0])
+    assert tuple(status) == ("wait", 1, "other"), status
     assert await db.fetchval("SELECT vetassist_access_token($1)", users[0]) == before
 
 

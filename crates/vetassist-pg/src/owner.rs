@@ -6,27 +6,35 @@ use crate::{errors::Result, statements::one};
 
 /// Returns the owner of the extension's tables.
 pub(crate) fn owner_of_tables(client: &SpiClient<'_>) -> Result<pg_sys::Oid> {
-    found(client, "SELECT relowner FROM pg_class WHERE oid = tables.users")
+    found(
+        client,
+        "SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) tables.users",
+    )
 }
 
 /// Returns the owner of the extension's tables, or the caller where that is a superuser.
 pub(crate) fn owner_or_superuser(client: &SpiClient<'_>) -> Result<pg_sys::Oid> {
     found(
         client,
-        "SELECT coalesce((SELECT r.oid FROM pg_roles r WHERE r.rolname = current_user AND r.rolsuper),
-                         (SELECT c.relowner FROM pg_class c WHERE c.oid = tables.users))",
+        "SELECT coalesce((SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user AND r.rolsuper),
+                         (SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) tables.users))",
     )
 }
 
-/// Returns the role that a query says, in which `tables.users` is the table of users.
+/// Returns the role that a query says, in which `tables.users` is the table of users. Operators are written with their
+/// schema: a function without a search_path of its own may ask.
 fn found(client: &SpiClient<'_>, role: &str) -> Result<pg_sys::Oid> {
     let query = format!(
         "SELECT ({role})
          FROM (SELECT c.oid
-               FROM pg_extension e
-               JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
-               JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid AND c.relname = 'vetassist_users'
-               WHERE e.extname = 'vetassist') AS tables (users)"
+               FROM pg_catalog.pg_extension e
+               JOIN pg_catalog.pg_depend d
+                 ON d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass
+                AND d.refobjid OPERATOR(pg_catalog.=) e.oid AND d.deptype OPERATOR(pg_catalog.=) 'e'
+               JOIN pg_catalog.pg_class c
+                 ON d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+                AND c.oid OPERATOR(pg_catalog.=) d.objid AND c.relname OPERATOR(pg_catalog.=) 'vetassist_users'
+               WHERE e.extname OPERATOR(pg_catalog.=) 'vetassist') AS tables (users)"
     );
     one(client.select(&query, Some(1), &[]).and_then(|rows| rows.first().get_one()))
 }

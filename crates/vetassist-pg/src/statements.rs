@@ -204,7 +204,7 @@ thread_local! {
 pub(crate) fn is_current(client: &SpiClient<'_>) -> Result<bool> {
     if !IS_CURRENT.get() {
         let older = client.select(
-            "SELECT e.extversion IN ('0.1.0', '0.2.0') FROM pg_extension e WHERE e.extname = 'vetassist'",
+            "SELECT e.extversion OPERATOR(pg_catalog.=) ANY (ARRAY['0.1.0', '0.2.0']) FROM pg_catalog.pg_extension e WHERE e.extname OPERATOR(pg_catalog.=) 'vetassist'",
             Some(1),
             &[],
         );
@@ -217,7 +217,9 @@ pub(crate) fn is_current(client: &SpiClient<'_>) -> Result<bool> {
 /// Returns the schema that the extension is in, quoted.
 pub(crate) fn own_schema(client: &SpiClient<'_>) -> Result<String> {
     let rows = client.select(
-        "SELECT n.nspname::text FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'vetassist'",
+        "SELECT n.nspname::pg_catalog.text FROM pg_catalog.pg_extension e
+         JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
+         WHERE e.extname OPERATOR(pg_catalog.=) 'vetassist'",
         Some(1),
         &[],
     );

@@ -13,7 +13,7 @@ pub const TABLES: [&str; 13] = [
     "vetassist_keyed_ip_hashes",
     "vetassist_refresh_leases",
     "vetassist_refresh_states",
-    "vetassist_known_keys",
+    "vetassist_key_fingerprints",
     "vetassist_audit_leaves",
     "vetassist_audit_nodes",
     "vetassist_audit_head",

@@ -1,6 +1,6 @@
 WITH names (name) AS (
     VALUES ('vetassist_users'), ('vetassist_va_tokens'), ('vetassist_sessions'), ('vetassist_auth_audit'),
-           ('vetassist_keyed_ip_hashes'), ('vetassist_refresh_leases'), ('vetassist_refresh_states'), ('vetassist_known_keys'),
+           ('vetassist_keyed_ip_hashes'), ('vetassist_refresh_leases'), ('vetassist_refresh_states'), ('vetassist_key_fingerprints'),
            ('vetassist_audit_leaves'), ('vetassist_audit_nodes'), ('vetassist_audit_head'), ('vetassist_audit_pending'),
            ('vetassist_audit_unsealable')
 ), installed AS (

@@ -61,7 +61,7 @@ const OWN_TABLES: [Table; 9] = [
         )
     },
     table(
-        "vetassist_known_keys",
+        "vetassist_key_fingerprints",
         "Fingerprints of the keys that sealed tokens",
         &[
             ID,

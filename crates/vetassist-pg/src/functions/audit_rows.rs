@@ -6,7 +6,7 @@ use super::audit_guard::{announce, Change};
 use crate::{
     errors::{Error, Result, SqlResult},
     settings,
-    statements::{connected, failed, internal, one, own_schema},
+    statements::{connected, failed, internal, is_current, one, own_schema},
 };
 
 /// Deletes a batch of what is older than the cutoff, oldest first, and writes down that it did. Nothing is deleted that
@@ -60,7 +60,7 @@ fn purge(
     max_rows: i32,
 ) -> Result<i32> {
     // Rows that somebody else purges are passed over. Versions before 0.3.0 have no audit log.
-    let oldest = if has_audit_log(client, schema)? {
+    let oldest = if is_current(client)? {
         format!("SELECT {schema}.vetassist_owe_purge($1::timestamptz, $2::integer)")
     } else {
         format!(
@@ -125,11 +125,4 @@ fn change_rows(
         Ok(rows) if changed == count => Ok(rows),
         _ => Err(internal("rows that were locked were not changed")),
     }
-}
-
-/// Returns whether what changes the trail owes something to an audit log.
-pub(super) fn has_audit_log(client: &SpiClient<'_>, schema: &str) -> Result<bool> {
-    let is_there = "SELECT to_regclass($1 || '.vetassist_audit_pending') IS NOT NULL";
-    let found = client.select(is_there, Some(1), &[schema.into()]);
-    one(found.and_then(|rows| rows.first().get_one()))
 }

@@ -13,7 +13,6 @@ use vetassist_core::{device_info, IpHash};
 
 use super::{
     audit_guard::{announce, Change},
-    audit_rows::has_audit_log,
     batches::{Batches, Progress},
     ip_hash::keyed,
 };
@@ -21,7 +20,7 @@ use crate::{
     errors::{warn, Result, SqlResult},
     keyring::with_ring,
     settings::{self, IpHashKind},
-    statements::{connected, failed, internal, one, own_schema},
+    statements::{connected, failed, internal, is_current, one, own_schema},
     values::Jsonb,
 };
 
@@ -172,7 +171,7 @@ fn upgrade_trail(client: &mut SpiClient<'_>, schema: &str, plain: &[(i64, String
     let plain = plain.iter().filter(|(id, _)| locked.contains(id));
     let (ids, keyed): (Vec<i64>, Vec<String>) =
         plain.map(|(id, hash)| (*id, keyed_of[hash.as_str()].as_str().to_owned())).unzip();
-    if has_audit_log(client, schema)? {
+    if is_current(client)? {
         let owe = format!("SELECT {schema}.vetassist_owe_rehash($1::bigint[])");
         client.update(&owe, None, &[ids.clone().into()]).map_err(failed)?;
     }

@@ -1,7 +1,7 @@
 //! Checks that the ring is one that this database knows.
 //!
 //! A server that starts with another key file, as after a lost volume, must not seal under keys that open nothing of what
-//! is stored. The fingerprints of the keys that sealed are in `vetassist_known_keys`.
+//! is stored. The fingerprints of the keys that sealed are in `vetassist_key_fingerprints`.
 
 use core::cell::Cell;
 
@@ -46,7 +46,7 @@ pub(super) fn check() -> Result<()> {
 
 fn judge(client: &SpiClient<'_>, schema: &str) -> Result<()> {
     let known =
-        format!("SELECT coalesce(array_agg(k), '{{}}') FROM {schema}.vetassist_known_keys() AS k");
+        format!("SELECT coalesce(pg_catalog.array_agg(k), '{{}}') FROM {schema}.vetassist_known_keys() AS k");
     let known: Vec<String> =
         one(client.select(&known, Some(1), &[]).and_then(|rows| rows.first().get_one()))?;
     let own = with_ring(|session, _| {

@@ -145,7 +145,7 @@ fn a_service_lives_on_the_tier_app() {
         "vetassist_auth_audit",
         "vetassist_refresh_leases",
         "vetassist_refresh_states",
-        "vetassist_known_keys",
+        "vetassist_key_fingerprints",
     ] {
         assert_eq!(code(&mut app, &format!("SELECT FROM {table}")), "42501");
     }

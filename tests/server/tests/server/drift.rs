@@ -25,7 +25,7 @@ const TABLES: &[Drift] = &[
             ("vetassist_keyed_ip_hashes", "owner"),
             ("vetassist_refresh_leases", "owner"),
             ("vetassist_refresh_states", "owner"),
-            ("vetassist_known_keys", "owner"),
+            ("vetassist_key_fingerprints", "owner"),
             ("vetassist_audit_leaves", "owner"),
             ("vetassist_audit_nodes", "owner"),
             ("vetassist_audit_head", "owner"),

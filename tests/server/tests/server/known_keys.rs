@@ -58,7 +58,7 @@ fn another_ring_seals_nothing_until_it_is_accepted() {
 fn a_ring_that_opens_what_is_stored_needs_no_accepting() {
     let mut server = KeyedServer::start();
     server.db.batch_execute(SIGN_IN).unwrap();
-    server.db.batch_execute("DELETE FROM vetassist_known_keys").unwrap();
+    server.db.batch_execute("DELETE FROM vetassist_key_fingerprints").unwrap();
     server.connect().batch_execute(SIGN_IN).unwrap();
     assert_eq!(known(&mut server).len(), 1);
 }
@@ -90,7 +90,7 @@ fn a_client_notes_its_key() {
         server.db.batch_execute("SELECT vetassist_note_key('0123456789abcdef')").unwrap();
     }
     assert_eq!(
-        column_of(&mut server.db, "SELECT fingerprint::text FROM vetassist_known_keys"),
+        column_of(&mut server.db, "SELECT fingerprint::text FROM vetassist_key_fingerprints"),
         ["0123456789abcdef"]
     );
 }

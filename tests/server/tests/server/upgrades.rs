@@ -75,7 +75,8 @@ fn the_library_serves_the_versions_before() {
         assert_ne!(version(db), old);
         assert_eq!(rows(db), before);
         let (kept, granted) = (granted_to_app(&surroundings(db)), granted_to_app(&around));
-        assert!(granted.len() > 10 && kept == granted, "{granted:?} {kept:?}");
+        // With what the tier has since.
+        assert!(granted.len() > 10 && kept.is_superset(&granted), "{granted:?} {kept:?}");
         let log = "SELECT vetassist_log_event('after the upgrade') > 0";
         assert!(db.query_one(log, &[]).unwrap().get::<_, bool>(0));
         let mut app = server.connect_as("app");

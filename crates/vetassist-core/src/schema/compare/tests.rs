@@ -40,7 +40,7 @@ fn an_empty_database_misses_the_tables_and_says_no_more() {
             "vetassist_keyed_ip_hashes: missing",
             "vetassist_refresh_leases: missing",
             "vetassist_refresh_states: missing",
-            "vetassist_known_keys: missing",
+            "vetassist_key_fingerprints: missing",
             "vetassist_audit_leaves: missing",
             "vetassist_audit_nodes: missing",
             "vetassist_audit_head: missing",

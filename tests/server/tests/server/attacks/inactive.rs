@@ -10,7 +10,7 @@ fn silence(victim: &mut Victim) -> Vec<String> {
         &mut victim.db,
         "SELECT p.oid::regprocedure::text FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'vetassist'
          JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
-         WHERE d.deptype = 'e' AND p.prorettype = 'void'::regtype AND p.proname NOT IN ('vetassist_store_tokens', 'vetassist_grant', 'vetassist_detach', 'vetassist_mark_keyed')",
+         WHERE d.deptype = 'e' AND p.prorettype = 'void'::regtype AND p.proname NOT IN ('vetassist_store_tokens', 'vetassist_store_tokens_sealed', 'vetassist_grant', 'vetassist_detach', 'vetassist_mark_keyed')",
     );
     for function in &functions {
         victim
