@@ -137,7 +137,7 @@ export async function rules({ options, rows }) {
   const known = (await rows(`SELECT ${quoted}.vetassist_known_keys() AS key`, [])).map((row) => row.key);
   equal(known.sort(), [...new KeyRing([key, ...bytesOfOld]).fingerprints()].sort(), 'a key is noted once it sealed something');
   // Tokens that another backend stored, whose key nobody noted: a ring that opens one of them is no stranger.
-  await rows(`DELETE FROM ${quoted}.vetassist_known_keys RETURNING 1`, []);
+  await rows(`DELETE FROM ${quoted}.vetassist_key_fingerprints RETURNING 1`, []);
   await rejects('ERR_UNKNOWN_KEYS', () => signIn(stranger));
   await signIn(createClient(options));
   cases += 1;
