@@ -148,6 +148,8 @@ BEGIN
     THEN
         RETURN NULL;
     END IF;
+    -- A new version of the row: whoever read it before, in REPEATABLE READ, does not see this lease, and must not take a second.
+    UPDATE @extschema@.vetassist_va_tokens AS t SET token_type = t.token_type WHERE t.user_id = vetassist_take_lease.user_id;
     DELETE FROM @extschema@.vetassist_refresh_leases AS l
     WHERE l.user_id = vetassist_take_lease.user_id AND l.expires_at < at - interval '1 hour';
     INSERT INTO @extschema@.vetassist_refresh_leases (lease_id, user_id, taken_in, expires_at, tokens_digest)

@@ -3,6 +3,7 @@
 
 import { bytes, hex, noise, OVERHEAD, USER, utf8 } from './data.mjs';
 import { habits, worksTogether } from './habits.mjs';
+import { metadata } from './metadata.mjs';
 import { refusals } from './refusals.mjs';
 import { rowsAndSchemas } from './rows.mjs';
 
@@ -12,12 +13,15 @@ const EXPORTS = [
   'MasterKey',
   'VetassistError',
   'addressOf',
+  'checkEventData',
+  'checkEventType',
   'checkSchema',
   'decrypt',
   'decryptText',
   'encrypt',
   'fingerprint',
   'generateKey',
+  'hashDevice',
   'hashIp',
   'hashIpKeyed',
   'parseAuthAudit',
@@ -88,6 +92,7 @@ export async function conformance(api, vectors) {
   await refusals(cases);
   habits(cases);
   rowsAndSchemas(cases, vectors);
+  metadata(cases);
   return cases.count;
 }
 

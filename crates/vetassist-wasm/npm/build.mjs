@@ -17,7 +17,7 @@ const version = process.argv[process.argv.indexOf('--version') + 1];
 
 // Both kB are of 1000 bytes.
 const MAX_WASM_BROTLI = 20_000;
-const MAX_TARBALL = 170_000;
+const MAX_TARBALL = 520_000;
 
 // What the supported runtimes understand, and no more.
 const FEATURES = [
@@ -65,6 +65,7 @@ function optimised(name, level) {
 
 const module = optimised('vetassist.wasm', '-O3');
 const schema = optimised('schema.wasm', '-Oz');
+const metadata = optimised('metadata.wasm', '-Oz');
 
 /** Writes a file of the package in both formats. */
 function written(name, ...parts) {
@@ -76,9 +77,12 @@ function written(name, ...parts) {
 
 const SHARED = ['arguments', 'base64url', 'builtin', 'columns', 'define', 'errors', 'node_crypto', 'rows', 'utf8', 'webcrypto'];
 
+const FILE_URL = "\nconst fileUrl = require('node:url').pathToFileURL(__filename).href;";
+
 /** Bundles sources into a file of the package, with the way to the modules that it is to have. */
-async function bundled(entry, name, modules) {
+async function bundled(entry, name, modules, siblings = {}) {
   const extension = extname(name);
+  const isCommon = extension === '.cjs';
   const external = (path) => ({ path, external: true, sideEffects: false });
   await build({
     entryPoints: [join(here, 'src', entry)],
@@ -89,18 +93,23 @@ async function bundled(entry, name, modules) {
         // Files of their own, which several of these import.
         name: 'beside',
         setup({ onResolve }) {
-          onResolve({ filter: /^#(imported|inline|schema_query)$/ }, ({ path }) => external(`./${path.slice(1)}${extension}`));
-          if (extension === '.cjs' || entry === 'shared.js') return;
+          onResolve({ filter: /^#(imported|inline)(_metadata)?$|^#schema_query$/ }, ({ path }) => external(`./${path.slice(1)}${extension}`));
+          // The package itself, and its client, for the entries that use them.
+          onResolve({ filter: /^#(vetassist|client)$/ }, ({ path }) => external(siblings[path]));
+          if (isCommon || entry === 'shared.js') return;
           onResolve({ filter: new RegExp(`^\\./(${SHARED.join('|')})\\.js$`) }, () => external('./shared.js'));
         },
       },
     ],
     bundle: true,
-    format: extension === '.cjs' ? 'cjs' : 'esm',
+    external: ['node:*', '@electric-sql/pglite'],
+    format: isCommon ? 'cjs' : 'esm',
     target: 'es2022',
+    // CommonJS has no import.meta.
+    ...(isCommon && { define: { 'import.meta.url': 'fileUrl' } }),
     // As it was written, so that names and lines are those of the sources; comments stay in them.
     legalComments: 'none',
-    banner: { js: '// vetassist, MIT OR Apache-2.0' },
+    banner: { js: `// vetassist, MIT OR Apache-2.0${isCommon && entry.startsWith('testing') ? FILE_URL : ''}` },
   });
 }
 
@@ -111,9 +120,20 @@ written('schema_query', `export const schemaQuery = \`${query.replaceAll(/[\\`$]
 await bundled('shared.js', 'shared.js', 'none.js');
 await bundled('index.js', 'index.js', 'inlined.js');
 await bundled('index.js', 'edge.js', 'edge.js');
-copyFileSync(join(here, 'src/modules/imported.js'), join(dist, 'imported.js'));
+for (const name of ['imported.js', 'imported_metadata.js']) copyFileSync(join(here, 'src/modules', name), join(dist, name));
 await bundled('slim.js', 'slim.js', 'none.js');
 await bundled('common.js', 'core.cjs', 'given.js');
+
+// The client and the tools for tests go over the package beside them, so that there is one class `KeyRing`.
+for (const [entry, beside] of [
+  ['client', { '#vetassist': 'index' }],
+  ['testing', { '#client': 'client' }],
+]) {
+  const siblings = (spelt) => Object.fromEntries(Object.entries(beside).map(([alias, name]) => [alias, `./${spelt(name)}`]));
+  await bundled(`${entry}/index.js`, `${entry}.cjs`, 'none.js', siblings((name) => `${name}.cjs`));
+  await bundled(`${entry}/index.js`, `${entry}.js`, 'none.js', siblings((name) => `${name}.js`));
+}
+await bundled('client/index.js', 'client-edge.js', 'none.js', { '#vetassist': './edge.js' });
 
 // The modules as text. Hexadecimal and not base64: it keeps bytes apart, so that compression sees what it sees
 // in the module itself, and the page that loads it transfers a quarter less.
@@ -122,6 +142,12 @@ written(
   readFileSync(join(here, 'src/modules/hex.js'), 'utf8'),
   `export const module = () => decode('${module.toString('hex')}');`,
   `export const schema = () => decode('${schema.toString('hex')}');`,
+);
+// In a file of its own, because it is six times as large as the others, and most need none of it.
+written(
+  'inline_metadata',
+  readFileSync(join(here, 'src/modules/hex.js'), 'utf8'),
+  `export const metadata = () => decode('${metadata.toString('hex')}');`,
 );
 
 // CommonJS, for `require` and, in Node, Deno and Bun, for `import` too: one implementation, so that there is one
@@ -133,7 +159,9 @@ writeFileSync(
   `'use strict';
 const { ${[...hidden, ...slimOnly].join(', ')}, ...api } = require('./core.cjs');
 
-give(require('./inline.cjs'));
+const { module: sealing, schema } = require('./inline.cjs');
+
+give({ module: sealing, schema, metadata: () => require('./inline_metadata.cjs').metadata() });
 module.exports = api;
 `,
 );
@@ -145,21 +173,24 @@ const { ${hidden.join(', ')}, ...api } = require('./core.cjs');
 module.exports = api;
 `,
 );
-const exported = Object.keys(createRequire(import.meta.url)(join(dist, 'core.cjs'))).filter((name) => !hidden.includes(name));
+const namesOf = (file) => Object.keys(createRequire(import.meta.url)(join(dist, file)));
+const exported = namesOf('core.cjs').filter((name) => !hidden.includes(name));
 for (const [name, names] of [
   ['index', exported.filter((name) => !slimOnly.includes(name))],
   ['slim', exported],
+  ['client', namesOf('client.cjs')],
+  ['testing', namesOf('testing.cjs')],
 ]) {
   const list = names.sort().map((each) => `  ${each},\n`).join('');
   writeFileSync(
-    join(dist, name === 'index' ? 'node.js' : 'slim-node.js'),
+    join(dist, name === 'index' ? 'node.js' : `${name}-node.js`),
     `import api from './${name}.cjs';\n\nexport const {\n${list}} = api;\n`,
   );
 }
 
 for (const name of readdirSync(join(here, 'types'))) copyFileSync(join(here, 'types', name), join(dist, name));
 // The same declarations for those who `require`: TypeScript tells the two apart by the file's name.
-for (const name of ['index', 'rows', 'slim']) {
+for (const name of ['client', 'index', 'rows', 'slim', 'testing']) {
   const types = readFileSync(join(here, 'types', `${name}.d.ts`), 'utf8');
   writeFileSync(join(dist, `${name}.d.cts`), types.replaceAll(/'(\.\/[a-z]+)\.js'/g, "'$1.cjs'"));
 }
@@ -186,6 +217,7 @@ copyFileSync(join(out, packed.filename), tarball);
 const sizes = [
   ['vetassist.wasm', module.length, undefined],
   ['schema.wasm', schema.length, undefined],
+  ['metadata.wasm', metadata.length, undefined],
   ['vetassist.wasm under brotli', brotliCompressSync(module).length, MAX_WASM_BROTLI],
   ['tarball', statSync(tarball).size, MAX_TARBALL],
 ];

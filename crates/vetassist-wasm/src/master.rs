@@ -128,13 +128,15 @@ pub extern "C" fn encrypt_token(handle: usize, len: usize) -> i32 {
 }
 
 /// Opens a token in place. Staged are the user's id and `len` bytes of a sealed value; the token stands
-/// where its ciphertext stood afterwards.
+/// where its ciphertext stood afterwards, and the first byte is the position of the key that opened it.
 #[no_mangle]
 pub extern "C" fn decrypt_token(handle: usize, len: usize) -> i32 {
     run(|engine| {
         let (session, user_id, body) = session(engine, handle, Some(len))?;
-        session.open_token_in_place(user_id, body)?;
-        Ok(body.len() - OVERHEAD)
+        let position = session.open_token_in_place(user_id, body)?;
+        let opened = body.len() - OVERHEAD;
+        engine.put(&[u8::try_from(position).map_err(|_| Status::Bounds)?])?;
+        Ok(opened)
     })
 }
 

@@ -17,13 +17,14 @@ use crate::{
 const NODE_MAJOR: u32 = 20;
 
 /// The projects in `tests/packaging`, each a script `test:<name>` of its `package.json`.
-pub(crate) const PROJECTS: [&str; 18] = [
+pub(crate) const PROJECTS: [&str; 20] = [
     "node-esm", "node-cjs", "wipe", "bare", "size", "deno", "bun", "compile", "workerd",
     "chromium", "firefox", "vite", "esbuild", "types", "pglite", "worker", "python", "readme",
+    "client", "provider",
 ];
 
 /// Those that need a server with the extension.
-pub(crate) const SERVER_PROJECTS: [&str; 3] = ["sql", "drivers", "node-pg"];
+pub(crate) const SERVER_PROJECTS: [&str; 4] = ["sql", "drivers", "node-pg", "client-server"];
 
 /// Debian's names of the browsers. The other runtimes come from npm.
 const BROWSERS: [&str; 2] = ["chromium", "firefox-esr"];
@@ -44,9 +45,10 @@ const RUSTFLAGS: &[&str] = &[
 ];
 
 /// Each module of the package: its name there, its crate, its profile and its flags.
-const MODULES: [(&str, &str, &str, &[&str]); 2] = [
+const MODULES: [(&str, &str, &str, &[&str]); 3] = [
     ("vetassist.wasm", "vetassist-wasm", "wasm", RUSTFLAGS),
     ("schema.wasm", "vetassist-schema-wasm", "wasm-small", &[]),
+    ("metadata.wasm", "vetassist-metadata-wasm", "wasm-small", &[]),
 ];
 
 /// Builds `target/npm/vetassist.tgz`.

@@ -87,8 +87,8 @@ const STEPS: &[Step] = &[
     ("clippy", Always, "linting", |run| {
         // Each as it is built: cargo builds a crate anew for every other set of features.
         run.cargo("clippy --locked -p vetassist-pg --all-targets -- -D warnings")?;
-        run.cargo("clippy --workspace --exclude vetassist-pg --exclude vetassist-wasm --exclude vetassist-schema-wasm --all-targets -- -D warnings")?;
-        run.cargo(&format!("clippy -p vetassist-wasm -p vetassist-schema-wasm --target {WASM_TARGET} -- -D warnings"))
+        run.cargo("clippy --workspace --exclude vetassist-pg --exclude vetassist-wasm --exclude vetassist-schema-wasm --exclude vetassist-metadata-wasm --all-targets -- -D warnings")?;
+        run.cargo(&format!("clippy -p vetassist-wasm -p vetassist-schema-wasm -p vetassist-metadata-wasm --target {WASM_TARGET} -- -D warnings"))
     }),
     ("core", Always, "testing the core", |run| {
         if let Some(name) = &run.name {

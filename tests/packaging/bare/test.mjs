@@ -27,7 +27,7 @@ try {
   for (const name of ['imported.mjs', 'required.cjs']) {
     for (const flags of [[], [permission, `--allow-fs-read=${folder}/*`]]) {
       const said = execFileSync(process.execPath, ['--no-warnings', ...flags, join(folder, name)], { encoding: 'utf8' });
-      equal(said, 'worked 5\n', `${name} ${flags}`);
+      equal(said, 'worked 13\n', `${name} ${flags}`);
     }
   }
 

@@ -15,9 +15,15 @@ await report(api, 'slim', async () => {
     } catch ({ code }) {
       if (code !== 'ERR_NOT_INITIALIZED') throw new Error(code);
       await api.init(undefined, fetch(file('schema')));
-      return;
+      try {
+        api.checkEventType('login_failed');
+      } catch ({ code: another }) {
+        if (another !== 'ERR_NOT_INITIALIZED') throw new Error(another);
+        await api.init(undefined, undefined, fetch(file('metadata')));
+        return;
+      }
     }
-    throw new Error('checkSchema worked without its module');
+    throw new Error('what has a module of its own worked without it');
   }
   throw new Error('vetassist/slim worked before it was started');
 });

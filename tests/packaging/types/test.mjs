@@ -6,7 +6,9 @@ import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } 
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import * as api from 'vetassist';
+import * as client from 'vetassist/client';
 import * as slim from 'vetassist/slim';
+import * as testing from 'vetassist/testing';
 
 const here = new URL('.', import.meta.url);
 const build = new URL('.build/', here);
@@ -50,7 +52,7 @@ function compiles(...given) {
 }
 
 /** A TypeScript file that holds if the declarations have these exports, methods and codes, and no other. */
-function exactly(specifier, actual) {
+function exactly(specifier, actual, codes = {}) {
   const lines = [`import * as declared from '${specifier}';`, 'type Is<T extends true> = T;'];
   const only = (names, type) => {
     assert(names.length > 0);
@@ -83,18 +85,33 @@ function exactly(specifier, actual) {
       arity(`Parameters<${declared}['${method}']>`, value[method]);
     }
   }
-  const codes = readFileSync(packaged('dist/core.cjs'), 'utf8').match(/\bERR_[A-Z\d_]+/g);
-  only([...new Set(codes)], 'declared.ErrorCode');
+  // Those that a file throws.
+  for (const [type, file] of Object.entries(codes)) {
+    const thrown = readFileSync(packaged(file), 'utf8').match(/(?<=')ERR_[A-Z\d_]+(?=')|(?<=")ERR_[A-Z\d_]+(?=")/g);
+    only([...new Set(thrown)], type);
+  }
   return `${lines.join('\n')}\n`;
 }
+
+/** A piece of TypeScript that holds if the client's codes are those that it throws, or may pass on. */
+function clientCodes() {
+  const codes = (name) => new Set(readFileSync(packaged(`dist/${name}.cjs`), 'utf8').match(/(?<=["'])ERR_[A-Z\d_]+(?=["'])/g));
+  const own = [...codes('client')].filter((code) => !codes('core').has(code));
+  cases += own.length;
+  return `({ ${own.map((code) => `${code}: true`).join(', ')} }) satisfies Record<Exclude<declared.ClientErrorCode, import('vetassist').ErrorCode>, true>;\n`;
+}
+
+const CODES = { 'declared.ErrorCode': 'dist/core.cjs' };
 
 rmSync(build, { recursive: true, force: true });
 mkdirSync(build);
 try {
   writeFileSync(file('package.json'), '{ "type": "module" }');
-  for (const name of ['use.ts', 'use.cts']) copyFileSync(new URL(name, here), file(name));
-  writeFileSync(file('index.ts'), exactly('vetassist', api));
-  writeFileSync(file('slim.ts'), exactly('vetassist/slim', slim));
+  for (const name of ['use.ts', 'use.cts', 'use-client.ts']) copyFileSync(new URL(name, here), file(name));
+  writeFileSync(file('index.ts'), exactly('vetassist', api, CODES));
+  writeFileSync(file('slim.ts'), exactly('vetassist/slim', slim, CODES));
+  writeFileSync(file('client.ts'), `${exactly('vetassist/client', client)}${clientCodes()}`);
+  writeFileSync(file('testing.ts'), exactly('vetassist/testing', testing));
   // What the compiler infers of the implementation fits what is declared. The sources, whose comments say what `define`
   // makes; and without the methods of that name, which are defined where the compiler does not see
   // them. The conformance tests call them.
@@ -115,7 +132,7 @@ export const error: Error & { code: string } = new VetassistError('ERR_FREED', '
 `,
   );
 
-  const files = ['use.ts', 'index.ts', 'slim.ts'];
+  const files = ['use.ts', 'use-client.ts', 'index.ts', 'slim.ts', 'client.ts', 'testing.ts'];
   compiles('nodenext', [...files, 'use.cts']);
   compiles('bundler', files);
   compiles('bundler', files, { customConditions: ['workerd'] });

@@ -1,8 +1,22 @@
 // Bundles a Worker as Cloudflare's command-line tool does, and starts it.
 import { basename } from 'node:path';
+import { isBuiltin } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { Miniflare } from 'miniflare';
+
+/** Node's own modules, which older packages require, and by their short names. */
+const BUILT_IN = {
+  name: 'built-in',
+  setup({ onLoad, onResolve }) {
+    onResolve({ filter: /^(node:)?[a-z_/]+$/ }, ({ path, kind }) => {
+      if (!isBuiltin(path)) return undefined;
+      const named = `node:${path.replace(/^node:/, '')}`;
+      return kind === 'require-call' ? { path: named, namespace: 'built-in' } : { path: named, external: true };
+    });
+    onLoad({ filter: /^node:/, namespace: 'built-in' }, ({ path }) => ({ contents: `import all from '${path}';\nmodule.exports = all;` }));
+  },
+};
 
 /** Miniflare running the script at this URL. */
 export async function worker(script, options) {
@@ -12,7 +26,8 @@ export async function worker(script, options) {
     format: 'esm',
     target: 'es2022',
     conditions: ['workerd', 'worker', 'browser'],
-    external: ['node:*', 'cloudflare:*'],
+    plugins: [BUILT_IN],
+    external: ['node:*', 'cloudflare:*', 'pg-native'],
     loader: { '.wasm': 'copy' },
     outdir: '/',
     entryNames: 'worker',

@@ -64,16 +64,20 @@ export const KeyRing = /* @__PURE__ */ define(
         return finish(status, start + most, start, take);
       }
 
-      decryptToken(sealed, userId) {
+      decryptToken(sealed, userId, options) {
         const { handle } = working(this);
+        const answer = options?.withPosition === true ? (token, position) => ({ token, position }) : (token) => token;
         const bytes = asBytes(sealed, 'sealed');
         const size = sizeOf(bytes);
         const id = asString(userId, 'userId');
-        if (size >= OVERHEAD && nodeCrypto.opensFaster(size)) return openByNodeCrypto(handle, bytes, size, id);
+        if (size >= OVERHEAD && nodeCrypto.opensFaster(size)) return answer(...openByNodeCrypto(handle, bytes, size, id));
         const start = stageUserId(id, size);
         put(bytes, start);
         const status = wasm.decrypt_token(handle, size);
-        return finish(status, start + size, start + NONCE_BYTES, takeText);
+        return finish(status, start + size, start + NONCE_BYTES, (offset, length) => {
+          const [position] = take(0, 1);
+          return answer(takeText(offset, length), position);
+        });
       }
 
       fingerprints() {
@@ -115,7 +119,7 @@ function openByNodeCrypto(handle, bytes, size, userId) {
   const count = checked(wasm.master_count(handle));
   for (let position = 0; ; position++) {
     try {
-      return asText(withUserKey(handle, position, userId, (key) => nodeCrypto.open(key, bytes, size, '')));
+      return [asText(withUserKey(handle, position, userId, (key) => nodeCrypto.open(key, bytes, size, ''))), position];
     } catch (cause) {
       if (cause.code !== 'ERR_OPEN_FAILED' || position + 1 === count) throw cause;
     }

@@ -1,19 +1,24 @@
 // What vetassist/slim exports: the same, and how to start the modules.
 
 import { init as initEngine, initSync as initEngineSync } from './engine.js';
+import { startMetadata } from './metadata.js';
 import { startSchema } from './schema.js';
 
 export * from './index.js';
 
-export function initSync(module, schema) {
+export function initSync(module, schema, metadata) {
   initEngineSync(module);
   if (schema !== undefined) startSchema(schema);
+  if (metadata !== undefined) startMetadata(metadata);
 }
 
-export async function init(module, schema) {
+export async function init(module, schema, metadata) {
   await initEngine(module);
-  const found = await schema;
-  if (found !== undefined) {
-    startSchema(typeof found.arrayBuffer === 'function' ? await found.arrayBuffer() : found);
+  for (const [given, start] of [
+    [schema, startSchema],
+    [metadata, startMetadata],
+  ]) {
+    const found = await given;
+    if (found !== undefined) start(typeof found.arrayBuffer === 'function' ? await found.arrayBuffer() : found);
   }
 }

@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" />
 
-import type { AuthAudit, Session, User, VaToken } from './rows.js';
+import type { AuthAudit, JsonValue, Session, User, VaToken } from './rows.js';
 
 export type { AuthAudit, JsonValue, Session, User, VaToken } from './rows.js';
 
@@ -24,6 +24,7 @@ export type ErrorCode =
   | 'ERR_INTERNAL'
   | 'ERR_INVALID_ADDRESS'
   | 'ERR_INVALID_ARG_TYPE'
+  | 'ERR_INVALID_EVENT_TYPE'
   | 'ERR_INVALID_IP_HASH'
   | 'ERR_INVALID_KEY'
   | 'ERR_INVALID_KEY_RING'
@@ -36,6 +37,7 @@ export type ErrorCode =
   | 'ERR_NOT_UTF8'
   | 'ERR_NO_RANDOMNESS'
   | 'ERR_OPEN_FAILED'
+  | 'ERR_SECRET_IN_METADATA'
   | 'ERR_SEALED_TOO_SHORT'
   | 'ERR_TOO_LARGE'
   | 'ERR_UNSUPPORTED_RUNTIME'
@@ -50,6 +52,8 @@ export class VetassistError extends Error {
   readonly name: 'VetassistError';
   /** Tells which kind of error it is. */
   readonly code: ErrorCode;
+  /** Of `ERR_SECRET_IN_METADATA`: where it stands, such as `event_data.users[0].password`. */
+  readonly path?: string;
 }
 
 /** Draws a new key of 32 bytes, for a {@link Key} or a {@link MasterKey}. */
@@ -172,6 +176,9 @@ export class KeyRing {
   /** Opens a user's token with whichever key of the ring sealed it, as SQL's `vetassist_decrypt_token` does. */
   decryptToken(sealed: BytesLike, userId: string): string;
 
+  /** Opens a token in the same way, and says which key opened it: its position in the ring, from 0. */
+  decryptToken(sealed: BytesLike, userId: string, options: { readonly withPosition: true }): { token: string; position: number };
+
   /** Returns the fingerprint of each key, the current one first. */
   fingerprints(): string[];
 
@@ -262,6 +269,25 @@ export const schemaQuery: string;
  * @throws {VetassistError} `ERR_INVALID_ROW`
  */
 export function checkSchema(rows: readonly object[]): SchemaDifference[];
+
+/**
+ * Puts hashes in the place of the addresses in a device's description, by the rules of SQL. An address is known by its value,
+ * in any member; what is called an address and is none is dropped.
+ *
+ * @param masterKey a key or ring for keyed hashes; plain ones without it.
+ * @throws {VetassistError} `ERR_TOO_LARGE` past 64 KiB or 64 levels.
+ */
+export function hashDevice(device: JsonValue, masterKey?: MasterKeyLike | KeyRing): JsonValue;
+
+/**
+ * Refuses metadata that holds what looks like a secret, by the rules of SQL's `vetassist_log_event`.
+ *
+ * @throws {VetassistError} `ERR_SECRET_IN_METADATA`; its `path` says where, and nothing says what.
+ */
+export function checkEventData(eventData: JsonValue): void;
+
+/** Refuses the type of an event that is blank, too long, kept for the library, or looks like a secret. */
+export function checkEventType(eventType: string): void;
 
 /**
  * Reads a row of `vetassist_users` from what a driver returned for `SELECT *`, whatever driver: timestamps as `Date` (to the

@@ -2,3 +2,4 @@
 // out where nothing needs a module.
 
 export { module, schema } from '#imported';
+export { metadata } from '#imported_metadata';

@@ -8,3 +8,4 @@ export function give(modules) {
 
 export const module = () => given?.module();
 export const schema = () => given?.schema();
+export const metadata = () => given?.metadata();

@@ -2,3 +2,4 @@
 // to find after bundling, and no permission to ask for.
 
 export { module, schema } from '#inline';
+export { metadata } from '#inline_metadata';

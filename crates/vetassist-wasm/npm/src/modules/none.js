@@ -2,3 +2,4 @@
 
 export const module = undefined;
 export const schema = undefined;
+export const metadata = undefined;

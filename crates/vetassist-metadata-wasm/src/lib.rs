@@ -1,0 +1,137 @@
+//! The module `metadata.wasm` inside the npm package `vetassist`: the core's rules for what may stand in the metadata of
+//! events and in the description of devices. It is a module of its own because those who only seal need none of it.
+//!
+//! Text crosses through one buffer, and stands there alone or followed by further fields, each after a NUL, which no JSON
+//! text holds. No key comes here: the module says which addresses there are, and is then told their hashes.
+#![cfg_attr(target_arch = "wasm32", no_std)]
+// What is exported is exported to JavaScript, and no Rust crate sees it.
+#![allow(unreachable_pub)]
+
+extern crate alloc;
+
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::{net::IpAddr, str::Split};
+
+use spin::Mutex;
+use vetassist_core::{
+    device_info::hash_addresses,
+    event_data::{check, check_event_type},
+    json::Value,
+    IpHash, JsonError,
+};
+
+// JavaScript runs one call at a time, so nobody ever waits for the lock.
+static BUFFER: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+/// Why a call failed. The facade has the same numbers.
+#[derive(Clone, Copy, Debug)]
+#[repr(i32)]
+enum Status {
+    /// The facade staged something else than it should: a defect of the package.
+    Fields = -1,
+    TooLarge = -2,
+    TooDeep = -3,
+    Malformed = -4,
+}
+
+impl From<JsonError> for Status {
+    fn from(error: JsonError) -> Self {
+        match error {
+            JsonError::TooLarge => Self::TooLarge,
+            JsonError::TooDeep => Self::TooDeep,
+            _ => Self::Malformed,
+        }
+    }
+}
+
+/// Makes the buffer `len` bytes long, and returns where it stands.
+#[no_mangle]
+pub extern "C" fn stage(len: usize) -> *mut u8 {
+    let mut buffer = BUFFER.lock();
+    buffer.clear();
+    buffer.resize(len, 0);
+    buffer.as_mut_ptr()
+}
+
+/// Returns where the buffer stands.
+#[no_mangle]
+pub extern "C" fn place() -> *const u8 {
+    BUFFER.lock().as_ptr()
+}
+
+/// Checks metadata, as JSON text. Leaves nothing, or the path to what was refused and what is said of it.
+#[no_mangle]
+pub extern "C" fn check_event_data() -> i32 {
+    run(|mut fields| {
+        Ok(match check(&value(&mut fields)?) {
+            Ok(()) => String::new(),
+            Err(refusal) => [&*refusal.path, "\0", &refusal.to_string()].concat(),
+        })
+    })
+}
+
+/// Checks an event's type. Leaves nothing, or what is said of it.
+#[no_mangle]
+pub extern "C" fn check_type() -> i32 {
+    run(|mut fields| {
+        let checked = check_event_type(fields.next().unwrap_or_default());
+        Ok(checked.map_or_else(|error| error.to_string(), |()| String::new()))
+    })
+}
+
+/// Leaves the addresses in JSON text, each with a NUL behind it, in the order in which [`put_hashes`] takes their hashes.
+#[no_mangle]
+pub extern "C" fn addresses() -> i32 {
+    run(|mut fields| {
+        let mut found = String::new();
+        let mut note = |address: IpAddr| {
+            found.push_str(&address.to_string());
+            found.push('\0');
+            Ok::<_, Status>(IpHash::of(address))
+        };
+        hash_addresses(value(&mut fields)?, &mut note)?;
+        Ok(found)
+    })
+}
+
+/// Puts hashes in the place of the addresses in JSON text, and leaves the text. The hashes follow it.
+#[no_mangle]
+pub extern "C" fn put_hashes() -> i32 {
+    run(|mut fields| {
+        let value = value(&mut fields)?;
+        let mut next = |_| fields.next().and_then(|hash| hash.parse().ok()).ok_or(Status::Fields);
+        Ok(hash_addresses(value, &mut next)?.to_text())
+    })
+}
+
+/// Calls with the fields in the buffer, and leaves there what it returns. Returns its length.
+fn run(call: impl FnOnce(Split<'_, char>) -> Result<String, Status>) -> i32 {
+    let mut buffer = BUFFER.lock();
+    let text = core::str::from_utf8(&buffer).map_err(|_| Status::Fields);
+    match text.and_then(|text| call(text.split('\0'))) {
+        Ok(answer) => {
+            *buffer = answer.into_bytes();
+            i32::try_from(buffer.len()).unwrap_or(Status::TooLarge as i32)
+        }
+        Err(status) => status as i32,
+    }
+}
+
+fn value<'a>(
+    fields: &mut impl Iterator<Item = &'a str>,
+) -> Result<Value<serde_json::Number>, Status> {
+    Ok(Value::from_text(fields.next().unwrap_or_default())?)
+}
+
+#[cfg(target_arch = "wasm32")]
+#[global_allocator]
+static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
+
+#[cfg(target_arch = "wasm32")]
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    core::arch::wasm32::unreachable()
+}

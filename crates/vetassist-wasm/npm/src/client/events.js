@@ -1,0 +1,21 @@
+// Events of the service's own.
+
+import { checkEventData, checkEventType } from '#vetassist';
+import { text, uuid } from './statement.js';
+
+export function events({ one, end }) {
+  return {
+    async logEvent(type, { userId, data, ip } = {}) {
+      checkEventType(type);
+      if (data !== undefined) checkEventData(data);
+      const args = {
+        event_type: text(type),
+        user_id: uuid(userId),
+        event_data: data === undefined ? undefined : end.metadata(data),
+        ...end.address(ip, 'logEvent'),
+      };
+      // Its id may be past what a number of JavaScript's holds.
+      return one('logEvent', `vetassist_log_event${end.twin}`, args, { result: 'pg_catalog.to_jsonb(r::text)' });
+    },
+  };
+}

@@ -1,0 +1,162 @@
+// Access tokens that are good: as stored, or refreshed by one caller while the others wait or use what still lives.
+
+import { badArgument, failure } from './failure.js';
+import { exchanging } from './exchange.js';
+import { dateOf, integer, parameters, quoted, seconds, select, uuid } from './statement.js';
+import { pause, refuseAborted, until } from './waiting.js';
+
+const MIN_VALID_MS = 60_000;
+const WAIT_MS = 10_000;
+/** No access token lives as long. */
+const ALWAYS = 3_155_760_000;
+/** Nobody asks more often than this. */
+const SHORTEST_PAUSE_MS = 20;
+
+export function refreshing(context) {
+  const { schema, run, call, end, refresh: usual, refreshTimeoutMs } = context;
+  const { exchange, unopenable } = exchanging(context);
+  const lease = (3 * refreshTimeoutMs) / 1000;
+  // Calls that are under way, of this client: those that want the same share one.
+  const underway = new Map();
+
+  const asFunction = (refresh) => {
+    if (typeof refresh !== 'function') throw badArgument('give createClient or this call a refresh function');
+    return refresh;
+  };
+
+  /** Asks the database once what there is to do. minimum is in seconds, or the end of a token that is not to be had again. */
+  async function use(operation, userId, minimum) {
+    const { params, add } = parameters();
+    const id = add(uuid(userId));
+    const least =
+      typeof minimum === 'string'
+        ? `greatest($${params.push(minimum)}::text::timestamptz - clock_timestamp(), interval '0')`
+        : add(seconds(minimum));
+    const source = `${quoted(schema)}.${quoted(`vetassist_use_token${end.twin}`)}(${id}, ${least}, ${add(seconds(lease))}) AS r`;
+    const [{ askedAt, result }] = await run(operation, select('pg_catalog.to_jsonb(r)', source), params);
+    return {
+      state: result.state,
+      token: end.open(result.access_token, userId),
+      refreshToken: end.open(result.refresh_token, userId),
+      leaseId: result.lease_id,
+      expiresAt: dateOf(result.expires_at),
+      expiresText: result.expires_at,
+      // By the database's clock.
+      waitMs: result.retry_at === null ? undefined : dateOf(result.retry_at) - dateOf(askedAt),
+    };
+  }
+
+  /** Does what there is to do, and returns a token, or why there is none. */
+  async function step(operation, userId, minimum, refresh) {
+    let found = await use(operation, userId, minimum);
+    if (found.state === 'ready' && found.token === undefined) {
+      // No key of the ring opens it: as good as expired.
+      found = await use(operation, userId, ALWAYS);
+      if (found.state === 'ready') found.state = 'reconnect';
+    }
+    if (found.state !== 'refresh') return found;
+    if (found.refreshToken === undefined) {
+      const { waitMs = ALWAYS } = await unopenable(operation, found);
+      return { ...found, state: 'wait', waitMs };
+    }
+    try {
+      const got = await exchange(operation, { userId, leaseId: found.leaseId, refreshToken: found.refreshToken }, refresh);
+      return got === undefined ? { state: 'again' } : { state: 'ready', ...got };
+    } catch (error) {
+      // The old one, as long as it lives.
+      if (!error.retryable || found.token === undefined) throw error;
+      return { ...found, state: 'wait', error };
+    }
+  }
+
+  /** Lets calls of this client that want the same share one step. */
+  function shared(operation, userId, minimum, refresh) {
+    if (refresh !== usual) return step(operation, userId, minimum, refresh);
+    const key = `${userId.toLowerCase()} ${minimum}`;
+    let work = underway.get(key);
+    if (work === undefined) {
+      work = step(operation, userId, minimum, refresh).finally(() => underway.delete(key));
+      underway.set(key, work);
+    }
+    return work;
+  }
+
+  /** Returns a token other than the one that was rejected; undefined where there is none and never will be. */
+  async function obtain(operation, userId, minimum, { rejected, waitMs = WAIT_MS, signal, refresh = usual } = {}) {
+    if (typeof userId !== 'string') throw badArgument('userId must be text');
+    asFunction(refresh);
+    const deadline = Date.now() + waitMs;
+    for (;;) {
+      const found = await until(shared(operation, userId, minimum, refresh), signal);
+      if ((found.state === 'ready' || found.state === 'wait') && found.token !== undefined && found.token !== rejected) return found;
+      switch (found.state) {
+        case 'again':
+          break;
+        case 'ready':
+          return undefined;
+        case 'none':
+          throw failure('ERR_NO_TOKENS', 'the user has no tokens', { userId });
+        case 'reconnect':
+          throw failure('ERR_SIGN_IN_AGAIN', 'the refresh token is missing or was refused: the veteran must sign in again', { userId });
+        default: {
+          if (found.error !== undefined) throw found.error;
+          const wait = Math.max(found.waitMs ?? SHORTEST_PAUSE_MS, SHORTEST_PAUSE_MS);
+          if (Date.now() + wait > deadline) {
+            throw failure('ERR_REFRESH_TIMEOUT', 'another caller refreshes the token, or the last try failed: ask again', {
+              retryable: true,
+              userId,
+              retryAt: new Date(Date.now() + wait),
+            });
+          }
+          await pause(wait, signal);
+        }
+      }
+    }
+  }
+
+  async function accessToken(userId, { minValidMs = MIN_VALID_MS, ...options } = {}) {
+    const { token, expiresAt } = await obtain('accessToken', userId, minValidMs / 1000, options);
+    return { token, expiresAt };
+  }
+
+  async function withToken(userId, request, options = {}) {
+    if (typeof request !== 'function') throw badArgument('the second argument must be a function that makes the request');
+    const first = await obtain('withToken', userId, MIN_VALID_MS / 1000, options);
+    const response = await request(first.token);
+    if (response?.status !== 401) return response;
+    // Refreshes that very token: whoever renewed it meanwhile stored one that ends later.
+    const second = await obtain('withToken', userId, first.expiresText, { ...options, rejected: first.token });
+    return second === undefined ? response : request(second.token);
+  }
+
+  async function refreshExpiring({ withinMs = 300_000, max = 10, concurrency = 4, signal, refresh = usual } = {}) {
+    asFunction(refresh);
+    refuseAborted(signal);
+    const args = { within: seconds(withinMs / 1000), max_rows: integer(max), lease: seconds(lease) };
+    const rows = await call('refreshExpiring', `vetassist_claim_refreshes${end.twin}`, args);
+    const outcome = { stored: 0, rejected: [], failed: [], more: rows.length >= max };
+    const left = rows.map(({ result }) => result);
+    const one = async ({ user_id: userId, lease_id: leaseId, refresh_token: given }) => {
+      const refreshToken = end.open(given, userId);
+      try {
+        if (refreshToken === undefined) {
+          await unopenable('refreshExpiring', { leaseId });
+          throw failure('ERR_OPEN_FAILED', 'no key of the ring opens the refresh token', { userId });
+        }
+        const got = await exchange('refreshExpiring', { userId, leaseId, refreshToken }, refresh);
+        if (got !== undefined) outcome.stored += 1;
+      } catch (error) {
+        if (error.code === 'ERR_SIGN_IN_AGAIN') outcome.rejected.push(userId);
+        else outcome.failed.push({ userId, error });
+      }
+    };
+    const worker = async () => {
+      // What was claimed and not begun when the signal comes is free again when its lease has run out.
+      for (let row = left.shift(); row !== undefined && !signal?.aborted; row = left.shift()) await one(row);
+    };
+    await Promise.all(Array.from({ length: Math.max(1, Math.min(concurrency, rows.length)) }, worker));
+    return outcome;
+  }
+
+  return { accessToken, withToken, refreshExpiring };
+}

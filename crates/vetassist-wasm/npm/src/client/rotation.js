@@ -1,0 +1,209 @@
+// Rotating the client's key: pages of sealed tokens, opened and sealed anew here, and put back where they have not changed.
+
+import { badArgument, ofDriver } from './failure.js';
+import { bytesOf, hexOf, integer, quoted, uuid } from './statement.js';
+import { pause, refuseAborted } from './waiting.js';
+
+const PAGE = 500;
+const SHOWN = 100;
+const LOCK_TIMEOUT = '500ms';
+
+/** Returns the id before this one, so that a page can begin with this one. */
+function before(userId) {
+  const number = BigInt(`0x${userId.replaceAll('-', '')}`);
+  if (number === 0n) return undefined;
+  const hex = (number - 1n).toString(16).padStart(32, '0');
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}
+
+/** A place in the walk: the last id that was seen, and those that are to be visited again. */
+const place = (last, again) => [last, ...again].join(' ');
+
+function placeOf(after) {
+  if (after === undefined || after === null) return [undefined, []];
+  const [last, ...again] = String(after).split(' ');
+  const isId = (id) => /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(id);
+  if (!(isId(last) || last === '') || !again.every(isId)) throw badArgument('after must be what rotateTokens returned');
+  return [last || undefined, again];
+}
+
+export function rotation({ schema, ring, run, call, end, tell }) {
+  const operation = 'rotateTokens';
+
+  const page = async (name, after, most, signal) => {
+    const rows = await call(name, 'vetassist_sealed_page', { after_user_id: uuid(after), max_rows: integer(most) }, { isRead: true, signal });
+    return rows.map(({ result }) => result);
+  };
+
+  /** Returns at which position of the ring the key stands that sealed this, and what it is; undefined where no key opens it. */
+  function opened(sealed, userId) {
+    if (sealed === null) return { position: 0 };
+    try {
+      return ring.decryptToken(bytesOf(sealed), userId, { withPosition: true });
+    } catch (error) {
+      if (error.code === 'ERR_FREED') throw error;
+      return undefined;
+    }
+  }
+
+  /** Returns what to put back for a row; undefined where there is nothing to seal anew. */
+  function resealed(row) {
+    const { user_id, access_token: access, refresh_token: refresh } = row;
+    const sealedAnew = (sealed) => {
+      const found = opened(sealed, user_id);
+      if (found === undefined) return { sealed, isUnopened: true };
+      return found.position === 0 ? { sealed } : { sealed: hexOf(ring.encryptToken(found.token, user_id)), isNew: true };
+    };
+    const [first, second] = [sealedAnew(access), sealedAnew(refresh)];
+    return {
+      isUnopened: Boolean(first.isUnopened || second.isUnopened),
+      put:
+        first.isNew || second.isNew
+          ? { user_id, old_access: access, new_access: first.sealed, old_refresh: refresh, new_refresh: second.sealed }
+          : undefined,
+    };
+  }
+
+  // The bound on waiting for a lock is set before the first row is: the rows hang on it.
+  const statement = `SELECT pg_catalog.to_jsonb(now())::text AS asked_at, pg_catalog.jsonb_build_object('user_id', v.user_id, 'is_done', r.is_done)::text AS result
+FROM (SELECT pg_catalog.set_config('lock_timeout', '${LOCK_TIMEOUT}', true) IS NOT NULL AS is_set OFFSET 0) AS bound
+CROSS JOIN LATERAL pg_catalog.jsonb_to_recordset(CASE WHEN bound.is_set THEN $1::text::jsonb END)
+    AS v (user_id uuid, old_access bytea, new_access bytea, old_refresh bytea, new_refresh bytea)
+CROSS JOIN LATERAL ${quoted(schema)}.vetassist_reseal(v.user_id, v.old_access, v.new_access, v.old_refresh, v.new_refresh) AS r (is_done)`;
+
+  /** Puts rows back, and returns the ids of those that somebody holds or that have changed. */
+  async function putBack(rows, signal) {
+    if (rows.length === 0) return [];
+    try {
+      const answers = await run(operation, statement, [JSON.stringify(rows)], { signal });
+      return answers.filter(({ result }) => !result.is_done).map(({ result }) => result.user_id);
+    } catch (error) {
+      if (error.sqlstate !== '55P03' && error.sqlstate !== '40P01' && error.sqlstate !== '40001') throw error;
+      if (rows.length === 1) return [rows[0].user_id];
+      // One row is held: by halves, until it stands alone.
+      const middle = rows.length >> 1;
+      return [...(await putBack(rows.slice(0, middle), signal)), ...(await putBack(rows.slice(middle), signal))];
+    }
+  }
+
+  async function rotateTokens({ after, maxRows = Infinity, maxMs = Infinity, onProgress, signal } = {}) {
+    refuseAborted(signal);
+    const deadline = Date.now() + maxMs;
+    let [last, again] = placeOf(after);
+    await end.keys.check(operation);
+    const total = { seen: 0, resealed: 0, unopened: [] };
+    const isOver = () => total.seen >= maxRows || Date.now() >= deadline;
+
+    /** Seals rows anew. */
+    const sealAnew = (rows) => {
+      const found = rows.map(resealed);
+      rows.forEach(({ user_id: userId }, at) => {
+        if (found[at].isUnopened && total.unopened.length < SHOWN && !total.unopened.includes(userId)) total.unopened.push(userId);
+      });
+      total.seen += rows.length;
+      return found.flatMap(({ put }) => put ?? []);
+    };
+
+    /** Puts them back, and returns the ids of those to visit again. */
+    const store = async (puts) => {
+      const held = await putBack(puts, signal);
+      if (puts.length > held.length) await end.keys.note(operation);
+      total.resealed += puts.length - held.length;
+      const progress = { seen: total.seen, resealed: total.resealed, unopened: total.unopened.length };
+      tell({ type: 'rotation', ...progress });
+      onProgress?.(progress);
+      return held;
+    };
+
+    // While the database stores a page, the next one is opened and sealed here.
+    let storing = Promise.resolve([]);
+    for (let isAtEnd = false; !isAtEnd && !isOver(); ) {
+      const most = Math.min(PAGE, maxRows - total.seen);
+      const rows = await page(operation, last, most, signal);
+      isAtEnd = rows.length < most;
+      const puts = sealAnew(rows);
+      again.push(...(await storing));
+      storing = store(puts);
+      // Whatever goes wrong is thrown where it is waited for.
+      storing.catch(() => {});
+      last = rows.at(-1)?.user_id ?? last;
+      if (isAtEnd) {
+        again.push(...(await storing));
+        storing = Promise.resolve([]);
+        for (let wait = 50; again.length > 0 && !isOver(); wait = Math.min(2 * wait, 1000)) {
+          const still = [];
+          for (const userId of again) {
+            const found = (await page(operation, before(userId), 1, signal)).filter((row) => row.user_id === userId);
+            still.push(...(await store(sealAnew(found))));
+          }
+          again = still;
+          if (again.length > 0) await pause(Math.min(wait, Math.max(0, deadline - Date.now())), signal);
+        }
+        if (again.length === 0) return { after: null, ...total, held: 0 };
+      }
+    }
+    again.push(...(await storing));
+    return { after: place(last ?? '', again), ...total, held: again.length };
+  }
+
+  async function rotationStatus({ signal } = {}) {
+    const counts = new Map();
+    const unopened = [];
+    let last;
+    for (;;) {
+      const rows = await page('rotationStatus', last, PAGE, signal);
+      for (const { user_id: userId, access_token: access, refresh_token: refresh } of rows) {
+        for (const sealed of [access, refresh]) {
+          if (sealed === null) continue;
+          const position = opened(sealed, userId)?.position;
+          counts.set(position, (counts.get(position) ?? 0) + 1);
+          if (position === undefined && unopened.length < SHOWN && unopened.at(-1) !== userId) unopened.push(userId);
+        }
+      }
+      if (rows.length < PAGE) break;
+      last = rows.at(-1).user_id;
+    }
+    return [
+      ...ring.fingerprints().map((fingerprint, at) => ({ fingerprint, isCurrent: at === 0, sealedValues: counts.get(at) ?? 0, userIds: null })),
+      { fingerprint: null, isCurrent: null, sealedValues: counts.get(undefined) ?? 0, userIds: unopened },
+    ];
+  }
+
+  return { rotateTokens, rotationStatus };
+}
+
+/** The same where the server seals: its procedure goes to the end by itself. */
+export function serverRotation({ schema, db, call }) {
+  return {
+    async rotateTokens({ after, signal } = {}) {
+      refuseAborted(signal);
+      if (after !== undefined && after !== null) throw badArgument('the server rotates to the end: there is no after');
+      const before = await sealedByOthers(call);
+      await callProcedure(db, schema);
+      const left = await sealedByOthers(call);
+      return { after: null, seen: before.all, resealed: before.old - left.old, unopened: left.userIds, held: 0 };
+    },
+    async rotationStatus({ signal } = {}) {
+      const rows = await call('rotationStatus', 'vetassist_rotation_status', {}, { isRead: true, signal });
+      return rows.map(({ result: row }) => ({ fingerprint: row.fingerprint, isCurrent: row.is_current, sealedValues: row.sealed_values, userIds: row.user_ids }));
+    },
+  };
+}
+
+async function sealedByOthers(call) {
+  const rows = (await call('rotateTokens', 'vetassist_rotation_status', {}, { isRead: true })).map(({ result }) => result);
+  const sum = (some) => some.reduce((all, { sealed_values: values }) => all + values, 0);
+  return {
+    all: sum(rows),
+    old: sum(rows.filter((row) => row.is_current === false)),
+    userIds: rows.find((row) => row.fingerprint === null)?.user_ids ?? [],
+  };
+}
+
+async function callProcedure(db, schema) {
+  try {
+    await db.query(`CALL ${quoted(schema)}.vetassist_rotate_tokens()`, []);
+  } catch (cause) {
+    throw ofDriver(cause, false);
+  }
+}

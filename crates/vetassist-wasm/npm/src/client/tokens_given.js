@@ -1,0 +1,48 @@
+// What a token endpoint answered.
+
+import { badArgument, failure } from './failure.js';
+
+/** Returns tokens, checked. lifetime is in seconds, and undefined where nothing says it. */
+export function given(tokens, defaultLifetime) {
+  if (typeof tokens?.access_token !== 'string' || tokens.access_token === '') {
+    throw badArgument('tokens.access_token must be text: pass what the token endpoint answered');
+  }
+  const optional = (name) => {
+    const value = tokens[name] ?? undefined;
+    if (value !== undefined && typeof value !== 'string') throw badArgument(`tokens.${name} must be text, where it is given`);
+    return value;
+  };
+  return {
+    access: tokens.access_token,
+    // An empty one is none.
+    refresh: optional('refresh_token') || undefined,
+    type: optional('token_type'),
+    scope: optional('scope'),
+    lifetime: lifetime(tokens.expires_in) ?? defaultLifetime,
+  };
+}
+
+/** Returns the same, and refuses what has no lifetime before anything is stored. */
+export function lasting(tokens, defaultLifetime) {
+  const found = given(tokens, defaultLifetime);
+  if (found.lifetime === undefined) {
+    throw failure('ERR_NO_LIFETIME', 'the tokens have no expires_in, and there is no defaultLifetimeSeconds: nothing was stored');
+  }
+  return found;
+}
+
+/** Some endpoints write a number as text. */
+function lifetime(value) {
+  if (value === undefined || value === null) return undefined;
+  const number = typeof value === 'string' && /^\d+(\.\d+)?$/.test(value) ? Number(value) : value;
+  if (!isDuration(number)) throw badArgument('tokens.expires_in must be a number of seconds above 0');
+  return number;
+}
+
+/** Tells whether a value is a number above 0 of at most a hundred years of seconds. */
+export const isDuration = (value) => typeof value === 'number' && value > 0 && value <= 3_155_760_000;
+
+export function duration(value, name) {
+  if (!isDuration(value)) throw badArgument(`${name} must be a number above 0`);
+  return value;
+}

@@ -1,0 +1,15 @@
+// A database in the process: PGlite with the plain installation.
+
+import { fromPglite } from '#client';
+
+/** Makes a Db of a new PGlite that has the plain installation, or of the one that is given, and installs it there. */
+export async function pglite(options) {
+  const { schema = 'public', database } = options ?? {};
+  const [{ readFile }, { PGlite }] = await Promise.all([import('node:fs/promises'), database ? {} : import('@electric-sql/pglite')]);
+  const made = database ?? new PGlite();
+  const quoted = `"${schema.replaceAll('"', '""')}"`;
+  await made.exec(`CREATE SCHEMA IF NOT EXISTS ${quoted}`);
+  await made.query("SELECT set_config('vetassist_plain.schema', $1, false)", [schema]);
+  await made.exec(await readFile(new URL('./vetassist.sql', import.meta.url), 'utf8'));
+  return { ...fromPglite(made), database: made, close: () => made.close() };
+}
