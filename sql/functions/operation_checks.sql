@@ -23,19 +23,27 @@ BEGIN
             RETURN QUERY SELECT 'error', 'key ring', format('no key opens %s of at most %s stored tokens that were tried', unopened, most),
                 'SELECT * FROM vetassist_rotation_status() counts them all. Put the key that sealed them back into the ring, behind the current one.';
         END IF;
-    EXCEPTION WHEN config_file_error THEN
-        RETURN QUERY SELECT 'error', 'key ring', SQLERRM,
-            'Set vetassist.master_key_file or vetassist.master_key_command. A database whose clients seal by themselves needs none.';
+    EXCEPTION
+        WHEN config_file_error THEN
+            RETURN QUERY SELECT 'error', 'key ring', SQLERRM,
+                'Set vetassist.master_key_file or vetassist.master_key_command. A database whose clients seal by themselves needs none.';
+        -- Where rights or tables are not as they must be. Another check says how.
+        WHEN OTHERS THEN
+            RETURN QUERY SELECT 'error', 'key ring', 'stored tokens cannot be read: ' || SQLERRM, 'See what else is found.';
     END;
 
-    delay := (SELECT m.value FROM @extschema@.vetassist_metrics() AS m WHERE m.name = 'vetassist_refresh_delay_seconds');
-    IF @extschema@.vetassist_setting('refresh_paused'::text) = 'on' THEN
-        RETURN QUERY SELECT 'warning', 'vetassist.refresh_paused', 'is on: no token is refreshed',
-            'Turn it off when the tokens of the restored database were found to be good.';
-    ELSIF delay > 60 THEN
-        RETURN QUERY SELECT 'warning', 'refreshes', format('are up to %s seconds late', round(delay)),
-            'See that a worker calls vetassist_claim_refreshes(), and how long VA.gov takes to answer.';
-    END IF;
+    BEGIN
+        delay := (SELECT m.value FROM @extschema@.vetassist_metrics() AS m WHERE m.name = 'vetassist_refresh_delay_seconds');
+        IF @extschema@.vetassist_setting('refresh_paused'::text) = 'on' THEN
+            RETURN QUERY SELECT 'warning', 'vetassist.refresh_paused', 'is on: no token is refreshed',
+                'Turn it off when the tokens of the restored database were found to be good.';
+        ELSIF delay > 60 THEN
+            RETURN QUERY SELECT 'warning', 'refreshes', format('are up to %s seconds late', round(delay)),
+                'See that a worker calls vetassist_claim_refreshes(), and how long VA.gov takes to answer.';
+        END IF;
+    EXCEPTION WHEN OTHERS THEN
+        RETURN QUERY SELECT 'error', 'refreshes', 'cannot be looked at: ' || SQLERRM, 'See what else is found.';
+    END;
 
     -- Settings in force here, and those that a role or this database has for its sessions.
     RETURN QUERY
