@@ -26,7 +26,7 @@ const { outputFiles } = await build({
 const wasm = (name) => new WebAssembly.Module(readFileSync(new URL(`../node_modules/vetassist/dist/${name}.wasm`, import.meta.url)));
 const edge = new EdgeVM({
   codeGeneration: { strings: false, wasm: false },
-  extend: (context) => Object.assign(context, { vetassistModule: wasm('vetassist'), schemaModule: wasm('schema') }),
+  extend: (context) => Object.assign(context, { vetassistModule: wasm('vetassist'), schemaModule: wasm('schema'), metadataModule: wasm('metadata') }),
 });
 edge.evaluate(outputFiles[0].text);
 assert(edge.context.said > 20);
