@@ -239,6 +239,25 @@ pub(crate) fn test(selection: Selection) -> Result<()> {
     Ok(())
 }
 
+/// The tests of what the versions between the oldest and the newest may do in another way.
+const VERSIONS: &[&str] = &[
+    "accounts::",
+    "audit_guard::",
+    "audit_log_seal::",
+    "batches::",
+    "check::",
+    "declarations::",
+    "events::",
+    "goldens::",
+    "inventory::",
+    "leases::",
+    "owner::",
+    "replicas::",
+    "session_active::",
+    "tiers::",
+    "upgrades::",
+];
+
 /// The tests of the server that take a minute each.
 const MINUTES: &[&str] =
     &["attacks::callers_settings", "attacks::adoption::nothing", "large_values::the_largest"];
@@ -258,8 +277,10 @@ impl Run {
         // What takes minutes does not depend on PostgreSQL's version.
         if postgres.major == DEFAULT_MAJOR {
             tests = if self.all { tests.env(ALL_VARIABLE, "1") } else { tests };
-        } else if self.name.is_none() {
+        } else if self.name.is_none() && (!self.all || postgres.major == RELEASED) {
             tests = tests.args(MINUTES.iter().flat_map(|name| ["--skip", name]));
+        } else if self.name.is_none() {
+            tests = tests.args(VERSIONS);
         }
         self.count(tests.env(PYTHON_VARIABLE, python()?))
     }
