@@ -2,18 +2,16 @@
 
 use pgrx::pg_extern;
 
-use super::known_keys::note;
+use super::known_keys::{current, note};
 use crate::{
     errors::SqlResult,
-    keyring::with_ring,
     statements::{connected, failed, own_schema},
 };
 
 /// Makes the ring known, whatever is stored.
 #[pg_extern(volatile, parallel_unsafe, sql = false)]
 fn vetassist_accept_ring() -> SqlResult<()> {
-    let key =
-        with_ring(|session, _| Ok(session.ring().current().fingerprint().as_str().to_owned()))?;
+    let key = current()?;
     connected(|client| {
         note(client)?;
         let schema = own_schema(client)?;

@@ -6,14 +6,14 @@
 use core::cell::Cell;
 
 use pgrx::{register_xact_callback, spi::SpiClient, PgSqlErrorCode, PgXactCallbackEvent};
-use vetassist_core::opened_len;
 
+use super::tokens::open;
 use crate::{
     errors::{warn, Error, Result},
     keyring::{self, with_ring},
     owner::{as_role, owner_of_tables},
     statements::{connected, failed, is_current, one, own_schema},
-    values::{Bytea, Bytes, Uuid, WipedBytea},
+    values::{Bytes, Uuid, WipedBytea},
 };
 
 /// The most stored tokens that are tried.
@@ -87,18 +87,14 @@ fn try_tokens(client: &SpiClient<'_>, schema: &str) -> Result<(usize, usize)> {
     for row in client.select(&sample, None, &[]).map_err(failed)? {
         let (user, sealed): (Uuid, Bytes<'_>) = (one(row.get(1))?, one(row.get(2))?);
         tried += 1;
-        opened += usize::from(opens(sealed.as_slice(), user)?);
+        opened += usize::from(open(sealed, user)?.map(WipedBytea).is_some());
     }
     Ok((tried, opened))
 }
 
-/// Returns whether a key of the ring opens a token.
-fn opens(sealed: &[u8], user: Uuid) -> Result<bool> {
-    let Ok(len) = opened_len(sealed) else { return Ok(false) };
-    let mut token = WipedBytea(Bytea::zeroed(len)?);
-    with_ring(|session, _| {
-        Ok(session.open_token_into(user.0, sealed, token.0.as_mut_slice()).is_ok())
-    })
+/// Returns the fingerprint of the current key.
+pub(super) fn current() -> Result<String> {
+    with_ring(|session, _| Ok(session.ring().current().fingerprint().as_str().to_owned()))
 }
 
 /// Notes the current key, once something that is stored is sealed under it. It is noted again where that was rolled back.
@@ -108,8 +104,7 @@ pub(super) fn note(client: &mut SpiClient<'_>) -> Result<()> {
         return Ok(());
     }
     let schema = own_schema(client)?;
-    let key =
-        with_ring(|session, _| Ok(session.ring().current().fingerprint().as_str().to_owned()))?;
+    let key = current()?;
     let note = format!("SELECT {schema}.vetassist_note_key($1)");
     client.select(&note, None, &[key.into()]).map_err(failed)?;
     register_xact_callback(PgXactCallbackEvent::Commit, move || NOTED.set(reading));

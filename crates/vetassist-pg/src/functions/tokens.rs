@@ -47,15 +47,18 @@ fn vetassist_decrypt_token(sealed: Bytes<'_>, user_id: Uuid) -> SqlResult<TextRe
 /// Opens a user's token, or returns NULL where no key of the ring opens it.
 #[pg_extern(stable, strict, parallel_safe, sql = false)]
 fn vetassist_opened_token(sealed: Bytes<'_>, user_id: Uuid) -> SqlResult<Option<TextResult>> {
+    Ok(open(sealed, user_id)?.map(TextResult::opened).transpose()?)
+}
+
+/// Opens a user's token, or returns none where no key of the ring opens it.
+pub(super) fn open(sealed: Bytes<'_>, user: Uuid) -> Result<Option<Bytea>> {
     let sealed = sealed.as_slice();
     let Ok(len) = opened_len(sealed) else { return Ok(None) };
-    Ok(with_ring(|session, _| {
-        let mut token = Bytea::zeroed(len)?;
-        match session.open_token_into(user_id.0, sealed, token.as_mut_slice()) {
-            Ok(_) => TextResult::opened(token).map(Some),
-            Err(_) => Ok(None),
-        }
-    })?)
+    let mut token = Bytea::zeroed(len)?;
+    let is_open = with_ring(|session, _| {
+        Ok(session.open_token_into(user.0, sealed, token.as_mut_slice()).is_ok())
+    })?;
+    Ok(is_open.then_some(token))
 }
 
 /// Returns whether the opening of stored tokens is an event. If it is, writes a line to the server's log.
@@ -184,12 +187,12 @@ fn vetassist_finish_refresh(
         }
         let access: Bytes<'_> = one(stored.get(1))?;
         let refresh: Option<Bytes<'_>> = stored.get(2).map_err(failed)?;
-        if !opens_to(access, user, Some(tokens.access))? {
+        if !opens_to(access, user, tokens.access)? {
             return Ok(false);
         }
         match (tokens.refresh, refresh) {
             (None, _) => Ok(true),
-            (Some(given), Some(refresh)) => opens_to(refresh, user, Some(given)),
+            (Some(given), Some(refresh)) => opens_to(refresh, user, given),
             (Some(_), None) => Ok(false),
         }
     })?;
@@ -197,16 +200,10 @@ fn vetassist_finish_refresh(
 }
 
 /// Returns whether a sealed token opens to this text.
-fn opens_to(sealed: Bytes<'_>, user: Uuid, text: Option<Text<'_>>) -> Result<bool> {
-    let (Some(text), Ok(len)) = (text, opened_len(sealed.as_slice())) else { return Ok(false) };
-    let text = text.to_utf8()?;
-    with_ring(|session, _| {
-        let mut token = WipedBytea(Bytea::zeroed(len)?);
-        let is_open =
-            session.open_token_into(user.0, sealed.as_slice(), token.0.as_mut_slice()).is_ok();
-        // Whoever calls passes the text, so how long the comparison takes tells nothing new.
-        Ok(is_open && *token.0.as_mut_slice() == *text)
-    })
+fn opens_to(sealed: Bytes<'_>, user: Uuid, text: Text<'_>) -> Result<bool> {
+    let Some(token) = open(sealed, user)? else { return Ok(false) };
+    // Whoever calls passes the text, so how long the comparison takes tells nothing new.
+    Ok(*WipedBytea(token).0.as_mut_slice() == *text.to_utf8()?)
 }
 
 /// VA.gov's answer, as far as it is stored.
@@ -230,22 +227,21 @@ impl Tokens<'_> {
         ])
     }
 
-    /// Seals both for a user: an id, both tokens, type, scope, expiry.
-    fn sealed<'row>(
-        &self,
-        id: Uuid,
-        user: Uuid,
-        expires_at: Timestamp,
-    ) -> Result<[DatumWithOid<'row>; 6]>
-    where
-        Self: 'row,
-    {
+    /// Seals both for a user.
+    fn seal(&self, user: Uuid) -> Result<[Option<Bytea>; 2]> {
         let refresh = self.refresh.filter(|token| !token.is_empty());
+        Ok([Some(seal(self.access, user)?), refresh.map(|token| seal(token, user)).transpose()?])
+    }
+
+    /// Seals both for a user, and returns what the functions for sealed tokens take: an id, the access token, its expiry,
+    /// the refresh token, type, scope.
+    fn sealed(&self, id: Uuid, user: Uuid, expires_at: Timestamp) -> Result<[DatumWithOid<'_>; 6]> {
+        let [access, refresh] = self.seal(user)?;
         Ok([
             id.into(),
-            seal(self.access, user)?.into(),
+            access.into(),
             expires_at.into(),
-            refresh.map(|token| seal(token, user)).transpose()?.into(),
+            refresh.into(),
             self.kind.into(),
             self.scope.into(),
         ])
@@ -260,12 +256,12 @@ impl Tokens<'_> {
         is_new: bool,
         [expires_at, now]: [Timestamp; 2],
     ) -> Result<()> {
-        let refresh = self.refresh.filter(|token| !token.is_empty());
+        let [access, refresh] = self.seal(user)?;
         let row: [DatumWithOid<'_>; 8] = [
             id.into(),
             user.into(),
-            seal(self.access, user)?.into(),
-            refresh.map(|token| seal(token, user)).transpose()?.into(),
+            access.into(),
+            refresh.into(),
             self.kind.into(),
             self.scope.into(),
             expires_at.into(),
