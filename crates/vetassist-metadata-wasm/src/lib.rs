@@ -4,7 +4,7 @@
 //! Text crosses through one buffer, and stands there alone or followed by further fields, each after a NUL, which no JSON
 //! text holds. No key comes here: the module says which addresses there are, and is then told their hashes.
 #![cfg_attr(target_arch = "wasm32", no_std)]
-// What is exported is exported to JavaScript, and no Rust crate sees it.
+// JavaScript calls the exported functions; no Rust crate does.
 #![allow(unreachable_pub)]
 
 extern crate alloc;

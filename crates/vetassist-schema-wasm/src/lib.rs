@@ -6,7 +6,7 @@
 //! attribute and value of each row in, object, problem, expected and found of each difference out. Of the
 //! last two the first character says whether there is a value (`+`) or none (`-`).
 #![cfg_attr(target_arch = "wasm32", no_std)]
-// What is exported is exported to JavaScript, and no Rust crate sees it.
+// JavaScript calls the exported functions; no Rust crate does.
 #![allow(unreachable_pub)]
 
 extern crate alloc;

@@ -11,7 +11,7 @@
 //!
 //! Without `std`, and with an allocator smaller than its own: the module travels with every page.
 #![cfg_attr(target_arch = "wasm32", no_std)]
-// What is exported is exported to JavaScript, and no Rust crate sees it.
+// JavaScript calls the exported functions; no Rust crate does.
 #![allow(unreachable_pub)]
 
 extern crate alloc;

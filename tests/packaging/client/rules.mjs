@@ -4,31 +4,13 @@ import { randomUUID } from 'node:crypto';
 import { generateKey, hashIp, hashIpKeyed, KeyRing } from 'vetassist';
 import * as module from 'vetassist/client';
 import { provider } from 'vetassist/testing';
+import { counted } from './cases.mjs';
 
 const { clientAddress, createClient } = module;
 
 /** Runs them over a PGlite with the plain installation. rows(text, params) reads and changes the tables as their owner. */
 export async function rules({ options, rows }) {
-  let cases = 0;
-  const equal = (found, expected, what) => {
-    cases += 1;
-    assert.deepEqual(found, expected, what);
-  };
-  const check = (is, what) => {
-    cases += 1;
-    assert(is, what);
-  };
-  const rejects = async (code, call, more = {}) => {
-    cases += 1;
-    let thrown;
-    await assert.rejects(call, (error) => {
-      thrown = error;
-      return true;
-    });
-    assert.equal(thrown.code, code, thrown.stack);
-    for (const [name, value] of Object.entries(more)) assert.deepEqual(thrown[name], value, `${name} of ${thrown.stack}`);
-    return thrown;
-  };
+  const { equal, check, rejects, total } = counted();
   const { db, ring, schema = 'public' } = options;
   const quoted = `"${schema.replaceAll('"', '""')}"`;
   const va = provider();
@@ -90,7 +72,7 @@ export async function rules({ options, rows }) {
   equal(await rows("SELECT current_setting('search_path') AS path", []), [{ path: 'pg_temp' }], 'check leaves the search_path as it was');
   await rows(`SELECT set_config('search_path', $1, false)`, [quoted]);
   await client.check();
-  cases += 2;
+  total(2);
 
   // What a driver says of an error does not come out; whether the call may be repeated does.
   const leaky = { message: 'value "ICN 1" of jane@example.com', detail: 'Key (va_icn)=(ICN 1)', where: 'PL/pgSQL', hint: 'jane@example.com', parameters: ['ICN 1'], query: 'SELECT' };
@@ -140,7 +122,7 @@ export async function rules({ options, rows }) {
   await rows(`DELETE FROM ${quoted}.vetassist_key_fingerprints RETURNING 1`, []);
   await rejects('ERR_UNKNOWN_KEYS', () => signIn(stranger));
   await signIn(createClient(options));
-  cases += 1;
+  total(1);
 
   // The account was made meanwhile by somebody else, under another id: one more round, and its tokens open.
   const raced = icn();
@@ -204,7 +186,7 @@ export async function rules({ options, rows }) {
   await rows(`ALTER FUNCTION ${quoted}.session_elsewhere RENAME TO vetassist_session`, []);
   await rejects('ERR_DRIFTED', () => createClient({ ...options, schema: 'nowhere' }).check());
   await client.check();
-  cases += 3;
+  total(3);
 
   // Turning the key, in bounded steps: a row that changed is visited again, and one that no key opens holds nobody up.
   await rows(`DELETE FROM ${quoted}.vetassist_va_tokens RETURNING 1`, []);
@@ -276,7 +258,7 @@ export async function rules({ options, rows }) {
   createClient({ ...options, db: spy });
   equal(said.length, 0);
   for (const wrong of [null, {}, { db: {} }, { ...options, ring: 'key' }, { ...options, schema: '' }, { ...options, refresh: 1 }, { ...options, ipHash: 'md5' }, { ...options, refreshTimeoutMs: 0 }]) {
-    cases += 1;
+    total(1);
     assert.throws(() => createClient(wrong), { code: 'ERR_INVALID_ARG_TYPE' });
   }
   await rejects('ERR_INVALID_ARG_TYPE', () => createClient(options).accessToken(third.userId));
@@ -284,5 +266,5 @@ export async function rules({ options, rows }) {
   await rejects('ERR_INVALID_ARG_TYPE', () => signIn(client, { tokens: { ...va.issue(), expires_in: 'soon' } }));
   await rejects('ERR_INVALID_ARG_TYPE', () => signIn(client, { session: { expiresInSeconds: Number.NaN } }));
   await rejects('ERR_ABORTED', () => client.user(userId, { signal: AbortSignal.abort() }), { retryable: true });
-  return cases;
+  return total();
 }

@@ -1,9 +1,9 @@
 // One service, written once: it signs in, refreshes, shows and ends sessions, erases, audits. It runs wherever the tokens are
 // sealed, and whatever the database is.
-import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { createClient } from 'vetassist/client';
 import { provider } from 'vetassist/testing';
+import { counted } from './cases.mjs';
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -11,27 +11,7 @@ const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
  * Runs the service. rows(text, params) reads the tables as their owner. options are createClient's.
  */
 export async function service({ options, rows, keyed, canSetActive = true }) {
-  let cases = 0;
-  const equal = (found, expected, what) => {
-    cases += 1;
-    assert.deepEqual(found, expected, what);
-  };
-  const check = (is, what) => {
-    cases += 1;
-    assert(is, what);
-  };
-  const rejects = async (code, call, more = {}) => {
-    cases += 1;
-    let thrown;
-    await assert.rejects(call, (error) => {
-      thrown = error;
-      return true;
-    });
-    assert.equal(thrown.code, code, thrown.stack);
-    for (const [name, value] of Object.entries(more)) assert.deepEqual(thrown[name], value, `${name} of ${thrown.stack}`);
-    for (const name of ['detail', 'where', 'hint', 'parameters', 'query']) assert(!(name in thrown), name);
-    return thrown;
-  };
+  const { equal, check, rejects, total } = counted();
 
   const va = provider({ lifetimeSeconds: 3600 });
   const told = [];
@@ -316,5 +296,5 @@ export async function service({ options, rows, keyed, canSetActive = true }) {
   const deaf = createClient({ ...options, onEvent() { throw new Error('a listener that throws'); } });
   check(await deaf.user(one.userId), 'whoever listens disturbs nothing');
   await pause(0);
-  return cases;
+  return total();
 }

@@ -154,7 +154,7 @@ WITH names (name) AS (
     WHERE k.conrelid NOT IN (SELECT oid FROM tables)
     GROUP BY t.name
     UNION ALL
-    -- What deletes or updates rows of somebody's table fires its triggers, with the rights of this one's owner.
+    -- A foreign key that deletes or updates rows fires the triggers of its table, with the rights of this table's owner.
     SELECT t.name, 'referenced with an action', pg_catalog.string_agg(DISTINCT k.conrelid::regclass::text, ', ')
     FROM tables t
     JOIN pg_catalog.pg_constraint k ON k.contype = 'f' AND k.confrelid = t.oid

@@ -156,7 +156,7 @@ fn compare_table(
             }
         }
         for (attribute, value) in &actual.facts {
-            // What others refer to is no difference, but nothing that is adopted brings others along.
+            // Other tables may refer to this one, but not to one that is to be adopted.
             let is_admitted =
                 ["referenced by", "used by"].contains(attribute) && guards != Guards::Allowed;
             if expected.value(attribute).is_none() && !is_admitted {

@@ -56,7 +56,7 @@ pub struct ForeignKey {
 pub struct Index {
     /// Its name.
     pub name: &'static str,
-    /// Whether it is unique.
+    /// True for a unique index.
     pub is_unique: bool,
     /// From `USING` on, as `pg_get_indexdef` writes it.
     pub definition: &'static str,

@@ -1,4 +1,4 @@
-//! Whether the extension's functions and event triggers are those that its script made.
+//! Compares the extension's functions and event triggers with those that its script made.
 //!
 //! A superuser may replace a function and fire no alarm. The library has the text of the script, so it knows.
 
@@ -29,7 +29,7 @@ struct Definition {
     body: String,
 }
 
-/// What is found wrong: the object and what is wrong with it.
+/// Names an object and what is wrong with it.
 pub(super) type Changed = (String, &'static str);
 
 /// Returns what of the extension is not what its script made. Nothing is known of another version's.
