@@ -1,0 +1,34 @@
+//! The native module inside the Python package `vetassist`: `vetassist-core` behind Python's types.
+//!
+//! Types and sizes of arguments are checked here, everything else by the core. No error holds a byte of a secret,
+//! also none of Python's own: see [`errors`]. The package's stubs and documentation stand beside its Python part, in
+//! `python/vetassist/_native.pyi`.
+
+mod arguments;
+mod errors;
+mod held;
+mod ip_hash;
+mod json;
+mod key;
+mod key_ring;
+mod master_key;
+mod metadata;
+mod seal;
+
+/// The module `vetassist._native`.
+// Its classes are frozen and lock what they hold, but nobody has tested it without Python's lock.
+#[pyo3::pymodule(gil_used = true)]
+mod _native {
+    #[pymodule_export]
+    use crate::{
+        ip_hash::{hash_ip, hash_ip_keyed, upgrade_ip_hash},
+        key::{decrypt, decrypt_text, encrypt, generate_key, Key},
+        key_ring::KeyRing,
+        master_key::{fingerprint, MasterKey},
+        metadata::{check_event_data, check_event_type, hash_device},
+    };
+
+    /// The version of the package.
+    #[pymodule_export]
+    const VERSION: &str = env!("CARGO_PKG_VERSION");
+}

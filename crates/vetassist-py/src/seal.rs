@@ -1,0 +1,66 @@
+//! Sealing and opening, into objects of Python's.
+
+use core::str;
+
+use pyo3::{
+    prelude::*,
+    types::{PyBytes, PyString},
+};
+use vetassist_core::{opened_len, OpenError, SealError, OVERHEAD};
+use zeroize::Zeroizing;
+
+use crate::errors::{error, Refused};
+
+/// The size in bytes from which Python's lock is released, so that other threads run meanwhile. Below it, releasing and
+/// taking it again would cost more than a twentieth of the call.
+const RELEASED_FROM: usize = 16 << 10;
+
+/// Calls, without Python's lock where so many bytes are worth it.
+fn run<T: Send>(py: Python<'_>, len: usize, call: impl FnOnce() -> T + Send) -> T {
+    if len < RELEASED_FROM {
+        call()
+    } else {
+        py.detach(call)
+    }
+}
+
+/// Returns a new `bytes` that `seal` fills: the sealed value of so many bytes of plaintext.
+pub(crate) fn sealed(
+    py: Python<'_>,
+    len: usize,
+    seal: impl FnOnce(&mut [u8]) -> Result<(), SealError> + Send,
+) -> PyResult<Bound<'_, PyBytes>> {
+    PyBytes::new_with(py, len.saturating_add(OVERHEAD), |buffer| {
+        run(py, len, || seal(buffer)).map_err(|refused| refused.raised(py))
+    })
+}
+
+/// Returns a new `bytes` that `open` fills.
+pub(crate) fn opened<'py>(
+    py: Python<'py>,
+    sealed: &[u8],
+    open: impl FnOnce(&mut [u8]) -> Result<(), OpenError> + Send,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let len = opened_len(sealed).map_err(|refused| refused.raised(py))?;
+    PyBytes::new_with(py, len, |buffer| {
+        run(py, len, || open(buffer)).map_err(|refused| refused.raised(py))
+    })
+}
+
+/// Returns what `open` fills as text, with what it returns.
+pub(crate) fn opened_text<'py, T: Send>(
+    py: Python<'py>,
+    sealed: &[u8],
+    open: impl FnOnce(&mut [u8]) -> Result<T, OpenError> + Send,
+) -> PyResult<(Bound<'py, PyString>, T)> {
+    let len = opened_len(sealed).map_err(|refused| refused.raised(py))?;
+    let mut buffer = Zeroizing::new(Vec::new());
+    buffer.try_reserve_exact(len).map_err(|_| {
+        error(py, "ERR_TOO_LARGE", "the sealed value is larger than there is memory for")
+    })?;
+    buffer.resize(len, 0);
+    let found = run(py, len, || open(&mut buffer)).map_err(|refused| refused.raised(py))?;
+    // Checked here: Python's own error would hold the bytes.
+    str::from_utf8(&buffer).map_err(|_| OpenError::NotUtf8.raised(py))?;
+    Ok((PyString::from_bytes(py, &buffer)?, found))
+}
