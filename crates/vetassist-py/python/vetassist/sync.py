@@ -10,13 +10,19 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import TYPE_CHECKING, Any, Callable, Hashable, Optional, TypeVar
 
-from . import KeyRing
-from .client import events, refresh as refreshing, rotation, sessions, sign_in as signing, tokens, users
-from .client.check import check
+from . import KeyRing, VetassistError
+from .client import check as of_check
+from .client import events as of_events
+from .client import refresh as of_refresh
+from .client import rotation as of_rotation
+from .client import sessions as of_sessions
+from .client import sign_in as of_sign_in
+from .client import tokens as of_tokens
+from .client import users as of_users
 from .client.context import Context, context_of
 from .client.drivers_blocking import Database, database_of, transaction_of
 from .client.effects import LATE, Ask, Call, Detached, Pause, Several, Statement
-from .client.failure import DriverFailure, VetassistError, bad_argument
+from .client.failure import DriverFailure, bad_argument
 from .client.models import AccessToken, OnEvent, RefreshContext, Refreshed, TokenResponse
 from .client.refresh import MIN_VALID_SECONDS, WAIT_SECONDS
 from .client.statement import UserId
@@ -38,11 +44,10 @@ Refresh = Callable[[str, RefreshContext], TokenResponse]
 def _operation(step: Callable[Concatenate[Context, P], Step[T]]) -> Callable[Concatenate[Transaction, P], T]:
     """Makes a method of an operation."""
 
-    @functools.wraps(step)
-    def method(self: Transaction, *args: P.args, **kwargs: P.kwargs) -> T:
+    def method(self: Transaction, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return self._run(step(self._context, *args, **kwargs))
 
-    return method
+    return functools.update_wrapper(method, step)
 
 
 class Transaction:
@@ -55,22 +60,22 @@ class Transaction:
         self._shared: dict[Hashable, Future[Any]] = {}
         self._threads: set[threading.Thread] = set()
 
-    sign_in = _operation(signing.sign_in)
-    session = _operation(sessions.session)
-    sessions = _operation(sessions.sessions)
-    new_session = _operation(sessions.new_session)
-    extend_session = _operation(sessions.extend_session)
-    end_session = _operation(sessions.end_session)
-    end_sessions = _operation(sessions.end_sessions)
-    purge_sessions = _operation(sessions.purge_sessions)
-    user = _operation(users.user)
-    update_user = _operation(users.update_user)
-    set_active = _operation(users.set_active)
-    erase_user = _operation(users.erase_user)
-    store_tokens = _operation(tokens.store_tokens)
-    token_status = _operation(tokens.token_status)
-    disconnect = _operation(tokens.disconnect)
-    log_event = _operation(events.log_event)
+    sign_in = _operation(of_sign_in.sign_in)
+    session = _operation(of_sessions.session)
+    sessions = _operation(of_sessions.sessions)
+    new_session = _operation(of_sessions.new_session)
+    extend_session = _operation(of_sessions.extend_session)
+    end_session = _operation(of_sessions.end_session)
+    end_sessions = _operation(of_sessions.end_sessions)
+    purge_sessions = _operation(of_sessions.purge_sessions)
+    user = _operation(of_users.user)
+    update_user = _operation(of_users.update_user)
+    set_active = _operation(of_users.set_active)
+    erase_user = _operation(of_users.erase_user)
+    store_tokens = _operation(of_tokens.store_tokens)
+    token_status = _operation(of_tokens.token_status)
+    disconnect = _operation(of_tokens.disconnect)
+    log_event = _operation(of_events.log_event)
 
     def _run(self, step: Step[T]) -> T:
         """Carries out an operation."""
@@ -114,6 +119,12 @@ class Transaction:
         answered: Future[Any] = Future()
 
         def work() -> None:
+            try:
+                run()
+            finally:
+                self._threads.discard(threading.current_thread())
+
+        def run() -> None:
             try:
                 answer = _not_awaitable(ask.function(*ask.args))
             except BaseException as error:
@@ -220,9 +231,9 @@ class Client(Transaction):
         )
         super().__init__(_sealable(database_of(db), ring), context)
 
-    check = _operation(check)
-    rotate_tokens = _operation(rotation.rotate_tokens)
-    rotation_status = _operation(rotation.rotation_status)
+    check = _operation(of_check.check)
+    rotate_tokens = _operation(of_rotation.rotate_tokens)
+    rotation_status = _operation(of_rotation.rotation_status)
 
     def access_token(
         self,
@@ -237,7 +248,7 @@ class Client(Transaction):
         Waiting for another caller's exchange ends after `wait_seconds`.
         """
         return self._run(
-            refreshing.access_token(
+            of_refresh.access_token(
                 self._context, user_id, refresh, min_valid_seconds=min_valid_seconds, wait_seconds=wait_seconds
             )
         )
@@ -254,7 +265,7 @@ class Client(Transaction):
 
         The status is the response's `status_code` or `status`, or that of the error which `raise_for_status()` raises.
         """
-        response: T = self._run(refreshing.with_token(self._context, user_id, request, refresh, wait_seconds=wait_seconds))
+        response: T = self._run(of_refresh.with_token(self._context, user_id, request, refresh, wait_seconds=wait_seconds))
         return response
 
     def refresh_expiring(
@@ -267,7 +278,7 @@ class Client(Transaction):
     ) -> Refreshed:
         """Refreshes what ends soon. Call it again while there is `more`."""
         return self._run(
-            refreshing.refresh_expiring(
+            of_refresh.refresh_expiring(
                 self._context, refresh, within_seconds=within_seconds, max_rows=max_rows, concurrency=concurrency
             )
         )
@@ -278,8 +289,7 @@ class Client(Transaction):
 
     def settle(self) -> None:
         """Waits until no exchange of this client is under way. Call it before you close the pool."""
-        while self._threads:
-            thread = self._threads.pop()
+        for thread in list(self._threads):
             thread.join()
 
 

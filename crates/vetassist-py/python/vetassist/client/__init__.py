@@ -2,7 +2,6 @@
 
 from .address import Forwarded, ForwardedFor, client_address
 from .failure import AccountInactiveError, ClientError, NoTokensError, SignInAgainError, TokenEndpointError
-from .headers import address_of
 from .models import (
     AccessToken,
     Account,
@@ -56,6 +55,5 @@ __all__ = [
     "TokenEndpointError",
     "TokenResponse",
     "TokenStatus",
-    "address_of",
     "client_address",
 ]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Mapping, Optional, Protocol, Union
 
+from .. import address_of
 from .failure import bad_argument
-from .headers import address_of
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Iterable
 
-from .. import SchemaDifference, check_schema, schema_query
+from .. import SCHEMA_QUERY, SchemaDifference, check_schema
 from .failure import failure
 from .statement import quoted, run
 
@@ -46,7 +46,7 @@ def _statement(names: str) -> str:
     # `SET LOCAL search_path` would take a transaction. Here it is set by the one row that all else hangs on: an inner side of
     # a nested loop that refers to the outer row cannot run before it, and the catalogs' functions read the setting when they
     # run. Outside a transaction it ends with the statement.
-    catalogs = schema_query.rstrip().rstrip(";").replace("$1::name", "asked.schema")
+    catalogs = SCHEMA_QUERY.rstrip().rstrip(";").replace("$1::name", "asked.schema")
     of_schema = "(SELECT n.oid FROM pg_catalog.pg_namespace AS n WHERE n.nspname = $1::text::name)"
     return f"""SELECT pg_catalog.to_jsonb(now())::text AS asked_at, pg_catalog.to_jsonb(r)::text AS result
 FROM (SELECT CASE WHEN pg_catalog.set_config('search_path', 'pg_catalog', true) IS NOT NULL

@@ -9,10 +9,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 from uuid import UUID
 
+from .. import VetassistError
 from .context import LONGEST_SECONDS
 from .effects import Call, Detached, Pause, Several
 from .exchange import Lease, exchange, fail, lease_seconds
-from .failure import SignInAgainError, VetassistError, bad_argument, failure
+from .failure import SignInAgainError, bad_argument, failure
 from .models import AccessToken, FailedRefresh, Refreshed
 from .statement import Argument, Parameters, UserId, call, id_of, integer, is_number, maybe_time_of, quoted, run, seconds, select, time_of, uuid
 
