@@ -5,6 +5,7 @@
 //! `python/vetassist/_native.pyi`.
 
 mod arguments;
+mod checkpoint;
 mod errors;
 mod held;
 mod ip_hash;
@@ -13,6 +14,7 @@ mod key;
 mod key_ring;
 mod master_key;
 mod metadata;
+mod schema;
 mod seal;
 
 /// The module `vetassist._native`.
@@ -21,14 +23,20 @@ mod seal;
 mod _native {
     #[pymodule_export]
     use crate::{
+        checkpoint::opened_checkpoint,
         ip_hash::{hash_ip, hash_ip_keyed, upgrade_ip_hash},
         key::{decrypt, decrypt_text, encrypt, generate_key, Key},
         key_ring::KeyRing,
         master_key::{fingerprint, MasterKey},
         metadata::{check_event_data, check_event_type, hash_device},
+        schema::{column_kinds, schema_differences, table_columns},
     };
 
     /// The version of the package.
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+    /// Reads what `schema_differences` compares, as SQL.
+    #[pymodule_export]
+    const SCHEMA_QUERY: &str = vetassist_core::schema::CATALOG_QUERY;
 }

@@ -10,6 +10,8 @@ if "t" in getattr(_sys, "abiflags", ""):
         "vetassist does not run on free-threaded CPython: nobody has tested it there. Use CPython with its lock"
     )
 
+from ._address import address_of
+from ._checkpoint import Checkpoint, verify_checkpoint
 from ._errors import (
     FreedError,
     InvalidTypeError,
@@ -35,8 +37,21 @@ from ._native import (
     hash_ip_keyed,
     upgrade_ip_hash,
 )
+from ._rows import (
+    AuthAudit,
+    Session,
+    User,
+    VaToken,
+    parse_auth_audit,
+    parse_session,
+    parse_user,
+    parse_va_token,
+)
+from ._schema import SCHEMA_QUERY, SchemaDifference, check_schema
 
 __all__ = [
+    "AuthAudit",
+    "Checkpoint",
     "FreedError",
     "InvalidTypeError",
     "InvalidValueError",
@@ -44,11 +59,18 @@ __all__ = [
     "KeyRing",
     "MasterKey",
     "OpenError",
+    "SCHEMA_QUERY",
+    "SchemaDifference",
     "SecretInMetadataError",
+    "Session",
+    "User",
+    "VaToken",
     "VetassistError",
     "__version__",
+    "address_of",
     "check_event_data",
     "check_event_type",
+    "check_schema",
     "decrypt",
     "decrypt_text",
     "encrypt",
@@ -57,5 +79,10 @@ __all__ = [
     "hash_device",
     "hash_ip",
     "hash_ip_keyed",
+    "parse_auth_audit",
+    "parse_session",
+    "parse_user",
+    "parse_va_token",
     "upgrade_ip_hash",
+    "verify_checkpoint",
 ]

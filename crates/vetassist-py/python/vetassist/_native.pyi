@@ -14,6 +14,7 @@ JsonValue: TypeAlias = Union[
 ]
 
 VERSION: Final[str]
+SCHEMA_QUERY: Final[str]
 
 @final
 class Key:
@@ -151,3 +152,10 @@ def check_event_data(event_data: JsonValue, /) -> None:
 
 def check_event_type(event_type: str, /) -> None:
     """Refuses the type of an event that is blank, too long, kept for the library, or looks like a secret."""
+
+def schema_differences(rows: Sequence[object], /) -> List[Tuple[str, str, Optional[str], Optional[str]]]: ...
+def table_columns() -> Dict[str, List[Tuple[str, str, bool]]]: ...
+def column_kinds() -> Dict[str, Tuple[str, Optional[str]]]: ...
+def opened_checkpoint(
+    note: Union[BytesLike, str], verifier_keys: Union[str, Sequence[str]]
+) -> Tuple[str, int, bytes]: ...
