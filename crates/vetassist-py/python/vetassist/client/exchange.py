@@ -26,6 +26,8 @@ _STORING_ATTEMPTS = 5
 # Where nobody says how long a refreshed token lives, its refresh token is kept all the same.
 _UNKNOWN_LIFETIME = 0.0
 _LEASE_TIMEOUTS = 3
+# A late answer is waited for so long, where waiting can end at all. It is stored even if the lease ran out meanwhile.
+_PATIENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ def _ask(context: Context, operation: str, lease: Lease, refresh: Callable[..., 
         refresh,
         (lease.refresh_token, RefreshContext(lease.user_id, timeout)),
         timeout,
-        lease_seconds(context) - timeout,
+        _PATIENCE_SECONDS,
         lambda late: _finish(context, operation, lease, late, started),
     )
     if answer is not LATE:
