@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import uuid
-from typing import Any, Optional, Sequence
+from contextlib import contextmanager
+from typing import Any, Iterator, Optional, Sequence
 
 import psycopg
 
@@ -62,7 +63,15 @@ def make_roles() -> None:
                 first.execute(f"CREATE ROLE {role} LOGIN")
 
 
-def make(name: str, *, is_plain: bool = False) -> Database:
+@contextmanager
+def made(name: str, *, is_plain: bool = False) -> Iterator[Database]:
+    """Makes a database, and closes its owner's connection at the end."""
+    database = _make(name, is_plain=is_plain)
+    with database.admin:
+        yield database
+
+
+def _make(name: str, *, is_plain: bool) -> Database:
     """Makes a database with the extension, or with the plain installation by a role that is no superuser."""
     name = f"{name}_{uuid.uuid4().hex[:8]}"
     with connect("postgres") as first:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from contextlib import asynccontextmanager
-from typing import Any, AsyncIterator, Callable
+from typing import Any, AsyncIterator, Callable, Optional
 
 import asyncpg
 import psycopg
@@ -95,25 +95,36 @@ class Kind:
 
 
 @asynccontextmanager
-async def opened(name: str, database: str, *, most: int = 10, options: str = "") -> AsyncIterator[Kind]:
-    """Opens a pool of a driver."""
-    about = f"host={SOCKET} user={SERVICE} dbname={database} options='{options}'"
+async def opened(
+    name: str, database: str, *, most: int = 10, settings: Optional[dict[str, str]] = None, wait_seconds: float = 30
+) -> AsyncIterator[Kind]:
+    """Opens a pool of a driver with these settings of the server, which waits so long for a connection."""
+    escaped = {setting: value.replace(" ", "\\ ") for setting, value in (settings or {}).items()}
+    about = {
+        "host": SOCKET,
+        "user": SERVICE,
+        "dbname": database,
+        "options": " ".join(f"-c {setting}={value}" for setting, value in escaped.items()),
+    }
     if name == "asyncpg":
-        settings = {"default_transaction_isolation": options.split("=")[1].replace("\\ ", " ")} if options else {}
         pool = await asyncpg.create_pool(
-            host=SOCKET, user=SERVICE, database=database, min_size=0, max_size=most, server_settings=settings
+            host=SOCKET, user=SERVICE, database=database, min_size=0, max_size=most, server_settings=settings or {}
         )
         async with pool:
             yield Kind(name, pool)
     elif name == "psycopg-async":
-        async with psycopg_pool.AsyncConnectionPool(about, min_size=1, max_size=most, open=False) as own:
+        async with psycopg_pool.AsyncConnectionPool(
+            kwargs=about, min_size=1, max_size=most, open=False, timeout=wait_seconds
+        ) as own:
             yield Kind(name, own)
     elif name == "psycopg":
-        with psycopg_pool.ConnectionPool(about, min_size=1, max_size=most, open=True) as blocking:
+        with psycopg_pool.ConnectionPool(
+            kwargs=about, min_size=1, max_size=most, open=True, timeout=wait_seconds
+        ) as blocking:
             yield Kind(name, blocking)
     else:
         # Rows as dicts, as services have them.
-        old = psycopg2.pool.ThreadedConnectionPool(1, most, about, cursor_factory=psycopg2.extras.RealDictCursor)
+        old = psycopg2.pool.ThreadedConnectionPool(1, most, cursor_factory=psycopg2.extras.RealDictCursor, **about)
         try:
             yield Kind(name, old)
         finally:

@@ -12,11 +12,11 @@ import uuid
 from datetime import datetime, timezone
 from typing import Any
 
-import vetassist
 from cases import raises
 from databases import Database
-from kinds import Kind
+from kinds import Kind, connection_error
 from provider import Provider
+from spies import between
 from vetassist.client import AccountInactiveError, BadAddressEvent, GivenUp, RefreshEvent, SignInAgainError, StatementEvent
 
 NO_USER = uuid.UUID(int=7)
@@ -258,7 +258,13 @@ async def loses_no_answer(service: Service) -> None:
     lost = (await service.sign_in()).user_id
     database.expire(lost)
     before = va.exchanges
-    losing = service.other(db=losing_answers(service.kind, 2), refresh=va.refresh)
+    drops = iter(range(2))
+
+    def drop(text: str, _params: Any) -> None:
+        if "vetassist_finish_refresh" in text and next(drops, None) is not None:
+            raise connection_error()
+
+    losing = service.other(db=between(service.kind, after=drop), refresh=va.refresh)
     kept = await losing.access_token(lost)
     assert (va.exchanges - before, (await client.access_token(lost)).token) == (1, kept.token)
 
@@ -274,33 +280,6 @@ async def loses_no_answer(service: Service) -> None:
     slow = service.other(refresh=refresh, on_event=told.append)
     assert (await slow.access_token(overtaken)).token == newer["access_token"]
     assert [event.outcome for event in told if isinstance(event, RefreshEvent)] == ["discarded"]
-
-
-def losing_answers(kind: Kind, times: int) -> Any:
-    """Makes a database whose answers to a finished refresh are lost so many times."""
-    from kinds import BLOCKING, connection_error
-
-    database = kind.database()
-    left = [times]
-
-    def lose(text: str) -> None:
-        if "vetassist_finish_refresh" in text and left[0] > 0:
-            left[0] -= 1
-            raise connection_error()
-
-    class Blocking:
-        def query(self, text: str, params: Any) -> Any:
-            found = database.query(text, params)
-            lose(text)
-            return found
-
-    class Asynchronous:
-        async def query(self, text: str, params: Any) -> Any:
-            found = await database.query(text, params)
-            lose(text)
-            return found
-
-    return Blocking() if kind.name in BLOCKING else Asynchronous()
 
 
 async def refreshes_ahead(service: Service) -> None:

@@ -27,11 +27,11 @@ RUNS = [
 
 @pytest.mark.parametrize(("driver", "is_plain", "ring"), RUNS)
 def test_a_service(driver: str, is_plain: bool, ring: Any) -> None:
-    database = databases.make("service", is_plain=is_plain)
-    options = {"schema": database.schema, **({} if ring is None else {"ring": ring})}
 
     async def run() -> None:
-        async with opened(driver, database.name) as kind:
-            await service.run(kind, database, options)
+        with databases.made("service", is_plain=is_plain) as database:
+            options = {"schema": database.schema, **({} if ring is None else {"ring": ring})}
+            async with opened(driver, database.name) as kind:
+                await service.run(kind, database, options)
 
     asyncio.run(asyncio.wait_for(run(), 120))

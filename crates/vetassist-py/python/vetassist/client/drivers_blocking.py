@@ -140,7 +140,7 @@ def _is_idle(connection: Any) -> bool:
 
 def database_of(db: Any) -> Any:
     """Returns how statements get to a database, outside a transaction."""
-    if hasattr(db, "acquire") or hasattr(db, "fetchrow") or hasattr(db, "set_autocommit") and hasattr(db, "__aenter__"):
+    if hasattr(db, "fetchrow") or hasattr(db, "__aenter__"):
         raise unknown("db, of an asynchronous driver, belongs to vetassist.aio.Client: here it", _TAKES)
     if callable(getattr(db, "query", None)):
         return db
