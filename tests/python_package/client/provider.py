@@ -139,7 +139,7 @@ class Provider:
             or asked["code_challenge"] != challenge_of(form.get("code_verifier", ""))
         ):
             raise OAuthError("invalid_grant")
-        return self.issue("somebody", asked.get("scope", "openid"))
+        return self.issue(asked.get("login_hint", "somebody"), asked.get("scope", "openid"))
 
     def revoke(self, token: str) -> None:
         held = self._refresh.get(token) or self._access.get(token)
@@ -151,13 +151,18 @@ class Provider:
         held = self._access.get(token)
         return held is not None and not held.family.is_revoked and held.expires > self._now()
 
+    def introspect(self, token: str) -> dict[str, Any]:
+        """Returns whose an access token is (RFC 7662)."""
+        held = self._access.get(token)
+        return {"active": True, "sub": held.family.subject} if held is not None and self.is_good(token) else {"active": False}
+
     def expire(self) -> None:
         """Lets every access token expire that was issued until now."""
         self._shift += self.lifetime_seconds
 
     @contextmanager
     def listening(self) -> Iterator[str]:
-        """Serves the same over HTTP at 127.0.0.1: /authorize, /token, /revoke, and /records, which an access token opens."""
+        """Serves the same over HTTP at 127.0.0.1: /authorize, /token, /introspect, /revoke, and /records, which an access token opens."""
         server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever)
@@ -206,6 +211,8 @@ def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
                 if self.path == "/revoke":
                     provider.revoke(form["token"])
                     self._said(200)
+                elif self.path == "/introspect":
+                    self._said(200, provider.introspect(form["token"]))
                 elif form.get("grant_type") == "refresh_token":
                     self._said(200, provider.refresh(form["refresh_token"]))
                 elif form.get("grant_type") == "authorization_code":
