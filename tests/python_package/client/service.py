@@ -271,7 +271,8 @@ async def loses_no_answer(service: Service) -> None:
     # Where new tokens are stored during an exchange, they stay.
     overtaken = (await service.sign_in()).user_id
     database.expire(overtaken)
-    newer, told, loop = va.issue(), [], asyncio.get_running_loop()
+    told: list[Any] = []
+    newer, loop = va.issue(), asyncio.get_running_loop()
 
     def refresh(token: str, about: Any) -> Any:
         asyncio.run_coroutine_threadsafe(client.store_tokens(overtaken, newer), loop).result(30)

@@ -41,7 +41,7 @@ def test_a_transaction_of_the_callers(driver: str, database: Database) -> None:
     about: dict[str, Any] = {"host": SOCKET, "user": SERVICE, "dbname": database.name}
 
     async def run() -> None:
-        client: Any
+        connection: Any
         async with opened(driver, database.name) as kind:
             client = kind.client(ring=RING)
             await client.user(uuid.uuid4())

@@ -64,7 +64,7 @@ def test_each_operation_is_one_statement(carry_out: Callable[[Test], None]) -> N
             database.expire(user_id)
             await client.access_token(user_id)
 
-        operations = [
+        operations: list[tuple[int, Callable[[], Awaitable[Any]]]] = [
             (2, lambda: sign_in(client, va, email="a@example.com", ip="192.0.2.1", device_info=device)),
             (1, lambda: client.session(jwt_id)),
             (1, lambda: client.sessions(user_id)),
@@ -235,7 +235,8 @@ def test_a_collision_is_tried_again(carry_out: Callable[[Test], None]) -> None:
 
 def test_the_account_is_made_meanwhile(carry_out: Callable[[Test], None]) -> None:
     async def run(kind: Kind, database: Database) -> None:
-        raced, va, done = icn(), Provider(), []
+        done: list[bool] = []
+        raced, va = icn(), Provider()
 
         def race(text: str, _: Any) -> None:
             if "vetassist_find_user" in text and not done:
@@ -285,7 +286,7 @@ def test_a_freed_ring_says_so(carry_out: Callable[[Test], None]) -> None:
 
 def test_options_that_cannot_be(carry_out: Callable[[Test], None]) -> None:
     async def run(kind: Kind, _: Database) -> None:
-        for wrong in [
+        wrongs: list[dict[str, Any]] = [
             {"db": object()},
             {"db": "postgres://"},
             {"ring": "key"},
@@ -296,7 +297,8 @@ def test_options_that_cannot_be(carry_out: Callable[[Test], None]) -> None:
             {"refresh_timeout_seconds": float("nan")},
             {"default_lifetime_seconds": -1},
             {"on_event": 1},
-        ]:
+        ]
+        for wrong in wrongs:
             with pytest.raises(vetassist.InvalidTypeError):
                 kind.client(**{"ring": RING, **wrong})
         client, va = kind.client(ring=RING), Provider()

@@ -59,8 +59,7 @@ class Browser:
     """A browser, with its cookies."""
 
     def __init__(self, socket: str, http: httpx.Client) -> None:
-        # A connection for each request, so that all workers get some; and no certificates read for each.
-        self._transport = lambda: httpx.HTTPTransport(uds=socket, verify=False)
+        self._socket = socket
         self._http = http
         self._cookies: dict[str, str] = {}
 
@@ -70,7 +69,9 @@ class Browser:
             # What stands first is anybody's word; the proxy added the last.
             "X-Forwarded-For": f"unknown, 192.0.2.1, {ADDRESS}",
         }
-        with httpx.Client(transport=self._transport(), base_url="http://service.example", timeout=60) as client:
+        # A connection for each request, so that all workers get some; and no certificates are read for it.
+        transport = httpx.HTTPTransport(uds=self._socket, verify=False)
+        with httpx.Client(transport=transport, base_url="http://service.example", timeout=60) as client:
             response = client.request(method, path, headers=headers)
         for cookie in response.headers.get_list("set-cookie"):
             name, _, value = cookie.split(";")[0].partition("=")

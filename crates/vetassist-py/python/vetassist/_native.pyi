@@ -7,6 +7,10 @@ from typing_extensions import NoReturn, Self, TypeAlias
 
 BytesLike: TypeAlias = Union[bytes, bytearray, memoryview]
 MasterKeyLike: TypeAlias = Union[MasterKey, BytesLike, str]
+# A list of each by itself too, because lists are invariant. No Sequence, because a str is one.
+Keys: TypeAlias = Union[
+    List[MasterKeyLike], List[str], List[bytes], List[MasterKey], Tuple[MasterKeyLike, ...]
+]
 UserId: TypeAlias = Union[str, UUID]
 Address: TypeAlias = Union[str, IPv4Address, IPv6Address]
 JsonValue: TypeAlias = Union[
@@ -82,7 +86,7 @@ class KeyRing:
     The object cannot be copied or pickled. Used with ``with``, the keys are freed at the end.
     """
 
-    def __new__(cls, keys: Union[List[MasterKeyLike], Tuple[MasterKeyLike, ...]], /) -> Self: ...
+    def __new__(cls, keys: Keys, /) -> Self: ...
     @staticmethod
     def parse(text: Union[BytesLike, str]) -> KeyRing:
         """Reads a key file: a key of 64 hexadecimal digits a line, newest first, with ``#`` before comments."""
