@@ -105,15 +105,16 @@ def test_each_operation_is_one_statement(carry_out: Callable[[Test], None]) -> N
     carry_out(run)
 
 
-def test_a_search_path_that_leads_elsewhere(database: Database) -> None:
+@pytest.mark.parametrize("path", ["pg_temp", "public"])
+def test_any_search_path_will_do(database: Database, path: str) -> None:
     async def run() -> None:
-        async with opened("psycopg", database.name, most=1, settings={"search_path": "pg_temp"}) as kind:
+        async with opened("psycopg", database.name, most=1, settings={"search_path": path}) as kind:
             client, va = kind.client(ring=RING), Provider()
             one = await sign_in(client, va)
             assert await client.session(one.jwt_id) is not None
             await client.check()
             with kind.pool.connection() as connection:
-                assert connection.execute("SHOW search_path").fetchone() == ("pg_temp",), "check leaves it as it was"
+                assert connection.execute("SHOW search_path").fetchone() == (path,), "check leaves it as it was"
 
     asyncio.run(run())
 

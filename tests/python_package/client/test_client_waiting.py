@@ -151,7 +151,7 @@ def test_a_provider_that_hangs(database: Database) -> None:
     asyncio.run(run())
 
 
-def test_one_client_in_one_event_loop_after_another(database: Database) -> None:
+def test_one_client_in_several_event_loops(database: Database) -> None:
     va = Provider()
 
     class Connecting:
@@ -165,6 +165,7 @@ def test_one_client_in_one_event_loop_after_another(database: Database) -> None:
                 await connection.close()
 
     async def refresh(token: str, _: RefreshContext) -> Any:
+        await asyncio.sleep(0.2)
         return va.refresh(token)
 
     client = vetassist.aio.Client(Connecting(), ring=RING, refresh=refresh)
@@ -172,7 +173,12 @@ def test_one_client_in_one_event_loop_after_another(database: Database) -> None:
     for number in range(1, 4):
         database.expire(one.user_id)
         asyncio.run(client.access_token(one.user_id))
-        assert va.exchanges == number
+        assert va.exchanges == number, "one after the other"
+    # At once, in threads: a loop waits for none of another's tasks.
+    database.expire(one.user_id)
+    with ThreadPoolExecutor(4) as threads:
+        got = set(threads.map(lambda _: asyncio.run(client.access_token(one.user_id)).token, range(4)))
+    assert (len(got), va.exchanges, va.reuse) == (1, 4, 0)
 
 
 def test_a_refresh_of_the_wrong_kind(database: Database) -> None:

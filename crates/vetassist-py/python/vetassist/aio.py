@@ -16,7 +16,15 @@ from .client import sign_in as of_sign_in
 from .client import tokens as of_tokens
 from .client import users as of_users
 from .client.context import Context, context_of
-from .client.drivers_async import Database, database_of, transaction_of
+from .client.drivers_async import (
+    AsyncpgConnection,
+    AsyncpgPool,
+    Database,
+    PsycopgConnection,
+    PsycopgPool,
+    database_of,
+    transaction_of,
+)
 from .client.effects import LATE, Ask, Call, Detached, Pause, Several, Statement
 from .client.failure import DriverFailure
 from .client.models import AccessToken, OnEvent, RefreshContext, Refreshed, TokenResponse
@@ -192,7 +200,7 @@ class Client(Transaction):
 
     def __init__(
         self,
-        db: Any,
+        db: Union[AsyncpgPool, AsyncpgConnection, PsycopgPool, PsycopgConnection, Database],
         *,
         ring: Optional[KeyRing] = None,
         refresh: Optional[Refresh] = None,
@@ -269,7 +277,7 @@ class Client(Transaction):
             )
         )
 
-    def within(self, connection: Any) -> Transaction:
+    def within(self, connection: Union[AsyncpgConnection, PsycopgConnection, Database]) -> Transaction:
         """Makes the same in a transaction of the caller's. Nothing is exchanged there: a rollback would lose the answer."""
         return Transaction(transaction_of(connection), self._context.in_transaction())
 

@@ -8,7 +8,7 @@ import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
-from typing import TYPE_CHECKING, Any, Callable, Hashable, Optional, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Hashable, Optional, TypeVar, Union
 
 from . import KeyRing, VetassistError
 from .client import check as of_check
@@ -20,7 +20,7 @@ from .client import sign_in as of_sign_in
 from .client import tokens as of_tokens
 from .client import users as of_users
 from .client.context import Context, context_of
-from .client.drivers_blocking import Database, database_of, transaction_of
+from .client.drivers_blocking import Connection, Database, Pool, database_of, transaction_of
 from .client.effects import LATE, Ask, Call, Detached, Pause, Several, Statement
 from .client.failure import DriverFailure, bad_argument
 from .client.models import AccessToken, OnEvent, RefreshContext, Refreshed, TokenResponse
@@ -208,7 +208,7 @@ class Client(Transaction):
 
     def __init__(
         self,
-        db: Any,
+        db: Union[Pool, Connection, Database],
         *,
         ring: Optional[KeyRing] = None,
         refresh: Optional[Refresh] = None,
@@ -283,7 +283,7 @@ class Client(Transaction):
             )
         )
 
-    def within(self, connection: Any) -> Transaction:
+    def within(self, connection: Union[Connection, Database]) -> Transaction:
         """Makes the same in a transaction of the caller's. Nothing is exchanged there: a rollback would lose the answer."""
         return Transaction(_sealable(transaction_of(connection), self._context.ring), self._context.in_transaction())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from importlib import import_module
 from typing import Any, AsyncContextManager, AsyncIterator, Awaitable, Callable, Optional, Protocol
 
 from .drivers import Params, Row, for_psycopg, in_transaction, rows_of, unknown
@@ -19,6 +20,53 @@ class Database(Protocol):
 
     async def query(self, text: str, params: Params) -> list[Row]:
         """Returns the rows, each with its two columns."""
+        ...
+
+
+class AsyncpgPool(Protocol):
+    """Describes asyncpg's pool, as far as it is used."""
+
+    @property
+    def acquire(self) -> Any: ...
+
+    @property
+    def release(self) -> Any: ...
+
+
+class AsyncpgConnection(Protocol):
+    """Describes asyncpg's connection, as far as it is used."""
+
+    @property
+    def fetch(self) -> Any: ...
+
+    @property
+    def is_in_transaction(self) -> Any: ...
+
+
+class PsycopgPool(Protocol):
+    """Describes psycopg's asynchronous pool, as far as it is used."""
+
+    @property
+    def getconn(self) -> Any: ...
+
+    @property
+    def putconn(self) -> Any: ...
+
+    @property
+    def __aenter__(self) -> Any: ...
+
+
+class PsycopgConnection(Protocol):
+    """Describes psycopg's asynchronous connection, as far as it is used."""
+
+    @property
+    def cursor(self) -> Any: ...
+
+    @property
+    def set_autocommit(self) -> Any: ...
+
+    @property
+    def __aenter__(self) -> Any: ...
 
 
 class _Asyncpg:
@@ -39,11 +87,9 @@ class _Psycopg:
         self._connection = connection
 
     async def query(self, text: str, params: Params) -> list[Row]:
-        # Whatever the connection's cursors are like: those of AsyncClientCursor write parameters into the statement.
-        from psycopg import AsyncCursor
-
         async with self._connection() as connection:
-            async with AsyncCursor(connection, row_factory=lambda _: tuple) as cursor:
+            # Whatever the connection's cursors are like: those of AsyncClientCursor write parameters into the statement.
+            async with import_module("psycopg").AsyncCursor(connection, row_factory=lambda _: tuple) as cursor:
                 await cursor.execute(*for_psycopg(text, params))
                 return rows_of(await cursor.fetchall()) if cursor.description is not None else []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any, Callable, ContextManager, Iterator, Protocol
 
 from .drivers import Params, Row, for_psycopg, in_transaction, rows_of, unknown
@@ -17,6 +18,30 @@ class Database(Protocol):
 
     def query(self, text: str, params: Params) -> list[Row]:
         """Returns the rows, each with its two columns."""
+        ...
+
+
+class Pool(Protocol):
+    """Describes the pools of psycopg and psycopg2, as far as they are used."""
+
+    @property
+    def getconn(self) -> Any: ...
+
+    @property
+    def putconn(self) -> Any: ...
+
+
+class Connection(Protocol):
+    """Describes the connections of psycopg and psycopg2, as far as they are used."""
+
+    @property
+    def cursor(self) -> Any: ...
+
+    @property
+    def autocommit(self) -> Any: ...
+
+    @property
+    def __enter__(self) -> Any: ...
 
 
 class _Psycopg:
@@ -35,9 +60,7 @@ class _Psycopg:
 
 def _execute(connection: Any, text: str, params: Params) -> list[Row]:
     # Whatever the connection's cursors are like: those of ClientCursor write parameters into the statement.
-    from psycopg import Cursor
-
-    with Cursor(connection, row_factory=lambda _: tuple) as cursor:
+    with import_module("psycopg").Cursor(connection, row_factory=lambda _: tuple) as cursor:
         cursor.execute(*for_psycopg(text, params))
         return rows_of(cursor.fetchall()) if cursor.description is not None else []
 
@@ -138,12 +161,13 @@ def _is_idle(connection: Any) -> bool:
     return bool(connection.closed or connection.info.transaction_status == 0)
 
 
-def database_of(db: Any) -> Any:
+def database_of(db: Any) -> Database:
     """Returns how statements get to a database, outside a transaction."""
     if hasattr(db, "fetchrow") or hasattr(db, "__aenter__"):
         raise unknown("db, of an asynchronous driver, belongs to vetassist.aio.Client: here it", _TAKES)
     if callable(getattr(db, "query", None)):
-        return db
+        found: Database = db
+        return found
     if hasattr(db, "getconn") and hasattr(db, "putconn"):
         is_new = hasattr(db, "connection")
         return _Psycopg(_from_pool(db)) if is_new else _Psycopg2(_from_pool(db))
@@ -154,10 +178,11 @@ def database_of(db: Any) -> Any:
     raise unknown("db", _TAKES)
 
 
-def transaction_of(connection: Any) -> Any:
+def transaction_of(connection: Any) -> Database:
     """Returns how statements get to a database, in a transaction of the caller's."""
     if callable(getattr(connection, "query", None)):
-        return connection
+        found: Database = connection
+        return found
     if _is_psycopg(connection) and not hasattr(connection, "__aenter__"):
         return _Within(connection, _execute, writes_parameters=False)
     if _is_psycopg2(connection):

@@ -24,15 +24,19 @@ class End(Protocol):
 
     def token(self, value: Optional[str], user_id: Optional[UUID]) -> Argument:
         """Makes the parameter for a token."""
+        ...
 
     def open(self, stored: Optional[str], user_id: UUID) -> Optional[str]:
         """Returns a token; None where there is none, or where no key of the ring opens it."""
+        ...
 
     def address(self, context: Context, ip: Optional[Address], operation: str) -> dict[str, Argument]:
         """Makes the parameters for an address."""
+        ...
 
     def metadata(self, value: Any, name: str) -> Argument:
         """Makes the parameter for metadata, whose addresses are hashed. None is left out."""
+        ...
 
 
 def _address_or_nothing(context: Context, ip: Optional[Address], operation: str) -> Optional[Address]:

@@ -147,6 +147,7 @@ def _ask(context: Context, operation: str, lease: Lease, refresh: Callable[..., 
 def _exchange(context: Context, operation: str, lease: Lease, refresh: Callable[..., Any]) -> Step[Optional[Exchanged]]:
     started = time.monotonic()
     cause: Optional[Exception] = None
+    answer: Any = LATE
     try:
         answer = yield from _ask(context, operation, lease, refresh, started)
     except Exception as error:

@@ -21,18 +21,23 @@ class Keys(Protocol):
 
     def is_open(self) -> bool:
         """Tells whether nothing was compared yet: then `judge` has to be given what the database knows."""
+        ...
 
     def judge(self, context: Context, operation: str, known: list[str]) -> Step[None]:
         """Judges the fingerprints that the database knows."""
+        ...
 
     def accept(self) -> None:
         """Takes a ring as known, because it opened what is stored."""
+        ...
 
     def check(self, context: Context, operation: str) -> Step[None]:
         """Compares, unless that was done."""
+        ...
 
     def note(self, context: Context, operation: str) -> Step[None]:
         """Notes the current key, once something that it sealed is stored."""
+        ...
 
 
 class KnownKeys:
