@@ -89,7 +89,8 @@ def test_addresses_hash_as_hashlib_does(raw, address):
 @given(TEXT)
 def test_text_is_an_address_only_where_ipaddress_says_so(text):
     try:
-        ipaddress.ip_address(text)
+        # It accepts zones, which no host is told by elsewhere.
+        ipaddress.ip_address(text.replace("%", "x"))
     except ValueError:
         refused("ERR_INVALID_ADDRESS", vetassist.hash_ip, text)
     else:
