@@ -1,17 +1,8 @@
-from ipaddress import IPv4Address, IPv6Address
-from types import TracebackType
-from typing import Dict, Final, List, Literal, Mapping, Optional, Sequence, Tuple, Type, Union, final, overload
-from uuid import UUID
+from typing import Dict, Final, List, Literal, Optional, Sequence, Tuple, Union, final, overload
 
-from typing_extensions import NoReturn, Self, TypeAlias
+from typing_extensions import NoReturn, Self
 
-BytesLike: TypeAlias = Union[bytes, bytearray, memoryview]
-MasterKeyLike: TypeAlias = Union[MasterKey, BytesLike, str]
-UserId: TypeAlias = Union[str, UUID]
-Address: TypeAlias = Union[str, IPv4Address, IPv6Address]
-JsonValue: TypeAlias = Union[
-    None, bool, int, float, str, Sequence["JsonValue"], Mapping[str, "JsonValue"]
-]
+from ._types import Address, BytesLike, JsonValue, MasterKeyLike, UserId
 
 VERSION: Final[str]
 SCHEMA_QUERY: Final[str]

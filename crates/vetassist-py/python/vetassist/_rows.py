@@ -10,9 +10,7 @@ import uuid as _uuid
 
 from ._errors import error as _error, wrong_type as _wrong_type
 from ._native import column_kinds as _column_kinds, table_columns as _table_columns
-
-if _t.TYPE_CHECKING:
-    from ._native import JsonValue
+from ._types import JsonValue as _JsonValue
 
 __all__ = [
     "AuthAudit",
@@ -86,7 +84,7 @@ class Session:
     """Whose it is."""
     jwt_id: str
     """The ``jti`` claim of its JSON Web Token; unique."""
-    device_info: JsonValue
+    device_info: _JsonValue
     """A description of the device; addresses in it are hashed."""
     created_at: _t.Optional[_datetime.datetime]
     """When it began."""
@@ -106,7 +104,7 @@ class AuthAudit:
     """Whom it concerns."""
     event_type: str
     """The type of the event."""
-    event_data: JsonValue
+    event_data: _JsonValue
     """More about it, no secrets."""
     ip_hash: _t.Optional[str]
     """The hash of the address that it came from."""
