@@ -8,6 +8,7 @@ mod arguments;
 mod checkpoint;
 mod errors;
 mod held;
+mod interpreter;
 mod ip_hash;
 mod json;
 mod key;
@@ -21,6 +22,8 @@ mod seal;
 // Its classes are frozen and lock what they hold, but nobody has tested it without Python's lock.
 #[pyo3::pymodule(gil_used = true)]
 mod _native {
+    use pyo3::prelude::*;
+
     #[pymodule_export]
     use crate::{
         checkpoint::opened_checkpoint,
@@ -31,6 +34,11 @@ mod _native {
         metadata::{check_event_data, check_event_type, hash_device},
         schema::{column_kinds, schema_differences, table_columns},
     };
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::interpreter::claim(module.py())
+    }
 
     /// The version of the package.
     #[pymodule_export]

@@ -99,8 +99,9 @@ def test_rows_and_cursors_of_other_kinds(database: Database) -> None:
         client = vetassist.Client(connection, schema="public")
         token = f"secret-{uuid.uuid4().hex}"
         one = client.sign_in(icn(), {**va.issue(), "access_token": token}, session_seconds=60)
+        shown = _statements(database)
+        assert "vetassist_login" in shown and token not in shown
         assert client.user(one.user_id) is not None
-        assert token not in _statements(database)
     for factory in (psycopg2.extras.NamedTupleCursor, psycopg2.extras.DictCursor, psycopg2.extras.RealDictCursor):
         old = psycopg2.connect(host=SOCKET, user=SERVICE, dbname=database.name, cursor_factory=factory)
         assert vetassist.Client(old, ring=RING).user(one.user_id) is not None

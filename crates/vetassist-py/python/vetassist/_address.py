@@ -5,7 +5,7 @@ from __future__ import annotations
 import re as _re
 import typing as _t
 
-from ._errors import VetassistError as _VetassistError, error as _error
+from ._errors import VetassistError as _VetassistError, error as _error, wrong_type as _wrong_type
 from ._native import hash_ip as _hash_ip
 
 __all__ = ["address_of"]
@@ -82,7 +82,7 @@ def address_of(value: _t.Optional[str], trusted_hops: int = 1) -> _t.Optional[st
     if value is None:
         return None
     if not isinstance(value, str):
-        raise _error("ERR_INVALID_ARG_TYPE", f"the header must be a str, not {type(value).__name__}")
+        raise _wrong_type("the header", "a str", value)
     # No address has an equals sign in it, and each element of a Forwarded header has.
     if "=" in value:
         nodes = _forwarded(value)

@@ -6,9 +6,7 @@ import dataclasses as _d
 import typing as _t
 
 from ._native import opened_checkpoint as _opened
-
-if _t.TYPE_CHECKING:
-    from ._native import BytesLike
+from ._types import BytesLike as _BytesLike
 
 __all__ = ["Checkpoint", "verify_checkpoint"]
 
@@ -26,7 +24,7 @@ class Checkpoint:
 
 
 def verify_checkpoint(
-    note: _t.Union[BytesLike, str], verifier_keys: _t.Union[str, _t.Sequence[str]]
+    note: _t.Union[_BytesLike, str], verifier_keys: _t.Union[str, _t.Sequence[str]]
 ) -> Checkpoint:
     """Verifies a signed checkpoint (C2SP's tlog-checkpoint as a signed note), and returns it.
 

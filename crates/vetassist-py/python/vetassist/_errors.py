@@ -90,3 +90,10 @@ _CLASSES: _t.Dict[str, _t.Type[VetassistError]] = {
 def error(code: str, message: str) -> VetassistError:
     """Returns the error with this code, of the class that the code belongs to."""
     return _CLASSES.get(code, VetassistError)(code, message)
+
+
+def wrong_type(what: str, expected: str, value: object) -> VetassistError:
+    """Returns the error for an argument of a wrong type. It names the type and never shows the value."""
+    # A metaclass may answer with whatever it likes.
+    found = "None" if value is None else type.__dict__["__name__"].__get__(type(value))
+    return error("ERR_INVALID_ARG_TYPE", f"{what} must be {expected}, not {found}")

@@ -1,21 +1,8 @@
-from ipaddress import IPv4Address, IPv6Address
-from types import TracebackType
-from typing import Dict, Final, List, Literal, Mapping, Optional, Sequence, Tuple, Type, Union, final, overload
-from uuid import UUID
+from typing import Dict, Final, List, Literal, Optional, Sequence, Tuple, Union, final, overload
 
-from typing_extensions import NoReturn, Self, TypeAlias
+from typing_extensions import NoReturn, Self
 
-BytesLike: TypeAlias = Union[bytes, bytearray, memoryview]
-MasterKeyLike: TypeAlias = Union[MasterKey, BytesLike, str]
-# A list of each by itself too, because lists are invariant. No Sequence, because a str is one.
-Keys: TypeAlias = Union[
-    List[MasterKeyLike], List[str], List[bytes], List[MasterKey], Tuple[MasterKeyLike, ...]
-]
-UserId: TypeAlias = Union[str, UUID]
-Address: TypeAlias = Union[str, IPv4Address, IPv6Address]
-JsonValue: TypeAlias = Union[
-    None, bool, int, float, str, Sequence["JsonValue"], Mapping[str, "JsonValue"]
-]
+from ._types import Address, BytesLike, JsonValue, MasterKeyLike, UserId
 
 VERSION: Final[str]
 SCHEMA_QUERY: Final[str]
@@ -86,7 +73,10 @@ class KeyRing:
     The object cannot be copied or pickled. Used with ``with``, the keys are freed at the end.
     """
 
-    def __new__(cls, keys: Keys, /) -> Self: ...
+    # A list of each by itself too, because lists are invariant. No Sequence, because a str is one.
+    def __new__(
+        cls, keys: Union[List[MasterKeyLike], List[str], List[bytes], List[MasterKey], Tuple[MasterKeyLike, ...]], /
+    ) -> Self: ...
     @staticmethod
     def parse(text: Union[BytesLike, str]) -> KeyRing:
         """Reads a key file: a key of 64 hexadecimal digits a line, newest first, with ``#`` before comments."""

@@ -8,11 +8,9 @@ import re as _re
 import typing as _t
 import uuid as _uuid
 
-from ._errors import error as _error
+from ._errors import error as _error, wrong_type as _wrong_type
 from ._native import column_kinds as _column_kinds, table_columns as _table_columns
-
-if _t.TYPE_CHECKING:
-    from ._native import JsonValue
+from ._types import JsonValue as _JsonValue
 
 __all__ = [
     "AuthAudit",
@@ -86,7 +84,7 @@ class Session:
     """Whose it is."""
     jwt_id: str
     """The ``jti`` claim of its JSON Web Token; unique."""
-    device_info: JsonValue
+    device_info: _JsonValue
     """A description of the device; addresses in it are hashed."""
     created_at: _t.Optional[_datetime.datetime]
     """When it began."""
@@ -106,7 +104,7 @@ class AuthAudit:
     """Whom it concerns."""
     event_type: str
     """The type of the event."""
-    event_data: JsonValue
+    event_data: _JsonValue
     """More about it, no secrets."""
     ip_hash: _t.Optional[str]
     """The hash of the address that it came from."""
@@ -187,14 +185,13 @@ _CONVERT: _t.Dict[str, _t.Callable[[object], object]] = {
 
 
 def _parse(table: str, row: object) -> _t.Dict[str, object]:
-    get = getattr(row, "__getitem__", None)
-    if get is None or isinstance(row, (str, bytes, bytearray, memoryview, list, tuple)):
-        what = "a mapping of columns (with psycopg: row_factory=dict_row)"
-        raise _error("ERR_INVALID_ARG_TYPE", f"the row must be {what}, not {type(row).__name__}")
+    # As mappings have it, and asyncpg's records, which are none. A tuple would be read by position.
+    if not hasattr(row, "keys") or not hasattr(row, "__getitem__"):
+        raise _wrong_type("the row", "a mapping of columns (with psycopg: row_factory=dict_row)", row)
     parsed: _t.Dict[str, object] = {}
     for name, kind, is_nullable in _COLUMNS[table]:
         try:
-            value = get(name)
+            value = row[name]
         except (LookupError, TypeError):
             value = _MISSING
         converted = None if value is None or value is _MISSING else _CONVERT[kind](value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Optional, Protocol
+from typing import TYPE_CHECKING, Optional, Protocol
 
 from .. import KeyRing, OpenError, VetassistError, hash_device, hash_ip, hash_ip_keyed
 from .known_keys import Keys, KnownKeys, NoKeys
@@ -12,6 +12,7 @@ from .statement import Address, Argument, boolean, bytea, bytes_of, inet, jsonb,
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from .._types import JsonValue
     from .context import Context
 
 
@@ -34,7 +35,7 @@ class End(Protocol):
         """Makes the parameters for an address."""
         ...
 
-    def metadata(self, value: Any, name: str) -> Argument:
+    def metadata(self, value: JsonValue, name: str) -> Argument:
         """Makes the parameter for metadata, whose addresses are hashed. None is left out."""
         ...
 
@@ -85,7 +86,7 @@ class HereEnd:
             hashed = hash_ip_keyed(address, self._ring) if self._is_keyed else hash_ip(address)
         return {"ip_hash": text(hashed), "ip_hash_is_keyed": boolean(self._is_keyed)}
 
-    def metadata(self, value: Any, name: str) -> Argument:
+    def metadata(self, value: JsonValue, name: str) -> Argument:
         # It is judged as JSON before it is walked, so that both ends refuse the same.
         written = jsonb(value, name)
         if written.value is None:
@@ -111,5 +112,5 @@ class ServerEnd:
         address = _address_or_nothing(context, ip, operation)
         return {"ip": inet(None if address is None else str(address))}
 
-    def metadata(self, value: Any, name: str) -> Argument:
+    def metadata(self, value: JsonValue, name: str) -> Argument:
         return jsonb(value, name)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Optional
 
 from .. import check_event_data, check_event_type
 from .statement import Address, UserId, jsonb, one, text, uuid
 
 if TYPE_CHECKING:
+    from .._types import JsonValue
     from .context import Context
     from .effects import Step
 
 
 def log_event(
-    context: Context, event_type: str, *, user_id: Optional[UserId] = None, data: Any = None, ip: Optional[Address] = None
+    context: Context, event_type: str, *, user_id: Optional[UserId] = None, data: JsonValue = None, ip: Optional[Address] = None
 ) -> Step[int]:
     """Logs an event of the service's own, and returns its id.
 

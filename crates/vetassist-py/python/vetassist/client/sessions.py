@@ -28,6 +28,7 @@ from .statement import (
 from .users import account_of
 
 if TYPE_CHECKING:
+    from .._types import JsonValue
     from .context import Context
     from .effects import Step
 
@@ -80,7 +81,7 @@ def new_session(
     *,
     session_seconds: float,
     jwt_id: Optional[str] = None,
-    device_info: Any = None,
+    device_info: JsonValue = None,
     ip: Optional[Address] = None,
 ) -> Step[StartedSession]:
     """Makes another session of a user who is known."""

@@ -14,6 +14,7 @@ from .statement import Address, Argument, Parameters, from_now, quoted, run, sel
 from .tokens_given import Given, lasting
 
 if TYPE_CHECKING:
+    from .._types import JsonValue
     from .context import Context
     from .effects import Step
 
@@ -97,7 +98,7 @@ def sign_in(
     *,
     session_seconds: float,
     jwt_id: Optional[str] = None,
-    device_info: Any = None,
+    device_info: JsonValue = None,
     ip: Optional[Address] = None,
     veteran_status: Optional[str] = None,
     email: Optional[str] = None,
