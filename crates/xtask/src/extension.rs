@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::Result;
-use pg_scratch::{Postgres, Scratch};
+use pg_scratch::{random_key, Cluster, Postgres, Scratch};
 use xshell::{cmd, Shell};
 
 use crate::{
@@ -88,6 +88,21 @@ impl Extension {
         self.install(scratch.postgres())?;
         Ok(scratch)
     }
+}
+
+/// Runs tests of a package with a server that has the extension, and its ring, keys separated by commas.
+pub(crate) fn with_server(
+    tools: &Tools,
+    postgres: &Postgres,
+    test: impl FnOnce(&Cluster, String) -> Result<u64>,
+) -> Result<u64> {
+    let scratch = Extension::build(tools, postgres, Profile::Debug)?.scratch(postgres)?;
+    let (keys, folder) = ([random_key()?, random_key()?], scratch.root().join("server"));
+    let ring = folder.join("keys/ring");
+    let settings = [("vetassist.master_key_file", &*ring.to_string_lossy())];
+    let cluster = Cluster::start_at(scratch.postgres(), &folder, &settings)?;
+    cluster.write_key_file("ring", &keys.join("\n"), 0o600)?;
+    test(&cluster, keys.join(","))
 }
 
 fn copy(sh: &Shell, files: &[PathBuf], folder: &Path) -> Result<()> {

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{ensure, Context, Result};
-use pg_scratch::{install_missing, random_key, Cluster, Postgres};
+use pg_scratch::{install_missing, Postgres};
 use xshell::{cmd, Cmd, Shell};
 
 use crate::{
-    extension::{Extension, Profile},
+    extension::with_server,
     setup::{python, Tools, PYTHON_VARIABLE, WASM_TARGET},
     sql,
     workspace::{target, version},
@@ -123,23 +123,16 @@ pub(crate) fn test_with_server(
     postgres: &Postgres,
     projects: &[&str],
 ) -> Result<u64> {
-    let (sh, extension) = (&tools.sh, Extension::build(tools, postgres, Profile::Debug)?);
-    install(sh, PACKAGING)?;
-    let keys = [random_key()?, random_key()?];
-    let scratch = extension.scratch(postgres)?;
-    let folder = scratch.root().join("npm");
-    let ring = folder.join("keys/ring");
-    let settings = [("vetassist.master_key_file", &*ring.to_string_lossy())];
-    let cluster = Cluster::start_at(scratch.postgres(), &folder, &settings)?;
-    cluster.write_key_file("ring", &keys.join("\n"), 0o600)?;
-    let socket = cluster.socket_dir().to_string_lossy();
-    for project in projects {
-        let _there = sh.push_dir(PACKAGING);
-        let npm = cmd!(sh, "npm run --silent test:{project}");
-        let npm = npm.env("VETASSIST_TEST_SOCKET", &*socket);
-        passes(project, &npm.env("VETASSIST_TEST_RING", keys.join(",")))?;
-    }
-    Ok(projects.len() as u64)
+    install(&tools.sh, PACKAGING)?;
+    with_server(tools, postgres, |cluster, ring| {
+        for project in projects {
+            let _there = tools.sh.push_dir(PACKAGING);
+            let npm = cmd!(tools.sh, "npm run --silent test:{project}");
+            let npm = npm.env("VETASSIST_TEST_SOCKET", cluster.socket_dir());
+            passes(project, &npm.env("VETASSIST_TEST_RING", &ring))?;
+        }
+        Ok(projects.len() as u64)
+    })
 }
 
 /// Installs what the benchmarks in JavaScript use: their own tools, and the tests' runtimes.

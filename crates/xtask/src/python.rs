@@ -3,10 +3,13 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use pg_scratch::Postgres;
 use xshell::cmd;
 
 use crate::{
+    extension::with_server,
     setup::{python, Tools},
+    sql,
     workspace::target,
 };
 
@@ -31,4 +34,16 @@ pub(crate) fn test(tools: &Tools, all: bool) -> Result<u64> {
     let everywhere: &[&str] = if all { &["--all"] } else { &[] };
     cmd!(sh, "{python} tests/python_package/run.py {wheel}").args(everywhere).run()?;
     Ok(1)
+}
+
+/// Tests the clients of the wheel against a real server.
+pub(crate) fn test_with_server(tools: &Tools, postgres: &Postgres) -> Result<u64> {
+    let (sh, python, wheel, plain) = (&tools.sh, python()?, build(tools)?, sql::write_plain()?);
+    with_server(tools, postgres, |cluster, ring| {
+        let tests = cmd!(sh, "{python} tests/python_package/run.py {wheel} --clients");
+        let tests = tests.env("VETASSIST_TEST_SOCKET", cluster.socket_dir());
+        let tests = tests.env("VETASSIST_TEST_LOG", cluster.log_file());
+        tests.env("VETASSIST_TEST_RING", ring).env("VETASSIST_TEST_PLAIN", &plain).run()?;
+        Ok(1)
+    })
 }
