@@ -11,9 +11,11 @@ use zeroize::Zeroizing;
 
 use crate::errors::{error, Refused};
 
-/// The size in bytes from which Python's lock is released, so that other threads run meanwhile. Below it, releasing and
-/// taking it again would cost more than a twentieth of the call.
-const RELEASED_FROM: usize = 16 << 10;
+/// The size in bytes from which Python's lock is released, so that other threads run meanwhile.
+///
+/// A call of this size takes 0.1 ms (measured: 0.4 ns a byte), which keeps nobody waiting for long. To release the lock is
+/// not free: beside a thread that is busy, taking it again takes up to Python's switch interval, 5 ms.
+const RELEASED_FROM: usize = 256 << 10;
 
 /// Calls, without Python's lock where so many bytes are worth it.
 fn run<T: Send>(py: Python<'_>, len: usize, call: impl FnOnce() -> T + Send) -> T {
