@@ -1,13 +1,13 @@
 //! The Python package: its wheel, and the tests of what was built.
 
-use std::path::PathBuf;
+use std::{env, path::PathBuf};
 
 use anyhow::Result;
 use xshell::cmd;
 
 use crate::{
     setup::{python, Tools},
-    workspace::target,
+    workspace::{target, top},
 };
 
 const MANIFEST: &str = "crates/vetassist-py/Cargo.toml";
@@ -17,10 +17,18 @@ pub(crate) fn build(tools: &Tools) -> Result<PathBuf> {
     let (sh, out) = (&tools.sh, target().join("python-package"));
     // Another version's wheel would be taken for this one.
     sh.remove_path(&out)?;
+    // Messages of panics hold the names of source files: not with the folders of this machine.
+    let folders =
+        [(top().as_os_str().to_owned(), "."), (env::var_os("HOME").unwrap_or_default(), "~")];
+    let folders = folders.iter().filter(|(from, _)| !from.is_empty());
+    let flags: Vec<_> = folders
+        .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.to_string_lossy()))
+        .collect();
     let maturin = tools.run(&python()?.with_file_name("maturin"));
     maturin
         .args(["build", "--quiet", "--release", "--manifest-path", MANIFEST, "--out"])
         .arg(&out)
+        .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
         .run()?;
     Ok(out)
 }
