@@ -7,6 +7,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tarfile
 import zipfile
 
 import pytest
@@ -67,14 +68,25 @@ def test_the_wheel_has_what_it_must():
     assert len(module) < 2 << 20
 
 
+def test_the_source_archive_has_what_it_must():
+    (path,) = pathlib.Path(WHEEL).parent.glob("vetassist-*.tar.gz")
+    with tarfile.open(path) as archive:
+        names = {name.split("/", 1)[1] for name in archive.getnames()}
+    needed = {"Cargo.lock", "LICENSE-MIT", "LICENSE-APACHE", "README.md", "crates/vetassist-core/src/lib.rs", "python/vetassist/py.typed"}
+    assert needed - names == set()
+    assert not [name for name in names if name.startswith(("tests", "target"))]
+
+
 @pytest.mark.parametrize("module", ["vetassist", "vetassist._native"])
 def test_everything_has_a_docstring(module):
     code = f"""
 import {module} as module
 for name in module.__all__:
     value = getattr(module, name)
-    if callable(value) and not (value.__doc__ or "").strip():
-        print(name)
+    parts = [value] + [part for key, part in vars(value).items() if key[0] != "_"] * isinstance(value, type)
+    for part in parts:
+        if callable(part) and not (part.__doc__ or "").strip():
+            print(name, part)
 """
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == ""
 

@@ -49,6 +49,16 @@ pub(crate) fn opened<'py>(
     })
 }
 
+/// Returns so many zeros, or raises where there is no memory for them.
+pub(crate) fn room(py: Python<'_>, len: usize) -> PyResult<Vec<u8>> {
+    let mut zeros = Vec::new();
+    zeros
+        .try_reserve_exact(len)
+        .map_err(|_| error(py, "ERR_TOO_LARGE", "the result is larger than there is memory for"))?;
+    zeros.resize(len, 0);
+    Ok(zeros)
+}
+
 /// Returns what `open` fills as text, with what it returns.
 pub(crate) fn opened_text<'py, T: Send>(
     py: Python<'py>,
@@ -56,11 +66,7 @@ pub(crate) fn opened_text<'py, T: Send>(
     open: impl FnOnce(&mut [u8]) -> Result<T, OpenError> + Send,
 ) -> PyResult<(Bound<'py, PyString>, T)> {
     let len = opened_len(sealed).map_err(|refused| refused.raised(py))?;
-    let mut buffer = Zeroizing::new(Vec::new());
-    buffer.try_reserve_exact(len).map_err(|_| {
-        error(py, "ERR_TOO_LARGE", "the sealed value is larger than there is memory for")
-    })?;
-    buffer.resize(len, 0);
+    let mut buffer = Zeroizing::new(room(py, len)?);
     let found = run(py, len, || open(&mut buffer)).map_err(|refused| refused.raised(py))?;
     // Checked here: Python's own error would hold the bytes.
     str::from_utf8(&buffer).map_err(|_| OpenError::NotUtf8.raised(py))?;

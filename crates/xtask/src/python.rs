@@ -12,7 +12,7 @@ use crate::{
 
 const MANIFEST: &str = "crates/vetassist-py/Cargo.toml";
 
-/// Builds the wheel into `target/python-package`, and returns that folder.
+/// Builds the wheel and the source archive into `target/python-package`, and returns that folder.
 pub(crate) fn build(tools: &Tools) -> Result<PathBuf> {
     let (sh, out) = (&tools.sh, target().join("python-package"));
     // Another version's wheel would be taken for this one.
@@ -24,12 +24,12 @@ pub(crate) fn build(tools: &Tools) -> Result<PathBuf> {
     let flags: Vec<_> = folders
         .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.to_string_lossy()))
         .collect();
-    let maturin = tools.run(&python()?.with_file_name("maturin"));
-    maturin
-        .args(["build", "--quiet", "--release", "--manifest-path", MANIFEST, "--out"])
-        .arg(&out)
-        .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
-        .run()?;
+    let maturin = python()?.with_file_name("maturin");
+    for arguments in [&["sdist"][..], &["build", "--release", "--locked"]] {
+        let maturin = tools.run(&maturin).args(arguments);
+        let maturin = maturin.args(["--quiet", "--manifest-path", MANIFEST, "--out"]).arg(&out);
+        maturin.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f")).run()?;
+    }
     Ok(out)
 }
 
