@@ -25,9 +25,9 @@ pub(crate) fn build(tools: &Tools) -> Result<PathBuf> {
         .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.to_string_lossy()))
         .collect();
     let maturin = python()?.with_file_name("maturin");
-    for arguments in [&["sdist"][..], &["build", "--release", "--locked"]] {
+    for arguments in [&["sdist"][..], &["build", "--quiet", "--release", "--locked"]] {
         let maturin = tools.run(&maturin).args(arguments);
-        let maturin = maturin.args(["--quiet", "--manifest-path", MANIFEST, "--out"]).arg(&out);
+        let maturin = maturin.args(["--manifest-path", MANIFEST, "--out"]).arg(&out);
         maturin.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f")).run()?;
     }
     Ok(out)
