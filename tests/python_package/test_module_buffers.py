@@ -10,7 +10,7 @@ from module_support import refused
 import vetassist
 
 KEY = vetassist.Key(bytes(32))
-SIZES = [0, 1, 15, 16, 17, 1000, 16_383, 16_384, 100_000, 1 << 20]
+SIZES = [0, 1, 15, 16, 17, 1000, 16_384, (1 << 18) - 1, 1 << 18, 1 << 20]
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -270,10 +270,12 @@ key = vetassist.Key(bytes(32))
 given = bytearray(1 << 28)
 sealed = key.seal(given)
 view = memoryview(given)
+most, long = bytes(13 << 20), "A" * (1 << 26)
 used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 24), resource.RLIM_INFINITY))
 for call in (lambda: key.seal(given), lambda: key.seal(view), lambda: key.open(sealed), lambda: key.open_text(sealed),
-             lambda: key.seal(sealed), lambda: key.seal_to_text(sealed)):
+             lambda: key.seal(sealed), lambda: key.seal_to_text(sealed), lambda: key.seal_to_text(most),
+             lambda: key.open_from_text(long)):
     try:
         call()
     except (MemoryError, vetassist.VetassistError) as error:
@@ -283,5 +285,6 @@ print(key.open(key.seal(b'still here')))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split("\n")[:-2] == ["MemoryError "] * 3 + ["InvalidValueError ERR_TOO_LARGE"] + ["MemoryError "] * 2
+    large = "InvalidValueError ERR_TOO_LARGE"
+    assert done.stdout.split("\n")[:-2] == ["MemoryError "] * 3 + [large] + ["MemoryError "] * 2 + [large] * 2
     assert "still here" in done.stdout

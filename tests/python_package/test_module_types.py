@@ -9,7 +9,8 @@ EXAMPLE = pathlib.Path(__file__).with_name("example_types.py")
 
 
 def run(*arguments):
-    environ = {**os.environ, "MYPY_CACHE_DIR": os.devnull, "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
+    cache = pathlib.Path(sys.prefix) / "mypy-cache"
+    environ = {**os.environ, "MYPY_CACHE_DIR": str(cache), "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
     done = subprocess.run(
         [sys.executable, "-m", *arguments], capture_output=True, text=True, check=False, env=environ, cwd=EXAMPLE.parent
     )

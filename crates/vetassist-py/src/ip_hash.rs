@@ -9,7 +9,10 @@ use crate::{
     master_key::Given,
 };
 
-/// Returns the plain hash of an IP address.
+/// Returns the plain hash of an IP address: 64 hexadecimal digits.
+///
+/// All spellings of one address have one hash, and an IPv4-mapped IPv6 address has that of its IPv4 address. The address
+/// is that of one host: no port, no zone, no prefix, no blanks, no list.
 #[pyfunction]
 #[pyo3(signature = (address, /))]
 pub(crate) fn hash_ip(address: &Bound<'_, PyAny>) -> PyResult<String> {

@@ -14,10 +14,13 @@ use crate::{
     arguments::{or_empty, with_text, Data},
     errors::{error, not_copyable, wrong_type, Refused},
     held::Held,
-    seal::{opened, opened_text, sealed},
+    seal::{opened, opened_text, room, sealed},
 };
 
-/// A data key.
+/// Seals and opens with AES-256-GCM. A sealed value is nonce (12 bytes, random), ciphertext and tag (16 bytes).
+///
+/// Seal at most 2^32 values with one key. The object cannot be copied or pickled. Used with `with`, the key is freed
+/// at the end.
 #[pyclass(frozen, module = "vetassist", name = "Key")]
 pub(crate) struct Key {
     held: Held<vetassist_core::Key>,
@@ -42,6 +45,9 @@ impl Key {
         Ok(Self::new(imported(key)?))
     }
 
+    /// Seals bytes, or text as its UTF-8, under a fresh nonce.
+    ///
+    /// `aad` is additional data, which is not in the sealed value and must be the same to open it.
     #[pyo3(signature = (plaintext, aad=None))]
     fn seal<'py>(
         &self,
@@ -51,6 +57,7 @@ impl Key {
         seal(&*self.live(plaintext.py())?, plaintext, aad)
     }
 
+    /// Opens what `seal` or any other AES-256-GCM with the nonce in front has sealed.
     #[pyo3(signature = (sealed, aad=None))]
     fn open<'py>(
         &self,
@@ -60,6 +67,7 @@ impl Key {
         open(&*self.live(sealed.py())?, sealed, aad)
     }
 
+    /// Opens as `open` does, and returns text. A byte order mark is part of the text.
     #[pyo3(signature = (sealed, aad=None))]
     fn open_text<'py>(
         &self,
@@ -69,16 +77,26 @@ impl Key {
         open_text(&*self.live(sealed.py())?, sealed, aad)
     }
 
+    /// Seals as `seal` does, and returns text for a cookie or a header.
+    ///
+    /// The text is base64url without padding (RFC 4648, section 5). `aad` is best the cookie's name, so that nobody
+    /// moves the value to another cookie.
     #[pyo3(signature = (plaintext, aad=None))]
-    fn seal_to_text(
+    fn seal_to_text<'py>(
         &self,
-        plaintext: &Bound<'_, PyAny>,
-        aad: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<String> {
-        let sealed = seal(&*self.live(plaintext.py())?, plaintext, aad)?;
-        Ok(Base64UrlUnpadded::encode_string(sealed.as_bytes()))
+        plaintext: &Bound<'py, PyAny>,
+        aad: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyString>> {
+        let py = plaintext.py();
+        let sealed = seal(&*self.live(py)?, plaintext, aad)?;
+        let sealed = sealed.as_bytes();
+        let mut text = room(py, Base64UrlUnpadded::encoded_len(sealed))?;
+        let written = Base64UrlUnpadded::encode(sealed, &mut text);
+        let failed = |_| error(py, "ERR_INTERNAL", "the text has another length than it should");
+        PyString::from_bytes(py, written.map_err(failed)?.as_bytes())
     }
 
+    /// Opens what `seal_to_text` returned, and returns text.
     #[pyo3(signature = (sealed_text, aad=None))]
     fn open_from_text<'py>(
         &self,
@@ -87,18 +105,22 @@ impl Key {
     ) -> PyResult<Bound<'py, PyString>> {
         let py = sealed_text.py();
         let key = self.live(py)?;
-        let sealed = with_text(sealed_text, "sealed_text", |text| {
-            Base64UrlUnpadded::decode_vec(text).map_err(|_| {
+        let (sealed, len) = with_text(sealed_text, "sealed_text", |text| {
+            let mut bytes = room(py, text.len())?;
+            let decoded = Base64UrlUnpadded::decode(text, &mut bytes).map(<[u8]>::len);
+            let refused = |_| {
                 let message = "sealed text is base64url without padding (RFC 4648, section 5)";
                 error(py, "ERR_INVALID_SEALED_TEXT", message)
-            })
+            };
+            let len = decoded.map_err(refused)?;
+            Ok((bytes, len))
         })?;
-        let aad = Data::of_aad(aad)?;
+        let (sealed, aad) = (&sealed[..len], Data::of_aad(aad)?);
         let aad = or_empty(aad.as_ref());
-        let open = |text: &mut [u8]| key.open_into(&sealed, aad, text);
-        Ok(opened_text(py, &sealed, open)?.0)
+        Ok(opened_text(py, sealed, |text| key.open_into(sealed, aad, text))?.0)
     }
 
+    /// Takes the key away from later calls. It is wiped when the last call under way ends.
     fn free(&self) {
         self.held.free();
     }
@@ -133,7 +155,7 @@ pub(crate) fn generate_key(py: Python<'_>) -> PyResult<Bound<'_, PyBytes>> {
     Ok(PyBytes::new(py, key.expose_bytes()))
 }
 
-/// Seals with a key that is needed once.
+/// Seals with a key that is needed once. Whoever has several values to seal makes a `Key`.
 #[pyfunction]
 #[pyo3(signature = (plaintext, key, aad=None))]
 pub(crate) fn encrypt<'py>(

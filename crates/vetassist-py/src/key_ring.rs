@@ -17,7 +17,9 @@ use crate::{
     seal::{opened_text, sealed},
 };
 
-/// A key ring.
+/// Holds up to 16 master keys, newest first: the first seals, all of them open.
+///
+/// The object cannot be copied or pickled. Used with `with`, the keys are freed at the end.
 #[pyclass(frozen, module = "vetassist", name = "KeyRing")]
 pub(crate) struct KeyRing {
     held: Held<vetassist_core::KeyRing>,
@@ -61,6 +63,7 @@ impl KeyRing {
         Ok(Self { held: Held::new(ring) })
     }
 
+    /// Reads a key file: a key of 64 hexadecimal digits a line, newest first, with `#` before comments.
     #[staticmethod]
     fn parse(text: &Bound<'_, PyAny>) -> PyResult<Self> {
         let data = Data::of_data(text, "text")?;
@@ -68,6 +71,7 @@ impl KeyRing {
         Ok(Self { held: Held::new(ring.map_err(|refused| refused.raised(text.py()))?) })
     }
 
+    /// Seals a token for a user under the current key, as SQL's `vetassist_encrypt_token` does.
     fn encrypt_token<'py>(
         &self,
         token: &Bound<'py, PyAny>,
@@ -83,6 +87,9 @@ impl KeyRing {
         })
     }
 
+    /// Opens a user's token with whichever key of the ring sealed it, as SQL's `vetassist_decrypt_token` does.
+    ///
+    /// With `with_position` the result is a tuple of the token and the position of that key in the ring, from 0.
     #[pyo3(signature = (sealed, user_id, *, with_position=false))]
     fn decrypt_token<'py>(
         &self,
@@ -103,6 +110,7 @@ impl KeyRing {
         }
     }
 
+    /// Returns the fingerprint of each key, the current one first.
     fn fingerprints(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         let ring = self.live(py)?;
         Ok(ring.keys().iter().map(|key| key.fingerprint().to_string()).collect())
@@ -112,6 +120,7 @@ impl KeyRing {
         Ok(self.live(py)?.keys().len())
     }
 
+    /// Takes the keys away from later calls. They are wiped when the last call under way ends.
     fn free(&self) {
         self.held.free();
     }

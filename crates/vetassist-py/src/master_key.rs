@@ -16,7 +16,9 @@ use crate::{
     key_ring::KeyRing,
 };
 
-/// A master key.
+/// Derives all other keys, and never seals anything itself.
+///
+/// The object cannot be copied or pickled. Used with `with`, the key is freed at the end.
 #[pyclass(frozen, module = "vetassist", name = "MasterKey")]
 pub(crate) struct MasterKey {
     held: Held<vetassist_core::MasterKey>,
@@ -37,16 +39,19 @@ impl MasterKey {
         Ok(Self { held: Held::new(imported(key, "master key")?) })
     }
 
+    /// Derives the key that seals this user's tokens. Text is a UUID in its hyphenated form of 36 characters.
     fn derive_user_key(&self, user_id: &Bound<'_, PyAny>) -> PyResult<Key> {
         let (master, id) = (self.live(user_id.py())?, self::user_id(user_id)?);
         Ok(Key::new(master.derive_user_key(&id)))
     }
 
+    /// Returns a short name of the key, 16 hexadecimal digits, that is safe to print.
     #[pyo3(name = "fingerprint")]
     fn name(&self, py: Python<'_>) -> PyResult<String> {
         Ok(self.live(py)?.fingerprint().to_string())
     }
 
+    /// Takes the key away from later calls. It is wiped when the last call under way ends.
     fn free(&self) {
         self.held.free();
     }

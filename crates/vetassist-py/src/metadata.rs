@@ -16,7 +16,10 @@ use crate::{
     master_key::Given,
 };
 
-/// Puts hashes in the place of the addresses in a device's description.
+/// Puts hashes in the place of the addresses in a device's description, by the rules of SQL.
+///
+/// An address is known by its value, in any member; what is called an address and is none is dropped. The hashes are
+/// keyed with a key or a ring, and plain without.
 #[pyfunction]
 #[pyo3(signature = (device, master_key=None))]
 pub(crate) fn hash_device<'py>(
@@ -32,7 +35,7 @@ pub(crate) fn hash_device<'py>(
     to_python(device.py(), hashed)
 }
 
-/// Refuses metadata that holds what looks like a secret.
+/// Refuses metadata that holds what looks like a secret, by the rules of SQL's `vetassist_log_event`.
 #[pyfunction]
 #[pyo3(signature = (event_data, /))]
 pub(crate) fn check_event_data(event_data: &Bound<'_, PyAny>) -> PyResult<()> {

@@ -90,11 +90,11 @@ impl Extension {
     }
 }
 
-/// Runs tests of a package with a server that has the extension, and its ring, keys separated by commas.
+/// Runs tests of a package with a server that has the extension: with the variables that name its socket, its ring and its log.
 pub(crate) fn with_server(
     tools: &Tools,
     postgres: &Postgres,
-    test: impl FnOnce(&Cluster, String) -> Result<u64>,
+    test: impl FnOnce([(&str, String); 3]) -> Result<u64>,
 ) -> Result<u64> {
     let scratch = Extension::build(tools, postgres, Profile::Debug)?.scratch(postgres)?;
     let (keys, folder) = ([random_key()?, random_key()?], scratch.root().join("server"));
@@ -102,7 +102,11 @@ pub(crate) fn with_server(
     let settings = [("vetassist.master_key_file", &*ring.to_string_lossy())];
     let cluster = Cluster::start_at(scratch.postgres(), &folder, &settings)?;
     cluster.write_key_file("ring", &keys.join("\n"), 0o600)?;
-    test(&cluster, keys.join(","))
+    test([
+        ("VETASSIST_TEST_SOCKET", cluster.socket_dir().display().to_string()),
+        ("VETASSIST_TEST_RING", keys.join(",")),
+        ("VETASSIST_TEST_LOG", cluster.log_file().display().to_string()),
+    ])
 }
 
 fn copy(sh: &Shell, files: &[PathBuf], folder: &Path) -> Result<()> {

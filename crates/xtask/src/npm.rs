@@ -118,18 +118,13 @@ pub(crate) fn test_frameworks(sh: &Shell, projects: &[String]) -> Result<u64> {
 }
 
 /// Tests what JavaScript and a real server make of each other's bytes, in these projects.
-pub(crate) fn test_with_server(
-    tools: &Tools,
-    postgres: &Postgres,
-    projects: &[&str],
-) -> Result<u64> {
+pub(crate) fn test_with_server(tools: &Tools, on: &Postgres, projects: &[&str]) -> Result<u64> {
     install(&tools.sh, PACKAGING)?;
-    with_server(tools, postgres, |cluster, ring| {
+    with_server(tools, on, |server| {
         for project in projects {
             let _there = tools.sh.push_dir(PACKAGING);
             let npm = cmd!(tools.sh, "npm run --silent test:{project}");
-            let npm = npm.env("VETASSIST_TEST_SOCKET", cluster.socket_dir());
-            passes(project, &npm.env("VETASSIST_TEST_RING", &ring))?;
+            passes(project, &npm.envs(server.clone()))?;
         }
         Ok(projects.len() as u64)
     })

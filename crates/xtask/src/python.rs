@@ -1,6 +1,6 @@
 //! The Python package: its wheel, and the tests of what was built.
 
-use std::path::PathBuf;
+use std::{env, path::PathBuf};
 
 use anyhow::Result;
 use pg_scratch::Postgres;
@@ -10,21 +10,29 @@ use crate::{
     extension::with_server,
     setup::{python, Tools},
     sql,
-    workspace::target,
+    workspace::{target, top},
 };
 
 const MANIFEST: &str = "crates/vetassist-py/Cargo.toml";
 
-/// Builds the wheel into `target/python-package`, and returns that folder.
+/// Builds the wheel and the source archive into `target/python-package`, and returns that folder.
 pub(crate) fn build(tools: &Tools) -> Result<PathBuf> {
     let (sh, out) = (&tools.sh, target().join("python-package"));
     // Another version's wheel would be taken for this one.
     sh.remove_path(&out)?;
-    let maturin = tools.run(&python()?.with_file_name("maturin"));
-    maturin
-        .args(["build", "--quiet", "--release", "--manifest-path", MANIFEST, "--out"])
-        .arg(&out)
-        .run()?;
+    // Messages of panics hold the names of source files: not with the folders of this machine.
+    let folders =
+        [(top().as_os_str().to_owned(), "."), (env::var_os("HOME").unwrap_or_default(), "~")];
+    let folders = folders.iter().filter(|(from, _)| !from.is_empty());
+    let flags: Vec<_> = folders
+        .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.to_string_lossy()))
+        .collect();
+    let maturin = python()?.with_file_name("maturin");
+    for arguments in [&["sdist"][..], &["build", "--quiet", "--release", "--locked"]] {
+        let maturin = tools.run(&maturin).args(arguments);
+        let maturin = maturin.args(["--manifest-path", MANIFEST, "--out"]).arg(&out);
+        maturin.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f")).run()?;
+    }
     Ok(out)
 }
 
@@ -39,11 +47,9 @@ pub(crate) fn test(tools: &Tools, all: bool) -> Result<u64> {
 /// Tests the clients of the wheel against a real server.
 pub(crate) fn test_with_server(tools: &Tools, postgres: &Postgres) -> Result<u64> {
     let (sh, python, wheel, plain) = (&tools.sh, python()?, build(tools)?, sql::write_plain()?);
-    with_server(tools, postgres, |cluster, ring| {
+    with_server(tools, postgres, |server| {
         let tests = cmd!(sh, "{python} tests/python_package/run.py {wheel} --clients");
-        let tests = tests.env("VETASSIST_TEST_SOCKET", cluster.socket_dir());
-        let tests = tests.env("VETASSIST_TEST_LOG", cluster.log_file());
-        tests.env("VETASSIST_TEST_RING", ring).env("VETASSIST_TEST_PLAIN", &plain).run()?;
+        tests.envs(server).env("VETASSIST_TEST_PLAIN", &plain).run()?;
         Ok(1)
     })
 }

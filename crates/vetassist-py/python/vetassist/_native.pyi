@@ -4,6 +4,29 @@ from typing_extensions import NoReturn, Self
 
 from ._types import Address, BytesLike, JsonValue, MasterKeyLike, UserId
 
+__all__ = [
+    "Key",
+    "KeyRing",
+    "MasterKey",
+    "SCHEMA_QUERY",
+    "VERSION",
+    "check_event_data",
+    "check_event_type",
+    "column_kinds",
+    "decrypt",
+    "decrypt_text",
+    "encrypt",
+    "fingerprint",
+    "generate_key",
+    "hash_device",
+    "hash_ip",
+    "hash_ip_keyed",
+    "opened_checkpoint",
+    "schema_differences",
+    "table_columns",
+    "upgrade_ip_hash",
+]
+
 VERSION: Final[str]
 SCHEMA_QUERY: Final[str]
 

@@ -15,5 +15,5 @@ UserId = _t.Union[str, _uuid.UUID]
 """A user's id: text is a UUID in its hyphenated form of 36 characters."""
 Address = _t.Union[str, _ipaddress.IPv4Address, _ipaddress.IPv6Address]
 """The address of one host."""
-JsonValue = _t.Union[None, bool, int, float, str, _t.Sequence["JsonValue"], _t.Mapping[str, "JsonValue"]]
-"""What JSON can hold. A sequence is a list or a tuple, a mapping a dict."""
+JsonValue = _t.Union[None, bool, int, float, str, _t.Sequence[_t.Any], _t.Mapping[str, _t.Any]]
+"""What JSON can hold. A sequence is a list or a tuple, a mapping a dict, and their items are such values."""
