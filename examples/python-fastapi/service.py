@@ -2,8 +2,8 @@
 
     DATABASE=postgres://… VA_ORIGIN=… VA_API=… CLIENT_ID=… COOKIE_KEY=… VETASSIST_KEYS=… uvicorn service:app --workers 8
 
-VETASSIST_KEYS is the ring, a key of 64 digits a line; without it the database's server seals, and all else is the same. COOKIE_KEY
-has 64 digits. Any number of workers may run: the database sees to it that each refresh token is exchanged once.
+VETASSIST_KEYS is the ring, a key of 64 digits a line; without it the database's server seals, and all else is the same.
+COOKIE_KEY has 64 digits. Any number of workers may run: the database sees to it that each refresh token is exchanged once.
 """
 
 from __future__ import annotations

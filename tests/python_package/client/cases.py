@@ -25,6 +25,8 @@ async def raises(code: str, call: Awaitable[Any], **more: Any) -> Any:
     # Those who report errors walk along these, and the driver's error would be there.
     seen: list[BaseException] = [raised]
     while (earlier := seen[-1].__cause__ or seen[-1].__context__) is not None and len(seen) < 10:
-        assert type(earlier).__module__.split(".")[0] not in ("asyncpg", "psycopg", "psycopg2", "psycopg_pool"), repr(earlier)
+        assert type(earlier).__module__.split(".")[0] not in ("asyncpg", "psycopg", "psycopg2", "psycopg_pool"), repr(
+            earlier
+        )
         seen.append(earlier)
     return raised

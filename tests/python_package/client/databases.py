@@ -41,10 +41,15 @@ class Database:
 
     def expire(self, user_id: uuid.UUID, seconds: float = 0) -> None:
         """Lets a user's access token expire so many seconds from now."""
-        self.rows("UPDATE {va_tokens} SET expires_at = now() + %s * interval '1 second' WHERE user_id = %s", [seconds, user_id])
+        self.rows(
+            "UPDATE {va_tokens} SET expires_at = now() + %s * interval '1 second' WHERE user_id = %s",
+            [seconds, user_id],
+        )
 
     def events_of(self, user_id: uuid.UUID) -> list[str]:
-        return [row[0] for row in self.rows("SELECT event_type FROM {auth_audit} WHERE user_id = %s ORDER BY id", [user_id])]
+        return [
+            row[0] for row in self.rows("SELECT event_type FROM {auth_audit} WHERE user_id = %s ORDER BY id", [user_id])
+        ]
 
 
 class _Tables(dict):  # type: ignore[type-arg]
@@ -81,7 +86,9 @@ def _make(name: str, *, is_plain: bool) -> Database:
         admin.execute("CREATE SCHEMA sealed; SELECT set_config('vetassist_plain.schema', 'sealed', false)")
         with open(PLAIN, encoding="utf-8") as plain:
             admin.execute(plain.read().encode())
-        admin.execute(f"SELECT sealed.vetassist_grant('{SERVICE}', 'app'), sealed.vetassist_grant('{SERVICE}', 'admin')")
+        admin.execute(
+            f"SELECT sealed.vetassist_grant('{SERVICE}', 'app'), sealed.vetassist_grant('{SERVICE}', 'admin')"
+        )
         return Database(name, admin, "sealed")
     admin = connect(name)
     admin.execute(

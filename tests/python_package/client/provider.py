@@ -154,7 +154,11 @@ class Provider:
     def introspect(self, token: str) -> dict[str, Any]:
         """Returns whose an access token is (RFC 7662)."""
         held = self._access.get(token)
-        return {"active": True, "sub": held.family.subject} if held is not None and self.is_good(token) else {"active": False}
+        return (
+            {"active": True, "sub": held.family.subject}
+            if held is not None and self.is_good(token)
+            else {"active": False}
+        )
 
     def expire(self) -> None:
         """Lets every access token expire that was issued until now."""
@@ -162,7 +166,7 @@ class Provider:
 
     @contextmanager
     def listening(self) -> Iterator[str]:
-        """Serves the same over HTTP at 127.0.0.1: /authorize, /token, /introspect, /revoke, and /records, which an access token opens."""
+        """Serves the same over HTTP at 127.0.0.1: the endpoints, and /records, which takes an access token."""
         server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever)

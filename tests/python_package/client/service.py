@@ -5,63 +5,36 @@ It runs over each driver, wherever the tokens are sealed, and whatever the datab
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
-import uuid
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
+import refreshes
 from cases import raises
 from databases import Database
-from kinds import Kind, connection_error
-from provider import Provider
-from spies import between
-from vetassist.client import AccountInactiveError, BadAddressEvent, GivenUp, RefreshEvent, SignInAgainError, StatementEvent
-
-NO_USER = uuid.UUID(int=7)
-
-
-def icn() -> str:
-    return f"ICN {uuid.uuid4().hex[:30]}"
-
-
-def ahead(when: datetime) -> float:
-    return (when - datetime.now(timezone.utc)).total_seconds()
-
-
-class Service:
-    """What the parts of the service share."""
-
-    def __init__(self, kind: Kind, database: Database, options: dict[str, Any]) -> None:
-        self.kind = kind
-        self.database = database
-        self.options = options
-        self.is_sealed_here = "ring" in options
-        self.is_keyed = self.is_sealed_here
-        self.va = Provider()
-        self.told: list[Any] = []
-        self.client = self.other(refresh=self.va.refresh, on_event=self.told.append)
-
-    def other(self, **more: Any) -> Any:
-        """Makes another client, with other options."""
-        return self.kind.client(**{**self.options, **more})
-
-    async def sign_in(self, client: Any = None, **more: Any) -> Any:
-        given = {"va_icn": icn(), "tokens": self.va.issue(), "session_seconds": 3600, "ip": "203.0.113.7", **more}
-        return await (client or self.client).sign_in(given.pop("va_icn"), given.pop("tokens"), **given)
+from kinds import Kind
+from shared import NO_USER, Service, ahead, icn
+from vetassist.client import AccountInactiveError, BadAddressEvent, GivenUp, StatementEvent
 
 
 async def signs_in(service: Service) -> Any:
     client, database, va = service.client, service.database, service.va
     va_icn, first = icn(), va.issue()
     device = {"agent": 'test "quoted" \u00e9', "ip": "198.51.100.9", "version": "120.0.0.0", "list": [1, None]}
-    one = await service.sign_in(va_icn=va_icn, tokens=first, email="one@example.com", first_name="One", device_info=device)
+    one = await service.sign_in(
+        va_icn=va_icn, tokens=first, email="one@example.com", first_name="One", device_info=device
+    )
     assert 3590 < ahead(one.expires_at) < 3700, "a lifetime in seconds, by the clock of the database"
     two = await service.sign_in(va_icn=va_icn)
     assert two.user_id == one.user_id and two.session_id != one.session_id and two.jwt_id != one.jwt_id
     account = await client.user(one.user_id)
-    assert (account.email, account.first_name, account.va_icn, account.is_active) == ("one@example.com", "One", va_icn, True)
+    assert (account.email, account.first_name, account.va_icn, account.is_active) == (
+        "one@example.com",
+        "One",
+        va_icn,
+        True,
+    )
     assert -60 < ahead(account.last_login_at) <= 0
     assert await client.user(str(NO_USER)) is None
     used = await raises("ERR_JWT_ID_USED", service.sign_in(jwt_id=one.jwt_id), retryable=False, sqlstate="23505")
@@ -75,15 +48,20 @@ async def signs_in(service: Service) -> Any:
 
     # What is stored: hashes and no addresses, sealed tokens and no others.
     stored, sealed = database.rows(
-        "SELECT device_info::text, t.access_token_encrypted FROM {sessions} AS s JOIN {va_tokens} AS t USING (user_id) WHERE s.id = %s",
+        "SELECT device_info::text, t.access_token_encrypted FROM {sessions} AS s JOIN {va_tokens} AS t USING (user_id)"
+        " WHERE s.id = %s",
         [one.session_id],
     )[0]
     kept = json.loads(stored)
     assert "198.51.100.9" not in stored and re.fullmatch("[0-9a-f]{64}", kept["ip_hash"])
     assert (kept["agent"], kept["version"], kept["list"]) == (device["agent"], "120.0.0.0", [1, None])
     assert first["access_token"].encode() not in bytes(sealed)
-    hashed = database.value("SELECT ip_hash FROM {auth_audit} WHERE user_id = %s AND event_type = 'login' LIMIT 1", [one.user_id])
-    registered = database.value("SELECT count(*) FROM {keyed_ip_hashes} WHERE ip_hash = ANY (%s)", [[hashed, kept["ip_hash"]]])
+    hashed = database.value(
+        "SELECT ip_hash FROM {auth_audit} WHERE user_id = %s AND event_type = 'login' LIMIT 1", [one.user_id]
+    )
+    registered = database.value(
+        "SELECT count(*) FROM {keyed_ip_hashes} WHERE ip_hash = ANY (%s)", [[hashed, kept["ip_hash"]]]
+    )
     assert registered == (2 if service.is_keyed else 0), "keyed hashes are remembered as such"
     return one, two, va_icn
 
@@ -135,180 +113,20 @@ async def has_sessions(service: Service, one: Any, two: Any, bad: Any) -> None:
     assert (await client.user(one.user_id)).email == "two@example.com"
 
 
-async def refreshes(service: Service) -> Any:
-    """As stored, refreshed when due, and never exchanged twice."""
-    client, va, database = service.client, service.va, service.database
-    good = (await service.sign_in()).user_id
-    stored = await client.access_token(good)
-    assert await client.access_token(str(good)) == stored and va.exchanges == 0
-    assert stored.token not in repr(stored)
-    database.expire(good, 30)
-    renewed = await client.access_token(good)
-    assert renewed.token != stored.token and ahead(renewed.expires_at) > 3500, "renewed before it ended"
-    assert (va.exchanges, (await client.access_token(good)).token) == (1, renewed.token)
-    database.expire(good, 30)
-    assert (await client.access_token(good, min_valid_seconds=10)).token == renewed.token, "good for as long as is asked"
-    database.expire(good)
-    service.told.clear()
-    many = await asyncio.gather(*(client.access_token(good) for _ in range(50)))
-    assert ({each.token for each in many} == {many[0].token}, va.exchanges, va.reuse) == (True, 2, 0)
-    await raises("ERR_NO_TOKENS", client.access_token(NO_USER))
-    return good, many[0].token
-
-
-async def refreshes_on_401(service: Service, good: Any, revoked: str) -> None:
-    client, va = service.client, service.va
-    used: list[str] = []
-
-    class Response:
-        def __init__(self, status_code: int) -> None:
-            self.status_code = status_code
-
-    class Refused(Exception):
-        def __init__(self, response: Response) -> None:
-            self.response = response
-
-    def request(is_good: Any, *, raising: bool = False) -> Any:
-        def call(token: str) -> Response:
-            used.append(token)
-            response = Response(200 if is_good(token) else 401)
-            if raising and response.status_code == 401:
-                raise Refused(response)
-            return response
-
-        return call
-
-    assert (await client.with_token(good, request(lambda token: token != revoked))).status_code == 200
-    assert (len(used), va.exchanges) == (2, 3)
-    # The same where the request raises for its status.
-    used.clear()
-    second = (await client.access_token(good)).token
-    assert (await client.with_token(good, request(lambda token: token != second, raising=True))).status_code == 200
-    assert (len(used), va.exchanges) == (2, 4)
-    # Somebody renewed it meanwhile: the one that they stored is used, and none is exchanged.
-    theirs = {**va.issue(), "expires_in": 4000}
-    before = va.exchanges
-    loop = asyncio.get_running_loop()
-
-    def overtaken(token: str) -> Response:
-        if token != theirs["access_token"]:
-            asyncio.run_coroutine_threadsafe(client.store_tokens(good, theirs), loop).result(30)
-        return Response(200 if token == theirs["access_token"] else 401)
-
-    assert (await client.with_token(good, overtaken)).status_code == 200
-    assert va.exchanges == before, "not one that somebody renewed meanwhile"
-    used.clear()
-    assert (await client.with_token(good, request(lambda _: False))).status_code == 401
-    assert (len(used), va.exchanges) == (2, before + 1), "once and not for ever"
-    try:
-        await client.with_token(good, request(lambda _: False, raising=True))
-    except Refused:
-        pass
-    else:
-        raise AssertionError("the refusal was lost")
-
-
-async def backs_off(service: Service, good: Any) -> None:
-    """What fails backs off, and the old token serves as long as it lives."""
-    client, va, database = service.client, service.va, service.database
-    database.expire(good, 30)
-    va.order("failed")
-    current = (await client.access_token(good, min_valid_seconds=0)).token
-    assert (await client.access_token(good)).token == current, "the old one, while it lives"
-    assert (await client.access_token(good)).token == current, "and nobody asks again yet"
-    failed = await client.token_status(good)
-    assert (failed.state, failed.attempts, failed.last_error, failed.has_refresh_token) == ("wait", 1, "server_error", True)
-    before = va.exchanges
-    database.expire(good)
-    soon = await raises("ERR_REFRESH_TIMEOUT", client.access_token(good, wait_seconds=0.05), retryable=True, user_id=good)
-    assert ahead(soon.retry_at) > 0 and va.exchanges == before
-    database.rows("DELETE FROM {refresh_states} WHERE user_id = %s", [good])
-    assert (await client.access_token(good)).token != current, "and it goes on"
-
-    failing = (await service.sign_in()).user_id
-    database.expire(failing)
-    va.order("failed")
-    error = await raises("ERR_REFRESH_FAILED", client.access_token(failing), retryable=True)
-    assert error.__cause__.error == "server_error" and error.retry_at is not None
-
-    # invalid_grant is final, until new tokens are stored.
-    dead = (await service.sign_in()).user_id
-    database.expire(dead)
-    va.order("refused")
-    final = await raises("ERR_SIGN_IN_AGAIN", client.access_token(dead), retryable=False)
-    assert isinstance(final, SignInAgainError)
-    asked = va.exchanges
-    await raises("ERR_SIGN_IN_AGAIN", client.access_token(dead))
-    assert (va.exchanges, (await client.token_status(dead)).state) == (asked, "reconnect")
-    await client.store_tokens(dead, va.issue())
-    assert (await client.access_token(dead)).token.startswith("access-")
-
-
-async def loses_no_answer(service: Service) -> None:
-    """A late answer is stored all the same; a finish whose answer is lost is asked again, and the exchange is not."""
-    client, va, database = service.client, service.va, service.database
-    late = (await service.sign_in()).user_id
-    database.expire(late)
-    va.order("slow", seconds=0.4)
-    hasty = service.other(refresh=va.refresh, refresh_timeout_seconds=0.1)
-    await raises("ERR_REFRESH_TIMEOUT", hasty.access_token(late), retryable=True)
-    await hasty.settle()
-    assert ((await client.token_status(late)).state, va.reuse) == ("ready", 0), "the late answer"
-
-    lost = (await service.sign_in()).user_id
-    database.expire(lost)
-    before = va.exchanges
-    drops = iter(range(2))
-
-    def drop(text: str, _params: Any) -> None:
-        if "vetassist_finish_refresh" in text and next(drops, None) is not None:
-            raise connection_error()
-
-    losing = service.other(db=between(service.kind, after=drop), refresh=va.refresh)
-    kept = await losing.access_token(lost)
-    assert (va.exchanges - before, (await client.access_token(lost)).token) == (1, kept.token)
-
-    # Where new tokens are stored during an exchange, they stay.
-    overtaken = (await service.sign_in()).user_id
-    database.expire(overtaken)
-    told: list[Any] = []
-    newer, loop = va.issue(), asyncio.get_running_loop()
-
-    def refresh(token: str, about: Any) -> Any:
-        asyncio.run_coroutine_threadsafe(client.store_tokens(overtaken, newer), loop).result(30)
-        return va.refresh(token, about)
-
-    slow = service.other(refresh=refresh, on_event=told.append)
-    assert (await slow.access_token(overtaken)).token == newer["access_token"]
-    assert [event.outcome for event in told if isinstance(event, RefreshEvent)] == ["discarded"]
-
-
-async def refreshes_ahead(service: Service) -> None:
-    client, va, database = service.client, service.va, service.database
-    database.rows("UPDATE {va_tokens} SET expires_at = now() + interval '1 day'")
-    due = [(await service.sign_in()).user_id for _ in range(6)]
-    for user_id in due:
-        database.expire(user_id, 60)
-    va.order("refused")
-    va.order("failed")
-    first = await client.refresh_expiring(max_rows=4, concurrency=1)
-    assert (first.stored, len(first.rejected), len(first.failed), first.more) == (2, 1, 1, True)
-    assert (first.failed[0].error.code, first.failed[0].error.retryable) == ("ERR_REFRESH_FAILED", True)
-    second = await client.refresh_expiring(max_rows=4)
-    assert (second.stored, second.rejected, second.failed, second.more) == (2, (), (), False)
-    assert va.reuse == 0
-
-
 async def keeps_a_trail(service: Service) -> None:
     client, database = service.client, service.database
     data = {"reason": "expired", "from": "198.51.100.77"}
     assert await client.log_event("login_failed", ip="203.0.113.9", data=data) > 0
-    secret = await raises("ERR_SECRET_IN_METADATA", client.log_event("login_failed", data={"users": [{"password": "hunter2"}]}))
+    secret = await raises(
+        "ERR_SECRET_IN_METADATA", client.log_event("login_failed", data={"users": [{"password": "hunter2"}]})
+    )
     assert secret.path == "event_data.users[0].password" and "hunter2" not in str(secret)
     await raises("ERR_INVALID_EVENT_TYPE", client.log_event("login"))
     await raises("ERR_NO_SUCH_USER", client.log_event("login_failed", user_id=NO_USER))
     await raises("ERR_INVALID_ARG_TYPE", client.log_event("login_failed", data={"at": datetime.now()}))
-    logged = database.value("SELECT event_data::text FROM {auth_audit} WHERE event_type = 'login_failed' ORDER BY id DESC LIMIT 1")
+    logged = database.value(
+        "SELECT event_data::text FROM {auth_audit} WHERE event_type = 'login_failed' ORDER BY id DESC LIMIT 1"
+    )
     assert "198.51.100.77" not in logged and "_hash" in logged
 
 
@@ -364,16 +182,14 @@ async def run(kind: Kind, database: Database, options: dict[str, Any]) -> None:
     await demands_a_lifetime(service)
     bad = await loses_no_sign_in_for_an_address(service)
     await has_sessions(service, one, two, bad)
-    good, revoked = await refreshes(service)
-    await refreshes_on_401(service, good, revoked)
-    await backs_off(service, good)
-    await loses_no_answer(service)
-    await refreshes_ahead(service)
+    good, revoked = await refreshes.refreshes(service)
+    await refreshes.refreshes_on_401(service, good, revoked)
+    await refreshes.backs_off(service, good)
+    await refreshes.loses_no_answer(service)
+    await refreshes.refreshes_ahead(service)
     await keeps_a_trail(service)
     await refuses_an_inactive_account(service, one, va_icn)
     await erases(service)
     await tells(service, one, va_icn)
     await service.client.settle()
     await service.client.check()
-
-

@@ -1,5 +1,5 @@
-"""What is particular about drivers: transactions of the caller's, single connections, cursors of other kinds, and what psycopg2
-writes into statements."""
+"""What is particular about drivers: transactions of the caller's, single connections, cursors of other kinds, and that
+psycopg2 writes parameters into statements."""
 
 from __future__ import annotations
 
@@ -110,7 +110,9 @@ def test_rows_and_cursors_of_other_kinds(database: Database) -> None:
 
 def _statements(database: Database) -> str:
     """Returns the texts of statements that pg_stat_activity shows of this database."""
-    return "\n".join(row[0] for row in database.rows("SELECT query FROM pg_stat_activity WHERE datname = current_database()"))
+    return "\n".join(
+        row[0] for row in database.rows("SELECT query FROM pg_stat_activity WHERE datname = current_database()")
+    )
 
 
 def test_psycopg2_takes_a_ring(database: Database) -> None:
@@ -145,13 +147,21 @@ def test_with_psycopg2_no_secret_is_in_the_servers_log() -> None:
     """The server logs every statement, errors and their statements, and durations."""
     secret = uuid.uuid4().hex
     with databases.made("logged") as database:
-        for setting in ("log_statement = 'all'", "log_min_duration_statement = 0", "log_min_error_statement = 'debug5'"):
+        for setting in (
+            "log_statement = 'all'",
+            "log_min_duration_statement = 0",
+            "log_min_error_statement = 'debug5'",
+        ):
             database.rows(f"ALTER DATABASE {database.name} SET {setting}")
         connection: Any = psycopg2.connect(host=SOCKET, user=SERVICE, dbname=database.name)
         va = Provider()
 
         def marked() -> dict[str, Any]:
-            return {**va.issue(), "access_token": f"access-{secret}-{uuid.uuid4()}", "refresh_token": f"refresh-{secret}"}
+            return {
+                **va.issue(),
+                "access_token": f"access-{secret}-{uuid.uuid4()}",
+                "refresh_token": f"refresh-{secret}",
+            }
 
         asked: list[str] = []
 
@@ -161,7 +171,9 @@ def test_with_psycopg2_no_secret_is_in_the_servers_log() -> None:
 
         client = vetassist.Client(connection, ring=RING, refresh=refresh)
         address = "203.0.113.77"
-        one = client.sign_in(f"ICN {secret[:20]}", marked(), session_seconds=60, ip=address, device_info={"ip": address})
+        one = client.sign_in(
+            f"ICN {secret[:20]}", marked(), session_seconds=60, ip=address, device_info={"ip": address}
+        )
         with pytest.raises(vetassist.VetassistError):
             client.sign_in(icn(), marked(), session_seconds=60, jwt_id=one.jwt_id, ip=address)
         client.store_tokens(one.user_id, marked())

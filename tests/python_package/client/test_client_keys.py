@@ -1,4 +1,4 @@
-"""Rings: a stranger's is refused before it seals, a key is turned in bounded steps, and a token that no key opens stops nobody."""
+"""Rings: a stranger's is refused before it seals, a key is rotated in bounded steps, a token that no key opens stops nobody."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_ring_is_noted_by_refreshing_too(carry_out: Callable[[Test], None]) ->
     carry_out(run)
 
 
-def test_a_key_is_turned_in_bounded_steps(carry_out: Callable[[Test], None]) -> None:
+def test_a_key_is_rotated_in_bounded_steps(carry_out: Callable[[Test], None]) -> None:
     async def run(kind: Kind, database: Database) -> None:
         va, client = Provider(), kind.client(ring=RING)
         owners = sorted([(await sign_in(client, va)).user_id for _ in range(25)])
@@ -119,7 +119,9 @@ def test_a_key_is_turned_in_bounded_steps(carry_out: Callable[[Test], None]) -> 
         # A token that no key opens: as good as expired, and its refresh token is a failure of its own.
         client = kind.client(ring=NEW_RING, refresh=va.refresh)
         await raises("ERR_SIGN_IN_AGAIN", client.access_token(lost))
-        database.rows("UPDATE {va_tokens} SET refresh_token_encrypted = access_token_encrypted WHERE user_id = %s", [lost])
+        database.rows(
+            "UPDATE {va_tokens} SET refresh_token_encrypted = access_token_encrypted WHERE user_id = %s", [lost]
+        )
         await raises("ERR_REFRESH_TIMEOUT", client.access_token(lost, wait_seconds=0.1), retryable=True)
         assert (await client.token_status(lost)).last_error == "unopenable"
         assert va.exchanges == 0
@@ -168,7 +170,9 @@ def test_drift_and_rights(carry_out: Callable[[Test], None]) -> None:
         await client.check()
         database.rows("DROP INDEX idx_vetassist_audit_type")
         drifted = await raises("ERR_DRIFTED", client.check())
-        assert [(each.object, each.problem) for each in drifted.differences] == [("idx_vetassist_audit_type", "missing")]
+        assert [(each.object, each.problem) for each in drifted.differences] == [
+            ("idx_vetassist_audit_type", "missing")
+        ]
         database.rows("CREATE INDEX idx_vetassist_audit_type ON {auth_audit} (event_type)")
         role = f"anon_{uuid.uuid4().hex[:8]}"
         database.rows(f"CREATE ROLE {role}")

@@ -85,7 +85,9 @@ def test_the_service_moves_in_two_steps_and_back(key: str) -> None:
 
     async def run() -> None:
         with databases.made("moving") as database:
-            database.rows(f"GRANT SELECT, INSERT, UPDATE ON {{users}}, {{va_tokens}}, {{sessions}}, {{auth_audit}} TO {SERVICE}")
+            database.rows(
+                f"GRANT SELECT, INSERT, UPDATE ON {{users}}, {{va_tokens}}, {{sessions}}, {{auth_audit}} TO {SERVICE}"
+            )
             database.rows(f"GRANT USAGE ON SEQUENCE vetassist_auth_audit_id_seq TO {SERVICE}")
             async with asyncpg.create_pool(host=SOCKET, user=SERVICE, database=database.name) as pool:
                 services = [

@@ -1,4 +1,4 @@
-"""The client's rules, each with the trap that it is for. They hold over each driver; one of each sort stands for it here."""
+"""The client's rules, each with the trap that it is for, over one driver of each sort."""
 
 from __future__ import annotations
 
@@ -108,7 +108,9 @@ def test_each_operation_is_one_statement(carry_out: Callable[[Test], None]) -> N
 def test_any_search_path_will_do(database: Database) -> None:
     # Seen from this path, a default that calls a function of somebody's looks like the one that should be there.
     database.rows("CREATE SCHEMA theirs; GRANT USAGE ON SCHEMA theirs TO service")
-    database.rows("CREATE FUNCTION theirs.gen_random_uuid() RETURNS uuid LANGUAGE sql AS 'SELECT pg_catalog.gen_random_uuid()'")
+    database.rows(
+        "CREATE FUNCTION theirs.gen_random_uuid() RETURNS uuid LANGUAGE sql AS 'SELECT pg_catalog.gen_random_uuid()'"
+    )
     settings = {"search_path": "theirs,pg_catalog"}
 
     async def run() -> None:
@@ -121,7 +123,9 @@ def test_any_search_path_will_do(database: Database) -> None:
             drifted = await raises("ERR_DRIFTED", client.check())
             assert any(each.object == "vetassist_sessions.id" for each in drifted.differences), drifted.differences
             with kind.pool.connection() as connection:
-                assert connection.execute("SHOW search_path").fetchone() == ("theirs,pg_catalog",), "it is left as it was"
+                assert connection.execute("SHOW search_path").fetchone() == ("theirs,pg_catalog",), (
+                    "it is left as it was"
+                )
 
     try:
         asyncio.run(run())

@@ -27,7 +27,6 @@ RUNS = [
 
 @pytest.mark.parametrize(("driver", "is_plain", "ring"), RUNS)
 def test_a_service(driver: str, is_plain: bool, ring: Any) -> None:
-
     async def run() -> None:
         with databases.made("service", is_plain=is_plain) as database:
             options = {"schema": database.schema, **({} if ring is None else {"ring": ring})}

@@ -1,5 +1,5 @@
-"""Exchanges under contention, and waiting that ends: 30 rounds of 50 callers, cancelled calls, calls of many threads, event loops
-one after the other, a provider that hangs."""
+"""Exchanges under contention, and waiting that ends: 30 rounds of 50 callers, cancelled calls, calls of many threads,
+several event loops, a provider that hangs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The example on FastAPI with 8 workers of uvicorn: from the sign-in at a fake VA.gov to the erasure, as browsers go through it."""
+"""The example on FastAPI with 8 workers of uvicorn: from the sign-in at a fake VA.gov to the erasure."""
 
 from __future__ import annotations
 

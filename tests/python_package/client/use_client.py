@@ -32,7 +32,9 @@ def hear(event: ClientEvent) -> None:
 
 
 def over_psycopg(
-    pool: psycopg_pool.ConnectionPool[Any], connection: psycopg.Connection[Any], old: psycopg2.pool.ThreadedConnectionPool
+    pool: psycopg_pool.ConnectionPool[Any],
+    connection: psycopg.Connection[Any],
+    old: psycopg2.pool.ThreadedConnectionPool,
 ) -> vetassist.Client:
     vetassist.Client(connection).within(connection)
     vetassist.Client(old, ring=RING).within(psycopg2.connect(""))
@@ -51,7 +53,9 @@ def blocking(client: vetassist.Client, headers: httpx.Headers) -> None:
     ip = client_address(headers, "x-real-ip")
     user_id: UUID = client.sign_in("ICN", {"access_token": "x", "expires_in": 60}, session_seconds=60, ip=ip).user_id
     found: Account | None = client.user(user_id)
-    response: httpx.Response = client.with_token(user_id, lambda token: httpx.get("https://va.example", auth=("", token)))
+    response: httpx.Response = client.with_token(
+        user_id, lambda token: httpx.get("https://va.example", auth=("", token))
+    )
     print(found, response, client.access_token(user_id, refresh).expires_at)
     client.within(object()).access_token(user_id)  # type: ignore
     client.sign_in("ICN", {"access_token": "x"})  # type: ignore

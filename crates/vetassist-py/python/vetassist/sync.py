@@ -265,7 +265,9 @@ class Client(Transaction):
 
         The status is the response's `status_code` or `status`, or that of the error which `raise_for_status()` raises.
         """
-        response: T = self._run(of_refresh.with_token(self._context, user_id, request, refresh, wait_seconds=wait_seconds))
+        response: T = self._run(
+            of_refresh.with_token(self._context, user_id, request, refresh, wait_seconds=wait_seconds)
+        )
         return response
 
     def refresh_expiring(

@@ -68,4 +68,6 @@ def client_address(headers: Union[Headers, Mapping[str, str]], rule: Rule) -> Op
         return address_of(_read(headers, "x-forwarded-for"), trusted_hops=rule.trusted_hops)
     if isinstance(rule, Forwarded):
         return address_of(_read(headers, "forwarded"), trusted_hops=rule.trusted_hops)
-    raise bad_argument("rule must be 'cf-connecting-ip', 'x-real-ip', ForwardedFor(trusted_hops=…) or Forwarded(trusted_hops=…)")
+    raise bad_argument(
+        "rule must be 'cf-connecting-ip', 'x-real-ip', ForwardedFor(trusted_hops=…) or Forwarded(trusted_hops=…)"
+    )

@@ -66,7 +66,8 @@ UNION ALL
 SELECT pg_catalog.to_jsonb(now())::text,
        pg_catalog.jsonb_build_object('object', g.object, 'attribute', NULL, 'value', g.privileges, 'role', g.role)::text
 FROM (
-    SELECT o.object, coalesce(r.rolname, 'PUBLIC')::text AS role, pg_catalog.string_agg(DISTINCT a.privilege_type, ', ') AS privileges
+    SELECT o.object, coalesce(r.rolname, 'PUBLIC')::text AS role,
+           pg_catalog.string_agg(DISTINCT a.privilege_type, ', ') AS privileges
     FROM (
         SELECT c.relname::text, c.relacl, c.relowner FROM pg_catalog.pg_class AS c
         WHERE c.relnamespace = {of_schema} AND pg_catalog.starts_with(c.relname::text, 'vetassist_') AND c.relkind IN ('r', 'S')

@@ -75,7 +75,10 @@ def context_of(
         if not holds:
             raise bad_argument(message)
 
-    demand(ring is None or callable(getattr(ring, "encrypt_token", None)), "ring must be a KeyRing; without one the server seals")
+    demand(
+        ring is None or callable(getattr(ring, "encrypt_token", None)),
+        "ring must be a KeyRing; without one the server seals",
+    )
     demand(refresh is None or callable(refresh), "refresh must be a function")
     demand(on_event is None or callable(on_event), "on_event must be a function")
     demand(isinstance(schema, str) and schema != "" and "\0" not in schema, "schema must be the name of one")

@@ -30,7 +30,9 @@ def rows_of(found: Iterable[Any]) -> list[Row]:
 
 
 def in_transaction() -> Exception:
-    return bad_argument("the connection is in a transaction: give the client a pool, or call within(connection) for this one")
+    return bad_argument(
+        "the connection is in a transaction: give the client a pool, or call within(connection) for this one"
+    )
 
 
 def unknown(what: str, takes: str) -> Exception:

@@ -88,7 +88,9 @@ def _execute2(connection: Any, text: str, params: Params) -> list[Row]:
 class _Within:
     """A connection of the caller's, in a transaction of the caller's."""
 
-    def __init__(self, connection: Any, execute: Callable[[Any, str, Params], list[Row]], *, writes_parameters: bool) -> None:
+    def __init__(
+        self, connection: Any, execute: Callable[[Any, str, Params], list[Row]], *, writes_parameters: bool
+    ) -> None:
         self._connection = connection
         self._execute = execute
         self.writes_parameters = writes_parameters

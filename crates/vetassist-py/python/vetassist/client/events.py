@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 
 def log_event(
-    context: Context, event_type: str, *, user_id: Optional[UserId] = None, data: JsonValue = None, ip: Optional[Address] = None
+    context: Context,
+    event_type: str,
+    *,
+    user_id: Optional[UserId] = None,
+    data: JsonValue = None,
+    ip: Optional[Address] = None,
 ) -> Step[int]:
     """Logs an event of the service's own, and returns its id.
 

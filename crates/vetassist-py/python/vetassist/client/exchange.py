@@ -82,7 +82,9 @@ def _store(context: Context, operation: str, lease: Lease, answer: Given) -> Ste
         yield Pause(0.05 * 2**attempt)
 
 
-def fail(context: Context, operation: str, lease_id: str, code: str, *, is_final: bool) -> Step[tuple[Optional[datetime], Optional[float]]]:
+def fail(
+    context: Context, operation: str, lease_id: str, code: str, *, is_final: bool
+) -> Step[tuple[Optional[datetime], Optional[float]]]:
     """Says that an exchange failed. Returns when it may be tried again, as a time and in seconds from now."""
     arguments = {"lease_id": uuid(lease_id), "error": text(code), "is_final": boolean(is_final)}
     try:

@@ -93,7 +93,11 @@ _CODES: dict[str, tuple[str, str, bool]] = {
     "42883": ("ERR_NOT_INSTALLED", "the schema has no such function of vetassist: install it, or update it", False),
     "42P01": ("ERR_NOT_INSTALLED", "the schema has no such table of vetassist: install it, or update it", False),
     "3F000": ("ERR_NOT_INSTALLED", "there is no such schema", False),
-    "F0000": ("ERR_SERVER_KEYS", "the server's key ring cannot be used: its administrator finds the reason in its log", False),
+    "F0000": (
+        "ERR_SERVER_KEYS",
+        "the server's key ring cannot be used: its administrator finds the reason in its log",
+        False,
+    ),
     "39000": ("ERR_SERVER_KEYS", "no key of the server opens the token", False),
     "22P03": ("ERR_SERVER_KEYS", "no key of the server opens the token", False),
     "22004": ("ERR_REFUSED", "a required argument is missing", False),
@@ -142,7 +146,13 @@ class DriverFailure:
         message = getattr(said, "message_primary", None) or getattr(error, "message", None)
         detail = getattr(said, "message_detail", None) or getattr(error, "detail", None)
         name = errno.errorcode.get(error.errno or 0) if isinstance(error, OSError) else None
-        return cls(sqlstate, name or type(error).__name__, is_unreached or sqlstate in ("08001", "08004"), str(message or ""), str(detail or ""))
+        return cls(
+            sqlstate,
+            name or type(error).__name__,
+            is_unreached or sqlstate in ("08001", "08004"),
+            str(message or ""),
+            str(detail or ""),
+        )
 
 
 def of_driver(failed: DriverFailure, *, is_read: bool) -> ClientError:
@@ -151,7 +161,12 @@ def of_driver(failed: DriverFailure, *, is_read: bool) -> ClientError:
     if sqlstate is None or sqlstate.startswith("08"):
         retryable = is_read or failed.is_unreached
         unknown = "" if retryable else "; whether it was carried out is not known"
-        return failure("ERR_DATABASE", f"the database did not answer ({failed.name}){unknown}", retryable=retryable, sqlstate=sqlstate)
+        return failure(
+            "ERR_DATABASE",
+            f"the database did not answer ({failed.name}){unknown}",
+            retryable=retryable,
+            sqlstate=sqlstate,
+        )
     unlisted = ("ERR_DATABASE", f"the database answered {sqlstate}", False)
     code, message, retryable = _CODES.get(sqlstate) or _CODES.get(sqlstate[:2]) or unlisted
     if sqlstate in _SPOKEN and failed.message:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
-from uuid import UUID
 
 from .. import KeyRing, OpenError
 from .failure import ClientError, failure

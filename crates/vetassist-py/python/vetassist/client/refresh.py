@@ -15,7 +15,22 @@ from .effects import Call, Detached, Pause, Several
 from .exchange import Lease, exchange, fail, lease_seconds
 from .failure import SignInAgainError, bad_argument, failure
 from .models import AccessToken, FailedRefresh, Refreshed
-from .statement import Argument, Parameters, UserId, call, id_of, integer, is_number, maybe_time_of, quoted, run, seconds, select, time_of, uuid
+from .statement import (
+    Argument,
+    Parameters,
+    UserId,
+    call,
+    id_of,
+    integer,
+    is_number,
+    maybe_time_of,
+    quoted,
+    run,
+    seconds,
+    select,
+    time_of,
+    uuid,
+)
 
 if TYPE_CHECKING:
     from .context import Context
@@ -77,7 +92,9 @@ def _use(context: Context, operation: str, user_id: UUID, minimum: Minimum) -> S
     )
 
 
-def _step(context: Context, operation: str, user_id: UUID, minimum: Minimum, refresh: Callable[..., Any]) -> Step[_Found]:
+def _step(
+    context: Context, operation: str, user_id: UUID, minimum: Minimum, refresh: Callable[..., Any]
+) -> Step[_Found]:
     """Does what there is to do, and returns a token, or why there is none."""
     found = yield from _use(context, operation, user_id, minimum)
     if found.state == "ready" and found.token is None:
@@ -103,7 +120,9 @@ def _step(context: Context, operation: str, user_id: UUID, minimum: Minimum, ref
     return _Found("ready", got.token, got.expires_at, got.expires_text)
 
 
-def _shared(context: Context, operation: str, user_id: UUID, minimum: Minimum, refresh: Callable[..., Any]) -> Step[_Found]:
+def _shared(
+    context: Context, operation: str, user_id: UUID, minimum: Minimum, refresh: Callable[..., Any]
+) -> Step[_Found]:
     """Lets calls of this client that want the same share one step."""
     make = partial(_step, context, operation, user_id, minimum, refresh)
     if refresh is not context.refresh:

@@ -80,7 +80,11 @@ CROSS JOIN LATERAL {quoted(context.schema)}.vetassist_reseal(v.user_id, v.old_ac
             user_id, access, refresh = row["user_id"], row["access_token"], row["refresh_token"]
             new_access, opened_access = self._sealed_anew(access, user_id)
             new_refresh, opened_refresh = self._sealed_anew(refresh, user_id)
-            if not (opened_access and opened_refresh) and len(self.unopened) < _SHOWN and UUID(user_id) not in self.unopened:
+            if (
+                not (opened_access and opened_refresh)
+                and len(self.unopened) < _SHOWN
+                and UUID(user_id) not in self.unopened
+            ):
                 self.unopened.append(UUID(user_id))
             if (new_access, new_refresh) != (access, refresh):
                 puts.append(
@@ -280,6 +284,7 @@ def rotation_status(context: Context) -> Step[list[SealedBy]]:
             break
         last = UUID(rows[-1]["user_id"])
     of_keys = [
-        SealedBy(fingerprint, at == 0, counts.get(at, 0), None) for at, fingerprint in enumerate(context.ring.fingerprints())
+        SealedBy(fingerprint, at == 0, counts.get(at, 0), None)
+        for at, fingerprint in enumerate(context.ring.fingerprints())
     ]
     return [*of_keys, SealedBy(None, None, counts.get(None, 0), tuple(unopened))]

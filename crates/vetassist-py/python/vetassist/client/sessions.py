@@ -131,7 +131,9 @@ def end_sessions(context: Context, user_id: UserId, *, except_jwt_id: Optional[s
     return int((yield from one(context, "end_sessions", "vetassist_revoke_all_sessions", arguments)))
 
 
-def purge_sessions(context: Context, *, older_than_days: Optional[float] = None, max_rows: Optional[int] = None) -> Step[int]:
+def purge_sessions(
+    context: Context, *, older_than_days: Optional[float] = None, max_rows: Optional[int] = None
+) -> Step[int]:
     """Deletes sessions that ended so many days ago, and returns how many. Without arguments SQL's defaults count."""
     older_than = seconds(older_than_days, "older_than_days")
     if older_than_days is not None:

@@ -43,7 +43,9 @@ def _id_to_seal_for(context: Context, va_icn: str) -> Step[UUID]:
     return uuid4() if found["user_id"] is None else UUID(found["user_id"])
 
 
-def _login(context: Context, user_id: Optional[UUID], what: _Login, tokens: Given, lifetime: float) -> Step[dict[str, Any]]:
+def _login(
+    context: Context, user_id: Optional[UUID], what: _Login, tokens: Given, lifetime: float
+) -> Step[dict[str, Any]]:
     """Signs in, with tokens sealed for this user. Returns the id and the session that the database answers."""
     params = Parameters()
     arguments = {
@@ -60,7 +62,9 @@ def _login(context: Context, user_id: Optional[UUID], what: _Login, tokens: Give
     }
     name = f"{quoted(context.schema)}.{quoted(f'vetassist_login{context.end.twin}')}"
     source = f"{name}({params.named(arguments)}) AS r"
-    result = f"pg_catalog.to_jsonb(r) || pg_catalog.jsonb_build_object('ends', {params.add(from_now(what.session_seconds))})"
+    result = (
+        f"pg_catalog.to_jsonb(r) || pg_catalog.jsonb_build_object('ends', {params.add(from_now(what.session_seconds))})"
+    )
     rows = yield from run(context, "sign_in", select(result, source), params.values)
     found: dict[str, Any] = rows[0].result
     return found

@@ -49,7 +49,10 @@ def text(value: Optional[str], name: str = "a text") -> Argument:
         else:
             is_text = "\0" not in value
         if not is_text:
-            raise error("ERR_INVALID_TEXT", f"{name} has a NUL or half of a surrogate pair in it, which no text in PostgreSQL has")
+            raise error(
+                "ERR_INVALID_TEXT",
+                f"{name} has a NUL or half of a surrogate pair in it, which no text in PostgreSQL has",
+            )
     return Argument("{}::text", value)
 
 
@@ -142,7 +145,9 @@ def time_of(written: str) -> datetime:
         return _FIRST
     if len(year) > 4:
         return _LAST
-    local = datetime(int(year), int(month), int(day), int(hour), int(minute), int(second), int((part or "").ljust(6, "0")))
+    local = datetime(
+        int(year), int(month), int(day), int(hour), int(minute), int(second), int((part or "").ljust(6, "0"))
+    )
     ahead = timedelta(hours=int(offset[0]), minutes=int(offset[1]), seconds=int(offset[2] or 0))
     try:
         return (local - ahead if sign == "+" else local + ahead).replace(tzinfo=timezone.utc)
@@ -171,7 +176,9 @@ class Parameters:
 
     def named(self, arguments: dict[str, Argument]) -> str:
         """Adds those that are given, and returns them as the arguments of a function."""
-        return ", ".join(f"{name} => {self.add(argument)}" for name, argument in arguments.items() if argument.value is not None)
+        return ", ".join(
+            f"{name} => {self.add(argument)}" for name, argument in arguments.items() if argument.value is not None
+        )
 
 
 def select(result: str, source: str) -> str:
@@ -195,7 +202,9 @@ _COLLISIONS = frozenset({"40001", "40P01"})
 _ATTEMPTS = 6
 
 
-def run(context: Context, operation: str, statement: str, params: list[Optional[str]], *, is_read: bool = False) -> Step[list[Answer]]:
+def run(
+    context: Context, operation: str, statement: str, params: list[Optional[str]], *, is_read: bool = False
+) -> Step[list[Answer]]:
     """Carries out a statement, again where it collided with another transaction."""
     attempt = 0
     while True:

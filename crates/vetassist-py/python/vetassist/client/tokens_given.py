@@ -50,7 +50,10 @@ def lasting(tokens: Any, default_lifetime_seconds: Optional[float]) -> tuple[Giv
     """Returns tokens and their lifetime, and refuses what has none before anything is stored."""
     found = given(tokens, default_lifetime_seconds)
     if found.lifetime_seconds is None:
-        raise failure("ERR_NO_LIFETIME", "the tokens have no expires_in, and there is no default_lifetime_seconds: nothing was stored")
+        raise failure(
+            "ERR_NO_LIFETIME",
+            "the tokens have no expires_in, and there is no default_lifetime_seconds: nothing was stored",
+        )
     return found, found.lifetime_seconds
 
 
