@@ -15,6 +15,7 @@ import psycopg
 import psycopg2
 import psycopg2.extras
 import pytest
+import sqlalchemy
 import vetassist
 import vetassist.aio
 from cases import raises
@@ -22,6 +23,7 @@ from databases import SERVICE, SOCKET, Database
 from kinds import opened
 from provider import Provider
 from psycopg.rows import dict_row
+from sqlalchemy.orm import Session
 from test_client_rules import icn, sign_in
 
 KEY = vetassist.generate_key()
@@ -115,6 +117,41 @@ def _statements(database: Database) -> str:
     )
 
 
+@pytest.fixture
+def fresh() -> Iterator[Database]:
+    with databases.made("fresh") as database:
+        yield database
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
+def test_an_engine_of_sqlalchemy(driver: str, fresh: Database) -> None:
+    address = f"postgresql+{driver}://{SERVICE}@/{fresh.name}?host={SOCKET}"
+    engine = sqlalchemy.create_engine(address, pool_size=1, max_overflow=0, pool_timeout=0.2)
+    client, va, gone = vetassist.Client(engine, ring=RING), Provider(), icn()
+    try:
+        one = client.sign_in(icn(), va.issue(), session_seconds=60)
+        assert client.session(one.jwt_id) is not None
+        with Session(engine) as session:
+            # In the session's own transaction, and gone with it.
+            connection = session.connection().connection.driver_connection
+            assert connection is not None
+            client.within(connection).sign_in(gone, va.issue(), session_seconds=60)
+            with pytest.raises(vetassist.VetassistError) as taken:
+                client.end_sessions(one.user_id)
+            assert taken.value.retryable, "the engine has no other connection, so nothing was asked"
+            session.rollback()
+        assert fresh.rows("SELECT 1 FROM {users} WHERE va_icn = %s", [gone]) == []
+        with engine.connect() as pooled:
+            assert getattr(pooled.connection.driver_connection, "autocommit") is False, "it is left as it was"
+        if driver == "psycopg2":
+            with pytest.raises(vetassist.InvalidTypeError, match="server's log"):
+                vetassist.Client(engine)
+    finally:
+        engine.dispose()
+    with pytest.raises(vetassist.InvalidTypeError, match="SQLAlchemy"):
+        vetassist.Client(sqlalchemy.create_engine("sqlite://"), ring=RING)
+
+
 def test_psycopg2_takes_a_ring(database: Database) -> None:
     connection: Any = psycopg2.connect(host=SOCKET, user=SERVICE, dbname=database.name)
     try:
@@ -181,9 +218,9 @@ def test_with_psycopg2_no_secret_is_in_the_servers_log() -> None:
         assert secret in client.access_token(one.user_id).token and len(asked) == 1
         database.expire(one.user_id)
         assert client.refresh_expiring().stored == 1
-        turned = vetassist.Client(connection, ring=vetassist.KeyRing([vetassist.generate_key(), KEY]))
-        assert turned.rotate_tokens().resealed == 1
-        assert turned.erase_user(one.user_id).tokens is not None
+        rotating = vetassist.Client(connection, ring=vetassist.KeyRing([vetassist.generate_key(), KEY]))
+        assert rotating.rotate_tokens().resealed == 1
+        assert rotating.erase_user(one.user_id).tokens is not None
         connection.close()
         log = _log_of(secret)
     # The ICN stands there, which is how the search is known to look in the right place.

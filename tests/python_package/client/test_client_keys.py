@@ -95,24 +95,24 @@ def test_a_key_is_rotated_in_bounded_steps(carry_out: Callable[[Test], None]) ->
 
         told: list[Any] = []
         progress: list[RotationProgress] = []
-        turning = kind.client(db=between(kind, after=change), ring=NEW_RING, on_event=told.append)
-        step = await turning.rotate_tokens(max_rows=10, progress=progress.append)
+        rotating = kind.client(db=between(kind, after=change), ring=NEW_RING, on_event=told.append)
+        step = await rotating.rotate_tokens(max_rows=10, progress=progress.append)
         resealed = step.resealed
         assert step.seen == 10 and step.held == 1 and step.after is not None, "a step is bounded"
         while step.after is not None:
-            step = await turning.rotate_tokens(after=step.after, max_rows=10, progress=progress.append)
+            step = await rotating.rotate_tokens(after=step.after, max_rows=10, progress=progress.append)
             assert step.seen <= 11
             resealed += step.resealed
         assert (step.held, resealed) == (0, 24)
         assert len(progress) > 2 and [each.progress for each in told if isinstance(each, RotationEvent)] == progress
-        status = await turning.rotation_status()
+        status = await rotating.rotation_status()
         assert [(each.is_current, each.sealed_values) for each in status] == [(True, 48), (False, 0), (None, 1)]
         assert status[-1].user_ids == (lost,) and status[0].fingerprint == NEW_RING.fingerprints()[0]
-        again = await turning.rotate_tokens()
+        again = await rotating.rotate_tokens()
         assert (again.after, again.seen, again.resealed, again.unopened, again.held) == (None, 25, 0, (lost,), 0)
-        await raises("ERR_INVALID_ARG_TYPE", turning.rotate_tokens(after="'; --"))
-        await raises("ERR_INVALID_ARG_TYPE", turning.rotate_tokens(max_rows=0))
-        assert (await turning.rotate_tokens(max_seconds=0)).after is not None, "no time, no end"
+        await raises("ERR_INVALID_ARG_TYPE", rotating.rotate_tokens(after="'; --"))
+        await raises("ERR_INVALID_ARG_TYPE", rotating.rotate_tokens(max_rows=0))
+        assert (await rotating.rotate_tokens(max_seconds=0)).after is not None, "no time, no end"
         sealed = database.value("SELECT access_token_encrypted FROM {va_tokens} WHERE user_id = %s", [owners[3]])
         assert NEW_RING.decrypt_token(sealed, owners[3], with_position=True) == ("newer", 0), "which key opened"
 
@@ -135,15 +135,15 @@ def test_a_row_that_somebody_holds_is_visited_again(carry_out: Callable[[Test], 
         owners = [(await sign_in(client, va)).user_id for _ in range(6)]
         database.rows("BEGIN")
         database.rows("SELECT 1 FROM {va_tokens} WHERE user_id = %s FOR UPDATE", [owners[4]])
-        turning = kind.client(ring=NEW_RING)
-        step = await turning.rotate_tokens(max_seconds=1)
+        rotating = kind.client(ring=NEW_RING)
+        step = await rotating.rotate_tokens(max_seconds=1)
         assert (step.held, step.resealed) == (1, 5) and step.after is not None, "so it is not done"
         timer = threading.Timer(0.3, lambda: database.rows("COMMIT"))
         timer.start()
-        step = await turning.rotate_tokens(after=step.after)
+        step = await rotating.rotate_tokens(after=step.after)
         timer.join()
         assert (step.after, step.held, step.resealed) == (None, 0, 1)
-        assert [each.sealed_values for each in await turning.rotation_status()] == [12, 0, 0]
+        assert [each.sealed_values for each in await rotating.rotation_status()] == [12, 0, 0]
 
     carry_out(run)
 

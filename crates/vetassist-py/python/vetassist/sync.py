@@ -20,7 +20,7 @@ from .client import sign_in as of_sign_in
 from .client import tokens as of_tokens
 from .client import users as of_users
 from .client.context import Context, context_of
-from .client.drivers_blocking import Connection, Database, Pool, database_of, transaction_of
+from .client.drivers_blocking import Connection, Database, Engine, Pool, database_of, transaction_of
 from .client.effects import LATE, Ask, Call, Detached, Pause, Several, Statement
 from .client.failure import DriverFailure, bad_argument
 from .client.models import AccessToken, OnEvent, RefreshContext, Refreshed, TokenResponse
@@ -194,7 +194,8 @@ class Client(Transaction):
     It does nothing until it is called. Threads may share one; it holds a connection as long as a statement takes.
 
     Args:
-        db: A pool or a connection of psycopg or psycopg2. Statements are carried out outside a transaction.
+        db: A pool or a connection of psycopg or psycopg2, or an engine of SQLAlchemy over one of them. Statements are
+            carried out outside a transaction.
         ring: Seals here. Without it the server seals, and the rest of the service's code is the same. psycopg2 writes
             parameters into the statement, so it takes a ring.
         refresh: Exchanges refresh tokens at the provider.
@@ -208,7 +209,7 @@ class Client(Transaction):
 
     def __init__(
         self,
-        db: Union[Pool, Connection, Database],
+        db: Union[Pool, Connection, Engine, Database],
         *,
         ring: Optional[KeyRing] = None,
         refresh: Optional[Refresh] = None,

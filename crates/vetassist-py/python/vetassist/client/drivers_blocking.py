@@ -1,4 +1,4 @@
-"""Blocking drivers, by their shape: psycopg and psycopg2, a pool or a connection of either."""
+"""Blocking drivers, by their shape: psycopg and psycopg2, a pool or a connection of either, or SQLAlchemy over one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Callable, ContextManager, Iterator, Protocol
 from .drivers import Params, Row, for_psycopg, in_transaction, rows_of, unknown
 from .failure import NotAsked
 
-_TAKES = "a pool or a connection of psycopg or psycopg2"
+_TAKES = "a pool or a connection of psycopg or psycopg2, or an engine of SQLAlchemy"
 
 
 class Database(Protocol):
@@ -29,6 +29,16 @@ class Pool(Protocol):
 
     @property
     def putconn(self) -> Any: ...
+
+
+class Engine(Protocol):
+    """Describes SQLAlchemy's engine, as far as it is used."""
+
+    @property
+    def raw_connection(self) -> Any: ...
+
+    @property
+    def dialect(self) -> Any: ...
 
 
 class Connection(Protocol):
@@ -136,6 +146,19 @@ def _from_pool(pool: Any) -> Callable[[], ContextManager[Any]]:
     return borrowed
 
 
+def _from_engine(engine: Any) -> Callable[[], ContextManager[Any]]:
+    @contextmanager
+    def borrowed() -> Iterator[Any]:
+        pooled = _had(engine.raw_connection)
+        try:
+            with _outside_transaction(pooled.driver_connection) as connection:
+                yield connection
+        finally:
+            pooled.close()
+
+    return borrowed
+
+
 def _of_one(connection: Any, is_idle: Callable[[Any], bool]) -> Callable[[], ContextManager[Any]]:
     lock = threading.Lock()
 
@@ -170,6 +193,11 @@ def database_of(db: Any) -> Database:
     if callable(getattr(db, "query", None)):
         found: Database = db
         return found
+    if hasattr(db, "raw_connection") and hasattr(db, "dialect"):
+        driver = db.dialect.driver
+        if driver not in ("psycopg", "psycopg2"):
+            raise unknown("db, an engine of SQLAlchemy,", "one over psycopg or psycopg2")
+        return (_Psycopg if driver == "psycopg" else _Psycopg2)(_from_engine(db))
     if hasattr(db, "getconn") and hasattr(db, "putconn"):
         is_new = hasattr(db, "connection")
         return _Psycopg(_from_pool(db)) if is_new else _Psycopg2(_from_pool(db))
