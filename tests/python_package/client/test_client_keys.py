@@ -62,6 +62,26 @@ def test_a_strangers_ring_is_refused(carry_out: Callable[[Test], None]) -> None:
     carry_out(run)
 
 
+def test_a_rollback_takes_the_note_of_a_key_with_it(carry_out: Callable[[Test], None]) -> None:
+    async def run(kind: Kind, database: Database) -> None:
+        va, client = Provider(), kind.client(ring=RING)
+        if kind.name == "asyncpg":
+            async with kind.pool.acquire() as connection:
+                transaction = connection.transaction()
+                await transaction.start()
+                await sign_in(client.within(connection), va)
+                await transaction.rollback()
+        else:
+            with kind.pool.connection() as connection:
+                await sign_in(client.within(connection), va)
+                connection.rollback()
+        assert known(database) == []
+        await sign_in(client, va)
+        assert known(database) == RING.fingerprints()
+
+    carry_out(run)
+
+
 def test_a_ring_is_noted_by_refreshing_too(carry_out: Callable[[Test], None]) -> None:
     async def run(kind: Kind, database: Database) -> None:
         va = Provider()

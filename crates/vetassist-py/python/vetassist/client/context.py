@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from .. import KeyRing
+from .ends import End, HereEnd, ServerEnd
 from .failure import bad_argument
 from .statement import is_number
 
 if TYPE_CHECKING:
-    from .ends import End
     from .models import ClientEvent, OnEvent
 
 # A hundred years. No token and no session lives as long.
@@ -54,7 +54,12 @@ class Context:
 
     def in_transaction(self) -> Context:
         """Returns the same for a transaction of the caller's."""
-        return replace(self, is_transaction=True)
+        # What it learns of the database's keys may be rolled back.
+        return replace(self, is_transaction=True, end=_end_of(self.ring, self.ip_hash))
+
+
+def _end_of(ring: Optional[KeyRing], ip_hash: str) -> End:
+    return ServerEnd() if ring is None else HereEnd(ring, is_keyed=ip_hash == "keyed")
 
 
 def context_of(
@@ -69,7 +74,6 @@ def context_of(
     on_event: Optional[OnEvent],
 ) -> Context:
     """Returns a client's options, and refuses what cannot be one."""
-    from .ends import HereEnd, ServerEnd
 
     def demand(holds: bool, message: str) -> None:
         if not holds:
@@ -99,5 +103,5 @@ def context_of(
         default_lifetime_seconds=default_lifetime_seconds,
         on_event=on_event,
         is_transaction=False,
-        end=ServerEnd() if ring is None else HereEnd(ring, is_keyed=ip_hash == "keyed"),
+        end=_end_of(ring, ip_hash),
     )
