@@ -145,6 +145,7 @@ def test_types_of_events():
         ("a=b;" + "c=d," * 50_000 + f"for={ADDRESS}", 1, ADDRESS),
         (None, 1, None),
     ],
+    ids=lambda value: repr(value)[:60],
 )
 def test_the_address_in_a_header(value, hops, expected):
     assert vetassist.address_of(value, hops) == expected

@@ -83,7 +83,7 @@ def test_everything_has_a_docstring(module):
 import {module} as module
 for name in module.__all__:
     value = getattr(module, name)
-    parts = [value] + [part for key, part in vars(value).items() if key[0] != "_"] * isinstance(value, type)
+    parts = [value] + [part for key, part in getattr(value, "__dict__", {{}}).items() if key[0] != "_"]
     for part in parts:
         if callable(part) and not (part.__doc__ or "").strip():
             print(name, part)
