@@ -199,6 +199,23 @@ def test_a_refresh_of_the_wrong_kind(database: Database) -> None:
     asyncio.run(run())
 
 
+def test_a_refresh_that_cancels_itself(database: Database) -> None:
+    """As some time-outs of HTTP clients do. The caller is not cancelled by that."""
+
+    async def refresh(_token: str, _: RefreshContext) -> Any:
+        raise asyncio.CancelledError
+
+    async def run() -> None:
+        async with asyncpg.create_pool(host=SOCKET, user=SERVICE, database=database.name) as pool:
+            client = vetassist.aio.Client(pool, ring=RING, refresh=refresh)
+            one = await sign_in(client, Provider())
+            database.expire(one.user_id)
+            await raises("ERR_REFRESH_FAILED", client.access_token(one.user_id), retryable=True)
+            assert (await client.token_status(one.user_id)).last_error == "cancelled"
+
+    asyncio.run(run())
+
+
 def test_an_interrupt_loses_no_answer(database: Database) -> None:
     """As when a worker of gunicorn is told to stop, or somebody types Ctrl-C."""
     va = Provider(answer_seconds=0.5)
