@@ -40,6 +40,7 @@ mod on_disk;
 mod owner;
 mod panics;
 mod plain;
+mod polling;
 mod privileges;
 mod python;
 mod readme;
