@@ -64,10 +64,8 @@ BEGIN
         state := 'none';
         RETURN NEXT;
         RETURN;
-    ELSIF stored.is_active IS NOT TRUE THEN
-        RAISE EXCEPTION USING ERRCODE = 'VA001', MESSAGE = 'the account is not active',
-            DETAIL = format('user_id %s', user_id), HINT = 'Nothing was handed out.';
     END IF;
+    user_id := @extschema@.vetassist_checked_active(user_id::uuid, stored.is_active::boolean, 'Nothing was handed out.'::text);
     expires_at := stored.expires_at;
     IF stored.expires_at > at THEN
         access_token := stored.access;

@@ -28,19 +28,20 @@ BEGIN
                 SELECT FROM @extschema@.vetassist_va_tokens AS t
                 WHERE t.refresh_token_encrypted IS NOT NULL AND t.expires_at <= at + interval '5 minutes' LIMIT most) AS f)
         UNION ALL
-        -- Of those that nothing is known against. The dead may be many, so a hundred are looked at from each of these ages on,
-        -- and the delay is at least this.
+        -- Of those that nothing is known against. The dead may be many, so some are looked at from each of these times on: the
+        -- delay is at least this.
         SELECT 'vetassist_refresh_delay_seconds', '{}', coalesce((
-            SELECT extract(epoch FROM at - min(l.expires_at))
-            FROM unnest(ARRAY[at - timestamptz '-infinity', interval '7 days', '1 day', '1 hour', '10 minutes', '2 minutes']) AS a (age)
+            SELECT extract(epoch FROM at - min(greatest(l.expires_at, timestamptz 'epoch')))
+            FROM unnest(ARRAY[timestamptz '-infinity', at - interval '7 days', at - interval '1 day', at - interval '1 hour',
+                              at - interval '10 minutes', at - interval '2 minutes']) AS a (beginning)
             CROSS JOIN LATERAL (
                 SELECT d.expires_at
                 FROM (
                     SELECT t.user_id, t.expires_at, t.access_token_encrypted, t.refresh_token_encrypted
                     FROM @extschema@.vetassist_va_tokens AS t
-                    WHERE t.refresh_token_encrypted IS NOT NULL AND t.expires_at <= at AND t.expires_at >= at - a.age
+                    WHERE t.refresh_token_encrypted IS NOT NULL AND t.expires_at <= at AND t.expires_at >= a.beginning
                     ORDER BY t.expires_at
-                    LIMIT 100
+                    LIMIT 30
                 ) AS d
                 JOIN @extschema@.vetassist_users AS u ON u.id = d.user_id
                 WHERE u.is_active
