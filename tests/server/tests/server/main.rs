@@ -44,6 +44,7 @@ mod polling;
 mod privileges;
 mod python;
 mod readme;
+mod refreshes;
 mod replicas;
 mod rows;
 mod schema_guard;
