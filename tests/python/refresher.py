@@ -2,7 +2,7 @@
 
     refresher.py SOCKET ORIGIN JOURNAL worker|web USERS WITHIN LEASE
 
-It goes on until it is killed. The journal gets `ask TOKEN` before VA.gov is asked, and `end TOKEN` once the database has what
+It goes on until it is killed, or its standard input ends. The journal gets `ask TOKEN` before VA.gov is asked, and `end TOKEN` once the database has what
 came of it, or `late TOKEN` where VA.gov did not answer in time. Each is on its way when the call returns, whatever becomes of
 the process.
 """
@@ -63,17 +63,19 @@ class Database:
 
     def __init__(self) -> None:
         self.pool = None
+        self.connecting = asyncio.Lock()
 
     async def fetch(self, statement: str, *arguments: object) -> list:
         while True:
             try:
-                if self.pool is None:
-                    self.pool = await asyncpg.create_pool(
-                        host=SOCKET, user="app", database="postgres", min_size=1, max_size=4, timeout=5
-                    )
+                async with self.connecting:
+                    if self.pool is None:
+                        self.pool = await asyncpg.create_pool(
+                            host=SOCKET, user="app", database="postgres", min_size=1, max_size=4, timeout=5
+                        )
                 return await self.pool.fetch(statement, *arguments, timeout=10)
-            except (OSError, asyncio.TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError,
-                    asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError):
+            except (OSError, asyncio.TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError,
+                    asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError):
                 await asyncio.sleep(0.2)
 
 
@@ -114,6 +116,8 @@ async def serve(db: Database, users: list) -> None:
 
 
 async def main() -> None:
+    # With whoever began it.
+    asyncio.get_running_loop().add_reader(sys.stdin, lambda: os._exit(0))
     db = Database()
     if KIND == "worker":
         await work(db)

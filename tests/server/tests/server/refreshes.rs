@@ -102,6 +102,7 @@ impl Processes {
             .arg(self.journals.join(self.started.to_string()))
             .arg(kind)
             .args(&self.arguments[2..])
+            .stdin(Stdio::piped())
             .spawn()
             .unwrap()
     }
