@@ -33,6 +33,7 @@ mod large_values;
 mod leases;
 mod leaving;
 mod memory;
+mod monitoring;
 mod moves;
 mod names_taken;
 mod nonces;
