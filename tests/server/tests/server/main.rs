@@ -48,6 +48,7 @@ mod readme;
 mod refreshes;
 mod replicas;
 mod rows;
+mod runbooks;
 mod schema_guard;
 mod secrets;
 mod session_active;
