@@ -183,12 +183,8 @@ fn a_database_that_was_restored_goes_on() {
     server.db.batch_execute("SELECT vetassist_login('ICN' || n, 'old', now() - interval '1 h', 'jti' || n, now() + interval '1 h', 'old') FROM generate_series(1, 20) AS n").unwrap();
     server.db.batch_execute("CALL vetassist_seal_audit()").unwrap();
     let mut restored = server.dump_and_restore();
-    // What the restored database does not know: half were refreshed since.
+    // What the restored database does not know: half were refreshed since, and one of them signed in again after the restore.
     server.db.batch_execute("SELECT vetassist_store_tokens(id, 'newer', now() + interval '1 h', 'newer') FROM vetassist_users ORDER BY va_icn LIMIT 10").unwrap();
-    server
-        .db
-        .batch_execute("UPDATE vetassist_va_tokens SET created_at = created_at - interval '1 h'")
-        .unwrap();
     restored.batch_execute("SELECT vetassist_login('ICN12', 'signed in since', now() + interval '1 h', 'since', now() + interval '1 h', 'since')").unwrap();
 
     let claimed = "SELECT count(*)::text FROM vetassist_claim_refreshes(max_rows => 1)";
@@ -210,7 +206,7 @@ fn a_database_that_was_restored_goes_on() {
     assert!(told, "five are claimed: {answers:?}");
     let mut restored = server.connect_to("restored");
     let tokens = "SELECT vetassist_refresh_token(id) || ' ' || count(*) FROM vetassist_users GROUP BY vetassist_refresh_token(id) ORDER BY 1";
-    assert_eq!(column_of(&mut restored, tokens), ["newer 10", "old 9", "since 1"]);
+    assert_eq!(column_of(&mut restored, tokens), ["newer 9", "old 10", "since 1"]);
     assert_eq!(
         column_of(
             &mut restored,
