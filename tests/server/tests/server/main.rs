@@ -38,6 +38,7 @@ mod moves;
 mod names_taken;
 mod nonces;
 mod on_disk;
+mod other_tools;
 mod owner;
 mod panics;
 mod plain;
