@@ -8,7 +8,6 @@ use super::definitions::changed;
 use crate::{
     backend,
     errors::{Result, SqlResult},
-    keyring,
     owner::{as_role, owner_or_superuser},
     statements::{connected, failed, own_schema},
     values::{Text, TextResult},
@@ -26,14 +25,6 @@ pub(super) fn init() {
 #[pg_extern(stable, strict, parallel_safe, sql = false)]
 fn vetassist_is_preloaded() -> bool {
     IS_PRELOADED.load(Ordering::Relaxed)
-}
-
-/// Returns the names of what is wrong with where the keys are: `data_directory`, `memory`. Never a setting's value.
-#[pg_extern(stable, strict, parallel_restricted, sql = false)]
-fn vetassist_key_hazards() -> SqlResult<Vec<&'static str>> {
-    let hazards =
-        [("data_directory", keyring::is_in_data_directory()?), ("memory", keyring::is_exposed())];
-    Ok(hazards.into_iter().filter(|(_, is_there)| *is_there).map(|(name, _)| name).collect())
 }
 
 /// Returns what `vetassist_checks()` finds, with the rights that it takes, and what of the extension was changed.
