@@ -259,8 +259,12 @@ const VERSIONS: &[&str] = &[
 ];
 
 /// The tests of the server that take a minute each.
-const MINUTES: &[&str] =
-    &["attacks::callers_settings", "attacks::adoption::nothing", "large_values::the_largest"];
+const MINUTES: &[&str] = &[
+    "attacks::callers_settings",
+    "attacks::adoption::nothing",
+    "large_values::the_largest",
+    "refreshes::",
+];
 
 impl Run {
     /// Builds the extension for a PostgreSQL and runs its tests there.
