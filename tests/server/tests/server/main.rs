@@ -44,6 +44,7 @@ mod privileges;
 mod python;
 mod readme;
 mod replicas;
+mod reseal_page;
 mod rows;
 mod schema_guard;
 mod secrets;

@@ -16,6 +16,9 @@ function before(userId) {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
+/** An array as PostgreSQL's own text of it, of ids and of bytes in hex: what has a backslash needs another. */
+const arrayOf = (values) => `{${values.map((value) => (value === null ? 'NULL' : value.replace('\\', '\\\\'))).join(',')}}`;
+
 /** A place in the walk: the last id that was seen, and those that are to be visited again. */
 const place = (last, again) => [last, ...again].join(' ');
 
@@ -64,19 +67,21 @@ export function rotation({ schema, ring, run, call, end, tell }) {
     };
   }
 
-  // The bound on waiting for a lock is set before the first row is: the rows hang on it.
-  const statement = `SELECT pg_catalog.to_jsonb(now())::text AS asked_at, pg_catalog.jsonb_build_object('user_id', v.user_id, 'is_done', r.is_done)::text AS result
+  // The bound on waiting for a lock is set before the first row is: the rows hang on it. Rows that somebody holds are passed
+  // over; waited for are only their leases.
+  const columns = ['user_id', 'old_access', 'new_access', 'old_refresh', 'new_refresh'];
+  const statement = `SELECT pg_catalog.to_jsonb(now())::text AS asked_at, pg_catalog.to_jsonb(r)::text AS result
 FROM (SELECT pg_catalog.set_config('lock_timeout', '${LOCK_TIMEOUT}', true) IS NOT NULL AS is_set OFFSET 0) AS bound
-CROSS JOIN LATERAL pg_catalog.jsonb_to_recordset(CASE WHEN bound.is_set THEN $1::text::jsonb END)
-    AS v (user_id uuid, old_access bytea, new_access bytea, old_refresh bytea, new_refresh bytea)
-CROSS JOIN LATERAL ${quoted(schema)}.vetassist_reseal(v.user_id, v.old_access, v.new_access, v.old_refresh, v.new_refresh) AS r (is_done)`;
+CROSS JOIN LATERAL ${quoted(schema)}.vetassist_reseal_page(CASE WHEN bound.is_set THEN $1::text::uuid[] END,
+    $2::text::bytea[], $3::text::bytea[], $4::text::bytea[], $5::text::bytea[]) AS r`;
 
   /** Puts rows back, and returns the ids of those that somebody holds or that have changed. */
   async function putBack(rows, signal) {
     if (rows.length === 0) return [];
     try {
-      const answers = await run(operation, statement, [JSON.stringify(rows)], { signal });
-      return answers.filter(({ result }) => !result.is_done).map(({ result }) => result.user_id);
+      const params = columns.map((column) => arrayOf(rows.map((row) => row[column])));
+      const done = new Set((await run(operation, statement, params, { signal })).map(({ result }) => result));
+      return rows.map((row) => row.user_id).filter((userId) => !done.has(userId));
     } catch (error) {
       if (error.sqlstate !== '55P03' && error.sqlstate !== '40P01' && error.sqlstate !== '40001') throw error;
       if (rows.length === 1) return [rows[0].user_id];
