@@ -1,4 +1,4 @@
-// What every runtime must do alike. Takes the package's exports and the vectors, and returns how many
+// What every runtime must do alike. Takes the exports of the package and of `vetassist/metadata`, and the vectors, and returns how many
 // cases it tried; throws at the first that is wrong.
 
 import { bytes, hex, noise, OVERHEAD, USER, utf8 } from './data.mjs';
