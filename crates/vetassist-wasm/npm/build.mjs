@@ -3,7 +3,8 @@
 // `cargo xtask npm` runs this after it has built them.
 
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -41,11 +42,10 @@ const dist = join(stage, 'dist');
 rmSync(stage, { recursive: true, force: true });
 mkdirSync(dist, { recursive: true });
 
-/** Optimises a module into the package, and returns its bytes. */
+/** Optimises a module into the package, and returns its bytes. It takes seconds, so what was optimised is kept. */
 function optimised(name, level) {
-  const to = join(dist, name);
-  execFileSync(process.execPath, [
-    join(here, 'node_modules/binaryen/bin/wasm-opt'),
+  const from = join(out, 'modules', name);
+  const flags = [
     level,
     '--converge',
     '--mvp-features',
@@ -54,11 +54,16 @@ function optimised(name, level) {
     '--strip-dwarf',
     '--strip-producers',
     '--strip-target-features',
-    join(out, 'modules', name),
-    '-o',
-    to,
-  ]);
-  const bytes = readFileSync(to);
+  ];
+  const hash = createHash('sha256').update(JSON.stringify([manifest.devDependencies.binaryen, flags])).update(readFileSync(from));
+  const kept = join(out, 'optimised', `${hash.digest('hex')}.wasm`);
+  if (!existsSync(kept)) {
+    mkdirSync(dirname(kept), { recursive: true });
+    execFileSync(process.execPath, [join(here, 'node_modules/binaryen/bin/wasm-opt'), ...flags, from, '-o', `${kept}.part`]);
+    renameSync(`${kept}.part`, kept);
+  }
+  copyFileSync(kept, join(dist, name));
+  const bytes = readFileSync(kept);
   if (!WebAssembly.validate(bytes)) throw new Error(`${name}, optimised, is not valid`);
   return bytes;
 }
