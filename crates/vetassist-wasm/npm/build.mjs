@@ -18,7 +18,7 @@ const version = process.argv[process.argv.indexOf('--version') + 1];
 
 // Both kB are of 1000 bytes.
 const MAX_WASM_BROTLI = 20_000;
-const MAX_TARBALL = 520_000;
+const MAX_TARBALL = 500_000;
 
 // What the supported runtimes understand, and no more.
 const FEATURES = [
