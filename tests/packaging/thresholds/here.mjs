@@ -6,7 +6,7 @@ import process from 'node:process';
 import * as api from 'vetassist';
 
 const SIZES = [32, 128, 192, 256, 320, 384, 512, 640, 768, 1024, 2048, 4096, 16_384, 65_536, 1 << 20];
-const [rounds = 15, sample = 10] = process.argv.slice(2).map(Number);
+const [rounds = 15, sample = 10, ...sizes] = process.argv.slice(2).map(Number);
 
 const now = () => {
   const { user, system } = process.cpuUsage();
@@ -70,7 +70,7 @@ function least(action, data) {
 }
 
 const found = [];
-for (const size of SIZES) {
+for (const size of sizes.length > 0 ? sizes : SIZES) {
   const plaintext = new Uint8Array(size).fill(7);
   found.push({ size, action: 'seal', ...least('seal', plaintext) });
   found.push({ size, action: 'open', ...least('open', ours.seal(plaintext)) });

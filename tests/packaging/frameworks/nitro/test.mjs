@@ -1,6 +1,8 @@
-// The package in Nitro 2: as a server of Node, as a Cloudflare Worker in workerd, and at the edges of Netlify and Vercel.
+// The package in Nitro 2: as a server of Node, as a function of Vercel's, as a Cloudflare Worker in workerd, and at the edges
+// of Netlify and Vercel.
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { EdgeVM } from '@edge-runtime/vm';
 import { build as bundle } from 'esbuild';
 import { agrees, alone, app, bin, deno, onWorkerd, port, runs, serving } from '../tools.mjs';
@@ -18,6 +20,19 @@ try {
   });
 } finally {
   rmSync(built, { recursive: true });
+}
+
+await build('vercel');
+const listener = alone(`${folder}/.vercel/output/functions/__fallback.func`);
+try {
+  const { default: handle } = await import(`${listener}/index.mjs`);
+  const server = createServer(handle);
+  const at = await port();
+  await new Promise((resolve) => server.listen(at, 'localhost', resolve));
+  cases += await agrees(`http://localhost:${at}`, 'vercel');
+  server.close();
+} finally {
+  rmSync(listener, { recursive: true });
 }
 
 await build('cloudflare-module');
