@@ -60,7 +60,9 @@ function least(action, data) {
   };
   for (const name of Object.keys(ways)) {
     counts[name] = 1;
-    while (took(name, counts[name]) < sample * 500_000) counts[name] *= 2;
+    // The least of three, because one may load or compile something, or collect garbage.
+    const quickest = () => Math.min(...[1, 2, 3].map(() => took(name, counts[name])));
+    while (quickest() < sample * 500_000) counts[name] *= 2;
     found[name] = Infinity;
   }
   for (let round = 0; round < rounds; round++) {

@@ -12,7 +12,7 @@ for (const major of [22, 24]) {
     assert.match(said, /cases agree/);
     console.log(`${major}: ${said.trim()}`);
   }
-  const found = JSON.parse(await runs(folder, node(major), ['thresholds/here.mjs', '5', '2', '64', '256', '1024']));
+  const found = JSON.parse(await runs(folder, node(major), ['thresholds/here.mjs', '20', '6', '64', '256', '1024']));
   for (const { action, size, ours, module, node: crypto } of found) {
     const ratio = ours / Math.min(module, crypto);
     assert(ratio < MOST, `${major}: to ${action} ${size} bytes takes ${ratio} of the better way's time`);
