@@ -93,12 +93,9 @@ pub(crate) fn test(sh: &Shell, projects: &[&str]) -> Result<u64> {
     install_missing(&BROWSERS)?;
     let python = python()?;
     install(sh, PACKAGING)?;
-    for project in projects {
-        let _there = sh.push_dir(PACKAGING);
-        let npm = cmd!(sh, "npm run --silent test:{project}");
-        let npm = npm.env("VETASSIST_TEST_AUDIT", target().join("debug/vetassist-audit"));
-        passes(project, &npm.env(PYTHON_VARIABLE, &python))?;
-    }
+    let _there = sh.push_dir(PACKAGING);
+    let tests = cmd!(sh, "node each.mjs {projects...}").env(PYTHON_VARIABLE, &python);
+    tests.env("VETASSIST_TEST_AUDIT", target().join("debug/vetassist-audit")).run()?;
     Ok(projects.len() as u64)
 }
 
@@ -114,10 +111,9 @@ pub(crate) fn test_frameworks(sh: &Shell, projects: &[String]) -> Result<u64> {
     install_missing(&BROWSERS)?;
     install(sh, PACKAGING)?;
     install(sh, FRAMEWORKS)?;
-    for project in projects {
-        let _there = sh.push_dir(FRAMEWORKS);
-        passes(project, &cmd!(sh, "node {project}/test.mjs"))?;
-    }
+    let _there = sh.push_dir(PACKAGING);
+    let names = projects.iter().map(|project| format!("frameworks/{project}"));
+    cmd!(sh, "node each.mjs {names...}").run()?;
     Ok(projects.len() as u64)
 }
 
