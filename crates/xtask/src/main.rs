@@ -9,6 +9,7 @@ mod extension;
 mod fuzz;
 mod npm;
 mod package;
+mod python;
 mod setup;
 mod sql;
 mod supply_chain;
@@ -70,6 +71,8 @@ enum Command {
         /// These parts alone
         parts: Vec<package::Part>,
     },
+    /// Build the Python package's wheel, into target/python-package
+    Python,
     /// Write target/vetassist.sql, the tables for a database without the extension
     Sql,
 }
@@ -109,6 +112,7 @@ fn run(command: Command) -> Result<()> {
         }
         Command::Npm => npm::build(&Tools::new()?),
         Command::Package { parts } => package::package(&parts),
+        Command::Python => python::build(&Tools::new()?).map(|_| ()),
         Command::Sql => {
             println!("{}", sql::write_plain()?.display());
             Ok(())

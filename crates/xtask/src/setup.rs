@@ -67,6 +67,12 @@ impl Tools {
         cmd!(self.sh, "cargo +{toolchain}").args(arguments.split_whitespace())
     }
 
+    /// Returns a program that runs cargo by itself, and then that toolchain's.
+    pub(crate) fn run(&self, program: &Path) -> Cmd<'_> {
+        let toolchain = &self.toolchain;
+        cmd!(self.sh, "rustup run {toolchain} {program}")
+    }
+
     /// Returns a subcommand of cargo's that crates.io has, built once for all clones.
     pub(crate) fn cargo_program(&self, name: &str, version: &str) -> Result<Cmd<'_>> {
         let root = cache()?.join(format!("cargo-{name}-{version}"));

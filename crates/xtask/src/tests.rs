@@ -17,7 +17,7 @@ use xshell::{cmd, Cmd};
 use crate::{
     bench,
     extension::{Extension, Profile},
-    fuzz, npm, package,
+    fuzz, npm, package, python as python_package,
     setup::{python, Tools, BARE_METAL_TARGET, PG_CONFIG_VARIABLE, PYTHON_VARIABLE, WASM_TARGET},
     sql, supply_chain,
     workspace::step,
@@ -135,6 +135,9 @@ const STEPS: &[Step] = &[
                 npm::test_frameworks(&run.tools.sh, &[name.to_owned()])
             }
         }
+    }),
+    ("python", Always, "building the Python package and testing it in CPython", |run| {
+        python_package::test(&run.tools, run.all)
     }),
     ("extension", Always, "testing what of the extension needs no server", |run| {
         let features = format!("--no-default-features --features pg{}", run.postgres.major);
