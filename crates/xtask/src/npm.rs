@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{ensure, Context, Result};
-use pg_scratch::{install_missing, random_key, Cluster, Postgres};
+use pg_scratch::{install_missing, Postgres};
 use xshell::{cmd, Cmd, Shell};
 
 use crate::{
-    extension::{Extension, Profile},
+    extension::with_server,
     setup::{python, Tools, PYTHON_VARIABLE, WASM_TARGET},
     sql,
     workspace::{target, version},
@@ -118,28 +118,16 @@ pub(crate) fn test_frameworks(sh: &Shell, projects: &[String]) -> Result<u64> {
 }
 
 /// Tests what JavaScript and a real server make of each other's bytes, in these projects.
-pub(crate) fn test_with_server(
-    tools: &Tools,
-    postgres: &Postgres,
-    projects: &[&str],
-) -> Result<u64> {
-    let (sh, extension) = (&tools.sh, Extension::build(tools, postgres, Profile::Debug)?);
-    install(sh, PACKAGING)?;
-    let keys = [random_key()?, random_key()?];
-    let scratch = extension.scratch(postgres)?;
-    let folder = scratch.root().join("npm");
-    let ring = folder.join("keys/ring");
-    let settings = [("vetassist.master_key_file", &*ring.to_string_lossy())];
-    let cluster = Cluster::start_at(scratch.postgres(), &folder, &settings)?;
-    cluster.write_key_file("ring", &keys.join("\n"), 0o600)?;
-    let socket = cluster.socket_dir().to_string_lossy();
-    for project in projects {
-        let _there = sh.push_dir(PACKAGING);
-        let npm = cmd!(sh, "npm run --silent test:{project}");
-        let npm = npm.env("VETASSIST_TEST_SOCKET", &*socket);
-        passes(project, &npm.env("VETASSIST_TEST_RING", keys.join(",")))?;
-    }
-    Ok(projects.len() as u64)
+pub(crate) fn test_with_server(tools: &Tools, on: &Postgres, projects: &[&str]) -> Result<u64> {
+    install(&tools.sh, PACKAGING)?;
+    with_server(tools, on, |server| {
+        for project in projects {
+            let _there = tools.sh.push_dir(PACKAGING);
+            let npm = cmd!(tools.sh, "npm run --silent test:{project}");
+            passes(project, &npm.envs(server.clone()))?;
+        }
+        Ok(projects.len() as u64)
+    })
 }
 
 /// Installs what the benchmarks in JavaScript use: their own tools, and the tests' runtimes.
