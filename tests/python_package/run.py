@@ -1,8 +1,9 @@
 """Tests the wheel of the Python package: installs it into an environment of each Python that is here, and runs pytest.
 
-    python tests/python_package/run.py FOLDER_OF_THE_WHEEL [--all]
+    python tests/python_package/run.py FOLDER_OF_THE_WHEEL [--all | --clients]
 
-With --all every CPython from 3.9 on that is on the path or that pyenv has, otherwise the one that runs this.
+With --all in every CPython from 3.9 on that is on the path or that pyenv has, otherwise in the one that runs this. With
+--clients the tests of the clients, which take the server that the environment names, otherwise all others.
 """
 
 import glob
@@ -19,6 +20,8 @@ TOP = HERE.parents[1]
 OLDEST = (3, 9)
 # Where the stubs are compared and the example is checked. The tools want a newer Python than the package does.
 TYPES = "test_module_types.py"
+CLIENTS = HERE / "client"
+PYTEST = ["-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider"]
 
 
 def version_of(program):
@@ -75,11 +78,19 @@ def test(version, program, wheel, with_types):
         print(f"    CPython {name}: the wheel is refused", flush=True)
         return
     assert installed.returncode == 0, installed.stderr
-    pytest = [python, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", "-W", "error::pytest.PytestUnraisableExceptionWarning"]
+    pytest = [python, *PYTEST, "-W", "error::pytest.PytestUnraisableExceptionWarning", f"--ignore={CLIENTS}"]
     ignored = [] if with_types else [f"--ignore={HERE / TYPES}"]
     environ = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "VETASSIST_TEST_WHEEL": str(wheel)}
     subprocess.run([*pytest, *ignored, HERE], check=True, cwd=TOP, env=environ)
     print(f"    CPython {name}: {time.monotonic() - started:.0f} s", flush=True)
+
+
+def test_clients(version, program, wheel):
+    """Installs the wheel with the drivers of databases, and runs the tests of the clients."""
+    python = environment((*version[:2], "clients"), program, ["client/requirements.txt"])
+    pip(python, "install", "--quiet", "--no-deps", "--force-reinstall", wheel)
+    environ = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    subprocess.run([python, *PYTEST, "--durations=5", "-W", "error", CLIENTS], check=True, cwd=TOP, env=environ)
 
 
 def main():
@@ -88,6 +99,9 @@ def main():
     (wheel,) = pathlib.Path(folder).resolve().glob("*.whl")
     base = getattr(sys, "_base_executable", sys.executable)
     here = version_of(base)
+    if "--clients" in options:
+        test_clients(here, base, wheel)
+        return
     everywhere = pythons() if "--all" in options else {}
     everywhere[here] = base
     for version, program in sorted(everywhere.items()):

@@ -3,10 +3,13 @@
 use std::{env, path::PathBuf};
 
 use anyhow::Result;
+use pg_scratch::Postgres;
 use xshell::cmd;
 
 use crate::{
+    extension::with_server,
     setup::{python, Tools},
+    sql,
     workspace::{target, top},
 };
 
@@ -39,4 +42,14 @@ pub(crate) fn test(tools: &Tools, all: bool) -> Result<u64> {
     let everywhere: &[&str] = if all { &["--all"] } else { &[] };
     cmd!(sh, "{python} tests/python_package/run.py {wheel}").args(everywhere).run()?;
     Ok(1)
+}
+
+/// Tests the clients of the wheel against a real server.
+pub(crate) fn test_with_server(tools: &Tools, postgres: &Postgres) -> Result<u64> {
+    let (sh, python, wheel, plain) = (&tools.sh, python()?, build(tools)?, sql::write_plain()?);
+    with_server(tools, postgres, |server| {
+        let tests = cmd!(sh, "{python} tests/python_package/run.py {wheel} --clients");
+        tests.envs(server).env("VETASSIST_TEST_PLAIN", &plain).run()?;
+        Ok(1)
+    })
 }

@@ -67,7 +67,7 @@ type Step = (&'static str, When, &'static str, fn(&Run) -> Result<u64>);
 const NAMED: [&str; 4] = ["audit", "core", "npm", "server"];
 
 /// The steps that depend on PostgreSQL's version.
-const OF_A_SERVER: [&str; 2] = ["server", "npm-server"];
+const OF_A_SERVER: [&str; 3] = ["server", "npm-server", "python-server"];
 
 /// Each step: its name, when it is run, what it does, how. A new one is a line.
 const STEPS: &[Step] = &[
@@ -150,6 +150,12 @@ const STEPS: &[Step] = &[
         npm::build(&run.tools)?;
         npm::test_with_server(&run.tools, &run.postgres, &npm::SERVER_PROJECTS)
     }),
+    (
+        "python-server",
+        Always,
+        "testing the Python package's clients against a real server",
+        |run| python_package::test_with_server(&run.tools, &run.postgres),
+    ),
     ("frameworks", All, "testing the npm package under frameworks and bundlers", |run| {
         npm::build(&run.tools)?;
         npm::test_frameworks(&run.tools.sh, &npm::frameworks(&run.tools.sh)?)
@@ -262,8 +268,12 @@ const VERSIONS: &[&str] = &[
 ];
 
 /// The tests of the server that take a minute each.
-const MINUTES: &[&str] =
-    &["attacks::callers_settings", "attacks::adoption::nothing", "large_values::the_largest"];
+const MINUTES: &[&str] = &[
+    "attacks::callers_settings",
+    "attacks::adoption::nothing",
+    "large_values::the_largest",
+    "refreshes::",
+];
 
 impl Run {
     /// Builds the extension for a PostgreSQL and runs its tests there.

@@ -49,9 +49,13 @@ from ._rows import (
 )
 from ._schema import SCHEMA_QUERY, SchemaDifference, check_schema
 
+# Last, because it is made of the above.
+from .sync import Client
+
 __all__ = [
     "AuthAudit",
     "Checkpoint",
+    "Client",
     "FreedError",
     "InvalidTypeError",
     "InvalidValueError",

@@ -23,6 +23,9 @@ class VetassistError(Exception):
     code: str
     """Tells which kind of error it is, such as ``ERR_OPEN_FAILED``. The npm package has the same codes."""
 
+    retryable: bool = False
+    """True where nothing was stored, and the same call may be made again. Only errors of a client are ever so."""
+
     def __init__(self, code: str, message: str) -> None:
         # Both, so that the error can be pickled.
         super().__init__(code, message)

@@ -96,7 +96,10 @@ class KeyRing:
     The object cannot be copied or pickled. Used with ``with``, the keys are freed at the end.
     """
 
-    def __new__(cls, keys: Union[List[MasterKeyLike], Tuple[MasterKeyLike, ...]], /) -> Self: ...
+    # A list of each by itself too, because lists are invariant. No Sequence, because a str is one.
+    def __new__(
+        cls, keys: Union[List[MasterKeyLike], List[str], List[bytes], List[MasterKey], Tuple[MasterKeyLike, ...]], /
+    ) -> Self: ...
     @staticmethod
     def parse(text: Union[BytesLike, str]) -> KeyRing:
         """Reads a key file: a key of 64 hexadecimal digits a line, newest first, with ``#`` before comments."""
