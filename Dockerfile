@@ -21,10 +21,10 @@ COPY --from=rust /usr/local/rustup /usr/local/rustup
 ENV CARGO_HOME=/usr/local/cargo RUSTUP_HOME=/usr/local/rustup PATH=/usr/local/cargo/bin:$PATH
 WORKDIR /src
 COPY . .
-RUN cargo xtask package deb
+RUN cargo xtask release deb
 
 FROM postgres:${PG_MAJOR}-bookworm
-COPY --from=build /src/target/package/*.deb /tmp/
+COPY --from=build /src/target/release-files/*.deb /tmp/
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends /tmp/*.deb \

@@ -3,12 +3,11 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))] // a test that cannot go on has failed
 
 mod bench;
-mod deb;
 mod demo;
 mod extension;
 mod fuzz;
 mod npm;
-mod package;
+mod release;
 mod setup;
 mod sql;
 mod supply_chain;
@@ -65,10 +64,10 @@ enum Command {
     },
     /// Build the npm package, into target/npm
     Npm,
-    /// Build what a release consists of, into target/package
-    Package {
+    /// Build what a release consists of, into target/release-files
+    Release {
         /// These parts alone
-        parts: Vec<package::Part>,
+        parts: Vec<release::Part>,
     },
     /// Write target/vetassist.sql, the tables for a database without the extension
     Sql,
@@ -108,7 +107,7 @@ fn run(command: Command) -> Result<()> {
             fuzz::fuzz(&Tools::new()?, &targets, seconds).map(|_| ())
         }
         Command::Npm => npm::build(&Tools::new()?),
-        Command::Package { parts } => package::package(&parts),
+        Command::Release { parts } => release::release(&parts),
         Command::Sql => {
             println!("{}", sql::write_plain()?.display());
             Ok(())
