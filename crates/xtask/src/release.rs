@@ -98,7 +98,6 @@ struct Release {
 impl Release {
     /// Begins a release in an emptied folder.
     fn new(tools: Tools) -> Result<Self> {
-        install_missing(&["debhelper", "rpm", "zip"])?;
         let folder = target().join("release-files");
         tools.sh.remove_path(&folder)?;
         tools.sh.create_dir(&folder)?;
@@ -130,6 +129,7 @@ impl Release {
     }
 
     fn deb(&self, postgres: &Postgres, revision: u32, folder: &Path) -> Result<Vec<PathBuf>> {
+        install_missing(&["debhelper"])?;
         let root = self.root("deb", postgres, Profile::Release)?;
         let version = format!("{}-{revision}", self.version).into();
         let major = postgres.major.to_string().into();
@@ -148,6 +148,7 @@ impl Release {
     }
 
     fn rpm(&mut self, postgres: &Postgres, profile: Profile) -> Result<()> {
+        install_missing(&["rpm"])?;
         let home = PathBuf::from(format!("/usr/pgsql-{}", postgres.major));
         let there =
             Postgres { lib: home.join("lib"), share: home.join("share"), ..postgres.clone() };
@@ -158,6 +159,7 @@ impl Release {
     }
 
     fn image(&mut self, postgres: &Postgres, profile: Profile) -> Result<()> {
+        install_missing(&["buildah"])?;
         let there = Postgres { lib: "/lib".into(), share: "/share".into(), ..postgres.clone() };
         let root = self.root("image", &there, profile)?;
         self.script("image/extension", &[root, postgres.major.to_string().into()])
@@ -165,6 +167,7 @@ impl Release {
 
     /// Builds the program with a profile of cargo's.
     fn audit(&mut self, profile: &str) -> Result<()> {
+        install_missing(&["debhelper", "rpm"])?;
         let option = if profile == "release" { "--release" } else { "" };
         self.tools.cargo(&format!("build {option} -p vetassist-audit")).run()?;
         let (sh, root) = (&self.tools.sh, target().join("roots/audit"));

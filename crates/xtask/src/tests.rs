@@ -163,7 +163,7 @@ const STEPS: &[Step] = &[
         bench::bench(&run.tools, &run.postgres, &["--short".into()])
     }),
     ("package", All, "building what a release consists of, installing and removing it", |run| {
-        install_missing(&["lintian"])?;
+        install_missing(&["lintian", "mmdebstrap", "unzip"])?;
         let folder = release::build_for_tests(&run.postgres)?;
         let tests = run.tools.cargo("test -p vetassist-server-tests --features packages");
         run.count(tests.args(["--test", "package"]).env("VETASSIST_TEST_PACKAGES", folder))
