@@ -6,18 +6,18 @@ use pg_scratch::{as_root, cache, run, DEFAULT_MAJOR};
 
 use crate::{file_of, package, release};
 
-/// Names the variable that has the packages of all Debians built in those Debians, and tried there. It takes many
-/// minutes.
+/// Names the variable that has the packages of all Debians built in those Debians and tried there, and the Dockerfile
+/// built and tried. It takes many minutes.
 const ALL: &str = "VETASSIST_TEST_ALL_DEBIANS";
 
 fn script(name: &str) -> Command {
-    as_root(&format!("{}/../../packaging/chroot/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    as_root(&format!("{}/../../packaging/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
 }
 
 #[test]
 fn a_fresh_debian_installs_them_signs_in_and_removes_them() {
     let chroots = cache().unwrap().join("chroots");
-    let mut try_deb = script("try-deb");
+    let mut try_deb = script("chroot/try-deb");
     try_deb.args(["bookworm", &DEFAULT_MAJOR.to_string()]).arg(&chroots);
     let audit = format!("vetassist-audit_{}-1_", env!("CARGO_PKG_VERSION"));
     let architecture = package(&release()).to_string_lossy().rsplit('_').next().unwrap().to_owned();
@@ -26,6 +26,7 @@ fn a_fresh_debian_installs_them_signs_in_and_removes_them() {
         .arg(file_of(&release(), &format!("{audit}{architecture}"))))
     .unwrap();
     if std::env::var_os(ALL).is_some() {
-        run(script("all").arg(chroots).arg(release().join("debians"))).unwrap();
+        run(script("chroot/all").arg(&chroots).arg(release().join("debians"))).unwrap();
+        run(script("image/try").arg(DEFAULT_MAJOR.to_string()).arg(&chroots)).unwrap();
     }
 }
