@@ -61,6 +61,11 @@ impl Tools {
         Ok(Self { sh, toolchain })
     }
 
+    /// Returns the toolchain's name.
+    pub(crate) fn toolchain(&self) -> &str {
+        &self.toolchain
+    }
+
     /// Returns `cargo` of that toolchain with these arguments, which are words.
     pub(crate) fn cargo(&self, arguments: &str) -> Cmd<'_> {
         let toolchain = &self.toolchain;

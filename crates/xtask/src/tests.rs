@@ -17,7 +17,7 @@ use xshell::{cmd, Cmd};
 use crate::{
     bench,
     extension::{Extension, Profile},
-    fuzz, npm, package, python as python_package,
+    fuzz, npm, python as python_package, release,
     setup::{python, Tools, BARE_METAL_TARGET, PG_CONFIG_VARIABLE, PYTHON_VARIABLE, WASM_TARGET},
     sql, supply_chain,
     workspace::step,
@@ -79,10 +79,14 @@ const STEPS: &[Step] = &[
         run.cargo("fmt --all --check --manifest-path bench/Cargo.toml")?;
         run.cargo("fmt --all --check --manifest-path fuzz/Cargo.toml")
     }),
-    ("dockerfile", Always, "linting the Dockerfile", |run| {
-        let hadolint = python()?.with_file_name("hadolint");
-        cmd!(run.tools.sh, "{hadolint} Dockerfile").run()?;
-        Ok(1)
+    ("lint", Always, "linting the Dockerfile, the shell scripts and the workflows", |run| {
+        install_missing(&["shellcheck"])?;
+        let (sh, hadolint) = (&run.tools.sh, python()?.with_file_name("hadolint"));
+        cmd!(sh, "{hadolint} Dockerfile packaging/image/extension.Containerfile").run()?;
+        let scripts = cmd!(sh, "git grep -l -e").arg("^#!.*[ /]\\(ba\\)\\?sh$").read()?;
+        cmd!(sh, "shellcheck --").args(scripts.lines()).run()?;
+        cmd!(sh, ".ci/workflows").run()?;
+        Ok(3)
     }),
     ("clippy", Always, "linting", |run| {
         // Each as it is built: cargo builds a crate anew for every other set of features.
@@ -168,8 +172,8 @@ const STEPS: &[Step] = &[
         bench::bench(&run.tools, &run.postgres, &["--short".into()])
     }),
     ("package", All, "building what a release consists of, installing and removing it", |run| {
-        install_missing(&["lintian"])?;
-        let folder = package::build_for_tests(&run.postgres)?;
+        install_missing(&["lintian", "mmdebstrap", "unzip"])?;
+        let folder = release::build_for_tests(&run.postgres)?;
         let tests = run.tools.cargo("test -p vetassist-server-tests --features packages");
         run.count(tests.args(["--test", "package"]).env("VETASSIST_TEST_PACKAGES", folder))
     }),
@@ -268,8 +272,12 @@ const VERSIONS: &[&str] = &[
 ];
 
 /// The tests of the server that take a minute each.
-const MINUTES: &[&str] =
-    &["attacks::callers_settings", "attacks::adoption::nothing", "large_values::the_largest"];
+const MINUTES: &[&str] = &[
+    "attacks::callers_settings",
+    "attacks::adoption::nothing",
+    "large_values::the_largest",
+    "refreshes::",
+];
 
 impl Run {
     /// Builds the extension for a PostgreSQL and runs its tests there.
