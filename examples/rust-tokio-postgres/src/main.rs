@@ -8,6 +8,7 @@
 //! example-rust-tokio-postgres sign-in ICN ADDRESS <response  stores what VA.gov answered, prints the user's id
 //! example-rust-tokio-postgres access-token USER_ID           prints the user's access token
 //! example-rust-tokio-postgres refresh COMMAND                has the tokens renewed that are due, prints how many were
+//! example-rust-tokio-postgres rotate                         seals all tokens under the first key, prints how many rows
 //! ```
 //!
 //! COMMAND stands for the request to VA.gov's token endpoint: it reads a refresh token and prints what VA.gov answers.
@@ -27,7 +28,7 @@ use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
 use vetassist_core::{
     schema::{compare, CatalogRow, Guards, CATALOG_QUERY},
-    IpHash, KeyRing, Sealed, Session, Timestamp, User, VaToken,
+    IpHash, KeyRing, Reseal, RingSession, Sealed, Session, Timestamp, User, VaToken,
 };
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -79,7 +80,14 @@ async fn run() -> Result<()> {
             println!("{}", refresh_due(&db, &ring()?, command).await?);
             Ok(())
         }
-        _ => Err("check, sign-in ICN ADDRESS, access-token USER_ID, or refresh COMMAND".into()),
+        ["rotate"] => {
+            println!("{}", rotate(&db, ring()?).await?);
+            Ok(())
+        }
+        _ => {
+            Err("check, sign-in ICN ADDRESS, access-token USER_ID, refresh COMMAND, or rotate"
+                .into())
+        }
     }
 }
 
@@ -258,4 +266,59 @@ fn ask(command: &str, token: &str) -> std::result::Result<Response, String> {
         let refusal = serde_json::from_slice(&output.stdout);
         refusal.map_or_else(|_| "other".to_owned(), |refusal: Refusal| refusal.error)
     })
+}
+
+/// Seals anew what the ring's first key did not seal, a page at a time. A row that somebody holds, or that has changed, is
+/// visited again: it is done only when none is left.
+async fn rotate(db: &Client, ring: KeyRing) -> Result<usize> {
+    let mut session = RingSession::new(ring);
+    let (mut count, mut after, mut left_out) = (0, None::<Uuid>, 0);
+    loop {
+        let page = "SELECT * FROM vetassist_sealed_page($1, 500)";
+        let page = db.query(page, &[&after]).await?;
+        let mut users: Vec<Uuid> = Vec::new();
+        let mut values: [Vec<Option<Vec<u8>>>; 4] = Default::default();
+        for row in &page {
+            let user: Uuid = row.get(0);
+            let old: [Option<Vec<u8>>; 2] = [row.get(1), row.get(2)];
+            let [access, refresh] = [&old[0], &old[1]].map(|old| old.as_deref());
+            let new =
+                [resealed(&mut session, user, access)?, resealed(&mut session, user, refresh)?];
+            if new != old {
+                users.push(user);
+                let [[old_access, old_refresh], [new_access, new_refresh]] = [old, new];
+                let row = [old_access, new_access, old_refresh, new_refresh];
+                values.iter_mut().zip(row).for_each(|(column, value)| column.push(value));
+            }
+        }
+        let [old_access, new_access, old_refresh, new_refresh] = &values;
+        let reseal = "SELECT vetassist_reseal_page($1, $2, $3, $4, $5)";
+        let done = db
+            .query(reseal, &[&users, old_access, new_access, old_refresh, new_refresh])
+            .await?
+            .len();
+        count += done;
+        left_out += users.len() - done;
+        after = page.last().map(|row| row.get(0));
+        if page.is_empty() {
+            if left_out == 0 {
+                return Ok(count);
+            }
+            left_out = 0;
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    }
+}
+
+/// Returns a token under the first key: itself where it is already, and where no key opens it.
+fn resealed(
+    session: &mut RingSession,
+    user: Uuid,
+    sealed: Option<&[u8]>,
+) -> Result<Option<Vec<u8>>> {
+    let Some(sealed) = sealed else { return Ok(None) };
+    let mut anew = vec![0; sealed.len()];
+    // This process never forks.
+    let outcome = session.reseal_token_into(user, sealed, &mut anew, 0)?;
+    Ok(Some(if outcome == Reseal::Resealed { anew } else { sealed.to_vec() }))
 }

@@ -103,3 +103,12 @@ CALL vetassist_rotate_tokens();
 SELECT * FROM vetassist_rotation_status();
 --? SELECT sum(sealed_values) FROM vetassist_rotation_status() WHERE "position" IS DISTINCT FROM 1 => 0
 --? SELECT count(*) FROM vetassist_users WHERE vetassist_access_token(id) = replace(va_icn, 'ICN', 'access token ') => 20000
+
+--- The audit trail is sealed: a row that a superuser changes behind the trigger's back is found
+CALL vetassist_seal_audit();
+--? SELECT count(*) FROM vetassist_verify_audit(vetassist_audit_checkpoint()) => 0
+ALTER TABLE vetassist_auth_audit DISABLE TRIGGER vetassist_auth_audit_append_only, DISABLE TRIGGER vetassist_auth_audit_append_only_rows;
+UPDATE vetassist_auth_audit SET event_type = 'logout' WHERE id = (SELECT min(id) FROM vetassist_auth_audit);
+ALTER TABLE vetassist_auth_audit ENABLE ALWAYS TRIGGER vetassist_auth_audit_append_only, ENABLE ALWAYS TRIGGER vetassist_auth_audit_append_only_rows;
+SELECT * FROM vetassist_verify_audit();
+--? SELECT string_agg(problem, ' ') FROM vetassist_verify_audit() => changed

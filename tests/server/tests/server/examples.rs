@@ -5,6 +5,7 @@ use std::{
     io::Write as _,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
+    time::{Duration, Instant},
 };
 
 use serde_json::json;
@@ -119,6 +120,22 @@ fn the_example_service_of_rust_works_without_the_extension_and_with_it() {
                   FROM vetassist_auth_audit a JOIN vetassist_sessions s ON s.id::text = event_data ->> 'session_id'";
     assert_eq!(column_of(&mut db, events), ["login t 08:00:00", "login t 08:00:00"]);
     db.execute("SELECT vetassist_store_tokens($1, 'from SQL', now())", &[&id]).unwrap();
+    assert_eq!(service.prints(&["access-token", &user_id], ""), "from SQL");
+
+    // Another key, and the old one behind it until nothing is left that it sealed.
+    fs::write(&keys, format!("{}\n{}", hex_key(0x22), hex_key(0x11))).unwrap();
+    let mut holder = server.connect();
+    holder.batch_execute("BEGIN; SELECT FROM vetassist_va_tokens FOR UPDATE").unwrap();
+    let began = Instant::now();
+    let held = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(500));
+        holder.batch_execute("ROLLBACK").unwrap();
+    });
+    assert_eq!(service.prints(&["rotate"], ""), "1");
+    assert!(began.elapsed() >= Duration::from_millis(500), "the row is held");
+    held.join().unwrap();
+    assert_eq!(service.prints(&["rotate"], ""), "0");
+    fs::write(&keys, hex_key(0x22)).unwrap();
     assert_eq!(service.prints(&["access-token", &user_id], ""), "from SQL");
 
     // Refused, and nothing stored.

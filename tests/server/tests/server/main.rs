@@ -48,6 +48,7 @@ mod python;
 mod readme;
 mod refreshes;
 mod replicas;
+mod reseal_page;
 mod rows;
 mod runbooks;
 mod schema_guard;
