@@ -2,10 +2,11 @@
 --
 -- requires: functions/tokens.sql functions/metrics.sql
 
--- Returns what is wrong with where the keys are: data_directory, memory. Of this process's memory, which the others have alike.
-CREATE OR REPLACE FUNCTION @extschema@.vetassist_key_hazards() RETURNS text[]
+-- Returns whether keys may be copied from a place: a key file in the data_directory, or memory, which the other processes
+-- have alike.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_keys_are_exposed(place text) RETURNS boolean
 LANGUAGE c STABLE STRICT PARALLEL RESTRICTED
-AS 'MODULE_PATHNAME', 'vetassist_key_hazards_wrapper';
+AS 'MODULE_PATHNAME', 'vetassist_keys_are_exposed_wrapper';
 
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_operation_checks() RETURNS TABLE (severity text, subject text, message text, hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -15,7 +16,6 @@ DECLARE
     most CONSTANT integer := 100;
     unopened integer;
     delay double precision;
-    hazards text[];
 BEGIN
     -- A sample: each is opened, and nothing of it is kept.
     BEGIN
@@ -29,12 +29,11 @@ BEGIN
             RETURN QUERY SELECT 'error', 'key ring', format('no key opens %s of at most %s stored tokens that were tried', unopened, most),
                 'SELECT * FROM vetassist_rotation_status() counts them all. Put the key that sealed them back into the ring, behind the current one.';
         END IF;
-        hazards := @extschema@.vetassist_key_hazards();
-        IF 'data_directory' = ANY (hazards) THEN
+        IF @extschema@.vetassist_keys_are_exposed('data_directory'::text) THEN
             RETURN QUERY SELECT 'warning', 'vetassist.master_key_file', 'the key file is inside the data directory',
                 'Every base backup carries the keys beside what they seal. Move the file elsewhere.';
         END IF;
-        IF 'memory' = ANY (hazards) THEN
+        IF @extschema@.vetassist_keys_are_exposed('memory'::text) THEN
             RETURN QUERY SELECT 'warning', 'key ring', 'is in memory that the system may write to swap or to core dumps',
                 'Let the server lock memory: LimitMEMLOCK=64M in its systemd unit, or ulimit -l. Then restart it.';
         END IF;
