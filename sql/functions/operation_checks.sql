@@ -1,6 +1,6 @@
 -- What an operator should look at besides objects and rights: keys, tokens, refreshes, and what the server writes down.
 --
--- requires: functions/tokens.sql functions/metrics.sql
+-- requires: functions/tokens.sql functions/refresh_checks.sql
 
 -- Returns whether keys may be copied from a place: a key file in the data_directory, or memory, which the other processes
 -- have alike.
@@ -15,7 +15,6 @@ AS $$
 DECLARE
     most CONSTANT integer := 100;
     unopened integer;
-    delay double precision;
 BEGIN
     -- A sample: each is opened, and nothing of it is kept.
     BEGIN
@@ -46,18 +45,7 @@ BEGIN
             RETURN QUERY SELECT 'error', 'key ring', 'stored tokens cannot be read: ' || SQLERRM, 'See what else is found.';
     END;
 
-    BEGIN
-        delay := (SELECT m.value FROM @extschema@.vetassist_metrics() AS m WHERE m.name = 'vetassist_refresh_delay_seconds');
-        IF @extschema@.vetassist_setting('refresh_paused'::text) = 'on' THEN
-            RETURN QUERY SELECT 'warning', 'vetassist.refresh_paused', 'is on: no token is refreshed',
-                'Turn it off when the tokens of the restored database were found to be good.';
-        ELSIF delay > 60 THEN
-            RETURN QUERY SELECT 'warning', 'refreshes', format('are up to %s seconds late', round(delay)),
-                'See that a worker calls vetassist_claim_refreshes(), and how long VA.gov takes to answer.';
-        END IF;
-    EXCEPTION WHEN OTHERS THEN
-        RETURN QUERY SELECT 'error', 'refreshes', 'cannot be looked at: ' || SQLERRM, 'See what else is found.';
-    END;
+    RETURN QUERY SELECT r.severity, r.subject, r.message, r.hint FROM @extschema@.vetassist_refresh_checks() AS r;
 
     -- Settings in force here, and those that a role or this database has for its sessions.
     RETURN QUERY
