@@ -25,8 +25,10 @@ BEGIN
         RETURN;
     END IF;
 
-    functions := ARRAY(SELECT p.oid::oid FROM unnest(ARRAY['@functions@']) AS f (signature)
-                       JOIN pg_proc AS p ON p.oid = to_regprocedure('@extschema@' || '.' || f.signature));
+    functions := ARRAY(SELECT p.oid::oid FROM pg_proc AS p
+                       -- Looked up once each: a join would do it again for every function of the database.
+                       WHERE p.oid = ANY (ARRAY(SELECT to_regprocedure('@extschema@' || '.' || f.signature)::oid
+                                               FROM unnest(ARRAY['@functions@']) AS f (signature))));
 
     IF adopt_from IS NOT NULL THEN
         IF to_regrole(quote_ident(adopt_from)) IS NULL THEN

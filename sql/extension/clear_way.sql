@@ -19,10 +19,12 @@ BEGIN
         WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
     ), named (classid, objid, owner) AS (
         SELECT 'pg_proc'::regclass, p.oid, p.proowner
-        FROM unnest(ARRAY['@functions@']) AS f (signature)
-        JOIN pg_proc AS p ON p.oid = to_regprocedure('@extschema@' || '.' || f.signature)
-        WHERE p.proowner <> ALL (ARRAY(SELECT c.relowner FROM pg_class AS c
-                                       WHERE c.oid = ANY (adoptable) AND NOT EXISTS (SELECT FROM members AS m WHERE m.objid = c.oid)))
+        FROM pg_proc AS p
+        -- Looked up once each: a join would do it again for every function of the database.
+        WHERE p.oid = ANY (ARRAY(SELECT to_regprocedure('@extschema@' || '.' || f.signature)::oid
+                                FROM unnest(ARRAY['@functions@']) AS f (signature)))
+          AND p.proowner <> ALL (ARRAY(SELECT c.relowner FROM pg_class AS c
+                                         WHERE c.oid = ANY (adoptable) AND NOT EXISTS (SELECT FROM members AS m WHERE m.objid = c.oid)))
         UNION ALL
         SELECT 'pg_class'::regclass, c.oid, c.relowner
         FROM pg_class AS c

@@ -12,8 +12,10 @@ BEGIN
     INTO in_the_way
     FROM (
         SELECT 'pg_proc'::regclass, p.oid, p.proowner
-        FROM unnest(ARRAY['@functions@']) AS f (signature)
-        JOIN pg_proc AS p ON p.oid = to_regprocedure('@extschema@' || '.' || f.signature)
+        FROM pg_proc AS p
+        -- Looked up once each: a join would do it again for every function of the database.
+        WHERE p.oid = ANY (ARRAY(SELECT to_regprocedure('@extschema@' || '.' || f.signature)::oid
+                                FROM unnest(ARRAY['@functions@']) AS f (signature)))
         UNION ALL
         SELECT 'pg_class'::regclass, c.oid, c.relowner
         FROM pg_class AS c

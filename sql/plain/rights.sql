@@ -22,8 +22,10 @@ BEGIN
             UNION ALL
             SELECT p.oid, format('ROUTINE %s', p.oid::regprocedure), p.proowner,
                    coalesce(p.proacl, acldefault('f', p.proowner))
-            FROM unnest(ARRAY['@functions@']) AS f (signature)
-            JOIN pg_proc AS p ON p.oid = to_regprocedure('@extschema@' || '.' || f.signature)
+            FROM pg_proc AS p
+            -- Looked up once each: a join would do it again for every function of the database.
+            WHERE p.oid = ANY (ARRAY(SELECT to_regprocedure('@extschema@' || '.' || f.signature)::oid
+                                    FROM unnest(ARRAY['@functions@']) AS f (signature)))
         ) AS o (oid, object, owner, acl)
         CROSS JOIN LATERAL aclexplode(o.acl) AS g
         WHERE o.oid <> ALL (present) AND g.grantee <> o.owner

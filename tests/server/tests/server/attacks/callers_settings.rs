@@ -18,7 +18,8 @@ const SETTINGS: &[&str] = &[
     "SET search_path = ''",
     "SET search_path = pg_temp, public",
     "SET check_function_bodies = off; SET default_transaction_isolation = serializable; SET row_security = off; SET plan_cache_mode = force_generic_plan",
-    "SET enable_seqscan = off; SET enable_indexscan = off; SET enable_bitmapscan = off; SET from_collapse_limit = 1; SET join_collapse_limit = 1; SET work_mem = '64kB'",
+    // Its costs would make PostgreSQL compile each plan, for half a minute.
+    "SET jit = off; SET enable_seqscan = off; SET enable_indexscan = off; SET enable_bitmapscan = off; SET from_collapse_limit = 1; SET join_collapse_limit = 1; SET work_mem = '64kB'",
     "SET session_replication_role = replica",
 ];
 
