@@ -101,7 +101,31 @@ for (const [name, more, options] of [
     await rotatedByServer(given);
     await rotatedByBoth(made, given);
   }
-  if (name === 'plain_by_pg') await inWorkers(await database('in_workers'));
+  if (name === 'plain_by_pg') {
+    await movesToTheExtension(name, given);
+    cases += await service({ options: given, rows: made.rows, keyed: true });
+    await inWorkers(await database('in_workers'));
+  }
+}
+
+// The extension takes a plain installation over while a client is at work, which goes on with its ring, its role and its tokens.
+async function movesToTheExtension(name, options) {
+  const va = provider();
+  const client = createClient({ ...options, refresh: va.refresh });
+  const { userId, jwtId } = await client.signIn({ vaIcn: randomUUID(), tokens: va.issue(), session: { expiresInSeconds: 60 } });
+  const before = await client.accessToken(userId);
+  const superuser = new pg.Client({ host, user: 'postgres', database: name });
+  await superuser.connect();
+  await superuser.query("LOAD 'vetassist'; SET vetassist.adopt_from = 'plain_owner'; CREATE EXTENSION vetassist SCHEMA sealed");
+  const owners = await superuser.query("SELECT DISTINCT relowner FROM pg_class WHERE relnamespace = 'sealed'::regnamespace");
+  equal(owners.rows.length, 1, 'every table belongs to one role');
+  await superuser.end();
+  // The role that had the tables keeps its rights, so that what runs as it goes on.
+  await client.check({ allowRoles: ['plain_owner'] });
+  equal((await client.accessToken(userId)).token, before.token, 'a token from before opens');
+  equal((await client.session(jwtId)).userId, userId);
+  const after = await client.accessToken(userId, { minValidMs: 10 * 3600 * 1000 });
+  check(after.token !== before.token, 'a token from before is refreshed');
 }
 
 // 30 rounds of 50 callers, each with a client of its own, against a provider that answers in 2 ms: 30 exchanges.
