@@ -81,7 +81,7 @@ fn beside_sign_ins(server: &Server, db: &mut Client, effort: Effort) -> Result<C
         let beside = thread::scope(|scope| {
             let purger = scope.spawn(|| {
                 while !done.load(Ordering::Relaxed) {
-                    // In batches as the README has it.
+                    // In batches as docs/sql/sessions.md has it.
                     execute(db, "SELECT vetassist_purge_sessions('30 days', 1000)")?;
                 }
                 Ok(())

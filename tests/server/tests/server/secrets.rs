@@ -109,7 +109,7 @@ fn keys_of_the_ring_appear_nowhere() {
     }
 }
 
-/// Settings that make PostgreSQL say more, each by itself, and whether it then says parameters. The README lists
+/// Settings that make PostgreSQL say more, each by itself, and whether it then says parameters. docs/threat-model.md lists
 /// those by their first words.
 const TALKATIVE: [(&str, &str, bool); 12] = [
     ("log_statement", "SET log_statement = 'all'", true),
@@ -240,13 +240,13 @@ fn tokens_appear_where_postgres_shows_parameters_and_nowhere_else() {
             shown.insert(*name);
         }
     }
-    // Whoever reads README knows of each.
-    let readme = fs::read_to_string(repository().join("README.md")).unwrap();
-    let section = readme.split("**Tokens in parameters.**").nth(1).unwrap();
+    // Whoever reads the threat model knows of each.
+    let page = fs::read_to_string(repository().join("docs/threat-model.md")).unwrap();
+    let section = page.split("**Tokens in parameters.**").nth(1).unwrap();
     let section = section.split("\n\n").next().unwrap();
     assert!(shown.len() >= 4);
     for name in shown {
-        assert!(section.contains(&format!("`{name}`")), "README does not name {name}");
+        assert!(section.contains(&format!("`{name}`")), "docs/threat-model.md does not name {name}");
     }
 }
 

@@ -37,7 +37,7 @@ mod threat_model;
 mod triggers;
 
 use postgres::{Client, NoTls};
-use vetassist_server_tests::{column_of, hex_key, repository, sqlstate, Server};
+use vetassist_server_tests::{column_of, hex_key, sqlstate, Server};
 
 use crate::hostile_calls::values;
 
@@ -163,26 +163,6 @@ impl Victim {
         trapped.dedup();
         trapped
     }
-}
-
-/// All that is written for those who use it.
-pub(crate) fn documents() -> String {
-    fn read(folder: &std::path::Path, text: &mut String) {
-        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            let path = entry.path();
-            if path.is_dir() {
-                read(&path, text);
-            } else if path.extension().is_some_and(|end| end == "md") {
-                *text += &std::fs::read_to_string(&path).unwrap();
-            }
-        }
-    }
-    let mut text = String::new();
-    for name in ["README.md", "SECURITY.md"] {
-        text += &std::fs::read_to_string(repository().join(name)).unwrap();
-    }
-    read(&repository().join("docs"), &mut text);
-    text
 }
 
 /// Compares lists of many lines, and says only where they differ.

@@ -1,0 +1,123 @@
+//! Runs the SQL and the commands of the documentation.
+
+mod names;
+
+use pg_scratch::{as_root, capture, run};
+use postgres::{Client, NoTls, SimpleQueryMessage};
+use vetassist_repository_tests::{documentation, Page};
+use vetassist_server_tests::{plain_sql, scratch, KeyedServer};
+
+/// Pages whose blocks have tests of their own, because they need more than one database.
+const RUN_ELSEWHERE: [&str; 0] = [];
+
+/// Runs a page's blocks of SQL, where those of the front page have run.
+#[test]
+fn every_sql_block_runs() {
+    let mut server = KeyedServer::start();
+    server.db.batch_execute("DROP EXTENSION vetassist CASCADE").unwrap();
+    let pages = documentation();
+    let front = pages.iter().find(|page| page.path == "README.md").unwrap();
+    let mut count = 0;
+    for (number, page) in pages.iter().enumerate() {
+        if page.blocks("sql").is_empty() || RUN_ELSEWHERE.contains(&&*page.path) {
+            continue;
+        }
+        let database = format!("page_{number}");
+        server.db.batch_execute(&format!("CREATE DATABASE {database}")).unwrap();
+        let mut db = server.config("postgres", &database).connect(NoTls).unwrap();
+        count += run_page(&server, &mut db, front);
+        if page.path != front.path {
+            count += run_page(&server, &mut db, page);
+        }
+        // The settings are the whole server's.
+        db.batch_execute("ALTER SYSTEM RESET vetassist.ip_hash").unwrap();
+        server.reload();
+    }
+    assert!(count > 50, "only {count} statements");
+}
+
+/// Runs a page's blocks of SQL, in order; returns the number of statements.
+fn run_page(server: &KeyedServer, db: &mut Client, page: &Page) -> usize {
+    let mut count = 0;
+    for block in page.blocks("sql") {
+        // The place of the key file differs here.
+        let code = block.code.replace("/etc/vetassist/keys", &server.key_file().display().to_string());
+        for statement in statements(&code) {
+            count += 1;
+            let expected = statement.split_once("-- ERROR ").map(|(_, state)| state.trim());
+            let result = db.simple_query(&statement);
+            match (result, expected) {
+                (Ok(messages), None) => check_expected(&page.path, &statement, &messages),
+                (Err(error), Some(expected)) => {
+                    let found = error.code().map(postgres::error::SqlState::code);
+                    assert_eq!(found, Some(expected), "{}: {statement}", page.path);
+                }
+                (Ok(_), Some(_)) => panic!("{}: should fail: {statement}", page.path),
+                (Err(error), None) => panic!("{}: {statement}\n{error:?}", page.path),
+            }
+        }
+    }
+    count
+}
+
+/// Runs each `sh` block, with a folder of its own in the place of the system's.
+#[test]
+fn every_shell_block_runs() {
+    let server = KeyedServer::start();
+    let folder = std::env::temp_dir().join(format!("vetassist-pages-{}", std::process::id()));
+    std::fs::create_dir_all(folder.join("target")).unwrap();
+    std::fs::write(folder.join("target/vetassist.sql"), plain_sql()).unwrap();
+    let psql = scratch().postgres().program("psql");
+    let path = format!("{}:{}", psql.parent().unwrap().display(), std::env::var("PATH").unwrap());
+    let mut count = 0;
+    for page in documentation() {
+        for block in page.blocks("sh").iter().filter(|block| block.info == "sh") {
+            server.connect().batch_execute("DROP DATABASE IF EXISTS page; CREATE DATABASE page").unwrap();
+            let code = block.code.replace("/etc/vetassist", &folder.join("etc").display().to_string());
+            let mut shell = as_root("env").unwrap();
+            shell.current_dir(&folder).arg(format!("PATH={path}")).arg(format!("PGHOST={}", server.socket_dir().display()));
+            shell.args(["PGUSER=postgres", "PGDATABASE=page", "sh", "-eu", "-c", &code]);
+            run(&mut shell).unwrap_or_else(|error| panic!("{}: {error:#}\n{code}", page.path));
+            count += 1;
+        }
+    }
+    // The key file is as the server wants it.
+    let keys = folder.join("etc/keys");
+    let text = capture(as_root("cat").unwrap().arg(&keys)).unwrap();
+    assert_eq!(text.trim().len(), 64, "a key of 64 digits");
+    server.write_key_file(&text, 0o600);
+    run(as_root("rm").unwrap().arg("-rf").arg(&folder)).unwrap();
+    assert!(count > 1, "only {count} blocks");
+}
+
+/// A comment `-- => text` after a statement says what its first value begins with.
+fn check_expected(page: &str, statement: &str, messages: &[SimpleQueryMessage]) {
+    let Some((_, expected)) = statement.split_once("-- => ") else { return };
+    let expected = expected.lines().next().unwrap().trim();
+    let value = messages.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(row.get(0).unwrap_or("NULL").to_owned()),
+        _ => None,
+    });
+    assert_eq!(value.as_deref(), Some(expected), "{page}: {statement}");
+}
+
+/// Splits at semicolons that end a line, or stand before a comment that ends it; dollar quotes are kept
+/// whole.
+fn statements(block: &str) -> Vec<String> {
+    let mut statements = Vec::new();
+    let mut current = String::new();
+    for line in block.lines() {
+        current += line;
+        current.push('\n');
+        let code = line.split("--").next().unwrap_or_default().trim_end();
+        let in_dollar_quote = current.matches("$$").count() % 2 == 1;
+        if code.ends_with(';') && !in_dollar_quote {
+            statements.push(std::mem::take(&mut current));
+        }
+    }
+    assert!(
+        current.trim().is_empty() || current.trim_start().starts_with("--"),
+        "unfinished: {current}"
+    );
+    statements
+}
