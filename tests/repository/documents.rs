@@ -28,7 +28,10 @@ pub struct Block {
 #[must_use]
 pub fn pages() -> Vec<Page> {
     let sh = shell();
-    let files = cmd!(sh, "git ls-files --cached --others --exclude-standard -- *.md").quiet().read().unwrap();
+    let files = cmd!(sh, "git ls-files --cached --others --exclude-standard -- *.md")
+        .quiet()
+        .read()
+        .unwrap();
     let is_there = |path: &&str| sh.current_dir().join(path).is_file();
     let read = |path: &str| Page { path: path.to_owned(), text: sh.read_file(path).unwrap() };
     files.lines().filter(is_there).map(read).collect()
@@ -117,7 +120,9 @@ impl Page {
         let joined = Path::new(&self.path).parent().unwrap().join(link);
         for part in joined.components() {
             match part {
-                Component::ParentDir => assert!(path.pop(), "{}: {link} leaves the repository", self.path),
+                Component::ParentDir => {
+                    assert!(path.pop(), "{}: {link} leaves the repository", self.path)
+                }
                 part => path.push(part),
             }
         }

@@ -27,8 +27,8 @@ fn links_lead_to_files_and_headings() {
             let target = page.target(file);
             let found = pages.iter().find(|page| page.path == target);
             let is_there = found.is_some() || top.join(&target).exists();
-            let has_anchor =
-                anchor.is_empty() || found.is_some_and(|page| page.anchors().iter().any(|a| a == anchor));
+            let has_anchor = anchor.is_empty()
+                || found.is_some_and(|page| page.anchors().iter().any(|a| a == anchor));
             if !is_there || !has_anchor {
                 dead.push(format!("{}: {link}", page.path));
             }
@@ -53,7 +53,8 @@ fn every_page_can_be_reached() {
         let from = pages.iter().filter(|page| reached.contains(&page.path));
         let to: BTreeSet<String> = from
             .flat_map(|page| {
-                let files = page.links().into_iter().map(|link| link.split('#').next().unwrap().to_owned());
+                let files =
+                    page.links().into_iter().map(|link| link.split('#').next().unwrap().to_owned());
                 files.map(|file| page.target(&file)).collect::<Vec<_>>()
             })
             .collect();
@@ -63,7 +64,8 @@ fn every_page_can_be_reached() {
             break;
         }
     }
-    let lost: Vec<&str> = pages.iter().map(|page| &*page.path).filter(|path| !reached.contains(*path)).collect();
+    let lost: Vec<&str> =
+        pages.iter().map(|page| &*page.path).filter(|path| !reached.contains(*path)).collect();
     assert_eq!(lost, [""; 0]);
 }
 
@@ -84,7 +86,9 @@ fn every_block_of_code_is_of_a_kind_that_is_tested() {
 #[test]
 fn commands_that_no_test_runs_are_well_formed() {
     let sh = shell();
-    let blocks = documentation().into_iter().chain(pages().into_iter().filter(|page| page.path == "CONTRIBUTING.md"));
+    let blocks = documentation()
+        .into_iter()
+        .chain(pages().into_iter().filter(|page| page.path == "CONTRIBUTING.md"));
     let blocks: Vec<_> = blocks.flat_map(|page| page.blocks("sh")).collect();
     assert!(blocks.len() > 5);
     let mut commands = BTreeSet::new();
@@ -102,7 +106,9 @@ fn commands_that_no_test_runs_are_well_formed() {
         let mut name = command.clone();
         name[..1].make_ascii_uppercase();
         let is_known = variants.lines().any(|line| {
-            line.strip_prefix("    ").is_some_and(|line| line.trim_end_matches([' ', '{', ',']).split('(').next() == Some(&name))
+            line.strip_prefix("    ").is_some_and(|line| {
+                line.trim_end_matches([' ', '{', ',']).split('(').next() == Some(&name)
+            })
         });
         assert!(is_known, "there is no cargo xtask {command}");
     }
@@ -110,10 +116,13 @@ fn commands_that_no_test_runs_are_well_formed() {
 
 /// Returns the words in backticks that look like paths of the repository.
 fn paths(page: &Page) -> Vec<String> {
-    let folders = ["crates/", "sql/", "tests/", "docs/", "examples/", "bench/", "pg_test/", "fuzz/"];
+    let folders =
+        ["crates/", "sql/", "tests/", "docs/", "examples/", "bench/", "pg_test/", "fuzz/"];
     let prose = page.prose().join("\n");
     let words = prose.split('`').skip(1).step_by(2);
-    let is_path = |word: &&str| folders.iter().any(|folder| word.starts_with(folder)) && !word.contains([' ', '*', '<']);
+    let is_path = |word: &&str| {
+        folders.iter().any(|folder| word.starts_with(folder)) && !word.contains([' ', '*', '<'])
+    };
     words.filter(is_path).map(ToOwned::to_owned).collect()
 }
 

@@ -246,7 +246,10 @@ fn tokens_appear_where_postgres_shows_parameters_and_nowhere_else() {
     let section = section.split("\n\n").next().unwrap();
     assert!(shown.len() >= 4);
     for name in shown {
-        assert!(section.contains(&format!("`{name}`")), "docs/threat-model.md does not name {name}");
+        assert!(
+            section.contains(&format!("`{name}`")),
+            "docs/threat-model.md does not name {name}"
+        );
     }
 }
 

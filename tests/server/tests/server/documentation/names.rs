@@ -17,7 +17,8 @@ fn words(text: &str, prefix: &str) -> BTreeSet<String> {
     let is_of_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let starts = text.match_indices(prefix).filter(|(at, _)| !text[..*at].ends_with(is_of_name));
     let end = |rest: &str| rest.find(|c| !is_of_name(c)).unwrap_or(rest.len());
-    let names = starts.map(|(at, _)| &text[at + prefix.len()..]).map(|rest| rest[..end(rest)].to_owned());
+    let names =
+        starts.map(|(at, _)| &text[at + prefix.len()..]).map(|rest| rest[..end(rest)].to_owned());
     names.filter(|name| !name.is_empty()).map(|name| format!("{prefix}{name}")).collect()
 }
 
@@ -135,17 +136,32 @@ fn the_settings_are_those_of_the_library() {
         let line = table.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
         let line = line.unwrap_or_else(|| panic!("docs/key-ring.md lacks {name}"));
         if let Some(default) = default.as_deref().filter(|default| !default.is_empty()) {
-            let is_said = line.contains(&format!("`{default}` (default)")) || line.contains(&format!("`{default}` by default"));
+            let is_said = line.contains(&format!("`{default}` (default)"))
+                || line.contains(&format!("`{default}` by default"));
             assert!(is_said, "{default} is not said to be the default: {line}");
         }
     }
     for page in documentation() {
         for name in words(&page.text, "vetassist.") {
             // The name of a file, of a folder or of a database's object.
-            let others = ["vetassist.sql", "vetassist.wasm", "vetassist.tgz", "vetassist.control", "vetassist.aio"];
-            let is_python = page.blocks("python").iter().chain(&page.blocks("js")).any(|block| block.code.contains(&name));
+            let others = [
+                "vetassist.sql",
+                "vetassist.wasm",
+                "vetassist.tgz",
+                "vetassist.control",
+                "vetassist.aio",
+            ];
+            let is_python = page
+                .blocks("python")
+                .iter()
+                .chain(&page.blocks("js"))
+                .any(|block| block.code.contains(&name));
             let is_known = settings.contains_key(&name) || others.contains(&&*name) || is_python;
-            assert!(is_known || name.contains("vetassist.vetassist_"), "{}: there is no setting {name}", page.path);
+            assert!(
+                is_known || name.contains("vetassist.vetassist_"),
+                "{}: there is no setting {name}",
+                page.path
+            );
         }
     }
 }
@@ -157,12 +173,24 @@ fn the_names_are_those_of_the_library() {
         UNION SELECT relname FROM pg_class WHERE relname LIKE 'vetassist%'
         UNION SELECT evtname FROM pg_event_trigger
         UNION SELECT rolname FROM pg_roles";
-    let known: BTreeSet<String> = database().query(names, &[]).unwrap().iter().map(|row| row.get(0)).collect();
+    let known: BTreeSet<String> =
+        database().query(names, &[]).unwrap().iter().map(|row| row.get(0)).collect();
     // A namespace of HKDF, and names that are the reader's.
-    let others = ["vetassist_token_v1", "vetassist_ip_v1", "vetassist_key_id_v1", "vetassist_plain", "vetassist_backend", "vetassist_monitor"];
+    let others = [
+        "vetassist_token_v1",
+        "vetassist_ip_v1",
+        "vetassist_key_id_v1",
+        "vetassist_plain",
+        "vetassist_backend",
+        "vetassist_monitor",
+    ];
     for page in documentation() {
         for name in words(&page.text, "vetassist_") {
-            assert!(known.contains(&name) || others.contains(&&*name), "{}: there is no {name}", page.path);
+            assert!(
+                known.contains(&name) || others.contains(&&*name),
+                "{}: there is no {name}",
+                page.path
+            );
         }
     }
 }
@@ -177,7 +205,9 @@ fn the_table_of_errors_is_complete() {
     for line in table.lines().filter(|line| line.starts_with("| ")) {
         let last = line.trim_end_matches(" |").rsplit("| ").next().unwrap();
         let (state, name) = last.split_once([' ', ',']).unwrap_or((last, ""));
-        if state.len() == 5 && state.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()) {
+        if state.len() == 5
+            && state.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+        {
             listed.insert(state.to_owned(), name.to_owned());
         }
     }
@@ -191,9 +221,13 @@ fn the_table_of_errors_is_complete() {
     }
     for page in documentation() {
         let is_state = |word: &&str| {
-            let is_short = word.len() == 5 && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+            let is_short = word.len() == 5
+                && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
             // Not a number of rows.
-            is_short && word.bytes().any(|byte| byte.is_ascii_digit()) && *word != "10000" && *word != "16384"
+            is_short
+                && word.bytes().any(|byte| byte.is_ascii_digit())
+                && *word != "10000"
+                && *word != "16384"
         };
         let prose = page.prose().join("\n");
         for word in prose.split(|c: char| !c.is_ascii_alphanumeric()).filter(is_state) {
@@ -208,7 +242,10 @@ fn the_table_of_errors_is_complete() {
     }
     assert!(raised.len() > 8, "{raised:?}");
     for name in raised {
-        assert!(listed.values().any(|listed| *listed == name) || listed.contains_key(&name), "docs/errors.md lacks {name}");
+        assert!(
+            listed.values().any(|listed| *listed == name) || listed.contains_key(&name),
+            "docs/errors.md lacks {name}"
+        );
     }
 }
 
@@ -217,7 +254,11 @@ fn the_table_of_errors_is_complete() {
 fn the_table_of_events_is_complete() {
     let trail = page("docs/audit-trail.md");
     let section = trail.split("\n## Events\n").nth(1).unwrap().split("\n## ").next().unwrap();
-    let mut found: Vec<&str> = section.lines().filter(|line| line.starts_with("| ")).flat_map(|line| line.split('`').skip(1).step_by(2)).collect();
+    let mut found: Vec<&str> = section
+        .lines()
+        .filter(|line| line.starts_with("| "))
+        .flat_map(|line| line.split('`').skip(1).step_by(2))
+        .collect();
     found.retain(|name| !name.contains('.'));
     found.sort_unstable();
     let mut db = database();
@@ -229,4 +270,3 @@ fn the_table_of_events_is_complete() {
         assert_eq!(error.code().unwrap().code(), "42501", "{name}");
     }
 }
-
