@@ -107,7 +107,9 @@ const STEPS: &[Step] = &[
     ("audit", Always, "testing the program that watches the audit log", |run| {
         run.cargo(&format!("test -p vetassist-audit -- {}", run.name.as_deref().unwrap_or("")))
     }),
-    ("docs", Always, "building the core's documentation", |run| {
+    ("docs", Always, "building the core's documentation, and a site of all", |run| {
+        let python = python()?;
+        cmd!(run.tools.sh, "{python} docs/site/build.py").quiet().run()?;
         let doc = run.tools.cargo("doc -p vetassist-core --all-features --no-deps");
         run.count(doc.env("RUSTDOCFLAGS", "-D warnings"))
     }),
