@@ -138,3 +138,9 @@ fn files_that_are_named_are_there() {
     }
     assert!(count > 20, "only {count} paths were found");
 }
+
+#[test]
+fn the_summary_of_the_benchmarks_is_that_of_their_details() {
+    let sh = shell();
+    cmd!(sh, "python3 bench/summary.py --check").run().unwrap();
+}
