@@ -4,10 +4,13 @@
 #
 # CREATE EXTENSION vetassist is still yours to type, and the key ring yours to mount: it is no part of an image.
 ARG PG_MAJOR=15
+# The images that it is made of. Others that are laid out in the same way serve as well.
+ARG RUST=rust:1.96-bookworm
+ARG POSTGRES=postgres:${PG_MAJOR}-bookworm
 
-FROM rust:1.96-bookworm AS rust
+FROM ${RUST} AS rust
 
-FROM postgres:${PG_MAJOR}-bookworm AS build
+FROM ${POSTGRES} AS build
 ARG PG_MAJOR
 # The versions are those of the image's own Debian, whose security updates are wanted.
 # hadolint ignore=DL3008
@@ -21,10 +24,10 @@ COPY --from=rust /usr/local/rustup /usr/local/rustup
 ENV CARGO_HOME=/usr/local/cargo RUSTUP_HOME=/usr/local/rustup PATH=/usr/local/cargo/bin:$PATH
 WORKDIR /src
 COPY . .
-RUN cargo xtask package deb
+RUN cargo xtask release deb
 
-FROM postgres:${PG_MAJOR}-bookworm
-COPY --from=build /src/target/package/*.deb /tmp/
+FROM ${POSTGRES}
+COPY --from=build /src/target/release-files/*.deb /tmp/
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends /tmp/*.deb \

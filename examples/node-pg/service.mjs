@@ -4,9 +4,12 @@
 //     SELECT vetassist_grant('backend', 'app');
 
 import { randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import { checkSchema, schemaQuery } from 'vetassist';
 
 const SESSION_LIFETIME = 8 * 60 * 60 * 1000;
+/** How long a request waits for another's refresh. */
+const PATIENCE = 10_000;
 
 /** The account exists and may not be used. */
 export class AccountInactive extends Error {}
@@ -83,8 +86,59 @@ export class Service {
     return (await this.#one('SELECT vetassist_revoke_session($1, $2) AS ended', jwtId, userId)).ended;
   }
 
-  /** The token in the clear, for a call to VA.gov: not to be kept or logged. Null where there is none. */
-  async accessToken(userId) {
-    return (await this.#one('SELECT vetassist_access_token($1) AS token', userId)).token;
+  /**
+   * Returns a token in the clear, for a call to VA.gov: not to be kept or logged. Null where the veteran must sign in again.
+   * refresh exchanges a refresh token at VA.gov; one caller at a time is asked to.
+   */
+  async accessToken(userId, refresh) {
+    for (const deadline = Date.now() + PATIENCE; ; ) {
+      const found = await this.#one(
+        'SELECT *, 1000 * extract(epoch FROM retry_at - clock_timestamp())::float8 AS wait FROM vetassist_use_token($1)',
+        userId,
+      );
+      if (found.state === 'refresh') {
+        await this.#exchange(found, refresh);
+      } else if (found.access_token !== null || found.state !== 'wait') {
+        return found.access_token;
+      } else if (Date.now() + found.wait > deadline) {
+        throw new Error('VA.gov does not renew the token at present');
+      } else {
+        await setTimeout(Math.max(found.wait, 20));
+      }
+    }
+  }
+
+  /** Has VA.gov renew the tokens that expire within five minutes, for a worker. Returns how many were renewed. */
+  async refreshDue(refresh) {
+    for (let renewed = 0; ; ) {
+      const { rows: leases } = await this.#pool.query('SELECT * FROM vetassist_claim_refreshes()');
+      if (leases.length === 0) return renewed;
+      const outcomes = await Promise.all(leases.map((lease) => this.#exchange(lease, refresh)));
+      renewed += outcomes.filter((outcome) => outcome === 'stored').length;
+    }
+  }
+
+  /**
+   * Exchanges a leased refresh token. The lease was committed, so no lock is held, and nobody else shows VA.gov this token,
+   * which would take it as stolen.
+   */
+  async #exchange({ lease_id: lease, refresh_token: token }, refresh) {
+    let tokens;
+    try {
+      tokens = await refresh(token);
+    } catch (error) {
+      const code = error.error ?? 'other';
+      await this.#one('SELECT * FROM vetassist_fail_refresh($1, $2, $3)', lease, code, code === 'invalid_grant');
+      return 'failed';
+    }
+    const ended = await this.#one(
+      'SELECT vetassist_finish_refresh($1, $2, $3, $4, scope => $5) AS outcome',
+      lease,
+      tokens.access_token,
+      new Date(Date.now() + tokens.expires_in * 1000),
+      tokens.refresh_token,
+      tokens.scope,
+    );
+    return ended.outcome;
   }
 }

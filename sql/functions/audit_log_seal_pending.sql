@@ -37,12 +37,13 @@ BEGIN
                || @extschema@.vetassist_audit_field(convert_to(@extschema@.vetassist_audit_time(s.at::timestamptz), 'UTF8')::bytea) AS data
         FROM sealed AS s WHERE s.kind = 'e' GROUP BY s.transaction, s.part, s.session_user_name, s.at
         UNION ALL
-        -- Where the salt has gone the value has gone too, and there is nothing to commit to.
+        -- Where the salt or the value has gone there is nothing to commit to. The salt stays where the row was sealed
+        -- after its erasure, whose line may stand before this one.
         SELECT s.transaction, s.part, s.entry, 'h',
                E'\\x7665746173736973742072656861736820763100'::bytea
                || @extschema@.vetassist_audit_field(convert_to(s.entry::text, 'UTF8')::bytea)
                || E'\\x0100000020'::bytea || @extschema@.vetassist_audit_commit(substr(s.salts, 17, 16)::bytea, s.ip_hash::text)
-        FROM sealed AS s WHERE s.kind = 'h' AND s.salts IS NOT NULL
+        FROM sealed AS s WHERE s.kind = 'h' AND s.salts IS NOT NULL AND s.ip_hash IS NOT NULL
         UNION ALL
         SELECT t.transaction, t.part, 0, 'u',
                E'\\x76657461737369737420707572676520763100'::bytea

@@ -64,10 +64,8 @@ BEGIN
         state := 'none';
         RETURN NEXT;
         RETURN;
-    ELSIF stored.is_active IS NOT TRUE THEN
-        RAISE EXCEPTION USING ERRCODE = 'VA001', MESSAGE = 'the account is not active',
-            DETAIL = format('user_id %s', user_id), HINT = 'Nothing was handed out.';
     END IF;
+    user_id := @extschema@.vetassist_checked_active(user_id::uuid, stored.is_active::boolean, 'Nothing was handed out.'::text);
     expires_at := stored.expires_at;
     IF stored.expires_at > at THEN
         access_token := stored.access;
@@ -159,13 +157,14 @@ BEGIN
 END
 $$;
 
--- Leases the tokens that end soonest, and returns them. Two callers never get the same, and nobody waits.
+-- Leases the tokens that end soonest, and returns them. Two callers never get the same, and nobody waits. It reads along the
+-- index of what is due and stops when it has enough, whatever the statistics say: they are old just when many are due.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_claim_refreshes_sealed(
     within interval DEFAULT '5 minutes',
     max_rows integer DEFAULT 10,
     lease interval DEFAULT '1 minute'
 ) RETURNS TABLE (user_id uuid, refresh_token bytea, expires_at timestamptz, lease_id uuid)
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 10
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 10 SET enable_sort = off SET enable_seqscan = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -187,7 +186,16 @@ BEGIN
         FROM @extschema@.vetassist_va_tokens AS t
         JOIN @extschema@.vetassist_users AS u ON u.id = t.user_id
         WHERE t.expires_at <= due AND t.refresh_token_encrypted IS NOT NULL AND u.is_active
-          AND NOT @extschema@.vetassist_is_held(t.user_id, t.access_token_encrypted, t.refresh_token_encrypted, at)
+          -- As vetassist_is_held() has it, but without a call for each: those that must not be tried are the oldest, and stay.
+          AND NOT coalesce((
+              SELECT true FROM @extschema@.vetassist_refresh_states AS s
+              WHERE s.user_id = t.user_id AND (s.retry_at IS NULL OR s.retry_at > at)
+                AND s.tokens_digest = @extschema@.vetassist_tokens_digest(t.access_token_encrypted, t.refresh_token_encrypted)), false)
+          AND NOT coalesce((
+              SELECT true FROM @extschema@.vetassist_refresh_leases AS l
+              WHERE l.user_id = t.user_id AND l.expires_at > at AND l.stored_digest IS NULL
+                AND l.tokens_digest = @extschema@.vetassist_tokens_digest(t.access_token_encrypted, t.refresh_token_encrypted)
+              LIMIT 1), false)
         ORDER BY t.expires_at
         LIMIT max_rows
         FOR KEY SHARE OF u SKIP LOCKED

@@ -67,10 +67,9 @@ BEGIN
             RETURN;
         END IF;
     END IF;
-    IF person.is_active IS NOT TRUE THEN
-        RAISE EXCEPTION USING ERRCODE = 'VA001', MESSAGE = 'the account is not active', DETAIL = format('user_id %s', wanted),
-            HINT = 'The refusal was rolled back with everything else. After the rollback, log it: SELECT vetassist_log_event_sealed(''login_refused'', <user_id>, NULL, <ip_hash>).';
-    END IF;
+    user_id := @extschema@.vetassist_checked_active(
+        wanted::uuid, person.is_active::boolean,
+        'The refusal was rolled back with everything else. After the rollback, log it: SELECT vetassist_log_event_sealed(''login_refused'', <user_id>, NULL, <ip_hash>).'::text);
     PERFORM @extschema@.vetassist_put_tokens_sealed(
         wanted::uuid, access_token::bytea, token_expires_at::timestamptz, refresh_token::bytea,
         vetassist_login_sealed.token_type::text, vetassist_login_sealed.scope::text);

@@ -28,31 +28,38 @@ BEGIN
                 SELECT FROM @extschema@.vetassist_va_tokens AS t
                 WHERE t.refresh_token_encrypted IS NOT NULL AND t.expires_at <= at + interval '5 minutes' LIMIT most) AS f)
         UNION ALL
-        -- Of those that nothing is known against.
+        -- Of those that nothing is known against. The dead may be many, so some are looked at from each of these times on: the
+        -- delay is at least this.
         SELECT 'vetassist_refresh_delay_seconds', '{}', coalesce((
-            SELECT extract(epoch FROM at - min(d.expires_at))
-            FROM (
-                SELECT t.user_id, t.expires_at, t.access_token_encrypted, t.refresh_token_encrypted
-                FROM @extschema@.vetassist_va_tokens AS t
-                WHERE t.refresh_token_encrypted IS NOT NULL AND t.expires_at <= at
-                ORDER BY t.expires_at DESC
-                LIMIT 100
-            ) AS d
-            WHERE NOT @extschema@.vetassist_is_held(d.user_id, d.access_token_encrypted, d.refresh_token_encrypted, at)), 0)
+            SELECT extract(epoch FROM at - min(greatest(l.expires_at, timestamptz 'epoch')))
+            FROM unnest(ARRAY[timestamptz '-infinity', at - interval '7 days', at - interval '1 day', at - interval '1 hour',
+                              at - interval '10 minutes', at - interval '2 minutes']) AS a (beginning)
+            CROSS JOIN LATERAL (
+                SELECT d.expires_at
+                FROM (
+                    SELECT t.user_id, t.expires_at, t.access_token_encrypted, t.refresh_token_encrypted
+                    FROM @extschema@.vetassist_va_tokens AS t
+                    WHERE t.refresh_token_encrypted IS NOT NULL AND t.expires_at <= at AND t.expires_at >= a.beginning
+                    ORDER BY t.expires_at
+                    LIMIT 30
+                ) AS d
+                JOIN @extschema@.vetassist_users AS u ON u.id = d.user_id
+                WHERE u.is_active
+                  AND NOT @extschema@.vetassist_is_held(d.user_id, d.access_token_encrypted, d.refresh_token_encrypted, at)
+                LIMIT 1
+            ) AS l), 0)
         UNION ALL
         SELECT 'vetassist_refresh_leases', '{}', (
             SELECT count(*) FROM (
                 SELECT FROM @extschema@.vetassist_refresh_leases AS l
                 WHERE l.expires_at > at AND l.stored_digest IS NULL LIMIT most) AS f)
         UNION ALL
-        SELECT 'vetassist_refresh_failures', jsonb_build_object('state', f.state), count(f.user_id)
+        SELECT 'vetassist_refresh_failures', jsonb_build_object('state', f.state), f.users
         FROM (
-            SELECT k.state, s.user_id
-            FROM (VALUES ('wait'), ('reconnect')) AS k (state)
-            LEFT JOIN (SELECT r.user_id, r.retry_at FROM @extschema@.vetassist_refresh_states AS r LIMIT most) AS s
-                ON k.state = CASE WHEN s.retry_at IS NULL THEN 'reconnect' ELSE 'wait' END
-        ) AS f
-        GROUP BY f.state
+            SELECT count(s.retry_at), count(*) FILTER (WHERE s.retry_at IS NULL)
+            FROM (SELECT r.retry_at FROM @extschema@.vetassist_refresh_states AS r LIMIT most) AS s
+        ) AS c (waiting, ended)
+        CROSS JOIN LATERAL (VALUES ('wait', c.waiting), ('reconnect', c.ended)) AS f (state, users)
         UNION ALL
         SELECT 'vetassist_refresh_paused', '{}', (@extschema@.vetassist_setting('refresh_paused'::text) = 'on')::integer
         UNION ALL

@@ -2,6 +2,11 @@
 --
 -- requires: functions/tokens.sql functions/metrics.sql
 
+-- Returns what is wrong with where the keys are: data_directory, memory. Of this process's memory, which the others have alike.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_key_hazards() RETURNS text[]
+LANGUAGE c STABLE STRICT PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'vetassist_key_hazards_wrapper';
+
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_operation_checks() RETURNS TABLE (severity text, subject text, message text, hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -10,6 +15,7 @@ DECLARE
     most CONSTANT integer := 100;
     unopened integer;
     delay double precision;
+    hazards text[];
 BEGIN
     -- A sample: each is opened, and nothing of it is kept.
     BEGIN
@@ -22,6 +28,15 @@ BEGIN
         IF unopened > 0 THEN
             RETURN QUERY SELECT 'error', 'key ring', format('no key opens %s of at most %s stored tokens that were tried', unopened, most),
                 'SELECT * FROM vetassist_rotation_status() counts them all. Put the key that sealed them back into the ring, behind the current one.';
+        END IF;
+        hazards := @extschema@.vetassist_key_hazards();
+        IF 'data_directory' = ANY (hazards) THEN
+            RETURN QUERY SELECT 'warning', 'vetassist.master_key_file', 'the key file is inside the data directory',
+                'Every base backup carries the keys beside what they seal. Move the file elsewhere.';
+        END IF;
+        IF 'memory' = ANY (hazards) THEN
+            RETURN QUERY SELECT 'warning', 'key ring', 'is in memory that the system may write to swap or to core dumps',
+                'Let the server lock memory: LimitMEMLOCK=64M in its systemd unit, or ulimit -l. Then restart it.';
         END IF;
     EXCEPTION
         WHEN config_file_error THEN
@@ -71,7 +86,13 @@ BEGIN
         WHERE g.name = 'log_parameter_max_length' AND g.value <> '0' AND l.statements
            OR g.name = 'log_parameter_max_length_on_error' AND g.value <> '0'
            OR g.name IN ('debug_print_parse', 'debug_print_rewritten', 'debug_print_plan', 'pgaudit.log_parameter')
-              AND lower(g.value) IN ('on', 'true', 'yes', '1')
-           OR g.name = 'auto_explain.log_parameter_max_length' AND g.value <> '0' AND l.plans;
+              AND lower(g.value) !~ '^(of|f|n|0)'
+           OR g.name = 'auto_explain.log_parameter_max_length' AND g.value <> '0' AND l.plans
+        UNION ALL
+        SELECT 'warning', concat_ws(' of ', 'setting ' || g.name, nullif(g.whose, '')),
+               'lets the server write plans to its log, with values of parameters in them',
+               'Turn it off, or call the functions whose names end in _sealed.'
+        FROM given AS g
+        WHERE g.name = 'auto_explain.log_min_duration' AND g.value <> '-1';
 END
 $$;

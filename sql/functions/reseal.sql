@@ -53,6 +53,52 @@ BEGIN
 END
 $$;
 
+-- Does the same for a page of users, whose values stand at the same places of the arrays. Returns the users whose tokens
+-- were replaced. Left out are those whose row somebody holds, and those whose tokens have changed: read them again.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_reseal_page(
+    user_ids uuid[], old_access bytea[], new_access bytea[], old_refresh bytea[], new_refresh bytea[]) RETURNS SETOF uuid
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    resealed uuid[];
+    old_digests text[];
+    new_digests text[];
+BEGIN
+    IF num_nulls(user_ids, old_access, new_access, old_refresh, new_refresh) > 0 OR EXISTS (
+        SELECT FROM unnest(user_ids, old_access, new_access, old_refresh, new_refresh)
+            AS g (user_id, old_access, new_access, old_refresh, new_refresh)
+        WHERE num_nulls(g.user_id, g.old_access, g.new_access) > 0 OR (g.old_refresh IS NULL) <> (g.new_refresh IS NULL)
+    ) THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
+            MESSAGE = 'each user_id and its access tokens must not be NULL, and its refresh tokens both or neither',
+            HINT = 'Pass arrays of one length. Nothing was changed.';
+    END IF;
+    PERFORM @extschema@.vetassist_checked_sealed(g.new_access::bytea, 'new_access'::text),
+            @extschema@.vetassist_checked_sealed(g.new_refresh::bytea, 'new_refresh'::text)
+    FROM unnest(new_access, new_refresh) AS g (new_access, new_refresh);
+    -- A place is a version's of the row. Where somebody changed it between the look and the lock there is a newer one,
+    -- which stays.
+    WITH locked AS MATERIALIZED (
+        SELECT t.ctid AS place, g.*
+        FROM unnest(user_ids, old_access, new_access, old_refresh, new_refresh)
+            AS g (user_id, old_access, new_access, old_refresh, new_refresh)
+        JOIN @extschema@.vetassist_va_tokens AS t ON t.user_id = g.user_id
+        WHERE t.access_token_encrypted = g.old_access AND t.refresh_token_encrypted IS NOT DISTINCT FROM g.old_refresh
+        FOR NO KEY UPDATE OF t SKIP LOCKED
+    ), replaced AS (
+        UPDATE @extschema@.vetassist_va_tokens AS t
+        SET access_token_encrypted = l.new_access, refresh_token_encrypted = l.new_refresh
+        FROM locked AS l WHERE t.ctid = l.place
+        RETURNING t.user_id, @extschema@.vetassist_tokens_digest(l.old_access, l.old_refresh) AS old,
+                  @extschema@.vetassist_tokens_digest(l.new_access, l.new_refresh) AS new
+    )
+    SELECT array_agg(r.user_id), array_agg(r.old), array_agg(r.new) INTO resealed, old_digests, new_digests FROM replaced AS r;
+    -- By a statement of its own, which sees what was leased before the rows were locked.
+    PERFORM @extschema@.vetassist_follow_reseal(resealed::uuid[], old_digests::text[], new_digests::text[]);
+    RETURN QUERY SELECT unnest(resealed);
+END
+$$;
+
 -- Lets leases and failures follow tokens that were sealed anew.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_follow_reseal(user_ids uuid[], old_digests text[], new_digests text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp

@@ -27,7 +27,7 @@ AS $$
         UNION ALL
         SELECT 'admin', unnest(ARRAY[
             'vetassist_rotate_tokens', 'vetassist_rotation_status', 'vetassist_sealed_page', 'vetassist_reseal',
-            'vetassist_upgrade_ip_hashes', 'vetassist_keys', 'vetassist_reload_keys', 'vetassist_set_active',
+            'vetassist_reseal_page', 'vetassist_upgrade_ip_hashes', 'vetassist_keys', 'vetassist_reload_keys', 'vetassist_set_active',
             'vetassist_list_sessions', 'vetassist_revoke_session', 'vetassist_revoke_session_by_id',
             'vetassist_revoke_all_sessions', 'vetassist_sign_everybody_out',
             'vetassist_purge_sessions', 'vetassist_purge_audit', 'vetassist_check_schema', 'vetassist_check_dump',

@@ -24,6 +24,19 @@ BEGIN
 END
 $$;
 
+-- Returns the id of an account, and refuses one that is not active.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_checked_active(user_id uuid, is_active boolean, consequence text) RETURNS uuid
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF is_active IS NOT TRUE THEN
+        RAISE EXCEPTION USING ERRCODE = 'VA001', MESSAGE = 'the account is not active',
+            DETAIL = format('user_id %s', user_id), HINT = consequence;
+    END IF;
+    RETURN user_id;
+END
+$$;
+
 -- Returns the id of an account that is active, and keeps it from being erased until the transaction ends. Refuses one that
 -- is not there, or is not active.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_hold_active_user(user_id uuid, consequence text) RETURNS uuid
@@ -41,11 +54,8 @@ BEGIN
     FOR KEY SHARE;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'foreign_key_violation', MESSAGE = 'there is no such user', HINT = consequence;
-    ELSIF is_active IS NOT TRUE THEN
-        RAISE EXCEPTION USING ERRCODE = 'VA001', MESSAGE = 'the account is not active',
-            DETAIL = format('user_id %s', user_id), HINT = consequence;
     END IF;
-    RETURN user_id;
+    RETURN @extschema@.vetassist_checked_active(user_id::uuid, is_active::boolean, consequence::text);
 END
 $$;
 

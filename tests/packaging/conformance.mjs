@@ -1,4 +1,4 @@
-// What every runtime must do alike. Takes the package's exports and the vectors, and returns how many
+// What every runtime must do alike. Takes the exports of the package and of `vetassist/metadata`, and the vectors, and returns how many
 // cases it tried; throws at the first that is wrong.
 
 import { bytes, hex, noise, OVERHEAD, USER, utf8 } from './data.mjs';
@@ -281,6 +281,16 @@ async function textLater(cases, key, length) {
   cases.same(await key.openAsync(lent, shared), shared.slice(), 'shared, opened later');
 }
 
+/** Returns the message of the error that a call throws. */
+function whyNot(call) {
+  try {
+    call();
+  } catch ({ message }) {
+    return message;
+  }
+  return 'nothing';
+}
+
 async function agreesWithWebCrypto(cases) {
   const { subtle } = globalThis.crypto;
   const { api } = cases;
@@ -288,6 +298,10 @@ async function agreesWithWebCrypto(cases) {
     const raw = api.generateKey();
     const key = new api.Key(raw);
     const theirs = await subtle.importKey('raw', raw, 'AES-GCM', false, ['encrypt', 'decrypt']);
+    for (const given of [theirs, await subtle.importKey('raw', raw, 'AES-GCM', true, ['encrypt'])]) {
+      cases.refuses('ERR_INVALID_ARG_TYPE', 'a CryptoKey', () => new api.Key(given));
+      cases.equal(whyNot(() => new api.Key(given)).includes('crypto.subtle.exportKey'), true, 'what to give instead');
+    }
     const data = noise(length);
     for (const aad of [undefined, utf8('the AAD')]) {
       const way = (iv) => ({ name: 'AES-GCM', iv, ...(aad && { additionalData: aad }) });

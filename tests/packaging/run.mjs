@@ -4,7 +4,7 @@ import reference from '../vectors/reference.json' with { type: 'json' };
 import schema from '../vectors/schema.json' with { type: 'json' };
 import { conformance } from './conformance.mjs';
 
-/** Runs them on the package's exports, and says so in one line. */
+/** Runs them on the exports of the package and of `vetassist/metadata`, and says so in one line. */
 export async function run(api, runtime) {
   const cases = await conformance(api, { keyFiles, reference, schema });
   return `${runtime}: ${cases} cases agree`;

@@ -1,11 +1,10 @@
 //! The command line of `vetassist-audit`.
 
 use std::{
-    fmt::Display,
     fs::{File, OpenOptions},
-    io::{self, BufReader, BufWriter, Write},
+    io::{self, BufWriter, Write},
     os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::ExitCode,
     time::Duration,
 };
@@ -13,15 +12,13 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 use vetassist_audit::{
     clock,
+    command::{at, failure, Failure, VerifyArguments, FAILED, PROBLEM},
     database::Database,
-    export,
-    finding::{Severity, Summary},
-    key_file,
-    verify::{verify, Evidence, Expectations},
+    export, key_file,
     watch::Watcher,
-    watched::{self, WatchedFile},
+    watched::WatchedFile,
 };
-use vetassist_core::audit_log::{AuditKey, Origin, VerifierKey};
+use vetassist_core::audit_log::{AuditKey, Origin};
 
 /// Watches, exports and verifies vetassist's audit log from outside the database.
 ///
@@ -93,39 +90,6 @@ struct ExportArguments {
     connection: Connection,
 }
 
-#[derive(Args)]
-struct VerifyArguments {
-    /// The export.
-    file: PathBuf,
-    /// A verifier key whose signatures count. Give each that signed while keys were rotated.
-    #[arg(long = "key", required = true, value_name = "VERIFIER")]
-    keys: Vec<VerifierKey>,
-    /// A signed checkpoint that the log must continue.
-    #[arg(long, value_name = "NOTE")]
-    since: Vec<PathBuf>,
-    /// The file that a watcher kept.
-    #[arg(long, value_name = "FILE")]
-    watched: Vec<PathBuf>,
-    /// The shortest time that the trail is kept.
-    #[arg(long, default_value = "365d", value_parser = clock::parse_duration, value_name = "TIME")]
-    retention: Duration,
-}
-
-/// Says what could not be done; it ends with exit code 2.
-struct Failure(String);
-
-/// Says what could not be done, and to which file.
-fn at<E: Display>(path: &Path) -> impl FnOnce(E) -> Failure + '_ {
-    move |error| Failure(format!("{}: {error}", path.display()))
-}
-
-fn failure(error: impl Display) -> Failure {
-    Failure(error.to_string())
-}
-
-const PROBLEM: u8 = 1;
-const FAILED: u8 = 2;
-
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Keygen(arguments) => key_file::create(&arguments.key_file)
@@ -187,45 +151,6 @@ fn write_export(arguments: &ExportArguments) -> Result<ExitCode, Failure> {
 }
 
 fn verify_export(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
-    let mut evidence = Evidence::new(arguments.keys.clone());
-    for path in &arguments.since {
-        let note = std::fs::read(path).map_err(at(path))?;
-        evidence.add_note(&path.display().to_string(), note);
-    }
-    for path in &arguments.watched {
-        let lines = watched::read(path).map_err(at(path))?;
-        evidence.add_watched(&path.display().to_string(), lines);
-    }
-    let expected = Expectations { evidence, retention: arguments.retention };
-    let open = || File::open(&arguments.file).map(|file| BufReader::with_capacity(1 << 20, file));
-    let mut out = BufWriter::new(io::stdout().lock());
-    let mut printed = Ok(());
-    let summary = verify(open, &expected, &mut |finding| {
-        let line = writeln!(out, "{finding}");
-        if printed.is_ok() {
-            printed = line;
-        }
-    })
-    .map_err(at(&arguments.file))?;
-    printed.and_then(|()| print_summary(&mut out, &summary)).map_err(failure)?;
-    Ok(if summary.is_intact() { ExitCode::SUCCESS } else { ExitCode::from(PROBLEM) })
-}
-
-fn print_summary(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
-    let Summary { entries, rows, pending, covered, findings } = summary;
-    writeln!(out, "{entries} entries, {rows} rows, {pending} changes pending")?;
-    writeln!(out, "{covered} entries covered by signed checkpoints")?;
-    for (class, count) in findings {
-        writeln!(out, "{count} {}", class.name())?;
-    }
-    let problems: u64 = findings
-        .iter()
-        .filter(|(class, _)| class.severity() == Severity::Problem)
-        .map(|(_, count)| count)
-        .sum();
-    match problems {
-        0 => writeln!(out, "intact")?,
-        _ => writeln!(out, "NOT intact: {problems} problems")?,
-    }
-    out.flush()
+    let is_intact = arguments.verify(|path| File::open(path), &mut io::stdout().lock())?;
+    Ok(if is_intact { ExitCode::SUCCESS } else { ExitCode::from(PROBLEM) })
 }

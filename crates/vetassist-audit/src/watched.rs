@@ -1,10 +1,15 @@
 //! The file of watched checkpoints: each that was signed, in the order in which they were.
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
-    io::{self, BufRead, BufReader, Seek, SeekFrom, Write},
-    os::unix::fs::OpenOptionsExt,
+    fs::File,
+    io::{self, BufRead, BufReader},
     path::Path,
+};
+#[cfg(unix)]
+use std::{
+    fs::{OpenOptions, TryLockError},
+    io::{Seek, SeekFrom, Write},
+    os::unix::fs::OpenOptionsExt,
 };
 
 use serde::{Deserialize, Serialize};
@@ -25,6 +30,7 @@ pub struct Watched {
 }
 
 /// The file, open for appending and locked against a second watcher.
+#[cfg(unix)]
 #[derive(Debug)]
 pub struct WatchedFile {
     file: File,
@@ -33,6 +39,7 @@ pub struct WatchedFile {
     end: u64,
 }
 
+#[cfg(unix)]
 impl WatchedFile {
     /// Opens the file, which is made if it does not exist.
     ///
@@ -93,7 +100,15 @@ impl WatchedFile {
 /// # Errors
 /// If it can't be read or holds something else.
 pub fn read(path: &Path) -> io::Result<Vec<Watched>> {
-    lines(BufReader::new(File::open(path)?)).map(|line| line.map(|(watched, _)| watched)).collect()
+    read_all(BufReader::new(File::open(path)?))
+}
+
+/// Reads the lines of such a file, however it was opened.
+///
+/// # Errors
+/// If it can't be read or holds something else.
+pub fn read_all(reader: impl BufRead) -> io::Result<Vec<Watched>> {
+    lines(reader).map(|line| line.map(|(watched, _)| watched)).collect()
 }
 
 /// Returns the whole lines, each with the place where it ends.

@@ -208,8 +208,9 @@ impl UserKeys {
     /// Returns the key at this position. Those before it are there.
     #[inline]
     pub(crate) fn at(&mut self, ring: &KeyRing, position: usize) -> &Key {
-        if self.keys.len() <= position {
-            self.derive(&ring.keys[position]);
+        // Each is at its place, whichever is asked for first.
+        while self.keys.len() <= position {
+            self.derive(&ring.keys[self.keys.len()]);
         }
         &self.keys[position]
     }

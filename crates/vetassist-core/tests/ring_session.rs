@@ -62,6 +62,17 @@ proptest! {
 }
 
 #[test]
+fn a_users_keys_are_those_of_their_positions_whichever_is_asked_for_first() {
+    let (ring, mut session) = (ring(&[1, 2, 3]), session(&[1, 2, 3]));
+    for position in [2, 0, 1] {
+        let expected = ring.keys()[position].derive_user_key(&USER);
+        let key = session.user_key(USER, position).unwrap();
+        assert_eq!(key.expose_bytes(), expected.expose_bytes());
+    }
+    assert!(session.user_key(USER, 3).is_none());
+}
+
+#[test]
 fn rotation_opens_once_and_says_what_it_did() {
     let mut session = session(&[1, 2, 3]);
     let current = seal(&mut session, USER, TOKEN);

@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::Result;
-use pg_scratch::{Postgres, Scratch};
+use pg_scratch::{random_key, Cluster, Postgres, Scratch};
 use xshell::{cmd, Shell};
 
 use crate::{
@@ -88,6 +88,25 @@ impl Extension {
         self.install(scratch.postgres())?;
         Ok(scratch)
     }
+}
+
+/// Runs tests of a package with a server that has the extension: with the variables that name its socket, its ring and its log.
+pub(crate) fn with_server(
+    tools: &Tools,
+    postgres: &Postgres,
+    test: impl FnOnce([(&str, String); 3]) -> Result<u64>,
+) -> Result<u64> {
+    let scratch = Extension::build(tools, postgres, Profile::Debug)?.scratch(postgres)?;
+    let (keys, folder) = ([random_key()?, random_key()?], scratch.root().join("server"));
+    let ring = folder.join("keys/ring");
+    let settings = [("vetassist.master_key_file", &*ring.to_string_lossy())];
+    let cluster = Cluster::start_at(scratch.postgres(), &folder, &settings)?;
+    cluster.write_key_file("ring", &keys.join("\n"), 0o600)?;
+    test([
+        ("VETASSIST_TEST_SOCKET", cluster.socket_dir().display().to_string()),
+        ("VETASSIST_TEST_RING", keys.join(",")),
+        ("VETASSIST_TEST_LOG", cluster.log_file().display().to_string()),
+    ])
 }
 
 fn copy(sh: &Shell, files: &[PathBuf], folder: &Path) -> Result<()> {

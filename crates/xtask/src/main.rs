@@ -3,12 +3,12 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))] // a test that cannot go on has failed
 
 mod bench;
-mod deb;
 mod demo;
 mod extension;
 mod fuzz;
 mod npm;
-mod package;
+mod python;
+mod release;
 mod setup;
 mod sql;
 mod supply_chain;
@@ -65,11 +65,13 @@ enum Command {
     },
     /// Build the npm package, into target/npm
     Npm,
-    /// Build what a release consists of, into target/package
-    Package {
+    /// Build what a release consists of, into target/release-files
+    Release {
         /// These parts alone
-        parts: Vec<package::Part>,
+        parts: Vec<release::Part>,
     },
+    /// Build the Python package's wheel, into target/python-package
+    Python,
     /// Write target/vetassist.sql, the tables for a database without the extension
     Sql,
 }
@@ -108,7 +110,8 @@ fn run(command: Command) -> Result<()> {
             fuzz::fuzz(&Tools::new()?, &targets, seconds).map(|_| ())
         }
         Command::Npm => npm::build(&Tools::new()?),
-        Command::Package { parts } => package::package(&parts),
+        Command::Release { parts } => release::release(&parts),
+        Command::Python => python::build(&Tools::new()?).map(|_| ()),
         Command::Sql => {
             println!("{}", sql::write_plain()?.display());
             Ok(())

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{ensure, Context, Result};
-use pg_scratch::{install_missing, random_key, Cluster, Postgres};
+use pg_scratch::{install_missing, Postgres};
 use xshell::{cmd, Cmd, Shell};
 
 use crate::{
-    extension::{Extension, Profile},
+    extension::with_server,
     setup::{python, Tools, PYTHON_VARIABLE, WASM_TARGET},
     sql,
     workspace::{target, version},
@@ -17,10 +17,10 @@ use crate::{
 const NODE_MAJOR: u32 = 20;
 
 /// The projects in `tests/packaging`, each a script `test:<name>` of its `package.json`.
-pub(crate) const PROJECTS: [&str; 20] = [
+pub(crate) const PROJECTS: [&str; 21] = [
     "node-esm", "node-cjs", "wipe", "bare", "size", "deno", "bun", "compile", "workerd",
     "chromium", "firefox", "vite", "esbuild", "types", "pglite", "worker", "python", "readme",
-    "client", "provider",
+    "client", "provider", "audit",
 ];
 
 /// Those that need a server with the extension.
@@ -45,10 +45,11 @@ const RUSTFLAGS: &[&str] = &[
 ];
 
 /// Each module of the package: its name there, its crate, its profile and its flags.
-const MODULES: [(&str, &str, &str, &[&str]); 3] = [
+const MODULES: [(&str, &str, &str, &[&str]); 4] = [
     ("vetassist.wasm", "vetassist-wasm", "wasm", RUSTFLAGS),
     ("schema.wasm", "vetassist-schema-wasm", "wasm-small", &[]),
     ("metadata.wasm", "vetassist-metadata-wasm", "wasm-small", &[]),
+    ("audit.wasm", "vetassist-audit-wasm", "wasm-small", &[]),
 ];
 
 /// Builds `target/npm/vetassist.tgz`.
@@ -73,6 +74,8 @@ pub(crate) fn build(tools: &Tools) -> Result<()> {
         let built = format!("{WASM_TARGET}/{profile}/{}.wasm", package.replace('-', "_"));
         sh.copy_file(target().join(built), modules.join(name))?;
     }
+    // The tests hold the package's command against it.
+    tools.cargo("build -p vetassist-audit --bin vetassist-audit").run()?;
     // It is part of the package.
     sql::write_plain()?;
     install_locked(sh, Path::new(PACKAGE))?;
@@ -90,11 +93,9 @@ pub(crate) fn test(sh: &Shell, projects: &[&str]) -> Result<u64> {
     install_missing(&BROWSERS)?;
     let python = python()?;
     install(sh, PACKAGING)?;
-    for project in projects {
-        let _there = sh.push_dir(PACKAGING);
-        let npm = cmd!(sh, "npm run --silent test:{project}");
-        passes(project, &npm.env(PYTHON_VARIABLE, &python))?;
-    }
+    let _there = sh.push_dir(PACKAGING);
+    let tests = cmd!(sh, "node each.mjs {projects...}").env(PYTHON_VARIABLE, &python);
+    tests.env("VETASSIST_TEST_AUDIT", target().join("debug/vetassist-audit")).run()?;
     Ok(projects.len() as u64)
 }
 
@@ -110,36 +111,23 @@ pub(crate) fn test_frameworks(sh: &Shell, projects: &[String]) -> Result<u64> {
     install_missing(&BROWSERS)?;
     install(sh, PACKAGING)?;
     install(sh, FRAMEWORKS)?;
-    for project in projects {
-        let _there = sh.push_dir(FRAMEWORKS);
-        passes(project, &cmd!(sh, "node {project}/test.mjs"))?;
-    }
+    let _there = sh.push_dir(PACKAGING);
+    let names = projects.iter().map(|project| format!("frameworks/{project}"));
+    cmd!(sh, "node each.mjs {names...}").run()?;
     Ok(projects.len() as u64)
 }
 
 /// Tests what JavaScript and a real server make of each other's bytes, in these projects.
-pub(crate) fn test_with_server(
-    tools: &Tools,
-    postgres: &Postgres,
-    projects: &[&str],
-) -> Result<u64> {
-    let (sh, extension) = (&tools.sh, Extension::build(tools, postgres, Profile::Debug)?);
-    install(sh, PACKAGING)?;
-    let keys = [random_key()?, random_key()?];
-    let scratch = extension.scratch(postgres)?;
-    let folder = scratch.root().join("npm");
-    let ring = folder.join("keys/ring");
-    let settings = [("vetassist.master_key_file", &*ring.to_string_lossy())];
-    let cluster = Cluster::start_at(scratch.postgres(), &folder, &settings)?;
-    cluster.write_key_file("ring", &keys.join("\n"), 0o600)?;
-    let socket = cluster.socket_dir().to_string_lossy();
-    for project in projects {
-        let _there = sh.push_dir(PACKAGING);
-        let npm = cmd!(sh, "npm run --silent test:{project}");
-        let npm = npm.env("VETASSIST_TEST_SOCKET", &*socket);
-        passes(project, &npm.env("VETASSIST_TEST_RING", keys.join(",")))?;
-    }
-    Ok(projects.len() as u64)
+pub(crate) fn test_with_server(tools: &Tools, on: &Postgres, projects: &[&str]) -> Result<u64> {
+    install(&tools.sh, PACKAGING)?;
+    with_server(tools, on, |server| {
+        for project in projects {
+            let _there = tools.sh.push_dir(PACKAGING);
+            let npm = cmd!(tools.sh, "npm run --silent test:{project}");
+            passes(project, &npm.envs(server.clone()))?;
+        }
+        Ok(projects.len() as u64)
+    })
 }
 
 /// Installs what the benchmarks in JavaScript use: their own tools, and the tests' runtimes.

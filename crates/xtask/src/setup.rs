@@ -61,10 +61,21 @@ impl Tools {
         Ok(Self { sh, toolchain })
     }
 
+    /// Returns the toolchain's name.
+    pub(crate) fn toolchain(&self) -> &str {
+        &self.toolchain
+    }
+
     /// Returns `cargo` of that toolchain with these arguments, which are words.
     pub(crate) fn cargo(&self, arguments: &str) -> Cmd<'_> {
         let toolchain = &self.toolchain;
         cmd!(self.sh, "cargo +{toolchain}").args(arguments.split_whitespace())
+    }
+
+    /// Returns a program that runs cargo by itself, and then that toolchain's.
+    pub(crate) fn run(&self, program: &Path) -> Cmd<'_> {
+        let toolchain = &self.toolchain;
+        cmd!(self.sh, "rustup run {toolchain} {program}")
     }
 
     /// Returns a subcommand of cargo's that crates.io has, built once for all clones.

@@ -17,7 +17,7 @@ use xshell::{cmd, Cmd};
 use crate::{
     bench,
     extension::{Extension, Profile},
-    fuzz, npm, package,
+    fuzz, npm, python as python_package, release,
     setup::{python, Tools, BARE_METAL_TARGET, PG_CONFIG_VARIABLE, PYTHON_VARIABLE, WASM_TARGET},
     sql, supply_chain,
     workspace::step,
@@ -67,7 +67,7 @@ type Step = (&'static str, When, &'static str, fn(&Run) -> Result<u64>);
 const NAMED: [&str; 4] = ["audit", "core", "npm", "server"];
 
 /// The steps that depend on PostgreSQL's version.
-const OF_A_SERVER: [&str; 2] = ["server", "npm-server"];
+const OF_A_SERVER: [&str; 3] = ["server", "npm-server", "python-server"];
 
 /// Each step: its name, when it is run, what it does, how. A new one is a line.
 const STEPS: &[Step] = &[
@@ -79,10 +79,14 @@ const STEPS: &[Step] = &[
         run.cargo("fmt --all --check --manifest-path bench/Cargo.toml")?;
         run.cargo("fmt --all --check --manifest-path fuzz/Cargo.toml")
     }),
-    ("dockerfile", Always, "linting the Dockerfile", |run| {
-        let hadolint = python()?.with_file_name("hadolint");
-        cmd!(run.tools.sh, "{hadolint} Dockerfile").run()?;
-        Ok(1)
+    ("lint", Always, "linting the Dockerfile, the shell scripts and the workflows", |run| {
+        install_missing(&["shellcheck"])?;
+        let (sh, hadolint) = (&run.tools.sh, python()?.with_file_name("hadolint"));
+        cmd!(sh, "{hadolint} Dockerfile packaging/image/extension.Containerfile").run()?;
+        let scripts = cmd!(sh, "git grep -l -e").arg("^#!.*[ /]\\(ba\\)\\?sh$").read()?;
+        cmd!(sh, "shellcheck --").args(scripts.lines()).run()?;
+        cmd!(sh, ".ci/workflows").run()?;
+        Ok(3)
     }),
     ("clippy", Always, "linting", |run| {
         // Each as it is built: cargo builds a crate anew for every other set of features.
@@ -138,6 +142,9 @@ const STEPS: &[Step] = &[
             }
         }
     }),
+    ("python", Always, "building the Python package and testing it in CPython", |run| {
+        python_package::test(&run.tools, run.all)
+    }),
     ("extension", Always, "testing what of the extension needs no server", |run| {
         let features = format!("--no-default-features --features pg{}", run.postgres.major);
         run.cargo(&format!("test -p vetassist-pg {features} --test *"))
@@ -149,6 +156,12 @@ const STEPS: &[Step] = &[
         npm::build(&run.tools)?;
         npm::test_with_server(&run.tools, &run.postgres, &npm::SERVER_PROJECTS)
     }),
+    (
+        "python-server",
+        Always,
+        "testing the Python package's clients against a real server",
+        |run| python_package::test_with_server(&run.tools, &run.postgres),
+    ),
     ("frameworks", All, "testing the npm package under frameworks and bundlers", |run| {
         npm::build(&run.tools)?;
         npm::test_frameworks(&run.tools.sh, &npm::frameworks(&run.tools.sh)?)
@@ -161,8 +174,8 @@ const STEPS: &[Step] = &[
         bench::bench(&run.tools, &run.postgres, &["--short".into()])
     }),
     ("package", All, "building what a release consists of, installing and removing it", |run| {
-        install_missing(&["lintian"])?;
-        let folder = package::build_for_tests(&run.postgres)?;
+        install_missing(&["lintian", "mmdebstrap", "unzip"])?;
+        let folder = release::build_for_tests(&run.postgres)?;
         let tests = run.tools.cargo("test -p vetassist-server-tests --features packages");
         run.count(tests.args(["--test", "package"]).env("VETASSIST_TEST_PACKAGES", folder))
     }),
@@ -261,8 +274,12 @@ const VERSIONS: &[&str] = &[
 ];
 
 /// The tests of the server that take a minute each.
-const MINUTES: &[&str] =
-    &["attacks::callers_settings", "attacks::adoption::nothing", "large_values::the_largest"];
+const MINUTES: &[&str] = &[
+    "attacks::callers_settings",
+    "attacks::adoption::nothing",
+    "large_values::the_largest",
+    "refreshes::",
+];
 
 impl Run {
     /// Builds the extension for a PostgreSQL and runs its tests there.

@@ -35,27 +35,33 @@ async fn run() -> Result<usize> {
     let mut keys = ring.user(user_id);
     let mut db = PgConnection::connect(&env::var("DATABASE_URL")?).await?;
 
-    let mut transaction = db.begin().await?;
-    let Json(mut row): Json<VaToken> = sqlx::query_scalar(
-        "SELECT to_jsonb(t) FROM vetassist_va_tokens AS t WHERE user_id = $1 FOR UPDATE",
-    )
-    .bind(user_id)
-    .fetch_one(&mut *transaction)
-    .await?;
-    let position = seal_anew(&mut keys, &mut row.access_token_encrypted)?;
-    if let Some(token) = &mut row.refresh_token_encrypted {
-        seal_anew(&mut keys, token)?;
+    loop {
+        let Json(old): Json<VaToken> = sqlx::query_scalar(
+            "SELECT to_jsonb(t) FROM vetassist_va_tokens AS t WHERE user_id = $1",
+        )
+        .bind(user_id)
+        .fetch_one(&mut db)
+        .await?;
+        let mut new = old.clone();
+        let position = seal_anew(&mut keys, &mut new.access_token_encrypted)?;
+        if let Some(token) = &mut new.refresh_token_encrypted {
+            seal_anew(&mut keys, token)?;
+        }
+        // Compares and swaps: no lock is held meanwhile. Leases and back-offs of these tokens go on, as by an UPDATE of
+        // ours they would not.
+        let bytes = |sealed: &Option<Sealed>| sealed.as_ref().map(|it| it.as_bytes().to_vec());
+        let is_done: bool = sqlx::query_scalar("SELECT vetassist_reseal($1, $2, $3, $4, $5)")
+            .bind(user_id)
+            .bind(old.access_token_encrypted.as_bytes())
+            .bind(new.access_token_encrypted.as_bytes())
+            .bind(bytes(&old.refresh_token_encrypted))
+            .bind(bytes(&new.refresh_token_encrypted))
+            .fetch_one(&mut db)
+            .await?;
+        if is_done {
+            return Ok(position + 1);
+        }
     }
-    sqlx::query(
-        "UPDATE vetassist_va_tokens AS t
-         SET access_token_encrypted = r.access_token_encrypted, refresh_token_encrypted = r.refresh_token_encrypted
-         FROM jsonb_populate_record(NULL::vetassist_va_tokens, $1) AS r WHERE t.id = r.id",
-    )
-    .bind(Json(&row))
-    .execute(&mut *transaction)
-    .await?;
-    transaction.commit().await?;
-    Ok(position + 1)
 }
 
 /// Opens a token with whichever key opens it, seals it under the current one, and says which it was.

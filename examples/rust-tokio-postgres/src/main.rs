@@ -7,9 +7,19 @@
 //! example-rust-tokio-postgres check                          compares the tables with what they must be
 //! example-rust-tokio-postgres sign-in ICN ADDRESS <response  stores what VA.gov answered, prints the user's id
 //! example-rust-tokio-postgres access-token USER_ID           prints the user's access token
+//! example-rust-tokio-postgres refresh COMMAND                has the tokens renewed that are due, prints how many were
+//! example-rust-tokio-postgres rotate                         seals all tokens under the first key, prints how many rows
 //! ```
+//!
+//! COMMAND stands for the request to VA.gov's token endpoint: it reads a refresh token and prints what VA.gov answers.
 
-use std::{env, error::Error, fs, io, process::ExitCode};
+use std::{
+    env,
+    error::Error,
+    fs,
+    io::{self, Write},
+    process::{Command, ExitCode, Stdio},
+};
 
 use serde::Deserialize;
 use serde_json::json;
@@ -18,7 +28,7 @@ use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
 use vetassist_core::{
     schema::{compare, CatalogRow, Guards, CATALOG_QUERY},
-    IpHash, KeyRing, Sealed, Session, Timestamp, User, VaToken,
+    IpHash, KeyRing, Reseal, RingSession, Sealed, Session, Timestamp, User, VaToken,
 };
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -31,6 +41,12 @@ struct Response {
     scope: Option<String>,
     /// Seconds.
     expires_in: i64,
+}
+
+/// What it answers where it refuses.
+#[derive(Deserialize)]
+struct Refusal {
+    error: String,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -60,7 +76,18 @@ async fn run() -> Result<()> {
             println!("{}", access_token(&db, &ring()?, user_id.parse()?).await?);
             Ok(())
         }
-        _ => Err("check, sign-in ICN ADDRESS, or access-token USER_ID".into()),
+        ["refresh", command] => {
+            println!("{}", refresh_due(&db, &ring()?, command).await?);
+            Ok(())
+        }
+        ["rotate"] => {
+            println!("{}", rotate(&db, ring()?).await?);
+            Ok(())
+        }
+        _ => {
+            Err("check, sign-in ICN ADDRESS, access-token USER_ID, refresh COMMAND, or rotate"
+                .into())
+        }
     }
 }
 
@@ -174,4 +201,124 @@ async fn access_token(db: &Client, ring: &KeyRing, user_id: Uuid) -> Result<Stri
         .ok_or("there is no such user")?
         .get(0);
     Ok(ring.user(row.user_id).open_token(&row.access_token_encrypted)?)
+}
+
+/// Renews the tokens that are due. Each statement is a transaction of its own: a lease is committed before VA.gov is asked,
+/// and whoever else runs this gets other tokens.
+async fn refresh_due(db: &Client, ring: &KeyRing, command: &str) -> Result<usize> {
+    const CLAIM: &str =
+        "SELECT user_id, lease_id, refresh_token FROM vetassist_claim_refreshes_sealed()";
+    const FINISH: &str = "SELECT vetassist_finish_refresh_sealed($1, $2, $3, $4, scope => $5)";
+    let mut renewed = 0;
+    loop {
+        let leases = db.query(CLAIM, &[]).await?;
+        if leases.is_empty() {
+            return Ok(renewed);
+        }
+        for lease in leases {
+            let (user, lease_id): (Uuid, Uuid) = (lease.get(0), lease.get(1));
+            let mut keys = ring.user(user);
+            let token = keys.open_token(&lease.get::<_, Sealed>(2));
+            match token.map_err(|_| "unopenable".to_owned()).and_then(|token| ask(command, &token))
+            {
+                Ok(response) => {
+                    let access = Sealed::try_from(keys.seal_token(&response.access_token)?)?;
+                    let refresh = response.refresh_token.map(|token| keys.seal_token(&token));
+                    let refresh = refresh.transpose()?.map(Sealed::try_from).transpose()?;
+                    let lives = Duration::seconds(response.expires_in);
+                    let expires_at = Timestamp::try_from(OffsetDateTime::now_utc() + lives)?;
+                    let outcome = db
+                        .query_one(
+                            FINISH,
+                            &[&lease_id, &access, &expires_at, &refresh, &response.scope],
+                        )
+                        .await?;
+                    renewed += usize::from(outcome.get::<_, &str>(0) == "stored");
+                }
+                Err(code) => {
+                    let is_final = code == "invalid_grant";
+                    db.query(
+                        "SELECT * FROM vetassist_fail_refresh($1, $2, $3)",
+                        &[&lease_id, &code, &is_final],
+                    )
+                    .await?;
+                }
+            }
+        }
+    }
+}
+
+/// Exchanges a refresh token, or returns the code of VA.gov's refusal.
+fn ask(command: &str, token: &str) -> std::result::Result<Response, String> {
+    let run = || {
+        let mut child = Command::new("sh")
+            .args(["-c", command])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        if let Some(mut stdin) = child.stdin.take() {
+            stdin.write_all(token.as_bytes())?;
+        }
+        child.wait_with_output()
+    };
+    let output = run().map_err(|_: io::Error| "other")?;
+    serde_json::from_slice(&output.stdout).map_err(|_| {
+        let refusal = serde_json::from_slice(&output.stdout);
+        refusal.map_or_else(|_| "other".to_owned(), |refusal: Refusal| refusal.error)
+    })
+}
+
+/// Seals anew what the ring's first key did not seal, a page at a time. A row that somebody holds, or that has changed, is
+/// visited again: it is done only when none is left.
+async fn rotate(db: &Client, ring: KeyRing) -> Result<usize> {
+    let mut session = RingSession::new(ring);
+    let (mut count, mut after, mut left_out) = (0, None::<Uuid>, 0);
+    loop {
+        let page = "SELECT * FROM vetassist_sealed_page($1, 500)";
+        let page = db.query(page, &[&after]).await?;
+        let mut users: Vec<Uuid> = Vec::new();
+        let mut values: [Vec<Option<Vec<u8>>>; 4] = Default::default();
+        for row in &page {
+            let user: Uuid = row.get(0);
+            let old: [Option<Vec<u8>>; 2] = [row.get(1), row.get(2)];
+            let [access, refresh] = [&old[0], &old[1]].map(|old| old.as_deref());
+            let new =
+                [resealed(&mut session, user, access)?, resealed(&mut session, user, refresh)?];
+            if new != old {
+                users.push(user);
+                let [[old_access, old_refresh], [new_access, new_refresh]] = [old, new];
+                let row = [old_access, new_access, old_refresh, new_refresh];
+                values.iter_mut().zip(row).for_each(|(column, value)| column.push(value));
+            }
+        }
+        let [old_access, new_access, old_refresh, new_refresh] = &values;
+        let reseal = "SELECT vetassist_reseal_page($1, $2, $3, $4, $5)";
+        let done = db
+            .query(reseal, &[&users, old_access, new_access, old_refresh, new_refresh])
+            .await?
+            .len();
+        count += done;
+        left_out += users.len() - done;
+        after = page.last().map(|row| row.get(0));
+        if page.is_empty() {
+            if left_out == 0 {
+                return Ok(count);
+            }
+            left_out = 0;
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    }
+}
+
+/// Returns a token under the first key: itself where it is already, and where no key opens it.
+fn resealed(
+    session: &mut RingSession,
+    user: Uuid,
+    sealed: Option<&[u8]>,
+) -> Result<Option<Vec<u8>>> {
+    let Some(sealed) = sealed else { return Ok(None) };
+    let mut anew = vec![0; sealed.len()];
+    // This process never forks.
+    let outcome = session.reseal_token_into(user, sealed, &mut anew, 0)?;
+    Ok(Some(if outcome == Reseal::Resealed { anew } else { sealed.to_vec() }))
 }

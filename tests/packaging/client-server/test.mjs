@@ -67,6 +67,13 @@ async function database(name, { isPlain = false } = {}) {
   };
 }
 
+if (process.env.VETASSIST_TEST_ROTATION) {
+  // Somebody measures, and nothing else.
+  const made = await database('rotation');
+  await rotatedByBoth(made, { db: fromPg(made.pool()) });
+  process.exit();
+}
+
 // One service, both ways.
 const ring = new KeyRing([generateKey()]);
 for (const [name, more, options] of [

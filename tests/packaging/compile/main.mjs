@@ -1,5 +1,6 @@
 // For a program that is compiled.
 import * as api from 'vetassist';
+import * as metadata from 'vetassist/metadata';
 import { run } from '../run.mjs';
 
-console.log(await run(api, globalThis.Bun === undefined ? 'built by Bun, for node' : 'compiled by Bun'));
+console.log(await run({ ...api, ...metadata }, globalThis.Bun === undefined ? 'built by Bun, for node' : 'compiled by Bun'));

@@ -1,6 +1,7 @@
 // The package in Deno, which grants it nothing.
 import { createRequire } from 'node:module';
 import * as api from 'vetassist';
+import * as metadata from 'vetassist/metadata';
 import { run } from '../run.mjs';
 import { takesTheFasterWay } from '../ways.mjs';
 
@@ -10,5 +11,5 @@ for (const name of ['read', 'write', 'net', 'env', 'sys', 'run', 'ffi']) {
 }
 const required = createRequire(import.meta.url)('vetassist');
 if (required.Key !== api.Key) throw new Error('import and require give two classes');
-console.log(await run(api, `deno ${Deno.version.deno}, without permissions`));
+console.log(await run({ ...api, ...metadata }, `deno ${Deno.version.deno}, without permissions`));
 await takesTheFasterWay(api, { seal: 512, open: 400 });

@@ -2,8 +2,8 @@
 
 const bytes = (hex) => Uint8Array.from(hex.match(/../g), (pair) => Number.parseInt(pair, 16));
 
-/** Throws at the first case that is wrong; returns how many there were. */
-export function check(api) {
+/** Throws at the first case that is wrong; returns how many there were. Takes `vetassist/metadata` too, where it is given. */
+export function check(api, metadata) {
   let cases = 0;
   const equal = (found, expected, what) => {
     cases += 1;
@@ -38,6 +38,11 @@ export function check(api) {
   equal(code(() => api.parseUser({})), 'ERR_INVALID_ROW', 'no row');
   equal(code(() => new api.Key('x')), 'ERR_INVALID_ARG_TYPE', 'no key');
   equal(api.KeyRing.name, 'KeyRing', 'the name of a class');
+  if (metadata !== undefined) {
+    const hashed = metadata.hashDevice({ ip: '::1' });
+    equal(JSON.stringify(hashed), `{"ip_hash":"${api.hashIp('::1')}"}`, 'a device');
+    equal(code(() => metadata.checkEventData({ password: 'hunter2' })), 'ERR_SECRET_IN_METADATA', 'a secret');
+  }
   key.free();
   equal(code(() => key.seal('x')), 'ERR_FREED', 'a freed key');
   return cases;

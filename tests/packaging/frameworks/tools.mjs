@@ -10,6 +10,7 @@ import { promisify } from 'node:util';
 
 export const here = fileURLToPath(new URL('.', import.meta.url));
 export const bin = (name) => `${here}node_modules/.bin/${name}`;
+export const deno = `${here}../node_modules/.bin/deno`;
 
 /** Copies an app, and the cases, to a folder where it finds the packages, and returns the folder. */
 export function app(name) {

@@ -3,13 +3,14 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { createRequire } from 'node:module';
 import assert from 'node:assert/strict';
 import * as api from 'vetassist';
+import * as metadata from 'vetassist/metadata';
 import * as slim from 'vetassist/slim';
 import { together } from '../conformance.mjs';
 import * as copy from '../node_modules/vetassist/dist/index.js';
 import { run } from '../run.mjs';
 import { takesTheFasterWay } from '../ways.mjs';
 
-const said = await run(api, 'node, ESM');
+const said = await run({ ...api, ...metadata }, 'node, ESM');
 
 const require = createRequire(import.meta.url);
 assert.equal(require('vetassist').Key, api.Key, 'import and require share their classes');

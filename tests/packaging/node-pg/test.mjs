@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import pg from 'pg';
 import { hashIp, KeyRing, parseVaToken } from 'vetassist';
+import { provider } from 'vetassist/testing';
 import { example } from '../example.mjs';
 
 const { AccountInactive, Service } = await import(example('node-pg/service.mjs', import.meta.url));
@@ -46,6 +47,26 @@ equal(await service.signOut(signedIn.jwtId, signedIn.userId), false);
 equal(await service.isSignedIn(signedIn.jwtId), false);
 equal(await service.isSignedIn(again.jwtId), true);
 
+// One exchange for all who ask at once, for a worker as for web requests; an outcome for each that VA.gov may have.
+const va = provider({ answerMs: 20 });
+const { userId: busy } = await service.signIn('node 2', va.issue(), '203.0.113.7');
+const expire = () => admin.query("UPDATE vetassist_va_tokens SET expires_at = now() - interval '1 s' WHERE user_id = $1", [busy]);
+await expire();
+const got = await Promise.all(Array.from({ length: 10 }, () => service.accessToken(busy, va.refresh)));
+equal([new Set(got).size, va.exchanges, va.reuse], [1, 1, 0]);
+equal(va.introspect(got[0]).active, true);
+await expire();
+equal((await Promise.all([service.refreshDue(va.refresh), service.refreshDue(va.refresh)])).sort(), [0, 1]);
+equal([va.exchanges, va.reuse], [2, 0]);
+va.fail();
+await admin.query("UPDATE vetassist_va_tokens SET expires_at = now() + interval '30 s' WHERE user_id = $1", [busy]);
+equal(va.introspect(await service.accessToken(busy, va.refresh)).active, true, 'the old one, while it lives');
+await admin.query('UPDATE vetassist_refresh_states SET retry_at = now()');
+va.refuse();
+await expire();
+equal(await service.accessToken(busy, va.refresh), null, 'the veteran must sign in again');
+equal([await service.refreshDue(va.refresh), va.exchanges, va.reuse], [0, 2, 0]);
+
 // What is in the tables: sealed, hashed, logged.
 const { rows } = await admin.query('SELECT * FROM vetassist_va_tokens WHERE user_id = $1', [signedIn.userId]);
 const sealed = parseVaToken(rows[0]);
@@ -60,7 +81,7 @@ await assert.rejects(() => service.signIn('node 1', tokens, '203.0.113.9'), Acco
 const refused = await admin.query("SELECT user_id, ip_hash FROM vetassist_auth_audit WHERE event_type = 'login_refused'");
 equal(refused.rows, [{ user_id: signedIn.userId, ip_hash: hashIp('203.0.113.9') }]);
 equal(await service.isSignedIn(again.jwtId), false, 'its sessions are no longer active');
-await assert.rejects(() => service.signIn('node 2', { ...tokens, access_token: '' }, '203.0.113.7'), { code: '22023' });
+await assert.rejects(() => service.signIn('node 3', { ...tokens, access_token: '' }, '203.0.113.7'), { code: '22023' });
 for (const table of ['vetassist_va_tokens', 'vetassist_users']) {
   await assert.rejects(() => pool.query(`DELETE FROM ${table}`), { code: '42501' });
   cases += 1;

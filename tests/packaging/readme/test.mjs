@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import * as api from 'vetassist';
+import * as metadata from 'vetassist/metadata';
 import { bundled } from '../browser/bundle.mjs';
 import { inBrowser } from '../browser/drive.mjs';
 import { masterKey } from '../random.mjs';
@@ -113,12 +114,12 @@ assert.deepEqual(firstColumn('Errors').sort(), [...new Set(codes)].sort(), 'the 
 
 const documented = new Set(firstColumn('Functions').map((code) => code.replace(/^new |\(.*$/g, '')));
 const objects = { Key: 'key', MasterKey: 'master', KeyRing: 'ring' };
-const there = Object.keys(api).flatMap((name) => {
+const there = Object.keys({ ...api, ...metadata }).flatMap((name) => {
   if (name === 'VetassistError') return [];
   const methods = objects[name] === undefined ? [] : Object.getOwnPropertyNames(api[name].prototype);
   const own = methods.filter((method) => !['constructor', 'free'].includes(method));
   return [name, ...own.map((method) => `${objects[name]}.${method}`)];
 });
-assert.deepEqual([...documented].sort(), [...there, 'KeyRing.parse'].sort(), 'the table of functions');
+assert.deepEqual([...documented].sort(), [...there, 'KeyRing.parse'].sort(), 'the tables of functions');
 cases += documented.size + new Set(codes).size;
 console.log(`the documentation: ${cases} cases agree`);

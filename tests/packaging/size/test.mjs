@@ -13,8 +13,8 @@ const check = (is, what) => {
   assert(is, what);
 };
 
-async function bundled(contents, options) {
-  const { outputFiles } = await build({
+async function byEsbuild(contents, options) {
+  return build({
     stdin: { contents, resolveDir: here },
     bundle: true,
     format: 'esm',
@@ -23,8 +23,13 @@ async function bundled(contents, options) {
     outdir: here,
     loader: { '.wasm': 'copy' },
     logLevel: 'error',
+    metafile: true,
     ...options,
   });
+}
+
+async function bundled(contents, options) {
+  const { outputFiles } = await byEsbuild(contents, options);
   return outputFiles.reduce((all, { contents: bytes }) => all + bytes.length, 0);
 }
 
@@ -51,6 +56,12 @@ for (const [code, most] of [
     ['vite', await byVite(code)],
   ]) {
     check(size <= most, `${code} costs ${size} bytes by ${how}, more than ${most}`);
+  }
+  // Wrangler uploads each module that it comes across, also what it then leaves out of the script.
+  for (const conditions of [[], ['workerd', 'worker', 'browser'], ['edge-light']]) {
+    const { inputs } = (await byEsbuild(code, { conditions })).metafile;
+    const met = Object.keys(inputs).filter((path) => /metadata/.test(path));
+    check(met.length === 0, `${code} comes across ${met}`);
   }
 }
 const key = "import { Key } from 'vetassist'; console.log(new Key(bytes).seal('x'));";

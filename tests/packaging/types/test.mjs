@@ -7,6 +7,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import * as api from 'vetassist';
 import * as client from 'vetassist/client';
+import * as metadata from 'vetassist/metadata';
 import * as slim from 'vetassist/slim';
 import * as testing from 'vetassist/testing';
 
@@ -109,6 +110,7 @@ try {
   writeFileSync(file('package.json'), '{ "type": "module" }');
   for (const name of ['use.ts', 'use.cts', 'use-client.ts']) copyFileSync(new URL(name, here), file(name));
   writeFileSync(file('index.ts'), exactly('vetassist', api, CODES));
+  writeFileSync(file('metadata.ts'), exactly('vetassist/metadata', metadata));
   writeFileSync(file('slim.ts'), exactly('vetassist/slim', slim, CODES));
   writeFileSync(file('client.ts'), `${exactly('vetassist/client', client)}${clientCodes()}`);
   writeFileSync(file('testing.ts'), exactly('vetassist/testing', testing));
@@ -117,7 +119,7 @@ try {
   // them. The conformance tests call them.
   cpSync(new URL('../../../crates/vetassist-wasm/npm/src/', here), new URL('actual/', build), { recursive: true });
   mkdirSync(new URL('declared/', build));
-  for (const name of ['index', 'rows', 'slim']) {
+  for (const name of ['index', 'metadata', 'rows', 'slim']) {
     const declarations = readFileSync(packaged(`dist/${name}.d.ts`), 'utf8');
     writeFileSync(file(`declared/${name}.d.ts`), declarations.replaceAll('[Symbol.dispose](): void;', ''));
   }
@@ -132,7 +134,7 @@ export const error: Error & { code: string } = new VetassistError('ERR_FREED', '
 `,
   );
 
-  const files = ['use.ts', 'use-client.ts', 'index.ts', 'slim.ts', 'client.ts', 'testing.ts'];
+  const files = ['use.ts', 'use-client.ts', 'index.ts', 'metadata.ts', 'slim.ts', 'client.ts', 'testing.ts'];
   compiles('nodenext', [...files, 'use.cts']);
   compiles('bundler', files);
   compiles('bundler', files, { customConditions: ['workerd'] });

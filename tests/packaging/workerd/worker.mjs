@@ -1,6 +1,7 @@
 // A Cloudflare Worker that uses the package at module scope, where there is no randomness, and in a
 // request.
 import * as api from 'vetassist';
+import * as metadata from 'vetassist/metadata';
 import reference from '../../vectors/reference.json' with { type: 'json' };
 import { run } from '../run.mjs';
 
@@ -35,7 +36,7 @@ export default {
       return Response.json({
         codes: early.codes,
         drew: early.drew,
-        said: await run(api, navigator.userAgent),
+        said: await run({ ...api, ...metadata }, navigator.userAgent),
       });
     } catch (error) {
       return new Response(error.stack, { status: 500 });

@@ -5,6 +5,7 @@ pub mod audit_log;
 pub mod catalog;
 pub mod contents;
 mod databases;
+mod debian;
 mod golden;
 mod installation;
 mod key;
@@ -17,6 +18,7 @@ mod wait;
 
 pub use self::{
     databases::{database, database_with, empty_database},
+    debian::debian_file,
     golden::{compare_with_golden, compare_with_golden_at},
     installation::{plain_sql, scratch},
     key::hex_key,

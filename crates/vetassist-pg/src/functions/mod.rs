@@ -16,6 +16,7 @@ mod ip_hash_upgrade;
 mod keyring;
 mod known_keys;
 mod login;
+mod operation_checks;
 mod rotation;
 mod schema;
 mod session_active;

@@ -24,7 +24,7 @@ const MODE_HINT: &str =
 /// Returns the file's content. What is wrong with it is an error; the path goes to the server's log only,
 /// since the setting is hidden from those who are not superusers.
 pub(super) fn read(setting: &CStr) -> Result<RingText> {
-    let path = Path::new(OsStr::from_bytes(setting.to_bytes()));
+    let path = path_of(setting);
     let refuse = |what: String, hint| {
         log_to_server(format!("vetassist.master_key_file \"{}\": {what}", path.display()));
         config(format!("the key file {what}"), hint)
@@ -48,7 +48,7 @@ pub(super) fn read(setting: &CStr) -> Result<RingText> {
     if text.is_too_long() {
         return Err(refuse(format!("is longer than {MAX_LEN} bytes"), HINT));
     }
-    if inside_data_directory(path) {
+    if is_in_data_directory(setting) {
         warning!(
             "the key file of vetassist is inside the data directory: every base backup carries the keys beside what they seal"
         );
@@ -92,9 +92,14 @@ fn reason(error: &io::Error) -> String {
     text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
-fn inside_data_directory(path: &Path) -> bool {
+fn path_of(setting: &CStr) -> &Path {
+    Path::new(OsStr::from_bytes(setting.to_bytes()))
+}
+
+/// Returns whether it is inside the data directory, also by a link.
+pub(super) fn is_in_data_directory(setting: &CStr) -> bool {
     // A server's process works there.
-    match (path.canonicalize(), env::current_dir()) {
+    match (path_of(setting).canonicalize(), env::current_dir()) {
         (Ok(path), Ok(data_directory)) => path.starts_with(data_directory),
         _ => false,
     }

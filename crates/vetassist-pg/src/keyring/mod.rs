@@ -53,6 +53,8 @@ impl Source {
 struct Keyring {
     place: Place,
     source: Source,
+    /// False where the system let it go to swap, core dumps or children.
+    is_protected: bool,
     /// When the server's settings had last been read before the ring was.
     configured_at: pg_sys::TimestampTz,
 }
@@ -112,6 +114,16 @@ pub(crate) fn reading() -> u64 {
     READINGS.get()
 }
 
+/// Returns whether this process's ring, if it was read, may go to swap or core dumps.
+pub(crate) fn is_exposed() -> bool {
+    KEYRING.with_borrow(|keyring| keyring.as_ref().is_some_and(|keyring| !keyring.is_protected))
+}
+
+/// Returns whether the key file, if one is set, is inside the data directory.
+pub(crate) fn is_in_data_directory() -> Result<bool> {
+    Ok(settings::master_key_file()?.is_some_and(|path| file::is_in_data_directory(&path)))
+}
+
 /// Forgets the ring, so that the next call reads it.
 pub(crate) fn forget() {
     KEYRING.with_borrow_mut(|keyring| {
@@ -131,12 +143,15 @@ fn read(keyring: &mut Option<Keyring>, configured_at: pg_sys::TimestampTz) -> Re
                 config(format!("there is no memory for the key ring: {error}"), "Try again.")
             })?;
             // Where the system does not allow it, the memory is used all the same.
-            if let Err(error) = place.protect() {
+            let protected = place.protect();
+            if let Err(error) = &protected {
                 log_to_server(format!(
                     "vetassist: the memory of the keys is not kept out of swap and core dumps: {error}"
                 ));
             }
-            keyring.insert(Keyring { place, source: Source::Environment, configured_at })
+            let is_protected = protected.is_ok();
+            let source = Source::Environment;
+            keyring.insert(Keyring { place, source, is_protected, configured_at })
         }
     };
     keyring.place.clear();

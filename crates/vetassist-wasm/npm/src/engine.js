@@ -2,6 +2,7 @@
 
 import { module as source } from '#modules';
 import { MAX_BYTES, sizeOf } from './arguments.js';
+import { compiled } from './compiled.js';
 import { error, failure, RING, tooLarge, unavailable } from './errors.js';
 import { decode, decodeAscii, encodeInto } from './utf8.js';
 
@@ -52,17 +53,6 @@ export function engine() {
     initSync(found);
   }
   return wasm;
-}
-
-/** Returns the compiled module, from it or from its bytes. */
-export function compiled(module) {
-  try {
-    // Unlike `instanceof`, this knows the modules of other realms.
-    WebAssembly.Module.exports(module);
-    return module;
-  } catch {
-    return new WebAssembly.Module(module);
-  }
 }
 
 /** Starts the module from its bytes or from the compiled module. Once it runs, does nothing. */

@@ -5,7 +5,6 @@ export { VetassistError } from './errors.js';
 export { hashIp, hashIpKeyed, upgradeIpHash } from './ip_hash.js';
 export { Key } from './key.js';
 export { fingerprint, MasterKey } from './master_key.js';
-export { checkEventData, checkEventType, hashDevice } from './metadata.js';
 export { decrypt, decryptText, encrypt, generateKey } from './primitives.js';
 export { KeyRing } from './ring.js';
 export { parseAuthAudit, parseSession, parseUser, parseVaToken } from './rows.js';

@@ -1,9 +1,9 @@
-// The core's rules for the metadata of events and the description of devices, in a module of its own that starts when it is
-// first asked. Keys stay in the other module: this one says which addresses there are, and is then told their hashes.
+// What vetassist/metadata exports: the core's rules for the metadata of events and the description of devices, in a module of
+// its own that starts when it is first asked. Keys stay in the other module: this one says which addresses there are, and is then told their hashes.
 
 import { metadata as source } from '#modules';
 import { asString, typeError } from './arguments.js';
-import { compiled } from './engine.js';
+import { compiled } from './compiled.js';
 import { error, unavailable } from './errors.js';
 import { hashIp, hashIpKeyed } from './ip_hash.js';
 import { decode, encode } from './utf8.js';

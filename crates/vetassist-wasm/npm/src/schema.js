@@ -4,7 +4,7 @@
 import { schema as source } from '#modules';
 import { schemaQuery } from '#schema_query';
 import { typeError } from './arguments.js';
-import { compiled } from './engine.js';
+import { compiled } from './compiled.js';
 import { error, unavailable } from './errors.js';
 import { decode, encode as encodeText } from './utf8.js';
 

@@ -3,6 +3,7 @@
 export * from './arguments.js';
 export * from './base64url.js';
 export * from './builtin.js';
+export * from './compiled.js';
 export * from './define.js';
 export * from './errors.js';
 export * from './node_crypto.js';

@@ -5,6 +5,7 @@ import { startMetadata } from './metadata.js';
 import { startSchema } from './schema.js';
 
 export * from './index.js';
+export { checkEventData, checkEventType, hashDevice } from './metadata.js';
 
 export function initSync(module, schema, metadata) {
   initEngineSync(module);

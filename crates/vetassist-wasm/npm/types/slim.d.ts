@@ -1,5 +1,6 @@
 /// <reference lib="dom" />
 export * from './index.js';
+export * from './metadata.js';
 
 /** Holds the bytes of `vetassist.wasm`, `schema.wasm` or `metadata.wasm`, or the module that was compiled from them. */
 export type ModuleSource = Uint8Array | ArrayBuffer | WebAssembly.Module;

@@ -55,6 +55,39 @@ SELECT event_type, event_data, left(ip_hash, 16) || '...' AS ip_hash FROM vetass
 --? SELECT vetassist_session_active('a1d0c6e8-jti') => t
 --? SELECT count(*) FROM vetassist_sessions WHERE device_info::text LIKE '%203.0.113.7%' => 0
 
+--- An hour later a worker leases what is due, commits, and asks VA.gov; whoever else asks meanwhile is told to wait
+UPDATE vetassist_va_tokens SET expires_at = now();
+SELECT lease_id, left(refresh_token, 12) || '...' AS refresh_token FROM vetassist_claim_refreshes();
+SELECT state, access_token FROM vetassist_use_token(vetassist_find_user('1012667145V762142'));
+--? SELECT state FROM vetassist_use_token(vetassist_find_user('1012667145V762142')) => wait
+
+--- It stores the answer, and not over anything that was stored meanwhile
+SELECT vetassist_finish_refresh(lease_id, 'a new access token', now() + interval '1 hour', 'a new refresh token')
+FROM vetassist_refresh_leases;
+SELECT state, access_token, expires_at FROM vetassist_use_token(vetassist_find_user('1012667145V762142'));
+--? SELECT state || ' ' || access_token FROM vetassist_use_token(vetassist_find_user('1012667145V762142')) => ready a new access token
+
+--- The next refresh fails: it is tried again five seconds later, then after ten, up to a quarter of an hour
+UPDATE vetassist_va_tokens SET expires_at = now();
+SELECT lease_id FROM vetassist_claim_refreshes();
+SELECT * FROM vetassist_fail_refresh((SELECT lease_id FROM vetassist_refresh_leases WHERE expires_at > now() AND stored_digest IS NULL), 'server_error');
+--? SELECT count(*) FROM vetassist_claim_refreshes() => 0
+
+--- Five seconds later VA.gov says that the grant is gone: the veteran must sign in again, and nobody asks any more
+SELECT pg_sleep(6.1);
+SELECT lease_id FROM vetassist_claim_refreshes();
+SELECT * FROM vetassist_fail_refresh((SELECT lease_id FROM vetassist_refresh_leases WHERE expires_at > now() AND stored_digest IS NULL), 'invalid_grant', is_final => true);
+SELECT state, attempts, last_error FROM vetassist_token_status(vetassist_find_user('1012667145V762142'));
+--? SELECT state FROM vetassist_use_token(vetassist_find_user('1012667145V762142')) => reconnect
+
+--- The veteran disconnects: both tokens are handed out once more, to be revoked at VA.gov, and deleted
+SELECT * FROM vetassist_disconnect(vetassist_find_user('1012667145V762142'));
+--? SELECT state FROM vetassist_use_token(vetassist_find_user('1012667145V762142')) => none
+
+--- The audit row of each
+SELECT event_type, event_data FROM vetassist_auth_audit ORDER BY id;
+--? SELECT string_agg(event_type, ' ' ORDER BY id) FROM vetassist_auth_audit => login token_refreshed token_refresh_failed token_refresh_failed tokens_disconnected
+
 --- Rotating the key: 20,000 more veterans, then a new key behind the current one
 SELECT count(*) FROM generate_series(1, 20000) AS n,
     vetassist_login('ICN' || n, 'access token ' || n, now() + interval '1 hour',
@@ -70,3 +103,12 @@ CALL vetassist_rotate_tokens();
 SELECT * FROM vetassist_rotation_status();
 --? SELECT sum(sealed_values) FROM vetassist_rotation_status() WHERE "position" IS DISTINCT FROM 1 => 0
 --? SELECT count(*) FROM vetassist_users WHERE vetassist_access_token(id) = replace(va_icn, 'ICN', 'access token ') => 20000
+
+--- The audit trail is sealed: a row that a superuser changes behind the trigger's back is found
+CALL vetassist_seal_audit();
+--? SELECT count(*) FROM vetassist_verify_audit(vetassist_audit_checkpoint()) => 0
+ALTER TABLE vetassist_auth_audit DISABLE TRIGGER vetassist_auth_audit_append_only, DISABLE TRIGGER vetassist_auth_audit_append_only_rows;
+UPDATE vetassist_auth_audit SET event_type = 'logout' WHERE id = (SELECT min(id) FROM vetassist_auth_audit);
+ALTER TABLE vetassist_auth_audit ENABLE ALWAYS TRIGGER vetassist_auth_audit_append_only, ENABLE ALWAYS TRIGGER vetassist_auth_audit_append_only_rows;
+SELECT * FROM vetassist_verify_audit();
+--? SELECT string_agg(problem, ' ') FROM vetassist_verify_audit() => changed

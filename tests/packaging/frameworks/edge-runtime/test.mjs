@@ -7,7 +7,7 @@ import { build } from 'esbuild';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const { outputFiles } = await build({
-  stdin: { contents: "import * as api from 'vetassist'; import { check } from '../check.mjs'; globalThis.said = check(api);", resolveDir: here },
+  stdin: { contents: "import * as api from 'vetassist'; import * as metadata from 'vetassist/metadata'; import { check } from '../check.mjs'; globalThis.said = check(api, metadata);", resolveDir: here },
   bundle: true,
   format: 'iife',
   conditions: ['edge-light'],

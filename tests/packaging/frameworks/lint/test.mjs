@@ -15,7 +15,7 @@ const { types, problems, entrypoints } = await checkPackage(createPackageFromTar
   excludeEntrypoints: [/\.(wasm|sql|json)$/],
 });
 assert(types !== false);
-assert.deepEqual(Object.keys(entrypoints).sort(), ['.', './client', './slim', './testing']);
+assert.deepEqual(Object.keys(entrypoints).sort(), ['.', './client', './metadata', './slim', './testing']);
 // Resolution as before Node 12 knows no `exports`, and so nothing below the package's name.
 const found = problems.filter(({ resolutionKind, entrypoint }) => !(resolutionKind === 'node10' && entrypoint !== '.'));
 assert.deepEqual(found, []);

@@ -1,4 +1,5 @@
 import * as api from 'vetassist';
+import * as metadata from 'vetassist/metadata';
 import { check } from './check.mjs';
 
-console.log(check(api));
+console.log(check(api, metadata));

@@ -1,3 +1,4 @@
 const api = require('vetassist');
+const metadata = require('vetassist/metadata');
 
-import('./check.mjs').then(({ check }) => console.log(check(api)));
+import('./check.mjs').then(({ check }) => console.log(check(api, metadata)));

@@ -4,7 +4,7 @@ use std::{fs, path::Path, process::Command};
 
 use pg_scratch::{capture, run, DEFAULT_MAJOR};
 
-use crate::{file_of, release};
+use crate::{package, release};
 
 /// The tag of lintian's that does not apply: these packages are not uploaded to Debian.
 const NOT_OURS: &str = "initial-upload-closes-no-bugs";
@@ -16,7 +16,7 @@ pub(crate) fn field(package: &Path, name: &str) -> String {
 
 #[test]
 fn it_is_named_as_debian_names_extensions() {
-    let package = file_of(&release(), ".deb");
+    let package = package(&release());
     assert_eq!(field(&package, "Package"), format!("postgresql-{DEFAULT_MAJOR}-vetassist"));
     let depends = field(&package, "Depends");
     for wanted in [format!("postgresql-{DEFAULT_MAJOR}"), "libc6 (>= ".into()] {
@@ -26,7 +26,7 @@ fn it_is_named_as_debian_names_extensions() {
 
 #[test]
 fn every_file_stands_where_it_belongs() {
-    let package = file_of(&release(), ".deb");
+    let package = package(&release());
     let folders = [
         format!("./usr/lib/postgresql/{DEFAULT_MAJOR}/lib/vetassist.so"),
         format!("./usr/share/postgresql/{DEFAULT_MAJOR}/extension/vetassist"),
@@ -47,7 +47,7 @@ fn every_file_stands_where_it_belongs() {
 fn the_copyright_names_the_crates_in_the_library() {
     let folder = std::env::temp_dir().join(format!("vetassist-deb-{}", std::process::id()));
     let mut extract = Command::new("dpkg-deb");
-    run(extract.arg("--extract").arg(file_of(&release(), ".deb")).arg(&folder)).unwrap();
+    run(extract.arg("--extract").arg(package(&release())).arg(&folder)).unwrap();
     let document = format!("usr/share/doc/postgresql-{DEFAULT_MAJOR}-vetassist/copyright");
     let copyright = fs::read_to_string(folder.join(document)).unwrap();
     fs::remove_dir_all(&folder).unwrap();
@@ -62,18 +62,18 @@ fn lintian_has_nothing_to_say() {
     let mut lintian = Command::new("lintian");
     // It refuses neither root nor a machine of another release.
     lintian.args(["--allow-root", "--fail-on", "error,warning", "--suppress-tags", NOT_OURS]);
-    run(lintian.arg(file_of(&release(), ".deb"))).unwrap();
+    run(lintian.arg(package(&release()))).unwrap();
 }
 
 #[test]
 fn its_dependencies_can_be_met_here() {
     let mut apt = Command::new("apt-get");
-    capture(apt.args(["install", "--simulate", "-q"]).arg(file_of(&release(), ".deb"))).unwrap();
+    capture(apt.args(["install", "--simulate", "-q"]).arg(package(&release()))).unwrap();
 }
 
 #[test]
 fn one_source_makes_one_package() {
-    let [first, again] = [release(), release().join("again")]
-        .map(|folder| fs::read(file_of(&folder, ".deb")).unwrap());
+    let [first, again] =
+        [release(), release().join("again")].map(|folder| fs::read(package(&folder)).unwrap());
     assert!(first == again);
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use pg_scratch::{random_key, Cluster, Postgres, Scratch, DEFAULT_MAJOR};
 
-use crate::{debian::field, dpkg::Dpkg, file_of, release};
+use crate::{debian::field, dpkg::Dpkg, package, release};
 
 const USER: &str = "1bb044aa-ded1-40c7-8a88-433e74903f95";
 const TOKEN: &str = "sealed before the package was upgraded";
@@ -12,8 +12,7 @@ const TOKEN: &str = "sealed before the package was upgraded";
 /// Installed, upgraded under a running server, purged, and installed again, with the data there all the time.
 #[test]
 fn it_installs_upgrades_and_goes_and_the_data_stays() {
-    let [first, second] =
-        [release(), release().join("next")].map(|folder| file_of(&folder, ".deb"));
+    let [first, second] = [release(), release().join("next")].map(|folder| package(&folder));
     let name = format!("postgresql-{DEFAULT_MAJOR}-vetassist");
     let scratch = Scratch::create(&Postgres::debian(DEFAULT_MAJOR).unwrap()).unwrap();
     let dpkg = Dpkg::new(scratch.root());

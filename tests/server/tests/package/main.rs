@@ -1,9 +1,13 @@
 //! A release is whole, and its Debian package installs, upgrades and goes as it should.
 #![allow(clippy::unwrap_used)]
 
+mod archives;
+mod chroot;
 mod debian;
 mod dpkg;
+mod image;
 mod life;
+mod rpm;
 
 use std::{
     env, fs,
@@ -27,13 +31,36 @@ fn file_of(folder: &Path, end: &str) -> PathBuf {
     found.remove(0)
 }
 
+/// Returns the Debian package of the extension in a folder.
+fn package(folder: &Path) -> PathBuf {
+    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut found = paths.filter(|path| {
+        let name = path.file_name().unwrap().to_string_lossy();
+        name.starts_with("postgresql-") && name.ends_with(".deb")
+    });
+    found.next().unwrap()
+}
+
 #[test]
 fn the_checksums_are_those_of_the_files() {
     let folder = release();
     let mut sum = Command::new("sha256sum");
     run(sum.current_dir(&folder).args(["--check", "--strict", "--quiet", "SHA256SUMS"])).unwrap();
     let sums = fs::read_to_string(folder.join("SHA256SUMS")).unwrap();
-    assert_eq!(sums.lines().count(), 4);
+    let mut named: Vec<_> =
+        sums.lines().map(|line| line.split_whitespace().nth(1).unwrap()).collect();
+    named.sort_unstable();
+    let mut files: Vec<_> = fs::read_dir(&folder)
+        .unwrap()
+        .map(Result::unwrap)
+        .filter(|entry| entry.file_type().unwrap().is_file())
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .filter(|name| name != "SHA256SUMS")
+        .collect();
+    files.sort_unstable();
+    assert_eq!(named, files);
+    // Two Debian packages, two RPMs, npm's, the crate, plain SQL, the source twice, the image, the list of parts.
+    assert_eq!(named.len(), 11, "{named:?}");
 }
 
 /// The crate has its licences and is no larger than what builds it.

@@ -13,7 +13,7 @@ use vetassist_server_tests::{
         assert_intact, assert_intact_where_kept, checkpoint, connect_again, found_outside,
         problems, seal, size,
     },
-    column_of, database, hex_key, sqlstate, KeyedServer, Server,
+    column_of, database, hex_key, sqlstate, wait, KeyedServer, Server,
 };
 
 /// Users with rows in the trail, as sign-ins and other backends write them.
@@ -195,6 +195,35 @@ fn who_cannot_see_an_entry_may_not_change_its_row() {
         .unwrap()
         .get(0);
     assert_eq!(strays, 0);
+}
+
+/// A row that is rehashed and then erased while a seal is between the changes and the rows: the erasure's transaction is the
+/// older one, so that its line stands first, and of the rehash there is nothing left to tell.
+#[test]
+fn a_rehash_is_not_told_of_behind_the_erasure() {
+    let mut server = KeyedServer::start();
+    let users = fill(&mut server.db, 1);
+    let connect = || server.connect_as("postgres");
+    let (mut blocker, mut erasing, mut sealing, mut db) =
+        (connect(), connect(), connect(), connect());
+    let mut erasure = erasing.transaction().unwrap();
+    erasure.batch_execute("SELECT pg_current_xact_id()").unwrap();
+    // What the seal needs for rows, and not before.
+    let mut locked = blocker.transaction().unwrap();
+    locked.batch_execute("LOCK TABLE vetassist_audit_unsealable").unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| seal(&mut sealing));
+        let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'vetassist_audit_unsealable'::regclass";
+        wait(|| db.query_one(waits, &[]).unwrap().get::<_, i64>(0) == 1);
+        db.batch_execute("CALL vetassist_upgrade_ip_hashes()").unwrap();
+        erasure.execute("SELECT vetassist_erase_user($1)", &[&users[0]]).unwrap();
+        erasure.commit().unwrap();
+        locked.rollback().unwrap();
+    });
+    assert_eq!(kinds(&mut db), ["erasure 1", "row 17"]);
+    let kept = checkpoint(&mut db);
+    assert_intact(&mut db, Some(&kept));
+    assert_eq!(found_outside(&mut db, Some(&kept)), ["erasure"]);
 }
 
 /// Sign-ins, erasures, upgrades and purges race the seal, at both isolation levels.

@@ -7,7 +7,7 @@ use vetassist_server_tests::{
         assert_intact, checkpoint, exported_as, found_outside, problems, seal, size, verified,
         RETENTION,
     },
-    column_of, database, sqlstate, KeyedServer,
+    column_of, database, sqlstate, wait, KeyedServer,
 };
 
 fn add(db: &mut Client, rows: i32) {
@@ -157,6 +157,56 @@ fn a_cluster_that_was_rolled_back_is_found() {
     add(&mut rolled_back, 20);
     seal(&mut rolled_back);
     assert_eq!(problems(&mut rolled_back, Some(&kept)), ["rewritten"]);
+}
+
+/// A subscriber that has the log's tables, too, shows and verifies it, and does not seal: two logs would have one origin. One
+/// that has the trail alone begins a log of its own.
+#[test]
+fn a_subscriber_does_not_seal_what_was_sealed_elsewhere() {
+    let mut publisher = KeyedServer::filled(&[("wal_level", "logical")]);
+    seal(&mut publisher.db);
+    let mut subscriber = KeyedServer::start();
+    // The servers of these tests are copies of one, with one system identifier, so the databases tell them apart.
+    let [mut log, mut trail] = ["log", "trail"].map(|name| {
+        subscriber.db.batch_execute(&format!("CREATE DATABASE {name}")).unwrap();
+        let mut db = subscriber.connect_to(name);
+        db.batch_execute("CREATE EXTENSION vetassist").unwrap();
+        db
+    });
+    publisher
+        .db
+        .batch_execute(
+            "CREATE PUBLICATION trail FOR TABLE vetassist_users, vetassist_auth_audit;
+             CREATE PUBLICATION log FOR TABLE vetassist_users, vetassist_auth_audit, vetassist_audit_head, vetassist_audit_leaves,
+                 vetassist_audit_nodes, vetassist_audit_pending, vetassist_audit_unsealable",
+        )
+        .unwrap();
+    let connection = format!("host={} port=5432 user=postgres", publisher.socket_dir().display());
+    for (name, db) in [("log", &mut log), ("trail", &mut trail)] {
+        db.batch_execute(&format!("CREATE SUBSCRIPTION {name} CONNECTION '{connection} dbname=postgres' PUBLICATION {name}")).unwrap();
+    }
+    add(&mut publisher.db, 300);
+    seal(&mut publisher.db);
+    publisher
+        .db
+        .batch_execute("SELECT vetassist_erase_user(id) FROM vetassist_users WHERE va_icn = 'ICN5'")
+        .unwrap();
+    let kept = checkpoint(&mut publisher.db);
+    let rows = "SELECT t::text FROM vetassist_auth_audit AS t ORDER BY id";
+    let (expected, pending) =
+        (column_of(&mut publisher.db, rows), "SELECT count(*)::text FROM vetassist_audit_pending");
+    let db = &mut log;
+    wait(|| column_of(db, rows) == expected && column_of(db, pending) == ["1"]);
+    assert_eq!(checkpoint(db), kept);
+    assert_intact(db, Some(&kept));
+    refused_in_a_copy(db);
+    wait(|| column_of(&mut trail, rows) == expected);
+    seal(&mut trail);
+    assert_ne!(checkpoint(&mut trail).split('\n').next(), kept.split('\n').next());
+    assert_intact(&mut trail, None);
+    for (name, db) in [("log", &mut log), ("trail", &mut trail)] {
+        db.batch_execute(&format!("DROP SUBSCRIPTION {name}")).unwrap();
+    }
 }
 
 /// What an operator is told.

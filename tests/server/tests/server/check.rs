@@ -1,6 +1,6 @@
 //! What an operator is shown by `vetassist_check()`.
 
-use vetassist_server_tests::{column_of, KeyedServer};
+use vetassist_server_tests::{column_of, KeyedServer, Server};
 
 #[test]
 fn rights_that_no_tier_gives_are_shown() {
@@ -119,6 +119,14 @@ fn what_writes_tokens_to_the_log_is_shown() {
             "ALTER ROLE app SET pgaudit.log_parameter = on",
             &["setting pgaudit.log_parameter of role app"],
         ),
+        (
+            "ALTER ROLE app IN DATABASE postgres SET log_parameter_max_length_on_error = 5",
+            &["setting log_parameter_max_length_on_error of role app in database postgres"],
+        ),
+        (
+            "ALTER ROLE app SET auto_explain.log_min_duration = 0",
+            &["setting auto_explain.log_min_duration of role app"],
+        ),
     ] {
         db.batch_execute("SET log_statement = 'none'; SET log_min_duration_statement = -1")
             .unwrap();
@@ -128,7 +136,7 @@ fn what_writes_tokens_to_the_log_is_shown() {
             assert!(lines.iter().any(|line| line == subject), "{given}: {lines:?}");
         }
         assert!(!found.is_empty() || lines.is_empty(), "{given}: {lines:?}");
-        db.batch_execute("RESET ALL; ALTER ROLE app RESET ALL; ALTER DATABASE postgres RESET ALL")
+        db.batch_execute("RESET ALL; ALTER ROLE app RESET ALL; ALTER ROLE app IN DATABASE postgres RESET ALL; ALTER DATABASE postgres RESET ALL")
             .unwrap();
     }
 }
@@ -149,4 +157,91 @@ fn tokens_that_no_key_opens_and_late_refreshes_are_shown() {
     assert_eq!(column_of(db, shown), ["error key ring"]);
     let mut without = KeyedServer::start_without_key();
     assert_eq!(column_of(&mut without.db, shown), ["error key ring"]);
+}
+
+#[test]
+fn settings_of_other_databases_and_those_that_are_off_are_not_shown() {
+    let mut server = KeyedServer::start();
+    let db = &mut server.db;
+    db.batch_execute("CREATE DATABASE other").unwrap();
+    db.batch_execute(
+        "CREATE ROLE app; ALTER DATABASE other SET debug_print_plan = on;
+         ALTER ROLE app SET pgaudit.log_parameter = off; ALTER ROLE app SET auto_explain.log_min_duration = -1;
+         ALTER ROLE app SET log_parameter_max_length_on_error = 0",
+    )
+    .unwrap();
+    assert_eq!(
+        column_of(db, "SELECT subject FROM vetassist_check() WHERE subject LIKE 'setting %'"),
+        [""; 0]
+    );
+}
+
+#[test]
+fn plans_in_the_log_are_shown() {
+    if Server::libraries(&["auto_explain"]).is_empty() {
+        return;
+    }
+    let mut server = KeyedServer::start();
+    let db = &mut server.db;
+    db.batch_execute("LOAD 'auto_explain'; SET auto_explain.log_min_duration = '1 h'").unwrap();
+    let shown =
+        "SELECT subject FROM vetassist_check() WHERE subject LIKE 'setting auto_explain.log_min%'";
+    assert_eq!(column_of(db, shown), ["setting auto_explain.log_min_duration"]);
+}
+
+#[test]
+fn a_key_file_inside_the_data_directory_is_shown() {
+    let mut server = KeyedServer::start();
+    let shown = "SELECT message FROM vetassist_check() WHERE subject = 'vetassist.master_key_file'";
+    assert_eq!(column_of(&mut server.db, shown), [""; 0]);
+    let inside = server.data_dir().join("ring");
+    let (from, to) = (server.key_file().display(), inside.display());
+    server.run_as_server_user(&format!("cp -p {from} {to}"));
+    for path in [&*inside.to_string_lossy(), "ring"] {
+        let set = format!("SET vetassist.master_key_file = '{path}'");
+        server.db.batch_execute(&set).unwrap();
+        let found = column_of(&mut server.db, shown);
+        assert_eq!(found, ["the key file is inside the data directory"], "{path}");
+    }
+}
+
+#[test]
+fn keys_that_are_not_locked_in_memory_are_shown() {
+    let mut server = KeyedServer::start();
+    let shown = "SELECT message FROM vetassist_check() WHERE subject = 'key ring'";
+    assert_eq!(column_of(&mut server.db, shown), [""; 0]);
+    let pid_file = server.data_dir().join("postmaster.pid");
+    let limit = format!("prlimit --pid $(head -n 1 {}) --memlock=0:0", pid_file.display());
+    server.run_as_server_user(&limit);
+    // A process that began before has what it had.
+    assert_eq!(column_of(&mut server.db, shown), [""; 0]);
+    let found = column_of(&mut server.connect(), shown);
+    assert_eq!(found, ["is in memory that the system may write to swap or to core dumps"]);
+}
+
+/// What a restore would leave out, and a trail that nobody seals.
+#[test]
+fn changed_tables_and_an_unsealed_trail_are_shown() {
+    let mut server = KeyedServer::start();
+    let db = &mut server.db;
+    let shown = "SELECT severity || ' ' || subject || ' ' || message FROM vetassist_check() WHERE subject <> 'shared_preload_libraries' ORDER BY 1";
+    assert_eq!(column_of(db, shown), [""; 0]);
+    db.batch_execute("ALTER TABLE vetassist_users ADD COLUMN nickname text").unwrap();
+    let found = column_of(db, shown);
+    assert!(
+        found.len() == 1 && found[0].starts_with("error vetassist_users.nickname "),
+        "{found:?}"
+    );
+    db.batch_execute("ALTER TABLE vetassist_users DROP COLUMN nickname").unwrap();
+    db.batch_execute("INSERT INTO vetassist_auth_audit (event_type, created_at) VALUES ('seen', now() - interval '2 days')").unwrap();
+    assert_eq!(column_of(db, shown), ["warning audit log has never been sealed"]);
+    db.batch_execute("CALL vetassist_seal_audit()").unwrap();
+    assert_eq!(column_of(db, shown), [""; 0]);
+    db.batch_execute("UPDATE vetassist_audit_head SET sealed_at = now() - interval '2 days'")
+        .unwrap();
+    let found = column_of(db, shown);
+    assert!(
+        found.len() == 1 && found[0].starts_with("warning audit log was last sealed at "),
+        "{found:?}"
+    );
 }

@@ -5,6 +5,7 @@ use std::{
     io::Write as _,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
+    time::{Duration, Instant},
 };
 
 use serde_json::json;
@@ -86,6 +87,24 @@ fn the_example_service_of_rust_works_without_the_extension_and_with_it() {
     // Once more: the same user, another session, the later token.
     assert_eq!(service.prints(&SIGN_IN, &response("a later token")), user_id);
     assert_eq!(service.prints(&["access-token", &user_id], ""), "a later token");
+    // Renewed once it is due, by what VA.gov answers to the refresh token that is stored.
+    let answers = r#"read token; [ "$token" = "a refresh token" ] && echo '{"access_token": "a later token", "expires_in": 3600}'"#;
+    assert_eq!(service.prints(&["refresh", answers], ""), "0");
+    let expire = "UPDATE vetassist_va_tokens SET expires_at = now()";
+    db.batch_execute(expire).unwrap();
+    assert_eq!(service.prints(&["refresh", answers], ""), "1");
+    assert_eq!(service.prints(&["access-token", &user_id], ""), "a later token");
+    for (answer, state) in
+        [("false", "wait"), (r#"echo '{"error": "invalid_grant"}'"#, "reconnect")]
+    {
+        db.batch_execute(expire).unwrap();
+        db.batch_execute("UPDATE vetassist_refresh_states SET retry_at = now()").unwrap();
+        assert_eq!(service.prints(&["refresh", answer], ""), "0");
+        assert_eq!(
+            column_of(&mut db, "SELECT state FROM vetassist_users, vetassist_token_status(id)"),
+            [state]
+        );
+    }
     service.refuses(&["access-token", &Uuid::nil().to_string()], "");
 
     // The extension takes over what the service stored, and the service goes on.
@@ -101,6 +120,22 @@ fn the_example_service_of_rust_works_without_the_extension_and_with_it() {
                   FROM vetassist_auth_audit a JOIN vetassist_sessions s ON s.id::text = event_data ->> 'session_id'";
     assert_eq!(column_of(&mut db, events), ["login t 08:00:00", "login t 08:00:00"]);
     db.execute("SELECT vetassist_store_tokens($1, 'from SQL', now())", &[&id]).unwrap();
+    assert_eq!(service.prints(&["access-token", &user_id], ""), "from SQL");
+
+    // Another key, and the old one behind it until nothing is left that it sealed.
+    fs::write(&keys, format!("{}\n{}", hex_key(0x22), hex_key(0x11))).unwrap();
+    let mut holder = server.connect();
+    holder.batch_execute("BEGIN; SELECT FROM vetassist_va_tokens FOR UPDATE").unwrap();
+    let began = Instant::now();
+    let held = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(500));
+        holder.batch_execute("ROLLBACK").unwrap();
+    });
+    assert_eq!(service.prints(&["rotate"], ""), "1");
+    assert!(began.elapsed() >= Duration::from_millis(500), "the row is held");
+    held.join().unwrap();
+    assert_eq!(service.prints(&["rotate"], ""), "0");
+    fs::write(&keys, hex_key(0x22)).unwrap();
     assert_eq!(service.prints(&["access-token", &user_id], ""), "from SQL");
 
     // Refused, and nothing stored.
@@ -141,6 +176,16 @@ fn the_example_on_sqlx_seals_anew() {
         assert_eq!(opened.as_deref(), refresh);
         assert_eq!(service.prints(&[&id.to_string()], ""), "1");
     }
+    // A back-off goes on.
+    let mut admin = server.connect();
+    let lease = "SELECT lease_id::text FROM vetassist_claim_refreshes_sealed()";
+    let lease = column_of(&mut admin, lease).remove(0);
+    admin
+        .batch_execute(&format!("SELECT vetassist_fail_refresh('{lease}', 'invalid_grant', true)"))
+        .unwrap();
+    service.prints(&[&users[0].to_string()], "");
+    let state = format!("SELECT state FROM vetassist_token_status('{}')", users[0]);
+    assert_eq!(column_of(&mut admin, &state), ["reconnect"]);
     service.refuses(&[&Uuid::nil().to_string()], "");
     fs::write(&keys, hex_key(0x33)).unwrap();
     service.refuses(&[&users[0].to_string()], "");

@@ -63,6 +63,7 @@ pub(crate) fn values(kind: &str) -> &'static [&'static str] {
         "text[]" => &["'{a}'", "'{}'", "'{NULL,\"\"}'", "array_fill('x'::text, ARRAY[3, 3])"],
         "bigint[]" | "int8[]" => &["'{1}'", "'{}'", "'{NULL}'", "array_fill(1::bigint, ARRAY[3, 3])"],
         "uuid[]" => &["'{1266421b-a944-46cc-bc26-e3e89453b8cd}'", "'{}'", "'{NULL}'"],
+        "bytea[]" => &["ARRAY[sha256('k')]", "'{}'", "'{NULL}'", "array_fill(''::bytea, ARRAY[3, 3])"],
         "name" => &["'a'", "''"],
         "record" | "" => &[],
         other => panic!("nothing hostile is known of the type {other}"),

@@ -2,13 +2,17 @@
 #![allow(clippy::unwrap_used)]
 
 use vetassist_server_tests::{
+    audit_log::{assert_intact, checkpoint, seal},
+    column_of,
     contents::{goes_on, opens, rows, surroundings},
-    KeyedServer,
+    sqlstate, KeyedServer,
 };
 
 #[test]
 fn everything_is_there_in_the_newer_version() {
     let mut server = KeyedServer::filled(&[]);
+    seal(&mut server.db);
+    let kept = checkpoint(&mut server.db);
     let before = rows(&mut server.db);
     let around = surroundings(&mut server.db);
     let version = "SELECT current_setting('server_version_num')::int / 10000";
@@ -25,7 +29,16 @@ fn everything_is_there_in_the_newer_version() {
         let active = "SELECT vetassist_session_active('jti 1'), vetassist_session_active('jti 7')";
         let row = app.query_one(active, &[]).unwrap();
         assert!(row.get::<_, bool>(0) && !row.get::<_, bool>(1));
+        assert_intact(&mut db, Some(&kept));
         goes_on(&mut db, 0);
+        // Another server by its identifier: the log goes on under another name, and holds the former root.
+        let error = db.batch_execute("CALL vetassist_seal_audit()").unwrap_err();
+        assert_eq!(sqlstate(&error), "55000");
+        db.batch_execute("SELECT vetassist_new_audit_log('pg_upgrade')").unwrap();
+        seal(&mut db);
+        assert_intact(&mut db, None);
+        let first = "SELECT kind FROM vetassist_audit_entries(0, 1) WHERE entry IS NOT NULL";
+        assert_eq!(column_of(&mut db, first), ["restart"]);
         db.batch_execute("CALL vetassist_rotate_tokens()").unwrap();
         assert!(db.query("SELECT * FROM vetassist_check_schema()", &[]).unwrap().is_empty());
     }

@@ -1,6 +1,7 @@
 // The two ends at which tokens are sealed and addresses hashed: here, with a ring, or at the server. All else is the same.
 
-import { hashDevice, hashIp, hashIpKeyed } from '#vetassist';
+import { hashDevice } from '#metadata';
+import { hashIp, hashIpKeyed } from '#vetassist';
 import { knownKeys } from './known_keys.js';
 import { boolean, bytes, bytesOf, inet, json, text } from './statement.js';
 

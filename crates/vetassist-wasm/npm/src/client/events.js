@@ -1,6 +1,6 @@
 // Events of the service's own.
 
-import { checkEventData, checkEventType } from '#vetassist';
+import { checkEventData, checkEventType } from '#metadata';
 import { text, uuid } from './statement.js';
 
 export function events({ one, end }) {

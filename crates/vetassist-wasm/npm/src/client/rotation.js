@@ -16,6 +16,24 @@ function before(userId) {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
+/**
+ * Returns rows of hexadecimal values as parameters: all the bytes as one value, since a server reads an array of texts a
+ * character at a time, and for each value where it begins and how long it is, NULL where it is none.
+ */
+function packed(rows) {
+  const [values, begins, sizes] = [[], [], []];
+  let begin = 1;
+  for (const value of rows.flat()) {
+    const size = value === null ? 'NULL' : (value.length - 2) / 2;
+    begins.push(begin);
+    sizes.push(size);
+    if (value === null) continue;
+    values.push(value.slice(2));
+    begin += size;
+  }
+  return [`\\x${values.join('')}`, `{${begins.join(',')}}`, `{${sizes.join(',')}}`];
+}
+
 /** A place in the walk: the last id that was seen, and those that are to be visited again. */
 const place = (last, again) => [last, ...again].join(' ');
 
@@ -64,19 +82,25 @@ export function rotation({ schema, ring, run, call, end, tell }) {
     };
   }
 
-  // The bound on waiting for a lock is set before the first row is: the rows hang on it.
-  const statement = `SELECT pg_catalog.to_jsonb(now())::text AS asked_at, pg_catalog.jsonb_build_object('user_id', v.user_id, 'is_done', r.is_done)::text AS result
-FROM (SELECT pg_catalog.set_config('lock_timeout', '${LOCK_TIMEOUT}', true) IS NOT NULL AS is_set OFFSET 0) AS bound
-CROSS JOIN LATERAL pg_catalog.jsonb_to_recordset(CASE WHEN bound.is_set THEN $1::text::jsonb END)
-    AS v (user_id uuid, old_access bytea, new_access bytea, old_refresh bytea, new_refresh bytea)
-CROSS JOIN LATERAL ${quoted(schema)}.vetassist_reseal(v.user_id, v.old_access, v.new_access, v.old_refresh, v.new_refresh) AS r (is_done)`;
+  // The bound on waiting for a lock is set before the first row is: the rows hang on it. Rows that somebody holds are passed
+  // over; waited for are only their leases.
+  const columns = ['old_access', 'new_access', 'old_refresh', 'new_refresh'];
+  const column = (at) => `ARRAY(SELECT pg_catalog.substr(given.bytes, v.first, v.size)
+        FROM ROWS FROM (pg_catalog.unnest($3::text::integer[]), pg_catalog.unnest($4::text::integer[])) WITH ORDINALITY AS v (first, size, place)
+        WHERE (v.place - 1) % ${columns.length} = ${at} ORDER BY v.place)`;
+  const statement = `SELECT pg_catalog.to_jsonb(now())::text AS asked_at, pg_catalog.to_jsonb(r)::text AS result
+FROM (SELECT pg_catalog.set_config('lock_timeout', '${LOCK_TIMEOUT}', true) IS NOT NULL AS is_set, $2::text::bytea AS bytes OFFSET 0) AS given
+CROSS JOIN LATERAL ${quoted(schema)}.vetassist_reseal_page(CASE WHEN given.is_set THEN $1::text::uuid[] END,
+    ${columns.map((_, at) => column(at)).join(', ')}) AS r`;
 
   /** Puts rows back, and returns the ids of those that somebody holds or that have changed. */
   async function putBack(rows, signal) {
     if (rows.length === 0) return [];
     try {
-      const answers = await run(operation, statement, [JSON.stringify(rows)], { signal });
-      return answers.filter(({ result }) => !result.is_done).map(({ result }) => result.user_id);
+      const users = `{${rows.map((row) => row.user_id).join(',')}}`;
+      const params = [users, ...packed(rows.map((row) => columns.map((name) => row[name])))];
+      const done = new Set((await run(operation, statement, params, { signal })).map(({ result }) => result));
+      return rows.map((row) => row.user_id).filter((userId) => !done.has(userId));
     } catch (error) {
       if (error.sqlstate !== '55P03' && error.sqlstate !== '40P01' && error.sqlstate !== '40001') throw error;
       if (rows.length === 1) return [rows[0].user_id];

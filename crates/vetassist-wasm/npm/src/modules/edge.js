@@ -2,4 +2,3 @@
 // out where nothing needs a module.
 
 export { module, schema } from '#imported';
-export { metadata } from '#imported_metadata';

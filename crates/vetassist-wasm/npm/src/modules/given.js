@@ -1,11 +1,11 @@
-// CommonJS: `index.cjs` gives the modules to the one core that it shares with `slim.cjs`.
+// CommonJS: `index.cjs` and `metadata.cjs` give the modules to the one core that they share with `slim.cjs`.
 
-let given;
+let given = {};
 
 export function give(modules) {
-  given = modules;
+  given = { ...given, ...modules };
 }
 
-export const module = () => given?.module();
-export const schema = () => given?.schema();
-export const metadata = () => given?.metadata();
+export const module = () => given.module?.();
+export const schema = () => given.schema?.();
+export const metadata = () => given.metadata?.();

@@ -1,4 +1,4 @@
-// A file of its own, so that a Worker that judges no metadata does not carry the module.
+// For vetassist/metadata alone: Wrangler uploads each module that it comes across, whether or not the code uses it.
 
 import metadataModule from './metadata.wasm?module';
 

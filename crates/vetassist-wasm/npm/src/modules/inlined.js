@@ -2,4 +2,3 @@
 // to find after bundling, and no permission to ask for.
 
 export { module, schema } from '#inline';
-export { metadata } from '#inline_metadata';

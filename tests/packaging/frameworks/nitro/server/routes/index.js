@@ -1,4 +1,5 @@
 import * as api from 'vetassist';
+import * as metadata from 'vetassist/metadata';
 import { check } from '../../check.mjs';
 
-export default defineEventHandler(() => ({ cases: check(api) }));
+export default defineEventHandler(() => ({ cases: check(api, metadata) }));

@@ -1,4 +1,5 @@
 import * as api from 'vetassist';
+import * as metadata from 'vetassist/metadata';
 import { check } from '../../../check.mjs';
 
-export const GET = () => Response.json({ cases: check(api) });
+export const GET = () => Response.json({ cases: check(api, metadata) });

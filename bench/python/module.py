@@ -1,0 +1,121 @@
+"""Measures the Python package beside what a backend would write by hand: `cryptography` with HKDF a call, `hashlib` with
+`ipaddress`.
+
+    python bench/python/module.py [--short] [--json]
+
+Times are of the processor, the least of several rounds that take turns, so that what else the machine does counts little.
+"""
+
+import hashlib
+import ipaddress
+import json
+import os
+import sys
+import time
+import uuid
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+import vetassist
+
+USERS = [str(uuid.uuid4()) for _ in range(500)]
+TOKEN = "t" * 1024
+ADDRESSES = [str(ipaddress.ip_address(number * 7_919_773)) for number in range(1, 500)]
+ADDRESSES += [str(ipaddress.ip_address(number * 7_919_773**5)) for number in range(1, 500)]
+
+RAW = os.urandom(32)
+RING = vetassist.KeyRing([RAW])
+
+
+def derived(user_id):
+    """Derives a user's key as a backend does by hand."""
+    hkdf = HKDF(algorithm=hashes.SHA256(), length=32, salt=b"vetassist_token_v1", info=user_id.encode())
+    return AESGCM(hkdf.derive(RAW))
+
+
+def by_hand(cipher, token):
+    """Seals and opens by hand."""
+    nonce = os.urandom(12)
+    sealed = nonce + cipher.encrypt(nonce, token.encode(), None)
+    return cipher.decrypt(sealed[:12], sealed[12:], None).decode()
+
+
+def theirs(users):
+    for user_id in users:
+        nonce = os.urandom(12)
+        sealed = nonce + derived(user_id).encrypt(nonce, TOKEN.encode(), None)
+        derived(user_id).decrypt(sealed[:12], sealed[12:], None).decode()
+
+
+def ours(users):
+    for user_id in users:
+        RING.decrypt_token(RING.encrypt_token(TOKEN, user_id), user_id)
+
+
+def ours_with_a_key():
+    key = vetassist.MasterKey(RAW).derive_user_key(USERS[0])
+    for _ in USERS:
+        key.open_text(key.seal(TOKEN))
+
+
+def theirs_with_a_key():
+    cipher = derived(USERS[0])
+    for _ in USERS:
+        by_hand(cipher, TOKEN)
+
+
+def ours_hashing():
+    for address in ADDRESSES:
+        vetassist.hash_ip(address)
+
+
+def theirs_hashing():
+    for address in ADDRESSES:
+        parsed = ipaddress.ip_address(address)
+        mapped = getattr(parsed, "ipv4_mapped", None)
+        hashlib.sha256(str(mapped or parsed).encode()).hexdigest()
+
+
+# What is compared, with the most that ours may take of the other's time; None where there is no goal.
+PAIRS = {
+    "1 KiB sealed and opened, random users": (lambda: ours(USERS), lambda: theirs(USERS), 0.35),
+    "1 KiB sealed and opened, one user": (lambda: ours(USERS[:1] * 500), lambda: theirs(USERS[:1] * 500), 0.5),
+    "1 KiB sealed and opened, a key that is kept": (ours_with_a_key, theirs_with_a_key, None),
+    "an address hashed": (ours_hashing, theirs_hashing, 0.6),
+}
+
+
+def took(call):
+    started = time.process_time_ns()
+    call()
+    return time.process_time_ns() - started
+
+
+def measure(rounds):
+    """Returns for each pair the two times in nanoseconds a call, their ratio and the goal."""
+    found = {}
+    for name, (mine, other, goal) in PAIRS.items():
+        least = [float("inf"), float("inf")]
+        for _ in range(rounds):
+            least = [min(before, took(call)) for before, call in zip(least, (mine, other))]
+        count = len(ADDRESSES) if "address" in name else len(USERS)
+        times = [round(time / count) for time in least]
+        found[name] = {"ours_ns": times[0], "theirs_ns": times[1], "ratio": round(least[0] / least[1], 3), "goal": goal}
+    return found
+
+
+def main():
+    found = measure(3 if "--short" in sys.argv else 15)
+    if "--json" in sys.argv:
+        print(json.dumps(found))
+        return
+    print(f"CPython {sys.version.split()[0]}; nanoseconds of the processor's time, the least of the rounds")
+    for name, line in found.items():
+        goal = "" if line["goal"] is None else f", at most {line['goal']}"
+        print(f"{name}: {line['ours_ns']} beside {line['theirs_ns']}: {line['ratio']}{goal}")
+
+
+if __name__ == "__main__":
+    main()

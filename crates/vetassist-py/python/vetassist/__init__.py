@@ -1,0 +1,92 @@
+"""Seals VA.gov OAuth tokens and hashes IP addresses, as the PostgreSQL extension vetassist does.
+
+What is sealed here opens there, in the npm package and in the Rust crate, and the other way.
+"""
+
+import sys as _sys
+
+if "t" in getattr(_sys, "abiflags", ""):
+    raise ImportError(
+        "vetassist does not run on free-threaded CPython: nobody has tested it there. Use CPython with its lock"
+    )
+
+from ._address import address_of
+from ._checkpoint import Checkpoint, verify_checkpoint
+from ._errors import (
+    FreedError,
+    InvalidTypeError,
+    InvalidValueError,
+    OpenError,
+    SecretInMetadataError,
+    VetassistError,
+)
+from ._native import (
+    VERSION as __version__,
+    Key,
+    KeyRing,
+    MasterKey,
+    check_event_data,
+    check_event_type,
+    decrypt,
+    decrypt_text,
+    encrypt,
+    fingerprint,
+    generate_key,
+    hash_device,
+    hash_ip,
+    hash_ip_keyed,
+    upgrade_ip_hash,
+)
+from ._rows import (
+    AuthAudit,
+    Session,
+    User,
+    VaToken,
+    parse_auth_audit,
+    parse_session,
+    parse_user,
+    parse_va_token,
+)
+from ._schema import SCHEMA_QUERY, SchemaDifference, check_schema
+
+# Last, because it is made of the above.
+from .sync import Client
+
+__all__ = [
+    "AuthAudit",
+    "Checkpoint",
+    "Client",
+    "FreedError",
+    "InvalidTypeError",
+    "InvalidValueError",
+    "Key",
+    "KeyRing",
+    "MasterKey",
+    "OpenError",
+    "SCHEMA_QUERY",
+    "SchemaDifference",
+    "SecretInMetadataError",
+    "Session",
+    "User",
+    "VaToken",
+    "VetassistError",
+    "__version__",
+    "address_of",
+    "check_event_data",
+    "check_event_type",
+    "check_schema",
+    "decrypt",
+    "decrypt_text",
+    "encrypt",
+    "fingerprint",
+    "generate_key",
+    "hash_device",
+    "hash_ip",
+    "hash_ip_keyed",
+    "parse_auth_audit",
+    "parse_session",
+    "parse_user",
+    "parse_va_token",
+    "upgrade_ip_hash",
+    "verify_checkpoint",
+]

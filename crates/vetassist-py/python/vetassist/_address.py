@@ -1,0 +1,95 @@
+"""The address of a request's client, out of the headers in which proxies write it."""
+
+from __future__ import annotations
+
+import re as _re
+import typing as _t
+
+from ._errors import VetassistError as _VetassistError, error as _error, wrong_type as _wrong_type
+from ._native import hash_ip as _hash_ip
+
+__all__ = ["address_of"]
+
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+# RFC 7239 section 4, with the quoted strings and tokens of RFC 9110.
+_PAIR = _re.compile(rf'[\t ]*(?:({_TOKEN})=({_TOKEN}|"(?:[^"\\]|\\.)*"))?[\t ]*', _re.DOTALL)
+_HOST = _re.compile(r"(?:\[([^\]]*)\]|([0-9.]+))(?::(?:[0-9]{1,5}|_[0-9A-Za-z_.-]+))?")
+
+
+def _forwarded(value: str) -> _t.Optional[_t.List[_t.Optional[str]]]:
+    """Returns the ``for`` of each element of a Forwarded header: None for the header if it is malformed."""
+    found: _t.List[_t.Optional[str]] = []
+    element: _t.Dict[str, str] = {}
+    at = 0
+    while at <= len(value):
+        pair = _PAIR.match(value, at)
+        if pair is None:
+            return None
+        name, given = pair.groups()
+        if name is not None:
+            # A parameter occurs once.
+            if name.lower() in element:
+                return None
+            if given.startswith('"'):
+                given = _re.sub(r"\\(.)", r"\1", given[1:-1], flags=_re.DOTALL)
+            element[name.lower()] = given
+        at = pair.end()
+        if at == len(value) or value[at] == ",":
+            if element:
+                found.append(_node_of(element))
+            element = {}
+        elif value[at] != ";":
+            return None
+        at += 1
+    return found
+
+
+def _node_of(element: _t.Dict[str, str]) -> _t.Optional[str]:
+    """Returns whom an element of a Forwarded header names. An IPv6 address stands in brackets there."""
+    node = element.get("for")
+    return None if node is None or (not node.startswith("[") and node.count(":") > 1) else node
+
+
+def _host(node: str) -> _t.Optional[str]:
+    """Returns the address of a node, without its port: None for an unknown or hidden one."""
+    found = _HOST.fullmatch(node)
+    bracketed, plain = found.groups() if found else (None, node)
+    if bracketed is not None and ":" not in bracketed:
+        return None
+    address: str = plain if bracketed is None else bracketed
+    try:
+        _hash_ip(address)
+    except _VetassistError as refused:
+        if refused.code not in ("ERR_INVALID_ADDRESS", "ERR_INVALID_TEXT"):
+            raise
+        return None
+    return address
+
+
+def address_of(value: _t.Optional[str], trusted_hops: int = 1) -> _t.Optional[str]:
+    """Returns the one address of a request's client out of a header, without its port, or None.
+
+    It is None where the header is absent or malformed, has fewer entries than ``trusted_hops``, or names no address there
+    (``unknown``, a hidden name).
+
+    ``value`` is that of ``X-Forwarded-For``, ``Forwarded`` (RFC 7239), ``CF-Connecting-IP``, ``X-Real-IP`` or the like.
+    ``trusted_hops`` says how many proxies that you trust stand before the service. Each adds at the end whom it was called
+    by, so the address is that many entries from the end; what stands before is anybody's word. With 0 nobody is trusted,
+    and the answer is None.
+    """
+    if not isinstance(trusted_hops, int) or isinstance(trusted_hops, bool) or trusted_hops < 0:
+        raise _error("ERR_INVALID_ARG_TYPE", "trusted_hops must be a whole number, 0 or more")
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise _wrong_type("the header", "a str", value)
+    # No address has an equals sign in it, and each element of a Forwarded header has.
+    if "=" in value:
+        nodes = _forwarded(value)
+    else:
+        nodes = [part for part in (part.strip() for part in value.split(",")) if part]
+    # Each proxy adds at the end whom it was called by; what stands before that is anybody's word.
+    if not nodes or not 0 < trusted_hops <= len(nodes):
+        return None
+    node = nodes[-trusted_hops]
+    return None if node is None else _host(node)

@@ -1,0 +1,228 @@
+"""Rows of the four tables, from what drivers return."""
+
+from __future__ import annotations
+
+import dataclasses as _d
+import datetime as _datetime
+import re as _re
+import typing as _t
+import uuid as _uuid
+
+from ._errors import error as _error, wrong_type as _wrong_type
+from ._native import column_kinds as _column_kinds, table_columns as _table_columns
+from ._types import JsonValue as _JsonValue
+
+__all__ = [
+    "AuthAudit",
+    "Session",
+    "User",
+    "VaToken",
+    "parse_auth_audit",
+    "parse_session",
+    "parse_user",
+    "parse_va_token",
+]
+
+
+@_d.dataclass(frozen=True)
+class User:
+    """A row of ``vetassist_users``: an account. Its ``repr`` shows neither ICN, status, e-mail nor names."""
+
+    id: _uuid.UUID
+    """Identifies the account here."""
+    va_icn: _t.Optional[str] = _d.field(repr=False)
+    """Integration Control Number, which identifies the veteran to VA; unique. None once erased."""
+    va_veteran_status: _t.Optional[str] = _d.field(repr=False)
+    """VA's word on whether the veteran's status is confirmed."""
+    email: _t.Optional[str] = _d.field(repr=False)
+    """E-mail address."""
+    first_name: _t.Optional[str] = _d.field(repr=False)
+    """First name."""
+    last_name: _t.Optional[str] = _d.field(repr=False)
+    """Last name."""
+    is_active: _t.Optional[bool]
+    """True if the account may be used. None counts as false."""
+    created_at: _t.Optional[_datetime.datetime]
+    """When the account was made."""
+    updated_at: _t.Optional[_datetime.datetime]
+    """When the profile last changed."""
+    last_login_at: _t.Optional[_datetime.datetime]
+    """When somebody last signed in."""
+
+
+@_d.dataclass(frozen=True)
+class VaToken:
+    """A row of ``vetassist_va_tokens``: one user's sealed tokens. :class:`KeyRing` seals and opens them."""
+
+    id: _uuid.UUID
+    """Identifies the row."""
+    user_id: _uuid.UUID
+    """Whose tokens these are; unique."""
+    access_token_encrypted: bytes = _d.field(repr=False)
+    """The access token. Nonce, ciphertext and tag."""
+    refresh_token_encrypted: _t.Optional[bytes] = _d.field(repr=False)
+    """The refresh token, where VA.gov gave one. Nonce, ciphertext and tag."""
+    token_type: _t.Optional[str]
+    """``Bearer``."""
+    scope: _t.Optional[str]
+    """The scopes of the tokens, separated by blanks."""
+    expires_at: _datetime.datetime
+    """When the access token expires."""
+    created_at: _t.Optional[_datetime.datetime]
+    """When the row was made."""
+    refreshed_at: _t.Optional[_datetime.datetime]
+    """When the tokens were last replaced."""
+
+
+@_d.dataclass(frozen=True)
+class Session:
+    """A row of ``vetassist_sessions``."""
+
+    id: _uuid.UUID
+    """Identifies the session."""
+    user_id: _uuid.UUID
+    """Whose it is."""
+    jwt_id: str
+    """The ``jti`` claim of its JSON Web Token; unique."""
+    device_info: _JsonValue
+    """A description of the device; addresses in it are hashed."""
+    created_at: _t.Optional[_datetime.datetime]
+    """When it began."""
+    expires_at: _datetime.datetime
+    """When it ends by itself."""
+    revoked_at: _t.Optional[_datetime.datetime]
+    """When somebody ended it."""
+
+
+@_d.dataclass(frozen=True)
+class AuthAudit:
+    """A row of ``vetassist_auth_audit``."""
+
+    id: int
+    """Numbers the events; gaps are ordinary."""
+    user_id: _t.Optional[_uuid.UUID]
+    """Whom it concerns."""
+    event_type: str
+    """The type of the event."""
+    event_data: _JsonValue
+    """More about it, no secrets."""
+    ip_hash: _t.Optional[str]
+    """The hash of the address that it came from."""
+    created_at: _t.Optional[_datetime.datetime]
+    """When."""
+
+
+_OVERHEAD = 28
+_COLUMNS = _table_columns()
+_KINDS = {
+    name: (expected.replace("a Date", "a datetime"), _re.compile(pattern) if pattern else None)
+    for name, (expected, pattern) in _column_kinds().items()
+}
+_MISSING = object()
+
+
+def _matching(value: object, kind: str) -> _t.Optional[str]:
+    pattern = _KINDS[kind][1]
+    return value if isinstance(value, str) and pattern and pattern.fullmatch(value) else None
+
+
+def _as_uuid(value: object) -> _t.Optional[_uuid.UUID]:
+    if isinstance(value, _uuid.UUID):
+        # Drivers have classes of their own, which are slower to compare.
+        return value if type(value) is _uuid.UUID else _uuid.UUID(int=value.int)
+    text = _matching(value, "uuid")
+    return None if text is None else _uuid.UUID(text)
+
+
+def _as_time(value: object) -> _t.Optional[_datetime.datetime]:
+    if isinstance(value, _datetime.datetime):
+        # Drivers write infinity as the first or the last moment that there is.
+        is_finite = _datetime.datetime.min < value.replace(tzinfo=None) < _datetime.datetime.max
+        return value if value.tzinfo is not None and is_finite else None
+    text = _matching(value, "time")
+    if text is None:
+        return None
+    # As `fromisoformat` of CPython 3.9 takes it: six digits of a second, and minutes in the zone.
+    found = _re.fullmatch(r"(.{10})[ T](.{8})(?:[.]([0-9]+))?(Z|[+-][0-9:]+)", text)
+    if found is None:
+        return None
+    date, clock, fraction, zone = found.groups()
+    zone = {1: "+00:00", 3: f"{zone}:00"}.get(len(zone), zone)
+    try:
+        return _datetime.datetime.fromisoformat(f"{date}T{clock}.{(fraction or '').ljust(6, '0')[:6]}{zone}")
+    except ValueError:
+        return None
+
+
+def _as_sealed(value: object) -> _t.Optional[bytes]:
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        taken = bytes(value)
+    else:
+        text = _matching(value, "sealed")
+        if text is None:
+            return None
+        taken = bytes.fromhex(text[2:])
+    return taken if len(taken) >= _OVERHEAD else None
+
+
+def _as_digits(value: object) -> _t.Optional[int]:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    text = _matching(value, "digits")
+    return None if text is None else int(text)
+
+
+_CONVERT: _t.Dict[str, _t.Callable[[object], object]] = {
+    "uuid": _as_uuid,
+    "text": lambda value: value if isinstance(value, str) else None,
+    "hash": lambda value: _matching(value, "hash"),
+    "bool": lambda value: value if isinstance(value, bool) else None,
+    "digits": _as_digits,
+    "time": _as_time,
+    "sealed": _as_sealed,
+    "json": lambda value: value if isinstance(value, (dict, list, str, int, float)) else None,
+}
+
+
+def _parse(table: str, row: object) -> _t.Dict[str, object]:
+    # As mappings have it, and asyncpg's records, which are none. A tuple would be read by position.
+    if not hasattr(row, "keys") or not hasattr(row, "__getitem__"):
+        raise _wrong_type("the row", "a mapping of columns (with psycopg: row_factory=dict_row)", row)
+    parsed: _t.Dict[str, object] = {}
+    for name, kind, is_nullable in _COLUMNS[table]:
+        try:
+            value = row[name]
+        except (LookupError, TypeError):
+            value = _MISSING
+        converted = None if value is None or value is _MISSING else _CONVERT[kind](value)
+        if value is _MISSING or (converted is None and not (value is None and is_nullable)):
+            # Never the value: it may be a person's.
+            found = ", and is missing" if value is _MISSING else ", and is NULL" if value is None else ""
+            raise _error("ERR_INVALID_ROW", f"{table}.{name} must be {_KINDS[kind][0]}{found}") from None
+        parsed[name] = converted
+    return parsed
+
+
+def parse_user(row: object) -> User:
+    """Reads a row of ``vetassist_users`` from what a driver returned for ``SELECT *``, whatever driver.
+
+    The row has its columns by name, as asyncpg's and dicts have. Times are datetimes with their zone or text, ``bytea`` is
+    bytes or ``\\x…``. Other columns are left out. Raises ``ERR_INVALID_ROW``, which names the column and never quotes it;
+    ``infinity`` is no datetime.
+    """
+    return User(**_parse("vetassist_users", row))  # type: ignore[arg-type]
+
+
+def parse_va_token(row: object) -> VaToken:
+    """Reads a row of ``vetassist_va_tokens``. Its tokens stay sealed."""
+    return VaToken(**_parse("vetassist_va_tokens", row))  # type: ignore[arg-type]
+
+
+def parse_session(row: object) -> Session:
+    """Reads a row of ``vetassist_sessions``. asyncpg returns ``device_info`` as text unless it has a codec for jsonb."""
+    return Session(**_parse("vetassist_sessions", row))  # type: ignore[arg-type]
+
+
+def parse_auth_audit(row: object) -> AuthAudit:
+    """Reads a row of ``vetassist_auth_audit``."""
+    return AuthAudit(**_parse("vetassist_auth_audit", row))  # type: ignore[arg-type]

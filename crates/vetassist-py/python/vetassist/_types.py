@@ -1,0 +1,19 @@
+"""Names of the types that calls take."""
+
+import ipaddress as _ipaddress
+import typing as _t
+import uuid as _uuid
+
+if _t.TYPE_CHECKING:
+    from ._native import MasterKey
+
+BytesLike = _t.Union[bytes, bytearray, memoryview]
+"""Bytes. What is not ``bytes`` is copied when the call is made."""
+MasterKeyLike = _t.Union["MasterKey", bytes, bytearray, memoryview, str]
+"""A master key: an object, 32 bytes, or text of 64 hexadecimal digits."""
+UserId = _t.Union[str, _uuid.UUID]
+"""A user's id: text is a UUID in its hyphenated form of 36 characters."""
+Address = _t.Union[str, _ipaddress.IPv4Address, _ipaddress.IPv6Address]
+"""The address of one host."""
+JsonValue = _t.Union[None, bool, int, float, str, _t.Sequence[_t.Any], _t.Mapping[str, _t.Any]]
+"""What JSON can hold. A sequence is a list or a tuple, a mapping a dict, and their items are such values."""

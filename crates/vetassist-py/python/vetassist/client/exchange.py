@@ -1,0 +1,177 @@
+"""One exchange of a leased refresh token: ask the provider once, and store what it answered.
+
+The provider takes a refresh token that is shown twice as stolen, so an exchange is never repeated; what is repeated is the
+storing, on a fresh connection.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Callable, Optional
+from uuid import UUID
+
+from .effects import LATE, Ask, Detached, Pause
+from .failure import ClientError, failure
+from .models import RefreshContext, RefreshEvent
+from .statement import Parameters, boolean, call, from_now, maybe_time_of, quoted, run, select, text, time_of, uuid
+from .tokens_given import Given, given
+
+if TYPE_CHECKING:
+    from .context import Context
+    from .effects import Step
+
+_STORING_ATTEMPTS = 5
+# Where nobody says how long a refreshed token lives, its refresh token is kept all the same.
+_UNKNOWN_LIFETIME = 0.0
+_LEASE_TIMEOUTS = 3
+# A late answer is waited for so long, where waiting can end at all. It is stored even if the lease ran out meanwhile.
+_PATIENCE_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A refresh token that is ours to exchange."""
+
+    user_id: UUID
+    lease_id: str
+    refresh_token: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Exchanged:
+    """What was stored, as callers get it. expires_text is exact to the database."""
+
+    token: str = field(repr=False)
+    expires_at: datetime
+    expires_text: str
+
+
+def lease_seconds(context: Context) -> float:
+    return _LEASE_TIMEOUTS * context.refresh_timeout_seconds
+
+
+def _store(context: Context, operation: str, lease: Lease, answer: Given) -> Step[dict[str, Any]]:
+    params = Parameters()
+    lifetime = _UNKNOWN_LIFETIME if answer.lifetime_seconds is None else answer.lifetime_seconds
+    # Sealed once, so that a second finish is the same as the first, whose answer may have been lost.
+    arguments = {
+        "lease_id": uuid(lease.lease_id),
+        "access_token": context.end.token(answer.access, lease.user_id),
+        "expires_at": from_now(lifetime),
+        "refresh_token": context.end.token(answer.refresh, lease.user_id),
+        "token_type": text(answer.kind),
+        "scope": text(answer.scope),
+    }
+    name = f"{quoted(context.schema)}.{quoted(f'vetassist_finish_refresh{context.end.twin}')}"
+    source = f"{name}({params.named(arguments)}) AS r"
+    statement = select(f"pg_catalog.jsonb_build_object('outcome', r, 'ends', {params.add(from_now(lifetime))})", source)
+    attempt = 0
+    while True:
+        attempt += 1
+        try:
+            rows = yield from run(context, operation, statement, params.values)
+        except ClientError as error:
+            may_pass = error.retryable or (error.code == "ERR_DATABASE" and (error.sqlstate or "08").startswith("08"))
+            if not may_pass or attempt == _STORING_ATTEMPTS:
+                raise
+        else:
+            found: dict[str, Any] = rows[0].result
+            return found
+        yield Pause(0.05 * 2**attempt)
+
+
+def fail(
+    context: Context, operation: str, lease_id: str, code: str, *, is_final: bool
+) -> Step[tuple[Optional[datetime], Optional[float]]]:
+    """Says that an exchange failed. Returns when it may be tried again, as a time and in seconds from now."""
+    arguments = {"lease_id": uuid(lease_id), "error": text(code), "is_final": boolean(is_final)}
+    try:
+        rows = yield from call(context, operation, "vetassist_fail_refresh", arguments)
+    except ClientError:
+        # The lease runs out by itself, and what the provider said counts for more.
+        return None, None
+    retry_at = maybe_time_of(rows[0].result["retry_at"]) if rows else None
+    if retry_at is None:
+        return None, None
+    return retry_at, (retry_at - time_of(rows[0].asked_at)).total_seconds()
+
+
+def _finish(context: Context, operation: str, lease: Lease, tokens: Any, started: float) -> Step[Optional[Exchanged]]:
+    """Stores an answer, and returns it as callers get it; None where other tokens were stored meanwhile."""
+
+    def told(outcome: str) -> None:
+        context.tell(RefreshEvent(lease.user_id, outcome, time.monotonic() - started))
+
+    answer = given(tokens, context.default_lifetime_seconds)
+    try:
+        stored = yield from _store(context, operation, lease, answer)
+    except Exception:
+        told("uncertain")
+        raise
+    if stored["outcome"] != "stored":
+        told("discarded")
+        return None
+    told("stored")
+    yield from context.end.keys.note(context, operation)
+    if answer.lifetime_seconds is None:
+        raise failure(
+            "ERR_NO_LIFETIME",
+            "the refreshed tokens have no expires_in, and there is no default_lifetime_seconds: they were stored as expired, "
+            "so that the refresh token is not lost",
+            user_id=lease.user_id,
+        )
+    return Exchanged(answer.access, time_of(stored["ends"]), stored["ends"])
+
+
+def _oauth_code(cause: BaseException) -> str:
+    """Returns the OAuth error code of what a refresh raised. The database takes anything longer or stranger as `other`."""
+    code = getattr(cause, "error", None)
+    return code if isinstance(code, str) and code.isascii() and code.isprintable() else "other"
+
+
+def _ask(context: Context, operation: str, lease: Lease, refresh: Callable[..., Any], started: float) -> Step[Any]:
+    """Asks the provider, and waits no longer than the time-out. A late answer is stored all the same, if it still fits."""
+    timeout = context.refresh_timeout_seconds
+    answer = yield Ask(
+        refresh,
+        (lease.refresh_token, RefreshContext(lease.user_id, timeout)),
+        timeout,
+        _PATIENCE_SECONDS,
+        lambda late: _finish(context, operation, lease, late, started),
+    )
+    if answer is not LATE:
+        given(answer, context.default_lifetime_seconds)
+    return answer
+
+
+def _exchange(context: Context, operation: str, lease: Lease, refresh: Callable[..., Any]) -> Step[Optional[Exchanged]]:
+    started = time.monotonic()
+    cause: Optional[Exception] = None
+    answer: Any = LATE
+    try:
+        answer = yield from _ask(context, operation, lease, refresh, started)
+    except Exception as error:
+        cause = error
+    if cause is None and answer is not LATE:
+        return (yield from _finish(context, operation, lease, answer, started))
+    code = "timeout" if cause is None else _oauth_code(cause)
+    is_final = code == "invalid_grant"
+    retry_at, _ = yield from fail(context, operation, lease.lease_id, code, is_final=is_final)
+    context.tell(RefreshEvent(lease.user_id, "rejected" if is_final else "failed", time.monotonic() - started))
+    about: dict[str, Any] = {"user_id": lease.user_id}
+    if is_final:
+        message = "the provider refused the refresh token: the veteran must sign in again"
+        raise failure("ERR_SIGN_IN_AGAIN", message, **about) from cause
+    if cause is None:
+        message = f"the token endpoint did not answer within {context.refresh_timeout_seconds:g} s"
+        raise failure("ERR_REFRESH_TIMEOUT", message, retryable=True, **about)
+    message = "the token endpoint refused or failed: it is asked again later"
+    raise failure("ERR_REFRESH_FAILED", message, retryable=True, retry_at=retry_at, **about) from cause
+
+
+def exchange(context: Context, operation: str, lease: Lease, refresh: Callable[..., Any]) -> Step[Optional[Exchanged]]:
+    """Exchanges, and stores, to the end: what callers get; None where other tokens were stored meanwhile."""
+    found: Optional[Exchanged] = yield Detached(None, lambda: _exchange(context, operation, lease, refresh))
+    return found

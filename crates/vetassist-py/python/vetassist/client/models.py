@@ -1,0 +1,209 @@
+"""What the client returns, and what it tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Callable, Mapping, Optional, Union
+from uuid import UUID
+
+#: What a token endpoint answers: `access_token`, and where it gives them `refresh_token`, `token_type`, `scope`, `expires_in`.
+TokenResponse = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """A sign-in that succeeded."""
+
+    user_id: UUID
+    session_id: UUID
+    jwt_id: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class StartedSession:
+    """A session that was made."""
+
+    session_id: UUID
+    jwt_id: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account."""
+
+    user_id: UUID
+    va_icn: Optional[str]
+    veteran_status: Optional[str]
+    email: Optional[str]
+    first_name: Optional[str]
+    last_name: Optional[str]
+    is_active: bool
+    created_at: Optional[datetime]
+    updated_at: Optional[datetime]
+    last_login_at: Optional[datetime]
+
+
+@dataclass(frozen=True)
+class ActiveSession:
+    """A session that is active, with its account."""
+
+    session_id: UUID
+    user_id: UUID
+    device_info: Any
+    created_at: Optional[datetime]
+    expires_at: datetime
+    account: Account
+
+
+@dataclass(frozen=True)
+class SessionInfo:
+    """A session of a list, active or not."""
+
+    session_id: UUID
+    jwt_id: str
+    device_info: Any
+    created_at: Optional[datetime]
+    expires_at: datetime
+    revoked_at: Optional[datetime]
+    is_active: bool
+
+
+@dataclass(frozen=True)
+class AccessToken:
+    """An access token. Its repr does not show it."""
+
+    token: str = field(repr=False)
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class TokenStatus:
+    """What is known of a user's tokens. state is `ready`, `refresh`, `wait`, `reconnect` or `none`."""
+
+    state: str
+    expires_at: Optional[datetime]
+    token_type: Optional[str]
+    scope: Optional[str]
+    has_refresh_token: bool
+    refreshed_at: Optional[datetime]
+    attempts: int
+    retry_at: Optional[datetime]
+    last_error: Optional[str]
+
+
+@dataclass(frozen=True)
+class GivenUp:
+    """Tokens that were given up, to be revoked at the provider. None is one that was not there, or that no key opens."""
+
+    access_token: Optional[str] = field(repr=False)
+    refresh_token: Optional[str] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Erased:
+    """The outcome of an erasure."""
+
+    erased: bool
+    tokens: Optional[GivenUp]
+
+
+@dataclass(frozen=True)
+class FailedRefresh:
+    """A user whose token was not refreshed, and why."""
+
+    user_id: UUID
+    error: Exception
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """The outcome of refreshing ahead. Call again while there is more."""
+
+    stored: int
+    rejected: tuple[UUID, ...]
+    failed: tuple[FailedRefresh, ...]
+    more: bool
+
+
+@dataclass(frozen=True)
+class RotationProgress:
+    """How far a rotation is."""
+
+    seen: int
+    resealed: int
+    unopened: int
+
+
+@dataclass(frozen=True)
+class RotationStep:
+    """The outcome of a rotation, or of a step of it.
+
+    after says where to go on, and is None where nothing is left. held is how many rows are to be visited again, because
+    somebody holds them or they have changed. unopened names at most 100 users with a token that no key opens.
+    """
+
+    after: Optional[str]
+    seen: int
+    resealed: int
+    held: int
+    unopened: tuple[UUID, ...]
+
+
+@dataclass(frozen=True)
+class SealedBy:
+    """How many values a key sealed. Without a fingerprint: how many no key opens, and of which users (at most 100)."""
+
+    fingerprint: Optional[str]
+    is_current: Optional[bool]
+    sealed_values: int
+    user_ids: Optional[tuple[UUID, ...]]
+
+
+@dataclass(frozen=True)
+class RefreshContext:
+    """What a refresh function is told: whose token it is, and how long anybody waits for the answer."""
+
+    user_id: UUID
+    timeout_seconds: float
+
+
+@dataclass(frozen=True)
+class StatementEvent:
+    """A statement was carried out, or failed."""
+
+    operation: str
+    seconds: float
+    rows: int
+    attempt: int
+    sqlstate: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class RefreshEvent:
+    """A refresh ended: `stored`, `discarded`, `rejected`, `failed` or `uncertain`."""
+
+    user_id: UUID
+    outcome: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class BadAddressEvent:
+    """An address that is none was left out."""
+
+    operation: str
+
+
+@dataclass(frozen=True)
+class RotationEvent:
+    """A rotation went on."""
+
+    progress: RotationProgress
+
+
+ClientEvent = Union[StatementEvent, RefreshEvent, BadAddressEvent, RotationEvent]
+OnEvent = Callable[[ClientEvent], object]
+OnProgress = Callable[[RotationProgress], object]

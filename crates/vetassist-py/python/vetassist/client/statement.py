@@ -1,0 +1,251 @@
+"""One statement: its text, its parameters, its rows, and what is told of it.
+
+Drivers differ in what they make of types, so no column and no parameter is left to them: each parameter is text and is cast,
+and a row comes as one JSON text.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from ipaddress import IPv4Address, IPv6Address
+from typing import TYPE_CHECKING, Any, Optional, Union
+from uuid import UUID
+
+from .._errors import error
+from .effects import Pause, Statement
+from .failure import DriverFailure, bad_argument, of_driver
+from .models import StatementEvent
+
+if TYPE_CHECKING:
+    from .context import Context
+    from .effects import Step
+
+UserId = Union[UUID, str]
+Address = Union[str, IPv4Address, IPv6Address]
+
+
+@dataclass(frozen=True)
+class Argument:
+    """A parameter: what stands in the statement for it, and its value. None is left out, so that SQL's default counts."""
+
+    sql: str
+    value: Optional[str] = field(repr=False)
+
+
+def text(value: Optional[str], name: str = "a text") -> Argument:
+    if value is not None:
+        if not isinstance(value, str):
+            raise bad_argument(f"{name} must be a str")
+        # A driver's error would quote the value.
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            is_text = False
+        else:
+            is_text = "\0" not in value
+        if not is_text:
+            raise error(
+                "ERR_INVALID_TEXT",
+                f"{name} has a NUL or half of a surrogate pair in it, which no text in PostgreSQL has",
+            )
+    return Argument("{}::text", value)
+
+
+def id_of(value: UserId, name: str = "user_id") -> UUID:
+    if isinstance(value, UUID):
+        return value
+    found = None
+    if isinstance(value, str):
+        # The error of UUID is not passed on as a context.
+        try:
+            found = UUID(value)
+        except ValueError:
+            pass
+    if found is None:
+        raise bad_argument(f"{name} must be a UUID")
+    return found
+
+
+def uuid(value: Optional[UserId], name: str = "user_id") -> Argument:
+    return Argument("{}::text::uuid", None if value is None else str(id_of(value, name)))
+
+
+def integer(value: Optional[int], name: str) -> Argument:
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+        raise bad_argument(f"{name} must be an int")
+    return Argument("{}::text::integer", None if value is None else str(value))
+
+
+def boolean(value: Optional[bool], name: str = "is_active") -> Argument:
+    if value is not None and not isinstance(value, bool):
+        raise bad_argument(f"{name} must be a bool")
+    return Argument("{}::text::boolean", None if value is None else str(value).lower())
+
+
+def inet(value: Optional[str]) -> Argument:
+    return Argument("{}::text::inet", value)
+
+
+def seconds(value: Optional[float], name: str = "a time") -> Argument:
+    if value is not None and not is_number(value):
+        raise bad_argument(f"{name} must be a number")
+    return Argument("{}::text::double precision * interval '1 second'", None if value is None else repr(float(value)))
+
+
+def from_now(value: Optional[float]) -> Argument:
+    """Makes a time that many seconds from now, by the database's clock."""
+    return Argument(f"now() + {seconds(value).sql}", seconds(value).value)
+
+
+def jsonb(value: Any, name: str) -> Argument:
+    """Makes JSON. None is left out."""
+    if value is None:
+        return Argument("{}::text::jsonb", None)
+    try:
+        written: Optional[str] = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError):
+        # Their messages quote values.
+        written = None
+    if written is None:
+        raise bad_argument(f"{name} must be a value that JSON can hold")
+    return Argument("{}::text::jsonb", written)
+
+
+def bytea(value: Optional[bytes]) -> Argument:
+    """Makes bytes, as PostgreSQL's own text of them, which every driver hands on as it is."""
+    return Argument("{}::text::bytea", None if value is None else f"\\x{value.hex()}")
+
+
+def is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def bytes_of(hex_text: Optional[str]) -> Optional[bytes]:
+    """Returns the bytes of a text that to_jsonb made of a bytea."""
+    return None if hex_text is None else bytes.fromhex(hex_text[2:])
+
+
+_TIME = re.compile(r"(\d{4,})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?([+-])(\d\d):(\d\d)(?::(\d\d))?( BC)?")
+_FIRST = datetime.min.replace(tzinfo=timezone.utc)
+_LAST = datetime.max.replace(tzinfo=timezone.utc)
+
+
+def time_of(written: str) -> datetime:
+    """Returns the time that to_jsonb wrote; the first or last that a datetime can be for one beyond them."""
+    found = _TIME.fullmatch(written)
+    if found is None:
+        return _FIRST if written.startswith("-") else _LAST
+    year, month, day, hour, minute, second, part, sign, *offset, is_before = found.groups()
+    if is_before:
+        return _FIRST
+    if len(year) > 4:
+        return _LAST
+    local = datetime(
+        int(year), int(month), int(day), int(hour), int(minute), int(second), int((part or "").ljust(6, "0"))
+    )
+    ahead = timedelta(hours=int(offset[0]), minutes=int(offset[1]), seconds=int(offset[2] or 0))
+    try:
+        return (local - ahead if sign == "+" else local + ahead).replace(tzinfo=timezone.utc)
+    except OverflowError:
+        return _FIRST if local.year == 1 else _LAST
+
+
+def maybe_time_of(written: Optional[str]) -> Optional[datetime]:
+    return None if written is None else time_of(written)
+
+
+def quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+class Parameters:
+    """Collects parameters."""
+
+    def __init__(self) -> None:
+        self.values: list[Optional[str]] = []
+
+    def add(self, argument: Argument) -> str:
+        """Adds one, and returns what stands for it in the statement."""
+        self.values.append(argument.value)
+        return argument.sql.format(f"${len(self.values)}")
+
+    def named(self, arguments: dict[str, Argument]) -> str:
+        """Adds those that are given, and returns them as the arguments of a function."""
+        return ", ".join(
+            f"{name} => {self.add(argument)}" for name, argument in arguments.items() if argument.value is not None
+        )
+
+
+def select(result: str, source: str) -> str:
+    """Makes a SELECT that a cache does not answer, because it holds now().
+
+    result is an expression, and source what stands behind FROM.
+    """
+    return f"SELECT pg_catalog.to_jsonb(now())::text AS asked_at, ({result})::text AS result FROM {source}"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A row: its result, and when it was asked for by the database's clock."""
+
+    asked_at: str
+    result: Any = field(repr=False)
+
+
+# Nothing was stored when one of these comes.
+_COLLISIONS = frozenset({"40001", "40P01"})
+_ATTEMPTS = 6
+
+
+def run(
+    context: Context, operation: str, statement: str, params: list[Optional[str]], *, is_read: bool = False
+) -> Step[list[Answer]]:
+    """Carries out a statement, again where it collided with another transaction."""
+    attempt = 0
+    while True:
+        attempt += 1
+        started = time.monotonic()
+        answer = yield Statement(statement, params)
+        spent = time.monotonic() - started
+        if not isinstance(answer, DriverFailure):
+            context.tell(StatementEvent(operation, spent, len(answer), attempt))
+            return [Answer(json.loads(asked), None if found is None else json.loads(found)) for asked, found in answer]
+        failed = of_driver(answer, is_read=is_read)
+        context.tell(StatementEvent(operation, spent, 0, attempt, failed.sqlstate))
+        if context.is_transaction or failed.sqlstate not in _COLLISIONS or attempt == _ATTEMPTS:
+            raise failed
+        yield Pause(random.uniform(0, 0.01 * 2**attempt))
+
+
+def call(
+    context: Context,
+    operation: str,
+    name: str,
+    arguments: Optional[dict[str, Argument]] = None,
+    *,
+    result: str = "pg_catalog.to_jsonb(r)",
+    is_read: bool = False,
+) -> Step[list[Answer]]:
+    """Calls a function of vetassist."""
+    params = Parameters()
+    source = f"{quoted(context.schema)}.{quoted(name)}({params.named(arguments or {})}) AS r"
+    return (yield from run(context, operation, select(result, source), params.values, is_read=is_read))
+
+
+def one(
+    context: Context,
+    operation: str,
+    name: str,
+    arguments: Optional[dict[str, Argument]] = None,
+    *,
+    result: str = "pg_catalog.to_jsonb(r)",
+    is_read: bool = False,
+) -> Step[Any]:
+    """Calls a function of vetassist, and returns the result of its first row; None where there is none."""
+    rows = yield from call(context, operation, name, arguments, result=result, is_read=is_read)
+    return rows[0].result if rows else None

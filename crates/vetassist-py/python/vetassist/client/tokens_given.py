@@ -1,0 +1,67 @@
+"""What a token endpoint answered."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Mapping, Optional
+
+from .context import is_duration
+from .failure import bad_argument, failure
+
+_NUMBER = re.compile(r"\d+(\.\d+)?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Given:
+    """Tokens, checked. lifetime_seconds is None where nothing says it."""
+
+    access: str = field(repr=False)
+    refresh: Optional[str] = field(repr=False)
+    kind: Optional[str]
+    scope: Optional[str]
+    lifetime_seconds: Optional[float]
+
+
+def given(tokens: Any, default_lifetime_seconds: Optional[float]) -> Given:
+    """Returns tokens, checked."""
+    access = tokens.get("access_token") if isinstance(tokens, Mapping) else None
+    if not isinstance(access, str) or access == "":
+        raise bad_argument("tokens['access_token'] must be a str: pass what the token endpoint answered, as a dict")
+
+    def optional(name: str) -> Optional[str]:
+        value = tokens.get(name)
+        if value is not None and not isinstance(value, str):
+            raise bad_argument(f"tokens[{name!r}] must be a str, where it is given")
+        return value
+
+    lifetime = _lifetime(tokens.get("expires_in"))
+    return Given(
+        access,
+        # An empty one is none.
+        optional("refresh_token") or None,
+        optional("token_type"),
+        optional("scope"),
+        default_lifetime_seconds if lifetime is None else lifetime,
+    )
+
+
+def lasting(tokens: Any, default_lifetime_seconds: Optional[float]) -> tuple[Given, float]:
+    """Returns tokens and their lifetime, and refuses what has none before anything is stored."""
+    found = given(tokens, default_lifetime_seconds)
+    if found.lifetime_seconds is None:
+        raise failure(
+            "ERR_NO_LIFETIME",
+            "the tokens have no expires_in, and there is no default_lifetime_seconds: nothing was stored",
+        )
+    return found, found.lifetime_seconds
+
+
+def _lifetime(value: object) -> Optional[float]:
+    """Reads a number of seconds. Some endpoints write it as text."""
+    if value is None:
+        return None
+    number = float(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else value
+    if not is_duration(number):
+        raise bad_argument("tokens['expires_in'] must be a number of seconds above 0")
+    return number  # type: ignore[return-value]

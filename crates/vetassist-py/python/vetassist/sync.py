@@ -1,0 +1,305 @@
+"""The blocking client: over psycopg or psycopg2, a pool or a connection."""
+
+from __future__ import annotations
+
+import contextvars
+import functools
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
+from typing import TYPE_CHECKING, Any, Callable, Hashable, Optional, TypeVar, Union
+
+from . import KeyRing, VetassistError
+from .client import check as of_check
+from .client import events as of_events
+from .client import refresh as of_refresh
+from .client import rotation as of_rotation
+from .client import sessions as of_sessions
+from .client import sign_in as of_sign_in
+from .client import tokens as of_tokens
+from .client import users as of_users
+from .client.context import Context, context_of
+from .client.drivers_blocking import Connection, Database, Engine, Pool, database_of, transaction_of
+from .client.effects import LATE, Ask, Call, Detached, Pause, Several, Statement
+from .client.failure import DriverFailure, bad_argument
+from .client.models import AccessToken, OnEvent, RefreshContext, Refreshed, TokenResponse
+from .client.refresh import MIN_VALID_SECONDS, WAIT_SECONDS
+from .client.statement import UserId
+
+if TYPE_CHECKING:
+    from typing_extensions import Concatenate, ParamSpec
+
+    from .client.effects import Effect, Step
+
+    P = ParamSpec("P")
+
+T = TypeVar("T")
+
+#: Exchanges a refresh token at the provider, and returns what the token endpoint answered. An exception whose `error` is
+#: `invalid_grant` is final; any other is tried again later.
+Refresh = Callable[[str, RefreshContext], TokenResponse]
+
+
+def _operation(step: Callable[Concatenate[Context, P], Step[T]]) -> Callable[Concatenate[Transaction, P], T]:
+    """Makes a method of an operation."""
+
+    def method(self: Transaction, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self._run(step(self._context, *args, **kwargs))
+
+    return functools.update_wrapper(method, step)
+
+
+class Transaction:
+    """The operations that take one statement, or few, and exchange nothing: also in a transaction of the caller's."""
+
+    def __init__(self, database: Database, context: Context) -> None:
+        self._database = database
+        self._context = context
+        self._lock = threading.Lock()
+        self._shared: dict[Hashable, Future[Any]] = {}
+        self._threads: set[threading.Thread] = set()
+
+    sign_in = _operation(of_sign_in.sign_in)
+    session = _operation(of_sessions.session)
+    sessions = _operation(of_sessions.sessions)
+    new_session = _operation(of_sessions.new_session)
+    extend_session = _operation(of_sessions.extend_session)
+    end_session = _operation(of_sessions.end_session)
+    end_sessions = _operation(of_sessions.end_sessions)
+    purge_sessions = _operation(of_sessions.purge_sessions)
+    user = _operation(of_users.user)
+    update_user = _operation(of_users.update_user)
+    set_active = _operation(of_users.set_active)
+    erase_user = _operation(of_users.erase_user)
+    store_tokens = _operation(of_tokens.store_tokens)
+    token_status = _operation(of_tokens.token_status)
+    disconnect = _operation(of_tokens.disconnect)
+    log_event = _operation(of_events.log_event)
+
+    def _run(self, step: Step[T]) -> T:
+        """Carries out an operation."""
+        value: Any = None
+        error: Optional[Exception] = None
+        while True:
+            try:
+                effect = step.send(value) if error is None else step.throw(error)
+            except StopIteration as done:
+                result: T = done.value
+                return result
+            value, error = None, None
+            try:
+                value = self._perform(effect)
+            except Exception as raised:
+                error = raised
+
+    def _perform(self, effect: Effect) -> Any:
+        if isinstance(effect, Statement):
+            return self._query(effect)
+        if isinstance(effect, Pause):
+            return time.sleep(effect.seconds)
+        if isinstance(effect, Call):
+            return _not_awaitable(effect.function(*effect.args))
+        if isinstance(effect, Ask):
+            return self._ask(effect)
+        if isinstance(effect, Detached):
+            return self._detached(effect)
+        return self._several(effect)
+
+    def _query(self, statement: Statement) -> Any:
+        try:
+            return self._database.query(statement.text, statement.params)
+        except VetassistError:
+            raise
+        except Exception as error:
+            return DriverFailure.of(error)
+
+    def _ask(self, ask: Ask) -> Any:
+        """Calls in a thread of its own, so that waiting can end before the call does."""
+        answered: Future[Any] = Future()
+
+        def work() -> None:
+            try:
+                run()
+            finally:
+                self._threads.discard(threading.current_thread())
+
+        def run() -> None:
+            try:
+                answer = _not_awaitable(ask.function(*ask.args))
+            except BaseException as error:
+                if answered.set_running_or_notify_cancel():
+                    answered.set_exception(error)
+                return
+            if answered.set_running_or_notify_cancel():
+                answered.set_result(answer)
+                return
+            # Nobody waits any more, and whoever asks next is told by the database.
+            try:
+                self._run(ask.late(answer))
+            except Exception:
+                pass
+
+        thread = threading.Thread(target=contextvars.copy_context().run, args=(work,), name="vetassist-refresh")
+        self._threads.add(thread)
+        thread.start()
+        try:
+            return answered.result(ask.timeout_seconds)
+        except FutureTimeout:
+            if answered.cancel():
+                return LATE
+        # It came at the last moment, or is itself an error of that kind.
+        return answered.result()
+
+    def _detached(self, detached: Detached) -> Any:
+        if detached.key is None:
+            return self._run(detached.make())
+        with self._lock:
+            shared = self._shared.get(detached.key)
+            is_ours = shared is None
+            if shared is None:
+                shared = self._shared[detached.key] = Future()
+        if is_ours:
+            try:
+                shared.set_result(self._run(detached.make()))
+            except BaseException as error:
+                shared.set_exception(error)
+            finally:
+                with self._lock:
+                    del self._shared[detached.key]
+        return shared.result()
+
+    def _several(self, several: Several) -> None:
+        if several.concurrency == 1 or len(several.steps) < 2:
+            for make in several.steps:
+                self._run(make())
+            return
+        with ThreadPoolExecutor(min(several.concurrency, len(several.steps)), "vetassist-refresh") as threads:
+            for done in [threads.submit(self._run, make()) for make in several.steps]:
+                done.result()
+
+
+def _not_awaitable(answer: T) -> T:
+    if hasattr(answer, "__await__"):
+        close = getattr(answer, "close", None)
+        if close is not None:
+            close()
+        raise bad_argument("an async function belongs to vetassist.aio.Client")
+    return answer
+
+
+class Client(Transaction):
+    """Signs in, refreshes, ends, erases, audits and rotates, in a database with vetassist.
+
+    It does nothing until it is called. Threads may share one; it holds a connection as long as a statement takes.
+
+    Args:
+        db: A pool or a connection of psycopg or psycopg2, or an engine of SQLAlchemy over one of them. Statements are
+            carried out outside a transaction.
+        ring: Seals here. Without it the server seals, and the rest of the service's code is the same. psycopg2 writes
+            parameters into the statement, so it takes a ring.
+        refresh: Exchanges refresh tokens at the provider.
+        schema: The schema of vetassist's objects. No search_path is relied on.
+        ip_hash: How addresses are hashed here: `keyed` or `sha256`.
+        on_bad_address: What a malformed address does: `drop` leaves it out and reports it, `raise` raises.
+        refresh_timeout_seconds: Bounds one exchange. The lease lasts three times as long.
+        default_lifetime_seconds: Counts where a token endpoint gives no `expires_in`.
+        on_event: Is told what happens: never a token, an address, an ICN or a parameter.
+    """
+
+    def __init__(
+        self,
+        db: Union[Pool, Connection, Engine, Database],
+        *,
+        ring: Optional[KeyRing] = None,
+        refresh: Optional[Refresh] = None,
+        schema: str = "public",
+        ip_hash: str = "keyed",
+        on_bad_address: str = "drop",
+        refresh_timeout_seconds: float = 10.0,
+        default_lifetime_seconds: Optional[float] = None,
+        on_event: Optional[OnEvent] = None,
+    ) -> None:
+        context = context_of(
+            ring=ring,
+            refresh=refresh,
+            schema=schema,
+            ip_hash=ip_hash,
+            on_bad_address=on_bad_address,
+            refresh_timeout_seconds=refresh_timeout_seconds,
+            default_lifetime_seconds=default_lifetime_seconds,
+            on_event=on_event,
+        )
+        super().__init__(_sealable(database_of(db), ring), context)
+
+    check = _operation(of_check.check)
+    rotate_tokens = _operation(of_rotation.rotate_tokens)
+    rotation_status = _operation(of_rotation.rotation_status)
+
+    def access_token(
+        self,
+        user_id: UserId,
+        refresh: Optional[Refresh] = None,
+        *,
+        min_valid_seconds: float = MIN_VALID_SECONDS,
+        wait_seconds: float = WAIT_SECONDS,
+    ) -> AccessToken:
+        """Returns an access token that is good for so long, refreshed if need be; the old one while another caller refreshes.
+
+        Waiting for another caller's exchange ends after `wait_seconds`.
+        """
+        return self._run(
+            of_refresh.access_token(
+                self._context, user_id, refresh, min_valid_seconds=min_valid_seconds, wait_seconds=wait_seconds
+            )
+        )
+
+    def with_token(
+        self,
+        user_id: UserId,
+        request: Callable[[str], T],
+        refresh: Optional[Refresh] = None,
+        *,
+        wait_seconds: float = WAIT_SECONDS,
+    ) -> T:
+        """Makes a request; on status 401 refreshes that very token, once, and makes it again.
+
+        The status is the response's `status_code` or `status`, or that of the error which `raise_for_status()` raises.
+        """
+        response: T = self._run(
+            of_refresh.with_token(self._context, user_id, request, refresh, wait_seconds=wait_seconds)
+        )
+        return response
+
+    def refresh_expiring(
+        self,
+        refresh: Optional[Refresh] = None,
+        *,
+        within_seconds: float = 300.0,
+        max_rows: int = 10,
+        concurrency: int = 4,
+    ) -> Refreshed:
+        """Refreshes what ends soon. Call it again while there is `more`."""
+        return self._run(
+            of_refresh.refresh_expiring(
+                self._context, refresh, within_seconds=within_seconds, max_rows=max_rows, concurrency=concurrency
+            )
+        )
+
+    def within(self, connection: Union[Connection, Database]) -> Transaction:
+        """Makes the same in a transaction of the caller's. Nothing is exchanged there: a rollback would lose the answer."""
+        return Transaction(_sealable(transaction_of(connection), self._context.ring), self._context.in_transaction())
+
+    def settle(self) -> None:
+        """Waits until no exchange of this client is under way. Call it before you close the pool."""
+        for thread in list(self._threads):
+            thread.join()
+
+
+def _sealable(database: Database, ring: Optional[KeyRing]) -> Database:
+    if ring is None and getattr(database, "writes_parameters", False):
+        raise bad_argument(
+            "psycopg2 writes parameters into the statement, so tokens would be in the server's log: "
+            "give the client a ring, or use psycopg"
+        )
+    return database

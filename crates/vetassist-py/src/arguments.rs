@@ -1,0 +1,191 @@
+//! Arguments: what callers hand in as bytes, text, user ids and addresses.
+//!
+//! `bytes` never change and are read where they are. Everything else is copied while Python's lock is held, so that
+//! nobody changes it while it is read; the stable interface of CPython 3.9 has no buffers, so a memoryview writes its
+//! bytes into a bytearray that is ours alone, and is wiped.
+
+use core::str;
+
+use pyo3::{
+    exceptions::PyMemoryError,
+    intern,
+    prelude::*,
+    sync::PyOnceLock,
+    types::{PyByteArray, PyBytes, PyMemoryView, PyString, PyType},
+};
+use vetassist_core::{parse_address, IpHash, Uuid};
+use zeroize::Zeroize;
+
+use crate::errors::{error, not_encodable, of_buffer, wrong_type};
+
+const BYTES: &str = "bytes, a bytearray or a memoryview";
+const DATA: &str = "a str, bytes, a bytearray or a memoryview";
+
+/// Bytes that stay as they are while a call is under way.
+pub(crate) enum Data<'py> {
+    /// Python's, which never change.
+    Bytes(Bound<'py, PyBytes>),
+    /// A copy of ours.
+    Copy(Copy<'py>),
+}
+
+/// A bytearray that was made here and that nobody else has.
+pub(crate) struct Copy<'py>(Bound<'py, PyByteArray>);
+
+impl<'py> Data<'py> {
+    /// Takes bytes of any kind.
+    pub(crate) fn of_bytes(value: &Bound<'py, PyAny>, what: &str) -> PyResult<Self> {
+        Self::if_bytes(value, what)?.ok_or_else(|| wrong_type(what, BYTES, value))
+    }
+
+    /// Takes bytes of any kind, or text as its UTF-8.
+    pub(crate) fn of_data(value: &Bound<'py, PyAny>, what: &str) -> PyResult<Self> {
+        if let Ok(text) = value.cast::<PyString>() {
+            return Self::of_text(text, what);
+        }
+        Self::if_bytes(value, what)?.ok_or_else(|| wrong_type(what, DATA, value))
+    }
+
+    /// Takes text as its UTF-8.
+    pub(crate) fn of_text(text: &Bound<'py, PyString>, what: &str) -> PyResult<Self> {
+        // A failure to encode is the only one but for that of memory, which Python knows by its own name.
+        text.encode_utf8().map(Self::Bytes).map_err(|failure| {
+            if failure.is_instance_of::<PyMemoryError>(text.py()) {
+                failure
+            } else {
+                not_encodable(what, text)
+            }
+        })
+    }
+
+    /// Takes what may be left out.
+    pub(crate) fn of_aad(value: Option<&Bound<'py, PyAny>>) -> PyResult<Option<Self>> {
+        value.map(|aad| Self::of_data(aad, "aad")).transpose()
+    }
+
+    fn if_bytes(value: &Bound<'py, PyAny>, what: &str) -> PyResult<Option<Self>> {
+        if let Ok(bytes) = value.cast::<PyBytes>() {
+            return Ok(Some(Self::Bytes(bytes.clone())));
+        }
+        let is_bytearray = value.is_instance_of::<PyByteArray>();
+        if !is_bytearray && !value.is_instance_of::<PyMemoryView>() {
+            return Ok(None);
+        }
+        let py = value.py();
+        let refused = |failure| of_buffer(py, what, failure);
+        // Of a bytearray too: a subclass of it may say to be a number, and would then be its length.
+        let view = PyMemoryView::from(value).map_err(refused)?;
+        let item: usize = view.getattr(intern!(py, "itemsize")).map_err(refused)?.extract()?;
+        if item != 1 {
+            let message =
+                format!("{what} must be of items of one byte: cast the memoryview to 'B'");
+            return Err(error(py, "ERR_INVALID_ARG_TYPE", &message));
+        }
+        let copy = PyByteArray::from(&view).map_err(refused)?;
+        Ok(Some(Self::Copy(Copy(copy))))
+    }
+
+    /// Returns the bytes.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Bytes(bytes) => bytes.as_bytes(),
+            // SAFETY: nobody else has the bytearray, so that nobody writes to it or resizes it while it is borrowed from us,
+            // whether Python's lock is held or not.
+            Self::Copy(Copy(bytes)) => unsafe { bytes.as_bytes() },
+        }
+    }
+}
+
+impl Drop for Copy<'_> {
+    fn drop(&mut self) {
+        // SAFETY: nobody else has the bytearray, and nothing is borrowed from it any more.
+        unsafe { self.0.as_bytes_mut() }.zeroize();
+    }
+}
+
+/// Returns the bytes of what may be left out.
+pub(crate) fn or_empty<'a>(data: Option<&'a Data<'_>>) -> &'a [u8] {
+    data.map_or(&[], Data::as_bytes)
+}
+
+/// Takes text, and calls with it.
+pub(crate) fn with_text<T>(
+    value: &Bound<'_, PyAny>,
+    what: &str,
+    call: impl FnOnce(&str) -> PyResult<T>,
+) -> PyResult<T> {
+    let text = value.cast::<PyString>().map_err(|_| wrong_type(what, "a str", value))?;
+    let data = Data::of_text(text, what)?;
+    let text = str::from_utf8(data.as_bytes()).map_err(|_| not_encodable(what, text))?;
+    call(text)
+}
+
+/// Takes a user's id: a `UUID`, or a `str` of its hyphenated form of 36 characters.
+pub(crate) fn user_id(value: &Bound<'_, PyAny>) -> PyResult<Uuid> {
+    let py = value.py();
+    let refused = || {
+        error(
+            py,
+            "ERR_INVALID_USER_ID",
+            "a user id is a UUID in its hyphenated form of 36 characters",
+        )
+    };
+    if value.is_instance_of::<PyString>() {
+        return with_text(value, "user_id", |text| {
+            let id = (text.len() == 36).then(|| Uuid::try_parse(text).ok()).flatten();
+            id.ok_or_else(refused)
+        });
+    }
+    static UUID: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    if !value.is_instance(UUID.import(py, "uuid", "UUID")?)? {
+        return Err(wrong_type("user_id", "a str or a UUID", value));
+    }
+    value.extract().map_err(|_| refused())
+}
+
+/// Takes an address: a `str`, or an `IPv4Address` or `IPv6Address` of `ipaddress`. Returns its plain hash.
+pub(crate) fn plain_hash(value: &Bound<'_, PyAny>) -> PyResult<IpHash> {
+    static V4: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    static V6: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    let py = value.py();
+    let hash = |text: &Bound<'_, PyAny>| {
+        with_text(text, "address", |text| match parse_address(text) {
+            Ok(address) => Ok(IpHash::of(address)),
+            Err(refused) => {
+                let mistake =
+                    mistake(text).map_or_else(String::new, |mistake| format!("; {mistake}"));
+                Err(error(py, "ERR_INVALID_ADDRESS", &format!("{refused}{mistake}")))
+            }
+        })
+    };
+    if value.is_instance_of::<PyString>() {
+        return hash(value);
+    }
+    let module = "ipaddress";
+    if !value.is_instance(V4.import(py, module, "IPv4Address")?)?
+        && !value.is_instance(V6.import(py, module, "IPv6Address")?)?
+    {
+        return Err(wrong_type("address", "a str, an IPv4Address or an IPv6Address", value));
+    }
+    // The text of an interface has its prefix, and that of a scoped address its zone: both are refused.
+    hash(value.str()?.as_any())
+}
+
+/// Returns what an address may have been taken for. The address itself is a person's and in no message.
+fn mistake(text: &str) -> Option<&'static str> {
+    Some(if text.is_empty() {
+        "it is empty"
+    } else if text.contains([',', ';', '=']) {
+        "this is a list or a whole header: address_of(value, trusted_hops) finds the one address in it"
+    } else if text.contains(char::is_whitespace) {
+        "leave out the blanks"
+    } else if text.contains('%') {
+        "this one has a zone: leave out % and what follows"
+    } else if text.contains('/') {
+        "this is a range: leave out the prefix, / and what follows"
+    } else if text.starts_with('[') || (text.contains('.') && text.contains(':')) {
+        "this one has a port or brackets: address_of(value) leaves them out"
+    } else {
+        return None;
+    })
+}

@@ -1,0 +1,144 @@
+//! Errors: what the core and this module refuse, as the exceptions of the package.
+
+use core::fmt::Display;
+
+use pyo3::{
+    exceptions::PyValueError,
+    prelude::*,
+    sync::PyOnceLock,
+    types::{PyString, PyType},
+};
+use vetassist_core::{
+    event_data::Refusal, IpHashError, JsonError, KeyError, OpenError, RandomError, RingError,
+    SealError,
+};
+
+/// Returns the exception with this code, which the package's Python part makes.
+pub(crate) fn error(py: Python<'_>, code: &str, message: &str) -> PyErr {
+    static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let made = MAKE
+        .get_or_try_init(py, || Ok(py.import("vetassist._errors")?.getattr("error")?.unbind()))
+        .and_then(|make| make.bind(py).call1((code, message)));
+    match made {
+        Ok(exception) => PyErr::from_value(exception),
+        Err(error) => error,
+    }
+}
+
+/// Returns the error for an argument of a wrong type. It names the type and never shows the value.
+pub(crate) fn wrong_type(what: &str, expected: &str, value: &Bound<'_, PyAny>) -> PyErr {
+    let py = value.py();
+    let found = if value.is_none() { "None".into() } else { type_name(&value.get_type()) };
+    error(py, "ERR_INVALID_ARG_TYPE", &format!("{what} must be {expected}, not {found}"))
+}
+
+/// Returns a type's name. A metaclass may answer with whatever it likes.
+fn type_name(of: &Bound<'_, PyType>) -> String {
+    let name = of.name().ok().and_then(|name| Some(name.to_cow().ok()?.into_owned()));
+    name.unwrap_or_else(|| "another type".into())
+}
+
+/// Returns the error for text that has no UTF-8. Python's own error holds the whole text.
+pub(crate) fn not_encodable(what: &str, text: &Bound<'_, PyString>) -> PyErr {
+    let message = format!("{what} has a lone surrogate, which no UTF-8 stands for");
+    error(text.py(), "ERR_INVALID_TEXT", &message)
+}
+
+/// Returns the error for the use of what has been freed.
+pub(crate) fn freed(py: Python<'_>, what: &str) -> PyErr {
+    error(py, "ERR_FREED", &format!("this {what} has been freed"))
+}
+
+/// Returns the error for an attempt to copy or pickle what holds keys.
+pub(crate) fn not_copyable(py: Python<'_>, what: &str) -> PyErr {
+    let message = format!("a {what} cannot be copied or pickled: it holds keys");
+    error(py, "ERR_NOT_COPYABLE", &message)
+}
+
+/// Returns the error for a memoryview that was released, and leaves other errors as they are.
+pub(crate) fn of_buffer(py: Python<'_>, what: &str, found: PyErr) -> PyErr {
+    if found.is_instance_of::<PyValueError>(py) {
+        let message = format!("{what} lies in a buffer that was released");
+        return error(py, "ERR_DETACHED_BUFFER", &message);
+    }
+    found
+}
+
+/// An error of the core's, which becomes an exception.
+pub(crate) trait Refused {
+    /// Returns the exception.
+    fn raised(self, py: Python<'_>) -> PyErr;
+}
+
+fn coded(py: Python<'_>, code: &str, message: &dyn Display) -> PyErr {
+    error(py, code, &message.to_string())
+}
+
+impl Refused for RandomError {
+    fn raised(self, py: Python<'_>) -> PyErr {
+        coded(py, "ERR_NO_RANDOMNESS", &self)
+    }
+}
+
+impl Refused for KeyError {
+    fn raised(self, py: Python<'_>) -> PyErr {
+        coded(py, "ERR_INVALID_KEY", &self)
+    }
+}
+
+impl Refused for SealError {
+    fn raised(self, py: Python<'_>) -> PyErr {
+        match self {
+            Self::Random(error) => error.raised(py),
+            Self::TooLong => coded(py, "ERR_TOO_LARGE", &self),
+            _ => coded(py, "ERR_INTERNAL", &self),
+        }
+    }
+}
+
+impl Refused for OpenError {
+    fn raised(self, py: Python<'_>) -> PyErr {
+        match self {
+            Self::TooShort(_) => coded(py, "ERR_SEALED_TOO_SHORT", &self),
+            Self::Refused => {
+                let why =
+                    "the sealed value does not open: wrong key, wrong user, wrong AAD, or altered";
+                error(py, "ERR_OPEN_FAILED", why)
+            }
+            Self::NotUtf8 => coded(py, "ERR_NOT_UTF8", &self),
+            _ => coded(py, "ERR_INTERNAL", &self),
+        }
+    }
+}
+
+impl Refused for RingError {
+    fn raised(self, py: Python<'_>) -> PyErr {
+        coded(py, "ERR_INVALID_KEY_RING", &format_args!("the key ring was refused: {self}"))
+    }
+}
+
+impl Refused for IpHashError {
+    fn raised(self, py: Python<'_>) -> PyErr {
+        coded(py, "ERR_INVALID_IP_HASH", &self)
+    }
+}
+
+impl Refused for JsonError {
+    fn raised(self, py: Python<'_>) -> PyErr {
+        let code = match self {
+            Self::Malformed => "ERR_INVALID_ARG_TYPE",
+            _ => "ERR_TOO_LARGE",
+        };
+        coded(py, code, &self)
+    }
+}
+
+impl Refused for Refusal {
+    fn raised(self, py: Python<'_>) -> PyErr {
+        let raised = coded(py, "ERR_SECRET_IN_METADATA", &self);
+        match raised.value(py).setattr("path", self.path) {
+            Ok(()) => raised,
+            Err(error) => error,
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The one interpreter of the process that the module serves.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use pyo3::{exceptions::PyImportError, ffi, prelude::*};
+
+/// No interpreter has this id.
+const NONE: i64 = -1;
+
+static SERVED: AtomicI64 = AtomicI64::new(NONE);
+
+/// Refuses every interpreter but the first: the module keeps classes and functions of Python's, and interpreters must not
+/// share objects.
+pub(crate) fn claim(_: Python<'_>) -> PyResult<()> {
+    // SAFETY: the caller is attached to an interpreter, as its token of Python says, so that there is a current one.
+    let id = unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) };
+    match SERVED.compare_exchange(NONE, id, Ordering::SeqCst, Ordering::SeqCst) {
+        Err(served) if served != id => Err(PyImportError::new_err(
+            "vetassist does not run in subinterpreters: another interpreter of this process has imported it",
+        )),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,79 @@
+//! The tables: the comparison of a database with them, and the kinds of their columns.
+
+use pyo3::{
+    intern,
+    prelude::*,
+    types::{PyDict, PyList, PyString, PyTuple},
+};
+use vetassist_core::{
+    rows::Kind,
+    schema::{compare, tables, CatalogRow, Guards},
+};
+
+use crate::{
+    arguments::with_text,
+    errors::{error, wrong_type},
+};
+
+/// What the core says of each way in which a database differs: object, problem, expected, found.
+type Difference = (String, String, Option<String>, Option<String>);
+
+/// Compares a database with the tables. A row is a tuple or a list of three texts, or has them by name.
+#[pyfunction]
+#[pyo3(signature = (rows, /))]
+pub(crate) fn schema_differences(rows: &Bound<'_, PyAny>) -> PyResult<Vec<Difference>> {
+    let rows = if let Ok(list) = rows.cast::<PyList>() {
+        list.to_tuple()
+    } else if let Ok(tuple) = rows.cast::<PyTuple>() {
+        tuple.clone()
+    } else {
+        return Err(wrong_type("what SCHEMA_QUERY returned", "a list or a tuple of rows", rows));
+    };
+    let mut facts = Vec::new();
+    for (at, row) in rows.iter().enumerate() {
+        let field = |position: usize, name: &Bound<'_, PyString>| {
+            let by_position = row.is_instance_of::<PyTuple>() || row.is_instance_of::<PyList>();
+            let value = if by_position { row.get_item(position) } else { row.get_item(name) };
+            // Whatever the row's class raises, it may quote a value of the database.
+            let text =
+                value.ok().and_then(|value| with_text(&value, "", |text| Ok(text.to_owned())).ok());
+            text.ok_or_else(|| {
+                let message =
+                    format!("rows[{at}] has no text {name}: these are no rows of SCHEMA_QUERY");
+                error(row.py(), "ERR_INVALID_ROW", &message)
+            })
+        };
+        let py = row.py();
+        facts.push(CatalogRow {
+            object: field(0, intern!(py, "object"))?,
+            attribute: field(1, intern!(py, "attribute"))?,
+            value: field(2, intern!(py, "value"))?,
+        });
+    }
+    let found = compare(&facts, Guards::Required).into_iter();
+    Ok(found.map(|found| (found.object, found.problem, found.expected, found.found)).collect())
+}
+
+/// Returns for each of the four tables its columns in order: name, kind, and whether it may be NULL.
+#[pyfunction]
+pub(crate) fn table_columns(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let all = PyDict::new(py);
+    for table in tables() {
+        let columns = table.columns.iter();
+        let columns: Vec<_> = columns
+            .map(|column| (column.name, Kind::of(column).name(), !column.not_null))
+            .collect();
+        all.set_item(table.name, columns)?;
+    }
+    Ok(all)
+}
+
+/// Returns for each kind of column what a value must be, and the pattern that it matches as text.
+#[pyfunction]
+pub(crate) fn column_kinds(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let all = PyDict::new(py);
+    for kind in Kind::ALL {
+        all.set_item(kind.name(), (kind.expected(), kind.pattern()))?;
+    }
+    Ok(all)
+}

@@ -1,0 +1,3 @@
+// The same as edge.js, for vetassist/metadata.
+
+export { metadata } from '#imported_metadata';

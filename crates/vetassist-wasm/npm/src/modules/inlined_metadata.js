@@ -1,0 +1,3 @@
+// The same as inlined.js, for vetassist/metadata.
+
+export { metadata } from '#inline_metadata';

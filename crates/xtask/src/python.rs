@@ -1,0 +1,55 @@
+//! The Python package: its wheel, and the tests of what was built.
+
+use std::{env, path::PathBuf};
+
+use anyhow::Result;
+use pg_scratch::Postgres;
+use xshell::cmd;
+
+use crate::{
+    extension::with_server,
+    setup::{python, Tools},
+    sql,
+    workspace::{target, top},
+};
+
+const MANIFEST: &str = "crates/vetassist-py/Cargo.toml";
+
+/// Builds the wheel and the source archive into `target/python-package`, and returns that folder.
+pub(crate) fn build(tools: &Tools) -> Result<PathBuf> {
+    let (sh, out) = (&tools.sh, target().join("python-package"));
+    // Another version's wheel would be taken for this one.
+    sh.remove_path(&out)?;
+    // Messages of panics hold the names of source files: not with the folders of this machine.
+    let folders =
+        [(top().as_os_str().to_owned(), "."), (env::var_os("HOME").unwrap_or_default(), "~")];
+    let folders = folders.iter().filter(|(from, _)| !from.is_empty());
+    let flags: Vec<_> = folders
+        .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.to_string_lossy()))
+        .collect();
+    let maturin = python()?.with_file_name("maturin");
+    for arguments in [&["sdist"][..], &["build", "--quiet", "--release", "--locked"]] {
+        let maturin = tools.run(&maturin).args(arguments);
+        let maturin = maturin.args(["--manifest-path", MANIFEST, "--out"]).arg(&out);
+        maturin.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f")).run()?;
+    }
+    Ok(out)
+}
+
+/// Tests the wheel in each Python that is here, or in one; returns how many there were.
+pub(crate) fn test(tools: &Tools, all: bool) -> Result<u64> {
+    let (sh, python, wheel) = (&tools.sh, python()?, build(tools)?);
+    let everywhere: &[&str] = if all { &["--all"] } else { &[] };
+    cmd!(sh, "{python} tests/python_package/run.py {wheel}").args(everywhere).run()?;
+    Ok(1)
+}
+
+/// Tests the clients of the wheel against a real server.
+pub(crate) fn test_with_server(tools: &Tools, postgres: &Postgres) -> Result<u64> {
+    let (sh, python, wheel, plain) = (&tools.sh, python()?, build(tools)?, sql::write_plain()?);
+    with_server(tools, postgres, |server| {
+        let tests = cmd!(sh, "{python} tests/python_package/run.py {wheel} --clients");
+        tests.envs(server).env("VETASSIST_TEST_PLAIN", &plain).run()?;
+        Ok(1)
+    })
+}

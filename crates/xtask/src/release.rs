@@ -1,0 +1,228 @@
+//! `cargo xtask release`: what a release consists of, in `target/release-files`. Here it is built; the scripts in
+//! `packaging/` pack it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::ValueEnum;
+use pg_scratch::{find_or_fetch, install_missing, Postgres, DEFAULT_MAJOR, RELEASED};
+use xshell::cmd;
+
+use crate::{
+    extension::{Extension, Profile},
+    npm,
+    setup::{python, Tools},
+    sql,
+    workspace::{step, target, version},
+};
+
+/// A part of a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// A Debian package for each PostgreSQL that is here with its headers
+    Deb,
+    /// An RPM for each PostgreSQL of the PGDG's, which is fetched where it is not here
+    Rpm,
+    /// An image of the extension alone, as CloudNativePG mounts it
+    Image,
+    /// The program that watches the audit log, as a Debian package and as an RPM
+    Audit,
+    /// The npm package
+    Npm,
+    /// The Python package, where the repository has it
+    Wheel,
+    /// The core, as crates.io gets it
+    Crate,
+    /// The tables for a database without the extension
+    Sql,
+    /// The source, and the same as PGXN takes it
+    Source,
+    /// The list of what is part of it, as CycloneDX
+    Sbom,
+}
+
+/// Builds all parts, or these, and prints where they are.
+pub(crate) fn release(parts: &[Part]) -> Result<()> {
+    let mut release = Release::new(Tools::new()?)?;
+    let wanted = |part: &&Part| parts.is_empty() || parts.contains(part);
+    for part in Part::value_variants().iter().filter(wanted) {
+        step(&format!("packing: {part:?}"), || match part {
+            Part::Deb => release.debs(),
+            Part::Rpm => (DEFAULT_MAJOR..=RELEASED)
+                .try_for_each(|major| release.rpm(&find_or_fetch(major)?, Profile::Release)),
+            Part::Image => release.image(&find_or_fetch(RELEASED)?, Profile::Release),
+            Part::Audit => release.audit("release"),
+            Part::Npm => release.tarball(),
+            Part::Wheel => release.script("wheel", &[]),
+            Part::Crate => release.core(),
+            Part::Sql => release.plain_sql(),
+            Part::Source => release.script("source", &[]),
+            Part::Sbom => release.script("sbom", &[python()?]),
+        })?;
+    }
+    release.sums()?;
+    for file in &release.files {
+        println!("{}", file.display());
+    }
+    Ok(())
+}
+
+/// Builds the parts that take no minutes, with the Debian package for one PostgreSQL: once more, to be compared, and as
+/// the next revision, to be upgraded to. Returns the folder, which the tests of packages look at.
+pub(crate) fn build_for_tests(postgres: &Postgres) -> Result<PathBuf> {
+    let mut release = Release::new(Tools::new()?)?;
+    release.core()?;
+    release.tarball()?;
+    release.plain_sql()?;
+    release.script("source", &[])?;
+    release.script("sbom", &[python()?])?;
+    release.audit("debug")?;
+    release.rpm(postgres, Profile::Release)?;
+    // As the other steps build it.
+    release.image(&find_or_fetch(RELEASED)?, Profile::Debug)?;
+    release.deb(postgres, 1, &release.folder.join("again"))?;
+    release.deb(postgres, 2, &release.folder.join("next"))?;
+    let first = release.deb(postgres, 1, &release.folder)?;
+    release.files.extend(first);
+    release.sums()?;
+    Ok(release.folder)
+}
+
+struct Release {
+    tools: Tools,
+    folder: PathBuf,
+    version: String,
+    files: Vec<PathBuf>,
+}
+
+impl Release {
+    /// Begins a release in an emptied folder.
+    fn new(tools: Tools) -> Result<Self> {
+        let folder = target().join("release-files");
+        tools.sh.remove_path(&folder)?;
+        tools.sh.create_dir(&folder)?;
+        Ok(Self { tools, folder, version: version()?, files: Vec::new() })
+    }
+
+    /// Runs a script of `packaging/`. Returns the files that it prints.
+    fn pack(&self, script: &str, arguments: &[PathBuf]) -> Result<Vec<PathBuf>> {
+        let toolchain = self.tools.toolchain();
+        let script = cmd!(self.tools.sh, "packaging/{script}").args(arguments);
+        let printed = script.env("RUSTUP_TOOLCHAIN", toolchain).read()?;
+        Ok(printed.lines().map(PathBuf::from).collect())
+    }
+
+    /// Runs a script that takes the version and the folder, and then these arguments.
+    fn script(&mut self, script: &str, arguments: &[PathBuf]) -> Result<()> {
+        let first = [self.version.clone().into(), self.folder.clone()];
+        let packed = self.pack(script, &[&first, arguments].concat())?;
+        self.files.extend(packed);
+        Ok(())
+    }
+
+    /// Builds the extension into a folder that stands for the system's root.
+    fn root(&self, kind: &str, postgres: &Postgres, profile: Profile) -> Result<PathBuf> {
+        let root = target().join("roots").join(format!("{kind}-{}", postgres.major));
+        self.tools.sh.remove_path(&root)?;
+        Extension::build(&self.tools, postgres, profile)?.lay_out(&root, postgres)?;
+        Ok(root)
+    }
+
+    fn deb(&self, postgres: &Postgres, revision: u32, folder: &Path) -> Result<Vec<PathBuf>> {
+        install_missing(&["debhelper"])?;
+        let root = self.root("deb", postgres, Profile::Release)?;
+        let version = format!("{}-{revision}", self.version).into();
+        let major = postgres.major.to_string().into();
+        self.pack("deb/pack", &["vetassist-pg".into(), root, version, folder.to_owned(), major])
+    }
+
+    fn debs(&mut self) -> Result<()> {
+        let mut found = Postgres::all_of_debian()?;
+        if found.is_empty() {
+            found.push(Tools::with_postgres()?.1);
+        }
+        for postgres in found {
+            self.files.extend(self.deb(&postgres, 1, &self.folder)?);
+        }
+        Ok(())
+    }
+
+    fn rpm(&mut self, postgres: &Postgres, profile: Profile) -> Result<()> {
+        install_missing(&["rpm"])?;
+        let home = PathBuf::from(format!("/usr/pgsql-{}", postgres.major));
+        let there =
+            Postgres { lib: home.join("lib"), share: home.join("share"), ..postgres.clone() };
+        let (root, version) = (self.root("rpm", &there, profile)?, self.version.clone().into());
+        let major = postgres.major.to_string().into();
+        self.files.extend(self.pack("rpm/pack", &[root, version, self.folder.clone(), major])?);
+        Ok(())
+    }
+
+    fn image(&mut self, postgres: &Postgres, profile: Profile) -> Result<()> {
+        install_missing(&["buildah"])?;
+        let there = Postgres { lib: "/lib".into(), share: "/share".into(), ..postgres.clone() };
+        let root = self.root("image", &there, profile)?;
+        self.script("image/extension", &[root, postgres.major.to_string().into()])
+    }
+
+    /// Builds the program with a profile of cargo's.
+    fn audit(&mut self, profile: &str) -> Result<()> {
+        install_missing(&["debhelper", "rpm"])?;
+        let option = if profile == "release" { "--release" } else { "" };
+        self.tools.cargo(&format!("build {option} -p vetassist-audit")).run()?;
+        let (sh, root) = (&self.tools.sh, target().join("roots/audit"));
+        sh.remove_path(&root)?;
+        let program = target().join(profile).join("vetassist-audit");
+        let installed = root.join("usr/bin/vetassist-audit");
+        cmd!(sh, "install -D -s -m 0755 {program} {installed}").quiet().run()?;
+        let (revision, folder) = (format!("{}-1", self.version), self.folder.clone());
+        let deb = ["vetassist-audit".into(), root.clone(), revision.into(), folder.clone()];
+        let packed = [
+            self.pack("deb/pack", &deb)?,
+            self.pack("rpm/pack", &[root, self.version.clone().into(), folder])?,
+        ];
+        self.files.extend(packed.concat());
+        Ok(())
+    }
+
+    fn tarball(&mut self) -> Result<()> {
+        npm::build(&self.tools)?;
+        self.take(&npm::tarball(), &format!("vetassist-{}.tgz", self.version))
+    }
+
+    /// Packs the core as crates.io gets it, and builds it once more from that.
+    fn core(&mut self) -> Result<()> {
+        let target = self.folder.join("crate");
+        // The state of the files is what is packed, as with the other parts.
+        let options = "package -p vetassist-core --allow-dirty --all-features --target-dir";
+        self.tools.cargo(options).arg(&target).run()?;
+        let name = format!("vetassist-core-{}.crate", self.version);
+        self.take(&target.join("package").join(&name), &name)?;
+        Ok(self.tools.sh.remove_path(&target)?)
+    }
+
+    fn plain_sql(&mut self) -> Result<()> {
+        self.take(&sql::write_plain()?, &format!("vetassist-{}.sql", self.version))
+    }
+
+    fn take(&mut self, from: &Path, name: &str) -> Result<()> {
+        let to = self.folder.join(name);
+        self.tools.sh.copy_file(from, &to)?;
+        self.files.push(to);
+        Ok(())
+    }
+
+    /// `SHA256SUMS`, as `sha256sum --check` reads it.
+    fn sums(&mut self) -> Result<()> {
+        let sh = &self.tools.sh;
+        let names = self.files.iter().filter_map(|file| file.file_name());
+        let sums = {
+            let _there = sh.push_dir(&self.folder);
+            cmd!(sh, "sha256sum --").args(names).read()?
+        };
+        let path = self.folder.join("SHA256SUMS");
+        sh.write_file(&path, sums + "\n")?;
+        self.files.push(path);
+        Ok(())
+    }
+}

@@ -1,0 +1,121 @@
+// npx vetassist audit: an export of a log in PGlite, verified by the package's command and by the program, which must say and
+// return the same.
+//
+// VETASSIST_TEST_AUDIT is the path of the program.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { createHash, createPrivateKey, createPublicKey, sign } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { PGlite } from '@electric-sql/pglite';
+
+const { VETASSIST_TEST_AUDIT: program } = process.env;
+assert(program, 'VETASSIST_TEST_AUDIT must be set');
+const { resolve } = createRequire(import.meta.url);
+const manifest = resolve('vetassist/package.json');
+const command = join(dirname(manifest), JSON.parse(readFileSync(manifest, 'utf8')).bin.vetassist);
+
+const db = new PGlite();
+await db.exec(readFileSync(resolve('vetassist/vetassist.sql'), 'utf8'));
+const one = async (query) => Object.values((await db.query(query)).rows[0])[0];
+const seal = () => db.exec('CALL vetassist_seal_audit()');
+await db.exec(`INSERT INTO vetassist_users (va_icn) VALUES ('gone'), ('here');
+  INSERT INTO vetassist_auth_audit (user_id, event_type, event_data, ip_hash)
+  SELECT id, 'login', jsonb_build_object('n', n, 'text', E'\\u00fc\\U0001F600'), repeat('ab', 32) FROM vetassist_users, generate_series(1, 300) AS n ORDER BY n, id`);
+await seal();
+const early = await one('SELECT vetassist_audit_checkpoint()');
+await db.exec("SELECT vetassist_erase_user(id) FROM vetassist_users WHERE va_icn = 'gone'");
+await seal();
+const checkpoint = await one('SELECT vetassist_audit_checkpoint()');
+const [origin] = checkpoint.split('\n');
+
+// The watcher's part: signed notes, as C2SP describes them.
+const key = createPrivateKey({ key: Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), Buffer.alloc(32, 7)]), format: 'der', type: 'pkcs8' });
+const publicKey = Buffer.concat([Buffer.from([1]), createPublicKey(key).export({ format: 'der', type: 'spki' }).subarray(-32)]);
+const id = createHash('sha256').update(origin).update('\n').update(publicKey).digest().subarray(0, 4);
+const verifier = `${origin}+${id.toString('hex')}+${publicKey.toString('base64')}`;
+const note = (text) => `${text}\n\u2014 ${origin} ${Buffer.concat([id, sign(null, Buffer.from(text), key)]).toString('base64')}\n`;
+
+// The export: its lines, as the program's documentation describes them.
+const { rows } = await db.query('SELECT * FROM vetassist_audit_entries(0, 10000)');
+const base64 = (bytes) => (bytes === null ? undefined : Buffer.from(bytes).toString('base64'));
+const line = ({ data, leaf_hash: leaf, event_data_salt: first, ip_hash_salt: second, ...rest }) => ({
+  ...Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== null)),
+  leaf_hash: base64(leaf),
+  data: base64(data),
+  event_data_salt: base64(first),
+  ip_hash_salt: base64(second),
+});
+const lines = [
+  { log: { format: 'vetassist audit export v1', checkpoint, exported_at: '2026-01-02T03:04:05Z' } },
+  ...rows.map((row) => ({ entry: line(row) })),
+  { end: { entries: rows.length, pending: 0 } },
+].map((each) => JSON.stringify(each));
+
+const folder = mkdtempSync(join(tmpdir(), 'vetassist-audit-'));
+const file = (name, text) => {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+};
+const text = (some) => `${some.join('\n')}\n`;
+const good = file('good', text(lines));
+const at = lines.findIndex((each) => each.includes('"ip_hash":"'));
+const changed = file('changed', text(lines.with(at, lines[at].replace('"ip_hash":"ab', '"ip_hash":"cd'))));
+const whole = file('signed', note(checkpoint));
+const first = file('first', note(early));
+const other = file('rewritten', note(checkpoint.replace(/\n.{4}(.*\n)$/, '\nAAAA$1')));
+const watched = file('watched', `${JSON.stringify({ seen_at: '2026-01-02T03:04:05Z', note: note(early) })}\n`);
+
+let cases = 0;
+/** Runs both, and returns what they have in common. */
+function both(...args) {
+  const run = (path, given) => {
+    const { status, stdout, stderr } = spawnSync(path, given, { encoding: 'utf8' });
+    // The names that the two go by.
+    const named = (said) => said.replaceAll('vetassist audit verify', 'vetassist-audit verify');
+    return { status, stdout: named(stdout), stderr: named(stderr) };
+  };
+  const [ours, theirs] = [run(process.execPath, [command, 'audit', ...args]), run(program, args)];
+  assert.deepEqual(ours, theirs, args.join(' '));
+  cases += 1;
+  return ours;
+}
+try {
+  const verify = (path, ...more) => both('verify', path, '--key', verifier, ...more);
+  const intact = verify(good, '--since', whole, '--watched', watched, '--retention', '90d');
+  assert.equal(intact.status, 0, intact.stdout + intact.stderr);
+  assert.match(intact.stdout, /^disclosed: erasure, entry 600/);
+  assert.match(intact.stdout, new RegExp(`^${rows.length} entries, 601 rows, 0 changes pending\n${rows.length} entries covered by signed checkpoints\n`, 'm'));
+  assert.match(intact.stdout, /\nintact\n$/);
+  const found = verify(changed, '--since', first);
+  assert.deepEqual([found.status, found.stdout.includes(`problem: changed, entry ${at - 1}, row ${at}: `)], [1, true], found.stdout);
+  assert.match(verify(good, '--since', other).stdout, /^problem: rewritten/m);
+  for (const [name, some, said] of [
+    ['short', lines.slice(0, -1), 'not whole'],
+    ['late', [...lines, lines.at(-1)], 'not whole'],
+    ['swapped', [lines[0], lines[2], lines[1], ...lines.slice(3)], 'line 2 '],
+    ['none', ['{}'], 'not an export'],
+    ['empty', [], 'not an export'],
+  ]) {
+    const refused = verify(file(name, text(some)));
+    assert.equal(refused.status, 2);
+    assert.ok(refused.stderr.startsWith(`vetassist-audit: ${join(folder, name)}: `) && refused.stderr.includes(said), refused.stderr);
+  }
+  assert.match(verify(join(folder, 'missing')).stderr, /No such file or directory \(os error 2\)\n$/);
+  assert.match(verify(folder).stderr, /Is a directory \(os error 21\)\n$/);
+  assert.equal(verify(good, '--since', join(folder, 'missing')).status, 2);
+  assert.equal(verify(good, '--watched', good).status, 2);
+  assert.equal(verify(good, '--retention', '1y').status, 2);
+  assert.equal(both('verify', good).status, 2);
+  assert.equal(both('verify', good, '--key', 'none').status, 2);
+  assert.equal(both('verify', '--help').status, 0);
+  const of = (...args) => spawnSync(process.execPath, [command, ...args], { encoding: 'utf8' });
+  assert.deepEqual([of().status, of('nonsense').status, of('audit').status, of('audit', 'nonsense').status], [2, 2, 2, 2]);
+  assert.deepEqual([of('--help').status, of('audit', '--help').status, of('audit', '--version').status], [0, 0, 0]);
+} finally {
+  rmSync(folder, { recursive: true });
+}
+console.log(`npx vetassist audit: ${cases} cases agree with the program`);

@@ -1,0 +1,60 @@
+// The fake provider of vetassist/testing for many users over HTTP, as faulty as a real one is. It tells of all that is asked.
+//
+//     node serve.mjs USERS LIFETIME_SECONDS
+//
+// It prints `listens ORIGIN`, `user NUMBER REFRESH_TOKEN` for each user, `ready`, and from then on, with milliseconds since 1970:
+// `asked AT USER` for each exchange, `gave AT USER OLD NEW FAULT` where it gave new tokens, `reused AT USER` where a spent token
+// was shown. The first user of each twenty is answered by status 500 always; the second one's grant was taken back.
+import { waited } from '../../crates/vetassist-wasm/npm/src/testing/faults.js';
+import { authority, oauthError } from '../../crates/vetassist-wasm/npm/src/testing/oauth.js';
+import { listening } from '../../crates/vetassist-wasm/npm/src/testing/server.js';
+
+const [users, lifetimeSeconds] = process.argv.slice(2).map(Number);
+const endpoint = authority({ lifetimeSeconds });
+// The user of each refresh token that was ever given.
+const owners = new Map();
+let fault = 'none';
+
+const tell = (what, ...more) => process.stdout.write(`${[what, Date.now(), ...more].join(' ')}\n`);
+
+function exchange(token) {
+  const user = owners.get(token) ?? 'nobody';
+  tell('asked', user);
+  if (user % 20 === 0) throw oauthError('server_error', 500);
+  const { reuse } = endpoint.counts;
+  try {
+    const answer = endpoint.exchange(token);
+    owners.set(answer.refresh_token, user);
+    tell('gave', user, token, answer.refresh_token, fault);
+    return answer;
+  } finally {
+    if (endpoint.counts.reuse > reuse) tell('reused', user);
+  }
+}
+
+/** Answers as a real endpoint does: nearly always soon. */
+async function carriedOut(answer, signal) {
+  const drawn = Math.random();
+  await waited(drawn < 0.02 ? 300 + 1000 * Math.random() : 5 + 30 * Math.random(), signal);
+  if (drawn > 0.98) throw oauthError('server_error', 500);
+  if (drawn > 0.978) return waited(2 ** 31 - 1, signal);
+  if (drawn < 0.976) return answer();
+  // Until it has given its answer, nothing else runs.
+  fault = 'lost';
+  const given = answer();
+  fault = 'none';
+  await given;
+  throw Object.assign(new Error('the connection was lost after the answer was given'), { isLost: true });
+}
+
+const { origin } = await listening({ ...endpoint, exchange }, carriedOut);
+const lines = [`listens ${origin}`];
+for (let user = 0; user < users; user++) {
+  const token = endpoint.issue(String(user)).refresh_token;
+  owners.set(token, user);
+  lines.push(`user ${user} ${token}`);
+  if (user % 20 === 1) endpoint.revoke(token);
+}
+process.stdout.write(`${[...lines, 'ready'].join('\n')}\n`);
+// With whoever began it.
+process.stdin.resume().on('end', () => process.exit());

@@ -1,0 +1,232 @@
+"""A token endpoint that behaves as VA.gov's does, and as badly as one wishes.
+
+Refresh tokens rotate, the reuse of one revokes its family, authorization codes take PKCE; and the same over HTTP. It is the
+one of the npm package's `vetassist/testing`, for Python's tests.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import secrets
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Iterator, Optional
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+LONGEST = 30.0
+
+
+class OAuthError(Exception):
+    """The error of a token endpoint (RFC 6749 section 5.2)."""
+
+    def __init__(self, error: str, status: int = 400) -> None:
+        super().__init__(f"the token endpoint answered {error}")
+        self.error = error
+        self.status = status
+
+
+@dataclass
+class Family:
+    """What began with one sign-in."""
+
+    subject: str
+    scope: str
+    is_revoked: bool = False
+
+
+@dataclass
+class Held:
+    family: Family
+    expires: float = 0.0
+    is_used: bool = False
+
+
+def challenge_of(verifier: str) -> str:
+    """Returns the challenge of a verifier (RFC 7636 section 4.6)."""
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+
+
+class Provider:
+    def __init__(self, *, lifetime_seconds: int = 3600, answer_seconds: float = 0.0) -> None:
+        self.lifetime_seconds = lifetime_seconds
+        self.answer_seconds = answer_seconds
+        self.exchanges = 0
+        #: How often a refresh token was shown that had been exchanged already. Anything but 0 is a defect of the caller.
+        self.reuse = 0
+        self.closing = threading.Event()
+        self._lock = threading.Lock()
+        self._access: dict[str, Held] = {}
+        self._refresh: dict[str, Held] = {}
+        self._codes: dict[str, dict[str, Any]] = {}
+        self._faults: list[tuple[str, float]] = []
+        self._shift = 0.0
+
+    def order(self, kind: str, times: int = 1, seconds: float = 0.0) -> None:
+        """Orders what the next answers do: `refused`, `failed`, `silent`, `slow` or `lost`."""
+        self._faults += [(kind, seconds)] * times
+
+    def refresh(self, token: str, _context: object = None) -> dict[str, Any]:
+        """Exchanges a refresh token, as the next fault has it."""
+        kind, seconds = self._faults.pop(0) if self._faults else ("none", 0.0)
+        wait = {"silent": LONGEST, "slow": seconds}.get(kind, self.answer_seconds)
+        if wait:
+            self.closing.wait(wait)
+        if kind == "silent":
+            raise ConnectionError("nobody answered")
+        if kind in ("refused", "failed"):
+            raise OAuthError(*(("invalid_grant", 400) if kind == "refused" else ("server_error", 500)))
+        answer = self._exchange(token)
+        if kind == "lost":
+            raise ConnectionResetError("the connection was lost after the answer was given")
+        return answer
+
+    def _now(self) -> float:
+        return time.time() + self._shift
+
+    def _answer(self, family: Family) -> dict[str, Any]:
+        access, refresh = f"access-{secrets.token_hex(32)}", f"refresh-{secrets.token_hex(32)}"
+        self._access[access] = Held(family, self._now() + self.lifetime_seconds)
+        self._refresh[refresh] = Held(family)
+        return {
+            "access_token": access,
+            "refresh_token": refresh,
+            "token_type": "Bearer",
+            "scope": family.scope,
+            "expires_in": self.lifetime_seconds,
+        }
+
+    def issue(self, subject: str = "somebody", scope: str = "openid offline_access") -> dict[str, Any]:
+        """Issues the tokens of a new sign-in."""
+        with self._lock:
+            return self._answer(Family(subject, scope))
+
+    def _exchange(self, token: str) -> dict[str, Any]:
+        with self._lock:
+            self.exchanges += 1
+            held = self._refresh.get(token)
+            if held is None or held.family.is_revoked:
+                raise OAuthError("invalid_grant")
+            if held.is_used:
+                # Two have it, so one has stolen it (RFC 9700 section 4.14.2).
+                self.reuse += 1
+                held.family.is_revoked = True
+                raise OAuthError("invalid_grant")
+            held.is_used = True
+            return self._answer(held.family)
+
+    def authorize(self, asked: dict[str, str]) -> str:
+        """Returns where a browser is sent that asks for authorization."""
+        back = asked["redirect_uri"]
+        is_right = asked.get("response_type") == "code" and asked.get("code_challenge_method") == "S256"
+        if not is_right or not asked.get("code_challenge") or not asked.get("state"):
+            return f"{back}?{urlencode({'error': 'invalid_request', 'state': asked.get('state', '')})}"
+        code = secrets.token_hex(16)
+        self._codes[code] = asked
+        return f"{back}?{urlencode({'code': code, 'state': asked['state']})}"
+
+    def redeem(self, form: dict[str, str]) -> dict[str, Any]:
+        # A code is spent by the first who shows it, right or wrong.
+        asked = self._codes.pop(form.get("code", ""), None)
+        if (
+            asked is None
+            or asked["client_id"] != form.get("client_id")
+            or asked["redirect_uri"] != form.get("redirect_uri")
+            or asked["code_challenge"] != challenge_of(form.get("code_verifier", ""))
+        ):
+            raise OAuthError("invalid_grant")
+        return self.issue(asked.get("login_hint", "somebody"), asked.get("scope", "openid"))
+
+    def revoke(self, token: str) -> None:
+        held = self._refresh.get(token) or self._access.get(token)
+        if held is not None:
+            held.family.is_revoked = True
+
+    def is_good(self, token: str) -> bool:
+        """Tells whether an access token is good, as the API behind it finds out."""
+        held = self._access.get(token)
+        return held is not None and not held.family.is_revoked and held.expires > self._now()
+
+    def introspect(self, token: str) -> dict[str, Any]:
+        """Returns whose an access token is (RFC 7662)."""
+        held = self._access.get(token)
+        return (
+            {"active": True, "sub": held.family.subject}
+            if held is not None and self.is_good(token)
+            else {"active": False}
+        )
+
+    def expire(self) -> None:
+        """Lets every access token expire that was issued until now."""
+        self._shift += self.lifetime_seconds
+
+    @contextmanager
+    def listening(self) -> Iterator[str]:
+        """Serves the same over HTTP at 127.0.0.1: the endpoints, and /records, which takes an access token."""
+        server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            self.closing.set()
+            server.shutdown()
+            thread.join()
+            server.server_close()
+
+
+def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        # A service keeps its connections.
+        protocol_version = "HTTP/1.1"
+
+        def _said(self, status: int, body: Any = None, location: Optional[str] = None) -> None:
+            content = b"" if body is None else json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.send_header("Cache-Control", "no-store")
+            if location is not None:
+                self.send_header("Location", location)
+            self.end_headers()
+            self.wfile.write(content)
+
+        def do_GET(self) -> None:
+            url = urlsplit(self.path)
+            if url.path == "/authorize":
+                asked = {name: values[0] for name, values in parse_qs(url.query).items()}
+                self._said(302, location=provider.authorize(asked))
+            elif url.path == "/records":
+                token = self.headers.get("Authorization", "").removeprefix("Bearer ")
+                is_good = provider.is_good(token)
+                self._said(200 if is_good else 401, {"records": "some"} if is_good else {"error": "invalid_token"})
+            else:
+                self._said(404, {"error": "not_found"})
+
+        def do_POST(self) -> None:
+            content = self.rfile.read(int(self.headers.get("Content-Length", "0"))).decode()
+            form = {name: values[0] for name, values in parse_qs(content).items()}
+            try:
+                if self.path == "/revoke":
+                    provider.revoke(form["token"])
+                    self._said(200)
+                elif self.path == "/introspect":
+                    self._said(200, provider.introspect(form["token"]))
+                elif form.get("grant_type") == "refresh_token":
+                    self._said(200, provider.refresh(form["refresh_token"]))
+                elif form.get("grant_type") == "authorization_code":
+                    self._said(200, provider.redeem(form))
+                else:
+                    self._said(400, {"error": "unsupported_grant_type"})
+            except OAuthError as error:
+                self._said(error.status, {"error": error.error})
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    return Handler

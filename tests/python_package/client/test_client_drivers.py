@@ -1,0 +1,236 @@
+"""What is particular about drivers: transactions of the caller's, single connections, cursors of other kinds, and that
+psycopg2 writes parameters into statements."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import uuid
+from typing import Any, Iterator
+
+import asyncpg
+import databases
+import psycopg
+import psycopg2
+import psycopg2.extras
+import pytest
+import sqlalchemy
+import vetassist
+import vetassist.aio
+from cases import raises
+from databases import SERVICE, SOCKET, Database
+from kinds import opened
+from provider import Provider
+from psycopg.rows import dict_row
+from sqlalchemy.orm import Session
+from test_client_rules import icn, sign_in
+
+KEY = vetassist.generate_key()
+RING = vetassist.KeyRing([KEY])
+EXCHANGING = ("access_token", "with_token", "refresh_expiring", "rotate_tokens", "check", "within")
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[Database]:
+    with databases.made("drivers") as database:
+        yield database
+
+
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg-async", "psycopg", "psycopg2"])
+def test_a_transaction_of_the_callers(driver: str, database: Database) -> None:
+    gone, va = icn(), Provider()
+    about: dict[str, Any] = {"host": SOCKET, "user": SERVICE, "dbname": database.name}
+
+    async def run() -> None:
+        connection: Any
+        async with opened(driver, database.name) as kind:
+            client = kind.client(ring=RING)
+            await client.user(uuid.uuid4())
+            if driver == "asyncpg":
+                connection = await asyncpg.connect(host=SOCKET, user=SERVICE, database=database.name)
+                transaction = connection.transaction()
+                await transaction.start()
+            elif driver == "psycopg-async":
+                connection = await psycopg.AsyncConnection.connect(**about)
+            else:
+                connection = (psycopg if driver == "psycopg" else psycopg2).connect(**about)
+            within = client.within(connection)
+            for name in EXCHANGING:
+                plain = within.awaited if driver in ("asyncpg", "psycopg-async") else within.blocking
+                assert not hasattr(plain, name), f"{name} in a transaction"
+            made = await sign_in(within, va, va_icn=gone)
+            assert await within.session(made.jwt_id) is not None
+            assert await client.session(made.jwt_id) is None, "nobody else sees it yet"
+            # A client over this connection would have to end the transaction.
+            alone = kind.client(db=connection, ring=RING)
+            await raises("ERR_INVALID_ARG_TYPE", alone.user(made.user_id))
+            await (transaction.rollback() if driver == "asyncpg" else _awaited(connection.rollback()))
+            # Outside of one it serves, also for calls at once.
+            found = await asyncio.gather(*(alone.user(made.user_id) for _ in range(5)))
+            assert found == [None] * 5
+            await _awaited(connection.close())
+        assert database.rows("SELECT 1 FROM {users} WHERE va_icn = %s", [gone]) == []
+
+    async def _awaited(answer: Any) -> None:
+        if answer is not None:
+            await answer
+
+    asyncio.run(run())
+
+
+def test_a_connection_is_left_as_it_was(database: Database) -> None:
+    for driver in (psycopg, psycopg2):
+        connection: Any = driver.connect(host=SOCKET, user=SERVICE, dbname=database.name)
+        client = vetassist.Client(connection, ring=RING)
+        assert client.user(uuid.uuid4()) is None
+        assert connection.autocommit is False and connection.info.transaction_status == 0
+        connection.close()
+        with pytest.raises(vetassist.VetassistError) as closed:
+            client.user(uuid.uuid4())
+        assert closed.value.code == "ERR_DATABASE" and closed.value.retryable
+
+
+def test_rows_and_cursors_of_other_kinds(database: Database) -> None:
+    va = Provider()
+    connection: Any = psycopg.connect(
+        host=SOCKET, user=SERVICE, dbname=database.name, row_factory=dict_row, cursor_factory=psycopg.ClientCursor
+    )
+    with connection:
+        # ClientCursor writes parameters into the statement, as psycopg2 does: ours does not.
+        client = vetassist.Client(connection, schema="public")
+        token = f"secret-{uuid.uuid4().hex}"
+        one = client.sign_in(icn(), {**va.issue(), "access_token": token}, session_seconds=60)
+        shown = _statements(database)
+        assert "vetassist_login" in shown and token not in shown
+        assert client.user(one.user_id) is not None
+    for factory in (psycopg2.extras.NamedTupleCursor, psycopg2.extras.DictCursor, psycopg2.extras.RealDictCursor):
+        old = psycopg2.connect(host=SOCKET, user=SERVICE, dbname=database.name, cursor_factory=factory)
+        assert vetassist.Client(old, ring=RING).user(one.user_id) is not None
+        old.close()
+
+
+def _statements(database: Database) -> str:
+    """Returns the texts of statements that pg_stat_activity shows of this database."""
+    return "\n".join(
+        row[0] for row in database.rows("SELECT query FROM pg_stat_activity WHERE datname = current_database()")
+    )
+
+
+@pytest.fixture
+def fresh() -> Iterator[Database]:
+    with databases.made("fresh") as database:
+        yield database
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
+def test_an_engine_of_sqlalchemy(driver: str, fresh: Database) -> None:
+    address = f"postgresql+{driver}://{SERVICE}@/{fresh.name}?host={SOCKET}"
+    engine = sqlalchemy.create_engine(address, pool_size=1, max_overflow=0, pool_timeout=0.2)
+    client, va, gone = vetassist.Client(engine, ring=RING), Provider(), icn()
+    try:
+        one = client.sign_in(icn(), va.issue(), session_seconds=60)
+        assert client.session(one.jwt_id) is not None
+        with Session(engine) as session:
+            # In the session's own transaction, and gone with it.
+            connection = session.connection().connection.driver_connection
+            assert connection is not None
+            client.within(connection).sign_in(gone, va.issue(), session_seconds=60)
+            with pytest.raises(vetassist.VetassistError) as taken:
+                client.end_sessions(one.user_id)
+            assert taken.value.retryable, "the engine has no other connection, so nothing was asked"
+            session.rollback()
+        assert fresh.rows("SELECT 1 FROM {users} WHERE va_icn = %s", [gone]) == []
+        with engine.connect() as pooled:
+            assert getattr(pooled.connection.driver_connection, "autocommit") is False, "it is left as it was"
+        if driver == "psycopg2":
+            with pytest.raises(vetassist.InvalidTypeError, match="server's log"):
+                vetassist.Client(engine)
+    finally:
+        engine.dispose()
+    with pytest.raises(vetassist.InvalidTypeError, match="SQLAlchemy"):
+        vetassist.Client(sqlalchemy.create_engine("sqlite://"), ring=RING)
+
+
+def test_psycopg2_takes_a_ring(database: Database) -> None:
+    connection: Any = psycopg2.connect(host=SOCKET, user=SERVICE, dbname=database.name)
+    try:
+        with pytest.raises(vetassist.InvalidTypeError, match="server's log"):
+            vetassist.Client(connection)
+        pool = psycopg.connect(host=SOCKET, user=SERVICE, dbname=database.name)
+        with pool, pytest.raises(vetassist.InvalidTypeError, match="server's log"):
+            vetassist.Client(pool).within(connection)
+    finally:
+        connection.close()
+
+
+def test_a_client_of_the_other_kind(database: Database) -> None:
+    async def run() -> None:
+        async with opened("asyncpg", database.name) as kind:
+            with pytest.raises(vetassist.InvalidTypeError, match="vetassist.aio.Client"):
+                vetassist.Client(kind.pool)
+        async with opened("psycopg-async", database.name) as kind:
+            with pytest.raises(vetassist.InvalidTypeError, match="vetassist.aio.Client"):
+                vetassist.Client(kind.pool)
+        for driver in ("psycopg", "psycopg2"):
+            async with opened(driver, database.name) as kind:
+                with pytest.raises(vetassist.InvalidTypeError, match="asynchronous"):
+                    vetassist.aio.Client(kind.pool)
+
+    asyncio.run(run())
+
+
+def test_with_psycopg2_no_secret_is_in_the_servers_log() -> None:
+    """The server logs every statement, errors and their statements, and durations."""
+    secret = uuid.uuid4().hex
+    with databases.made("logged") as database:
+        for setting in (
+            "log_statement = 'all'",
+            "log_min_duration_statement = 0",
+            "log_min_error_statement = 'debug5'",
+        ):
+            database.rows(f"ALTER DATABASE {database.name} SET {setting}")
+        connection: Any = psycopg2.connect(host=SOCKET, user=SERVICE, dbname=database.name)
+        va = Provider()
+
+        def marked() -> dict[str, Any]:
+            return {
+                **va.issue(),
+                "access_token": f"access-{secret}-{uuid.uuid4()}",
+                "refresh_token": f"refresh-{secret}",
+            }
+
+        asked: list[str] = []
+
+        def refresh(token: str, _: object) -> dict[str, Any]:
+            asked.append(token)
+            return marked()
+
+        client = vetassist.Client(connection, ring=RING, refresh=refresh)
+        address = "203.0.113.77"
+        one = client.sign_in(
+            f"ICN {secret[:20]}", marked(), session_seconds=60, ip=address, device_info={"ip": address}
+        )
+        with pytest.raises(vetassist.VetassistError):
+            client.sign_in(icn(), marked(), session_seconds=60, jwt_id=one.jwt_id, ip=address)
+        client.store_tokens(one.user_id, marked())
+        database.expire(one.user_id)
+        assert secret in client.access_token(one.user_id).token and len(asked) == 1
+        database.expire(one.user_id)
+        assert client.refresh_expiring().stored == 1
+        rotating = vetassist.Client(connection, ring=vetassist.KeyRing([vetassist.generate_key(), KEY]))
+        assert rotating.rotate_tokens().resealed == 1
+        assert rotating.erase_user(one.user_id).tokens is not None
+        connection.close()
+        log = _log_of(secret)
+    # The ICN stands there, which is how the search is known to look in the right place.
+    assert secret[:20] in log
+    for form in (secret, secret.encode().hex(), KEY.hex(), address):
+        assert form not in log.replace(f"ICN {secret[:20]}", ""), "it is in the server's log"
+    assert re.search("vetassist_finish_refresh_sealed", log) and "vetassist_reseal" in log
+
+
+def _log_of(marker: str) -> str:
+    with open(os.environ["VETASSIST_TEST_LOG"], encoding="utf-8", errors="replace") as log:
+        content = log.read()
+    return content[max(0, content.index(marker[:20]) - 10_000) :]

@@ -1,0 +1,115 @@
+"""The example of a backend that moves: what the old code wrote opens in the new, and the other way."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import pathlib
+import sys
+import uuid
+from types import ModuleType
+from typing import Any
+
+import asyncpg
+import databases
+import pytest
+import vetassist
+from databases import SERVICE, SOCKET
+from provider import Provider
+
+MOVING = pathlib.Path(__file__).parents[3] / "examples/python-moving"
+TOKENS = ["", "x", "a token", "t\u00f6k\u00e9n \u6771\u4eac \U0001f985", "\ufeff with a mark", "y" * 4096]
+
+
+def loaded(step: str, name: str, **others: ModuleType) -> ModuleType:
+    """Loads a module of the example, before or after, with these as the modules that it imports."""
+    spec = importlib.util.spec_from_file_location(f"{step}_{name}", MOVING / step / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules.update(others)
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        for other in others:
+            del sys.modules[other]
+    return module
+
+
+@pytest.fixture
+def key(monkeypatch: pytest.MonkeyPatch) -> str:
+    key = vetassist.generate_key().hex()
+    monkeypatch.setenv("VETASSIST_MASTER_KEY", key)
+    return key
+
+
+def test_the_functions_are_each_others_inverse(key: str) -> None:
+    before, after = loaded("before", "token_crypto"), loaded("after", "token_crypto")
+    for token in TOKENS:
+        user_id, another = str(uuid.uuid4()), str(uuid.uuid4())
+        for writer, reader in [(before, after), (after, before), (after, after)]:
+            sealed = writer.encrypt_token(token, user_id)
+            assert len(sealed) == len(token.encode()) + 28
+            assert reader.decrypt_token(sealed, user_id) == token
+            for wrong in [sealed[:-1] + bytes([sealed[-1] ^ 1]), sealed[:20]]:
+                with pytest.raises(after.TokenCryptoError if reader is after else Exception):
+                    reader.decrypt_token(wrong, user_id)
+            with pytest.raises(reader.TokenCryptoError):
+                reader.decrypt_token(sealed, another)
+
+
+def test_hashes_agree_where_an_address_is_spelt_as_it_should_be(key: str) -> None:
+    before, after = loaded("before", "token_crypto"), loaded("after", "token_crypto")
+    for address in ("203.0.113.7", "2001:db8::1", "::1"):
+        assert before.hash_ip(address) == after.hash_ip(address)
+    # And where it is not, one address has one hash now.
+    for address, spelling in [("2001:db8::1", "2001:0DB8:0::1"), ("203.0.113.7", "::ffff:203.0.113.7")]:
+        assert after.hash_ip(spelling) == after.hash_ip(address) != before.hash_ip(spelling)
+    assert after.hash_ip("unknown") is None
+
+
+def test_a_key_is_turned_after_the_first_step(key: str) -> None:
+    sealed = loaded("before", "token_crypto").encrypt_token("old", str(uuid.UUID(int=1)))
+    os.environ["VETASSIST_MASTER_KEY"] = f"{vetassist.generate_key().hex()} {key}"
+    after = loaded("after", "token_crypto")
+    assert after.decrypt_token(sealed, str(uuid.UUID(int=1))) == "old"
+
+
+def test_the_service_moves_in_two_steps_and_back(key: str) -> None:
+    """The old service, the old one on the drop-in module, the new one: each goes on with what the others stored."""
+    before, after = loaded("before", "token_crypto"), loaded("after", "token_crypto")
+    va = Provider()
+
+    async def refresh(token: str) -> Any:
+        return va.refresh(token)
+
+    async def run() -> None:
+        with databases.made("moving") as database:
+            database.rows(
+                f"GRANT SELECT, INSERT, UPDATE ON {{users}}, {{va_tokens}}, {{sessions}}, {{auth_audit}} TO {SERVICE}"
+            )
+            database.rows(f"GRANT USAGE ON SEQUENCE vetassist_auth_audit_id_seq TO {SERVICE}")
+            async with asyncpg.create_pool(host=SOCKET, user=SERVICE, database=database.name) as pool:
+                services = [
+                    loaded("before", "service", token_crypto=before).Service(pool, refresh),
+                    loaded("before", "service", token_crypto=after).Service(pool, refresh),
+                    loaded("after", "service", token_crypto=after).Service(pool, refresh),
+                ]
+                for number, service in enumerate(services):
+                    tokens = va.issue()
+                    user_id, jwt_id = await service.sign_in(f"ICN {number}", tokens, "203.0.113.7")
+                    for other in services:
+                        assert await other.access_token(user_id) == tokens["access_token"]
+                        database.expire(user_id)
+                        # One refreshes, with the refresh token that the last one stored.
+                        tokens = {"access_token": await other.access_token(user_id)}
+                        assert await other.is_signed_in(jwt_id)
+                    assert await services[-1 - number].sign_out(jwt_id, user_id) is True
+                    assert not [each for each in services if await each.is_signed_in(jwt_id)]
+                    again = await services[(number + 1) % 3].sign_in(f"ICN {number}", va.issue(), "203.0.113.7")
+                    assert again[0] == user_id, "the same account"
+                assert va.reuse == 0 and va.exchanges == 9
+                hashes = database.rows("SELECT DISTINCT ip_hash FROM {auth_audit} WHERE event_type = 'login'")
+                assert hashes == [(after.hash_ip("203.0.113.7"),)]
+
+    asyncio.run(run())

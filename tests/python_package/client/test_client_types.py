@@ -1,0 +1,46 @@
+"""The types: the clients, their tests and their examples pass the strictest checks of two readers of types."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+HERE = pathlib.Path(__file__).parent
+EXAMPLES = HERE.parents[2] / "examples"
+CHECKERS = {"mypy": ["mypy", "--strict"], "pyright": ["pyright", "--pythonpath", sys.executable]}
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """Returns where mypy keeps what it has read, so that it reads the drivers once."""
+    return tmp_path_factory.mktemp("mypy")
+
+
+def said(checker: str, cache: pathlib.Path, folder: pathlib.Path, *files: str) -> str:
+    """Returns what a reader of types says; empty where it finds nothing."""
+    environment = {**os.environ, "MYPY_CACHE_DIR": str(cache), "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
+    command = [sys.executable, "-m", *CHECKERS[checker], *files]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("checker", list(CHECKERS))
+def test_mistakes_are_found_and_nothing_else(checker: str, cache: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    lines = (HERE / "use_client.py").read_text(encoding="utf-8").split("\n")
+    wrong = {number for number, line in enumerate(lines, 1) if "# type: ignore" in line}
+    assert len(wrong) > 10
+    mistakes = "\n".join(line.split("  # type: ignore")[0] for line in lines)
+    (tmp_path / "mistakes.py").write_text(mistakes, encoding="utf-8")
+    found = said(checker, cache, tmp_path, "mistakes.py")
+    assert {int(number) for number in re.findall(r"mistakes\.py:(\d+):.*error", found)} == wrong, found
+
+
+def test_the_tests_and_the_examples(cache: pathlib.Path) -> None:
+    assert said("mypy", cache, HERE, *sorted(path.name for path in HERE.glob("*.py"))) == ""
+    assert said("mypy", cache, EXAMPLES / "python-fastapi", "service.py") == ""
+    assert said("mypy", cache, EXAMPLES / "python-moving" / "after", "service.py", "token_crypto.py") == ""

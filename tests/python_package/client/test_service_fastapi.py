@@ -1,0 +1,130 @@
+"""The example on FastAPI with 8 workers of uvicorn: from the sign-in at a fake VA.gov to the erasure."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, Iterator
+from urllib.parse import urlsplit
+
+import databases
+import httpx
+import pytest
+import vetassist
+from databases import SERVICE, SOCKET, Database
+from provider import Provider
+
+EXAMPLE = pathlib.Path(__file__).parents[3] / "examples/python-fastapi"
+VETERANS, REQUESTS = 4, 8
+ADDRESS = "203.0.113.7"
+
+
+@contextmanager
+def serving(database: Database, origin: str, keys: str, workers: int) -> Iterator[tuple[str, pathlib.Path]]:
+    """Runs the service with its workers, and yields its socket and its log."""
+    with tempfile.TemporaryDirectory() as folder:
+        socket, log = f"{folder}/socket", pathlib.Path(folder, "log")
+        environment = {
+            **os.environ,
+            "DATABASE": f"postgres://{SERVICE}@/{database.name}?host={SOCKET}",
+            "VA_ORIGIN": origin,
+            "VA_API": f"{origin}/records",
+            "CLIENT_ID": "service",
+            "COOKIE_KEY": vetassist.generate_key().hex(),
+            "VETASSIST_KEYS": keys,
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        command = [sys.executable, "-m", "uvicorn", "service:app", "--workers", str(workers), "--uds", socket]
+        with log.open("wb") as output:
+            service = subprocess.Popen(command, cwd=EXAMPLE, env=environment, stdout=output, stderr=output)
+        try:
+            deadline = time.monotonic() + 90
+            while log.read_text().count("Application startup complete") < workers:
+                assert service.poll() is None and time.monotonic() < deadline, log.read_text()
+                time.sleep(0.1)
+            yield socket, log
+        finally:
+            service.send_signal(signal.SIGTERM)
+            assert service.wait(60) in (0, -signal.SIGTERM), log.read_text()
+
+
+class Browser:
+    """A browser, with its cookies."""
+
+    def __init__(self, socket: str, http: httpx.Client) -> None:
+        self._socket = socket
+        self._http = http
+        self._cookies: dict[str, str] = {}
+
+    def go(self, path: str, method: str = "GET") -> httpx.Response:
+        headers = {
+            "Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items()),
+            # What stands first is anybody's word; the proxy added the last.
+            "X-Forwarded-For": f"unknown, 192.0.2.1, {ADDRESS}",
+        }
+        # A connection for each request, so that all workers get some; and no certificates are read for it.
+        transport = httpx.HTTPTransport(uds=self._socket, verify=False)
+        with httpx.Client(transport=transport, base_url="http://service.example", timeout=60) as client:
+            response = client.request(method, path, headers=headers)
+        for cookie in response.headers.get_list("set-cookie"):
+            name, _, value = cookie.split(";")[0].partition("=")
+            self._cookies[name] = value.strip('"')
+        return response
+
+    def sign_in(self, va_icn: str) -> None:
+        sent = self.go("/sign-in")
+        assert sent.status_code == 302, sent.text
+        there = self._http.get(sent.headers["location"] + f"&login_hint={va_icn}")
+        back = urlsplit(there.headers["location"])
+        assert self.go("/callback?code=x&state=y").status_code == 400, "another's state"
+        assert self.go(f"{back.path}?{back.query}").headers["location"] == "/records"
+
+
+@pytest.mark.parametrize(("has_ring", "workers"), [(True, 8), (False, 2)])
+def test_the_service(has_ring: bool, workers: int) -> None:
+    va = Provider(answer_seconds=0.002)
+    keys = vetassist.generate_key().hex() if has_ring else ""
+    with databases.made("fastapi") as database, va.listening() as origin, httpx.Client() as http:
+        with serving(database, origin, keys, workers) as (socket, log), ThreadPoolExecutor(REQUESTS) as threads:
+            _goes_through(database, va, [Browser(socket, http) for _ in range(VETERANS)], threads)
+            said = log.read_text()
+        assert database.rows("SELECT va_icn FROM {users} WHERE va_icn IS NOT NULL") == []
+        hashed = database.rows("SELECT DISTINCT ip_hash FROM {auth_audit} WHERE ip_hash IS NOT NULL")
+        # An erasure takes the addresses of the trail with it.
+        assert hashed == []
+        for secret in ("access-", "refresh-", "ICN-", ADDRESS, *([keys] if has_ring else [])):
+            assert secret not in said, "it is in the service's log"
+
+
+def _goes_through(database: Database, va: Provider, browsers: list[Browser], threads: ThreadPoolExecutor) -> None:
+    assert browsers[0].go("/records").status_code == 401
+    list(threads.map(lambda at: browsers[at].sign_in(f"ICN-{at}"), range(VETERANS)))
+    assert database.value("SELECT count(*) FROM {users}") == VETERANS
+    kept = database.value("SELECT access_token_encrypted FROM {va_tokens} LIMIT 1")
+    assert b"access-" not in bytes(kept)
+
+    def all_ask() -> list[Any]:
+        asks = [browser for browser in browsers for _ in range(REQUESTS)]
+        return list(threads.map(lambda browser: browser.go("/records").status_code, asks))
+
+    assert set(all_ask()) == {200} and va.exchanges == 0
+    # Each token is exchanged once, whichever workers find it due, at once.
+    database.rows("UPDATE {va_tokens} SET expires_at = now()")
+    assert set(all_ask()) == {200}
+    assert (va.exchanges, va.reuse) == (VETERANS, 0)
+    # A token that VA.gov does not take any more is refreshed once for all requests that find out.
+    va.expire()
+    assert set(all_ask()) == {200}
+    assert (va.exchanges, va.reuse) == (2 * VETERANS, 0)
+    assert browsers[0].go("/sign-out", "POST").json() == {"ended": True}
+    assert browsers[0].go("/records").status_code == 401
+    browsers[0].sign_in("ICN-0")
+    assert [browser.go("/erase", "POST").json() for browser in browsers] == [{"erased": True}] * VETERANS
+    assert browsers[1].go("/records").status_code == 401

@@ -1,0 +1,224 @@
+"""Threads and processes: no two seals ever share a nonce, whatever forks, and nothing is locked in a child."""
+
+import concurrent.futures
+import ctypes
+import multiprocessing
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from module_support import USER
+
+import vetassist
+
+RAW = bytes(32)
+KEY = vetassist.Key(RAW)
+RING = vetassist.KeyRing([RAW])
+CLONE_NEWPID = 0x20000000
+
+
+def nonces(count=200):
+    """Seals, and returns the nonces."""
+    sealed = [KEY.seal(b"x") for _ in range(count)] + [RING.encrypt_token("x", USER) for _ in range(count)]
+    assert all(RING.decrypt_token(token, USER) == "x" for token in sealed[count:])
+    return [value[:12].hex() for value in sealed]
+
+
+def in_child(child):
+    """Forks, calls in the child, and returns the lines that it wrote."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            os.close(reading)
+            with os.fdopen(writing, "w") as pipe:
+                pipe.write("\n".join(child()))
+            status = 0
+        finally:
+            os._exit(status)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        lines = pipe.read().split("\n")
+    assert os.waitpid(pid, 0)[1] == 0
+    return lines
+
+
+def test_children_never_repeat_a_nonce():
+    """Forked after the first seal, and after each other, as gunicorn's workers with --preload are."""
+    seen = nonces(10)
+    for _ in range(20):
+        seen += in_child(lambda: nonces(20))
+        seen += nonces(10)
+    seen += in_child(lambda: in_child(lambda: nonces(20)) + nonces(20))
+    assert len(set(seen)) == len(seen)
+
+
+def test_a_child_that_forks_before_the_first_seal_does_not_repeat_its_parents_nonces():
+    code = """
+import os, vetassist
+key = vetassist.Key(bytes(32))
+reading, writing = os.pipe()
+for _ in range(4):
+    if os.fork() == 0:
+        os.write(writing, b"".join(key.seal(b"x")[:12].hex().encode() + b"\\n" for _ in range(50)))
+        os._exit(0)
+for _ in range(4):
+    assert os.wait()[1] == 0
+os.close(writing)
+seen = os.read(reading, 1 << 16).split()
+seen += [key.seal(b"x")[:12].hex().encode() for _ in range(50)]
+print(len(seen), len(set(seen)))
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["250", "250"]
+
+
+def test_a_child_in_a_new_pid_namespace_does_not_repeat_nonces():
+    """Its process id is 1, as that of a parent in a container may be: no id tells a child from its parent."""
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def namespaced():
+        assert libc.unshare(CLONE_NEWPID) == 0, os.strerror(ctypes.get_errno())
+        found = in_child(lambda: [str(os.getpid()), *nonces(50)])
+        assert found[0] == "1"
+        return found[1:] + nonces(50)
+
+    seen = nonces(50) + in_child(namespaced) + in_child(namespaced)
+    assert len(set(seen)) == len(seen)
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_child_forked_while_other_threads_seal_is_not_blocked():
+    stop = threading.Event()
+    small, large = b"x", bytes(1 << 16)
+
+    def work():
+        while not stop.is_set():
+            KEY.seal(small)
+            KEY.seal(large)
+            vetassist.hash_ip_keyed("::1", RING)
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(8):
+            assert len(in_child(lambda: nonces(2))) == 4
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def sealed_elsewhere(number):
+    """Seals in a process of a pool."""
+    return [vetassist.Key(RAW).seal(str(number))[:12].hex() for _ in range(50)]
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_processes_of_a_pool(method):
+    context = multiprocessing.get_context(method)
+    with concurrent.futures.ProcessPoolExecutor(2, mp_context=context) as pool:
+        seen = [nonce for some in pool.map(sealed_elsewhere, range(8)) for nonce in some]
+        assert len(set(seen)) == len(seen) == 400
+        with pytest.raises(vetassist.InvalidTypeError):
+            pool.submit(repr, KEY).result()
+        # An error comes back as it was raised.
+        with pytest.raises(vetassist.OpenError) as caught:
+            pool.submit(vetassist.decrypt, bytes(28), RAW).result()
+        assert caught.value.code == "ERR_OPEN_FAILED"
+
+
+def test_threads_share_keys():
+    def work(number):
+        seen = []
+        for at in range(300):
+            text = f"{number}.{at}"
+            sealed = KEY.seal(text, text)
+            assert KEY.open_text(sealed, text) == text
+            token = RING.encrypt_token(text, USER)
+            assert RING.decrypt_token(token, USER) == text
+            seen += [sealed[:12], token[:12]]
+        return seen
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        seen = [nonce for some in pool.map(work, range(8)) for nonce in some]
+    assert len(set(seen)) == len(seen) == 4800
+
+
+def test_other_threads_run_while_a_large_value_is_sealed():
+    """The lock is released: a thread that looks at the clock is never kept from it for as long as one call takes."""
+    large = bytes(256 << 20)
+    longest, done = [0.0], threading.Event()
+
+    def watch():
+        last = time.perf_counter()
+        while not done.is_set():
+            now = time.perf_counter()
+            longest[0], last = max(longest[0], now - last), now
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        started = time.perf_counter()
+        KEY.seal(large)
+        took = time.perf_counter() - started
+    finally:
+        done.set()
+        thread.join()
+    # Python fills the result with zeros first, under its lock.
+    assert longest[0] < 0.6 * took
+
+
+def run(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+SUBINTERPRETER = """
+import sys, vetassist
+for name in ("_interpreters", "_xxsubinterpreters"):
+    try:
+        interpreters = __import__(name)
+    except ImportError:
+        continue
+    break
+# With its own lock, and with the lock and the modules of the main interpreter.
+made = [interpreters.create()]
+for arguments, named in ((("legacy",), {}), ((), {"isolated": False})):
+    try:
+        made.append(interpreters.create(*arguments, **named))
+    except TypeError:
+        pass
+code = '''
+try:
+    import vetassist
+except ImportError as error:
+    print("refused:", error)
+else:
+    print("not refused")
+'''
+run = getattr(interpreters, "run_string", None) or interpreters.exec
+for interpreter in made:
+    print(run(interpreter, code) or "ran", flush=True)
+print(vetassist.Key(bytes(32)).open(vetassist.Key(bytes(32)).seal(b"still here")))
+"""
+
+
+def test_subinterpreters_are_refused_clearly():
+    done = run(SUBINTERPRETER)
+    assert done.returncode == 0, done.stderr
+    refusals = [line for line in done.stdout.split("\n") if line.startswith("refused:")]
+    assert len(refusals) == done.stdout.count("ran\n") > 0, done
+    assert all("subinterpreters" in refusal for refusal in refusals), done
+    assert "not refused" not in done.stdout and "still here" in done.stdout
+
+
+def test_python_without_its_lock_is_refused_clearly():
+    """As nobody has tested it there. No such Python is at hand, so one says that it is."""
+    done = run("import sys; sys.abiflags += 't'\nimport vetassist")
+    assert done.returncode == 1
+    assert "ImportError: vetassist does not run on free-threaded CPython" in done.stderr
