@@ -1,4 +1,4 @@
-//! What was measured, as a table and as a plot.
+//! Writes the measurements as tables and plots.
 
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 

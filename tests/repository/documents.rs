@@ -24,7 +24,7 @@ pub struct Block {
     pub code: String,
 }
 
-/// Returns every Markdown page that git knows.
+/// Returns every Markdown page that git knows. `bench/page.md` is not one: it becomes a part of BENCHMARKS.md.
 #[must_use]
 pub fn pages() -> Vec<Page> {
     let sh = shell();
@@ -32,7 +32,7 @@ pub fn pages() -> Vec<Page> {
         .quiet()
         .read()
         .unwrap();
-    let is_there = |path: &&str| sh.current_dir().join(path).is_file();
+    let is_there = |path: &&str| *path != "bench/page.md" && sh.current_dir().join(path).is_file();
     let read = |path: &str| Page { path: path.to_owned(), text: sh.read_file(path).unwrap() };
     files.lines().filter(is_there).map(read).collect()
 }

@@ -19,7 +19,7 @@ use crate::{
 };
 
 const DATABASE: &str = "bench_purge";
-/// How far apart each connection's sign-ins begin: 200 of them a second by all, which leaves time to spare.
+/// The time between the sign-ins of each connection: 200 a second by all, which leaves time to spare.
 const PACE: Duration = Duration::from_millis(40);
 
 pub(super) fn run(server: &Server, effort: Effort) -> Result<Vec<Comparison>> {

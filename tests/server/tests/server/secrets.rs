@@ -146,13 +146,13 @@ const TALKATIVE: [(&str, &str, bool); 12] = [
     ("auto_explain.log_min_duration", "", true),
 ];
 
-/// Whether a text holds a word, also as the bytes of a datum in a plan.
+/// Checks if a text holds a word, also as the bytes of a datum in a plan.
 fn holds(text: &str, word: &str) -> bool {
     let numbers: Vec<_> = word.bytes().map(|byte| byte.to_string()).collect();
     text.contains(word) || text.contains(&hex::encode(word)) || text.contains(&numbers.join(" "))
 }
 
-/// What a service does all day, and what goes wrong in it, with this token as a parameter.
+/// Calls the functions that a service calls all day, with this token as a parameter, also where they fail.
 fn use_token(db: &mut Client, token: &str) {
     let login = "SELECT * FROM vetassist_login($1, $2, now() + '1 h', $3, now() + '1 h', $2)";
     let described =

@@ -1,4 +1,4 @@
-//! What nobody may gain: attacks, one file a kind, each with who does it, what it does and what must come of it.
+//! Attacks, one file a kind, each with its attacker, its steps and the outcome that it must have.
 //!
 //! They run in a database that belongs to an attacker, who is no superuser: she may create what she likes in its schema
 //! `public`, before the extension is installed and afterwards. What she plants says in the server's log that it was
@@ -154,7 +154,7 @@ impl Victim {
         self.db.query_one(query, &[]).unwrap().get(0)
     }
 
-    /// What was planted and called, and as whom.
+    /// Returns the traps that were called, and the roles that called them.
     pub(crate) fn trapped(&self) -> Vec<String> {
         let log = self.server.log();
         let lines = log.lines().filter_map(|line| line.split_once("LOG:  TRAP "));
@@ -175,7 +175,7 @@ pub(crate) fn assert_same(found: &[String], expected: &[String], of: &str) {
     );
 }
 
-/// What the body of a planted function begins with.
+/// Returns the beginning of the body of a trap.
 pub(crate) fn trap(name: &str) -> String {
     format!("RAISE LOG 'TRAP % as %', $trap${name}$trap$, current_user;")
 }
@@ -207,7 +207,7 @@ pub(crate) struct Function {
     pub(crate) is_procedure: bool,
     /// The names that `pg_type` has for the types of its arguments.
     pub(crate) arguments: Vec<String>,
-    /// What it returns, as it was declared.
+    /// The type of its result, as it was declared.
     pub(crate) result: String,
 }
 
