@@ -18,7 +18,8 @@ SOURCE = TOP / "target/site-source"
 SITE = TOP / "target/site"
 PAGES = [
     "README.md", "BENCHMARKS.md", "CHANGELOG.md", "CONTRIBUTING.md", "RELEASING.md", "SECURITY.md", "examples/README.md",
-    "crates/vetassist-audit/README.md", "crates/vetassist-core/README.md", "crates/vetassist-wasm/npm/README.md",
+    "crates/vetassist-audit/README.md", "crates/vetassist-core/README.md", "crates/vetassist-py/README.md",
+    "crates/vetassist-wasm/npm/README.md",
 ]
 _LINK = re.compile(r"\[([^\]]+)\]\(([^)#\s]+)(#[^)]*)?\)")
 

@@ -67,7 +67,7 @@ type Step = (&'static str, When, &'static str, fn(&Run) -> Result<u64>);
 const NAMED: [&str; 4] = ["audit", "core", "npm", "server"];
 
 /// The steps that depend on PostgreSQL's version.
-const OF_A_SERVER: [&str; 3] = ["server", "npm-server", "python-server"];
+const NEEDS_SERVER: [&str; 3] = ["server", "npm-server", "python-server"];
 
 /// Each step: its name, when it is run, what it does, how. A new one is a line.
 const STEPS: &[Step] = &[
@@ -235,7 +235,7 @@ pub(crate) fn test(selection: Selection) -> Result<()> {
     for (name, when, what, how) in STEPS {
         let wanted = match (&only, pg) {
             (Some(only), _) => only == name,
-            (None, Some(_)) => OF_A_SERVER.contains(name),
+            (None, Some(_)) => NEEDS_SERVER.contains(name),
             (None, None) => all || *when == Always,
         };
         if !wanted {
