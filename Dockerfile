@@ -16,7 +16,8 @@ ARG PG_MAJOR
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
-        build-essential ca-certificates clang debhelper git libclang-dev libssl-dev openssl pkg-config \
+        build-essential ca-certificates clang debhelper git libclang-dev libicu-dev libssl-dev openssl \
+        pkg-config \
         "postgresql-server-dev-${PG_MAJOR}" \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=rust /usr/local/cargo /usr/local/cargo

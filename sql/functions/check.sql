@@ -1,6 +1,7 @@
 -- Shows what an operator should look at.
 --
--- requires: functions/schema.sql functions/tiers.sql functions/audit_log_checks.sql functions/operation_checks.sql
+-- requires: functions/schema.sql functions/tiers.sql functions/audit_log_checks.sql functions/rights_checks.sql
+-- requires: functions/operation_checks.sql
 
 -- Returns whether the library was loaded when the server started.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_is_preloaded() RETURNS boolean
@@ -29,22 +30,7 @@ BEGIN
         FROM @extschema@.vetassist_check_schema() AS s
         WHERE s.problem NOT LIKE 'rights of %'
         UNION ALL
-        -- A role has what its tiers give and no more.
-        SELECT 'warning', CASE g.role WHEN 0 THEN 'PUBLIC' ELSE 'role ' || pg_get_userbyid(g.role) END,
-               format('may %s on %s, which no tier of it gives',
-                      string_agg(DISTINCT g.privilege || CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END, ', '),
-                      g.object || coalesce(' (' || g.columns || ')', '')),
-               CASE g.role WHEN 0 THEN 'REVOKE it.'
-                    ELSE 'SELECT vetassist_revoke(...), then vetassist_grant() what it needs. After an adoption, once its backend no longer needs it.' END
-        FROM @extschema@.vetassist_granted() AS g
-        WHERE NOT (g.role = 0 AND g.privilege = 'EXECUTE' AND NOT g.is_grantable
-                   AND split_part(split_part(g.object, 'vetassist_', 2), '(', 1) IN (
-                       'generate_key', 'version', 'hash_ip', 'encrypt', 'decrypt', 'decrypt_text', 'derive_user_key'))
-          AND (g.is_grantable OR NOT EXISTS (
-              SELECT FROM @extschema@.vetassist_tiers_granted() AS h
-              JOIN @extschema@.vetassist_tier_privileges() AS p ON p.tier = h.tier
-              WHERE h.role = g.role AND p.object = g.object AND p.privilege = g.privilege AND g.columns IS NULL))
-        GROUP BY g.role, g.object, g.columns
+        SELECT g.severity, g.subject, g.message, g.hint FROM @extschema@.vetassist_rights_checks() AS g
         UNION ALL
         -- A function of somebody's in the schema may be called in the place of ours: a driver that sends varchar where
         -- ours takes text calls one that takes varchar.

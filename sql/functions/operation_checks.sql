@@ -1,11 +1,12 @@
 -- What an operator should look at besides objects and rights: keys, tokens, refreshes, and what the server writes down.
 --
--- requires: functions/tokens.sql functions/metrics.sql
+-- requires: functions/tokens.sql functions/refresh_checks.sql
 
--- Returns what is wrong with where the keys are: data_directory, memory. Of this process's memory, which the others have alike.
-CREATE OR REPLACE FUNCTION @extschema@.vetassist_key_hazards() RETURNS text[]
+-- Returns whether keys may be copied from a place: a key file in the data_directory, or memory, which the other processes
+-- have alike.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_keys_are_exposed(place text) RETURNS boolean
 LANGUAGE c STABLE STRICT PARALLEL RESTRICTED
-AS 'MODULE_PATHNAME', 'vetassist_key_hazards_wrapper';
+AS 'MODULE_PATHNAME', 'vetassist_keys_are_exposed_wrapper';
 
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_operation_checks() RETURNS TABLE (severity text, subject text, message text, hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -14,8 +15,6 @@ AS $$
 DECLARE
     most CONSTANT integer := 100;
     unopened integer;
-    delay double precision;
-    hazards text[];
 BEGIN
     -- A sample: each is opened, and nothing of it is kept.
     BEGIN
@@ -29,12 +28,11 @@ BEGIN
             RETURN QUERY SELECT 'error', 'key ring', format('no key opens %s of at most %s stored tokens that were tried', unopened, most),
                 'SELECT * FROM vetassist_rotation_status() counts them all. Put the key that sealed them back into the ring, behind the current one.';
         END IF;
-        hazards := @extschema@.vetassist_key_hazards();
-        IF 'data_directory' = ANY (hazards) THEN
+        IF @extschema@.vetassist_keys_are_exposed('data_directory'::text) THEN
             RETURN QUERY SELECT 'warning', 'vetassist.master_key_file', 'the key file is inside the data directory',
                 'Every base backup carries the keys beside what they seal. Move the file elsewhere.';
         END IF;
-        IF 'memory' = ANY (hazards) THEN
+        IF @extschema@.vetassist_keys_are_exposed('memory'::text) THEN
             RETURN QUERY SELECT 'warning', 'key ring', 'is in memory that the system may write to swap or to core dumps',
                 'Let the server lock memory: LimitMEMLOCK=64M in its systemd unit, or ulimit -l. Then restart it.';
         END IF;
@@ -47,18 +45,7 @@ BEGIN
             RETURN QUERY SELECT 'error', 'key ring', 'stored tokens cannot be read: ' || SQLERRM, 'See what else is found.';
     END;
 
-    BEGIN
-        delay := (SELECT m.value FROM @extschema@.vetassist_metrics() AS m WHERE m.name = 'vetassist_refresh_delay_seconds');
-        IF @extschema@.vetassist_setting('refresh_paused'::text) = 'on' THEN
-            RETURN QUERY SELECT 'warning', 'vetassist.refresh_paused', 'is on: no token is refreshed',
-                'Turn it off when the tokens of the restored database were found to be good.';
-        ELSIF delay > 60 THEN
-            RETURN QUERY SELECT 'warning', 'refreshes', format('are up to %s seconds late', round(delay)),
-                'See that a worker calls vetassist_claim_refreshes(), and how long VA.gov takes to answer.';
-        END IF;
-    EXCEPTION WHEN OTHERS THEN
-        RETURN QUERY SELECT 'error', 'refreshes', 'cannot be looked at: ' || SQLERRM, 'See what else is found.';
-    END;
+    RETURN QUERY SELECT r.severity, r.subject, r.message, r.hint FROM @extschema@.vetassist_refresh_checks() AS r;
 
     -- Settings in force here, and those that a role or this database has for its sessions.
     RETURN QUERY

@@ -6,4 +6,4 @@
 -- requires: functions/known_keys.sql plain/session_active.sql plain/sign_everybody_out.sql plain/version.sql
 -- requires: plain/audit_rows.sql functions/audit_purge.sql functions/audit_log_seal.sql functions/audit_log_show.sql
 -- requires: functions/audit_log_verify.sql functions/audit_log_restart.sql
--- requires: functions/users_masked.sql functions/metrics.sql functions/tiers.sql plain/rights.sql
+-- requires: functions/users_masked.sql functions/metrics.sql functions/tiers.sql plain/check.sql plain/rights.sql plain/search_paths.sql

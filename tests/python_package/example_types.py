@@ -29,6 +29,9 @@ def seal(text: str) -> bytes:
 def tokens() -> tuple[str, int]:
     """Seals tokens with rings."""
     ring = KeyRing([MasterKey("ab" * 32), "cd" * 32, bytes(32)])
+    lines: list[str] = ["ab" * 32]
+    keys: list[bytes] = [vetassist.generate_key()]
+    assert len(KeyRing(lines)) == len(KeyRing(keys)) == 1
     with KeyRing.parse(b"ab" * 32) as same:
         token: str = ring.decrypt_token(same.encrypt_token("token", USER), str(USER))
     assert token == "token" and len(ring) == len(ring.fingerprints()) == 3

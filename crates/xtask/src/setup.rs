@@ -8,9 +8,16 @@ use xshell::{cmd, Cmd, Shell};
 
 use crate::workspace::{minimum_rust, shell, step, target};
 
-/// Debian's packages that building the extension takes.
-const BUILD_PACKAGES: [&str; 6] =
-    ["build-essential", "clang", "libclang-dev", "libssl-dev", "openssl", "pkg-config"];
+/// Debian's packages that building the extension takes. The headers of PostgreSQL 16 and later include ICU's.
+const BUILD_PACKAGES: [&str; 7] = [
+    "build-essential",
+    "clang",
+    "libclang-dev",
+    "libicu-dev",
+    "libssl-dev",
+    "openssl",
+    "pkg-config",
+];
 /// Debian's packages that running it takes.
 const POSTGRES_PACKAGES: [&str; 3] =
     ["postgresql-15", "postgresql-contrib", "postgresql-server-dev-15"];

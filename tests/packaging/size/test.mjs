@@ -1,6 +1,7 @@
 // What the package costs those who bundle it, and how it looks to those who read what was bundled.
 import assert from 'node:assert/strict';
-import { readFileSync, statSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync } from 'node:zlib';
 import { build } from 'esbuild';
@@ -73,9 +74,18 @@ const { outputFiles } = await build({ stdin: { contents: "export * from 'vetassi
 const minified = await import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`);
 for (const name of ['Key', 'MasterKey', 'KeyRing', 'VetassistError']) check(minified[name].name === name, `${name} is called ${minified[name].name}`);
 const packaged = (name) => fileURLToPath(new URL(`../node_modules/vetassist/${name}`, import.meta.url));
-for (const name of ['index.js', 'edge.js', 'slim.js', 'core.cjs', 'index.cjs', 'node.js']) {
+// All but the modules as text, where nothing is thrown.
+const code = readdirSync(packaged('dist')).filter((name) => /\.c?js$/.test(name) && !name.startsWith('inline'));
+check(code.length > 20, `${code} is all code that there is`);
+for (const name of code) {
   const longest = Math.max(...readFileSync(packaged(`dist/${name}`), 'utf8').split('\n').map((line) => line.length));
   check(longest < 400, `${name} has a line of ${longest} characters`);
+}
+// What Node prints of an error that nobody catches: where it was thrown, what it says, and the stack.
+for (const uncaught of ["require('vetassist').hashIp('x')", "require('vetassist/metadata').checkEventData({ password: 'hunter2' })"]) {
+  const { status, stderr } = spawnSync(process.execPath, ['-e', uncaught], { cwd: here, encoding: 'utf8' });
+  check(status === 1 && /VetassistError: .+\n/.test(stderr), stderr);
+  check(stderr.length < 2_000, `${uncaught} prints ${stderr.length} characters`);
 }
 for (const name of ['LICENSE-APACHE', 'LICENSE-MIT', 'README.md']) check(statSync(packaged(name)).size > 500, name);
 const module = brotliCompressSync(readFileSync(packaged('dist/vetassist.wasm'))).length;

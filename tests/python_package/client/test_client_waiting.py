@@ -4,6 +4,7 @@ several event loops, a provider that hangs."""
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
 import time
 import uuid
@@ -194,5 +195,49 @@ def test_a_refresh_of_the_wrong_kind(database: Database) -> None:
             database.expire(one.user_id)
             failed = await raises("ERR_REFRESH_FAILED", asyncio.to_thread(client.access_token, one.user_id, refresh))
             assert "vetassist.aio" in str(failed.__cause__)
+
+    asyncio.run(run())
+
+
+def test_a_refresh_that_cancels_itself(database: Database) -> None:
+    """As some time-outs of HTTP clients do. The caller is not cancelled by that."""
+
+    async def refresh(_token: str, _: RefreshContext) -> Any:
+        raise asyncio.CancelledError
+
+    async def run() -> None:
+        async with asyncpg.create_pool(host=SOCKET, user=SERVICE, database=database.name) as pool:
+            client = vetassist.aio.Client(pool, ring=RING, refresh=refresh)
+            one = await sign_in(client, Provider())
+            database.expire(one.user_id)
+            await raises("ERR_REFRESH_FAILED", client.access_token(one.user_id), retryable=True)
+            assert (await client.token_status(one.user_id)).last_error == "cancelled"
+
+    asyncio.run(run())
+
+
+def test_an_interrupt_loses_no_answer(database: Database) -> None:
+    """As when a worker of gunicorn is told to stop, or somebody types Ctrl-C."""
+    va = Provider(answer_seconds=0.5)
+
+    def stop(*_: object) -> None:
+        raise SystemExit
+
+    async def run() -> None:
+        async with opened("psycopg", database.name) as kind:
+            one = await sign_in(kind.client(ring=RING), va)
+            database.expire(one.user_id)
+            client = kind.client(ring=RING, refresh=va.refresh).blocking
+            before = signal.signal(signal.SIGALRM, stop)
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
+            try:
+                with pytest.raises(SystemExit):
+                    client.access_token(one.user_id)
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                signal.signal(signal.SIGALRM, before)
+            client.settle()
+            assert client.token_status(one.user_id).state == "ready"
+            assert (va.exchanges, va.reuse) == (1, 0)
 
     asyncio.run(run())

@@ -9,10 +9,10 @@ use xshell::cmd;
 /// The most bytes of the front page.
 const FRONT_PAGE: usize = 9_000;
 
-/// How each block of code of the front page and of docs/ is tested. SQL and what `sh` runs are run by the server's tests,
+/// The kinds of blocks of code on the front page and in docs/. SQL and `sh` are run by the server's tests,
 /// JavaScript by the npm package's tests, Python by the Python package's. `sh by-hand` is a machine's set-up, which no test
-/// may change: its syntax and its commands are looked at here. `text` is not to be run.
-const KINDS: [&str; 6] = ["sql", "sh", "sh by-hand", "js", "python", "text"];
+/// may change: its syntax and its commands are looked at here. `text` and `yaml` are not to be run.
+const KINDS: [&str; 7] = ["sql", "sh", "sh by-hand", "js", "python", "text", "yaml"];
 
 #[test]
 fn links_lead_to_files_and_headings() {

@@ -96,10 +96,12 @@ class KeyRing:
     The object cannot be copied or pickled. Used with ``with``, the keys are freed at the end.
     """
 
-    # A list of each by itself too, because lists are invariant. No Sequence, because a str is one.
-    def __new__(
-        cls, keys: Union[List[MasterKeyLike], List[str], List[bytes], List[MasterKey], Tuple[MasterKeyLike, ...]], /
-    ) -> Self: ...
+    # The first is for lists that are written out. No list of one kind is a list of all kinds: they are the second. No
+    # Sequence, because a str is one.
+    @overload
+    def __new__(cls, keys: Union[List[MasterKeyLike], Tuple[MasterKeyLike, ...]], /) -> Self: ...
+    @overload
+    def __new__(cls, keys: Union[List[str], List[bytes], List[MasterKey]], /) -> Self: ...
     @staticmethod
     def parse(text: Union[BytesLike, str]) -> KeyRing:
         """Reads a key file: a key of 64 hexadecimal digits a line, newest first, with ``#`` before comments."""

@@ -26,7 +26,7 @@ from .client.drivers_async import (
     transaction_of,
 )
 from .client.effects import LATE, Ask, Call, Detached, Pause, Several, Statement
-from .client.failure import DriverFailure
+from .client.failure import DriverFailure, TokenEndpointError
 from .client.models import AccessToken, OnEvent, RefreshContext, Refreshed, TokenResponse
 from .client.refresh import MIN_VALID_SECONDS, WAIT_SECONDS
 from .client.statement import UserId
@@ -141,6 +141,9 @@ class Transaction:
         task = self._begin(asked())
         done, _ = await asyncio.wait({task}, timeout=ask.timeout_seconds)
         if done:
+            if task.cancelled():
+                # By the function itself: the caller was not cancelled, and is told so.
+                raise TokenEndpointError("cancelled")
             return task.result()
         self._begin(self._late(task, ask))
         return LATE

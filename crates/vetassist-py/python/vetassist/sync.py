@@ -148,6 +148,10 @@ class Transaction:
         except FutureTimeout:
             if answered.cancel():
                 return LATE
+        except BaseException:
+            # Whoever waits is interrupted, as by Ctrl-C: an answer that comes is stored all the same.
+            answered.cancel()
+            raise
         # It came at the last moment, or is itself an error of that kind.
         return answered.result()
 

@@ -24,6 +24,7 @@ mod errors;
 mod events;
 mod examples;
 mod goldens;
+mod hosted;
 mod hostile;
 mod hostile_calls;
 mod inventory;

@@ -2,7 +2,9 @@
 
 use std::{fs, path::Path};
 
-use vetassist_server_tests::{hex_key, KeyedServer};
+use uuid::Uuid;
+use vetassist_core::KeyRing;
+use vetassist_server_tests::{hex_key, sqlstate, KeyedServer};
 
 fn files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
     for entry in fs::read_dir(folder).unwrap().flatten() {
@@ -35,11 +37,7 @@ fn holders(folder: &Path, markers: &[&str]) -> Vec<String> {
         .collect();
     let holds = |path: &&std::path::PathBuf| {
         let bytes = fs::read(path).unwrap_or_default();
-        spellings.iter().any(|spelling| {
-            bytes
-                .windows(spelling.len())
-                .any(|window| window[0] == spelling[0] && window == spelling)
-        })
+        spellings.iter().any(|spelling| memchr::memmem::find(&bytes, spelling).is_some())
     };
     paths.iter().filter(holds).map(|path| path.display().to_string()).collect()
 }
@@ -89,5 +87,76 @@ fn tokens_and_keys_reach_no_file() {
     assert_eq!(holders(&folder, &sought), [""; 0]);
     for sought in ["MARKER-ACCESS", "MARKER-REFRESH", "198.51.100.23"] {
         assert!(!server.log().contains(sought), "{sought} is in the log");
+    }
+}
+
+/// A client that seals by itself hands over literals, as psycopg2 does, and the server writes down all that it can.
+#[test]
+fn a_clients_tokens_and_keys_reach_neither_files_nor_log_nor_statistics() {
+    let mut server = KeyedServer::start_with(&[
+        ("wal_level", "logical"),
+        ("log_statement", "all"),
+        ("log_min_duration_statement", "0"),
+        ("log_parameter_max_length_on_error", "-1"),
+        ("track_activity_query_size", "1048576"),
+    ]);
+    let keys = [0x77, 0x88].map(hex_key);
+    let [ring, rotated] = [0, 1].map(|key| KeyRing::parse(keys[key].as_bytes()).unwrap());
+    let seal = |ring: &KeyRing, user: Uuid, token: &str| {
+        format!("'\\x{}'::bytea", hex::encode(ring.user(user).seal_token(token).unwrap()))
+    };
+    let mut watcher = server.connect();
+    let mut statistics = String::new();
+    let mut run = |statement: &str| -> Result<Vec<String>, postgres::Error> {
+        let found = server.db.simple_query(statement).map(|messages| {
+            let rows = messages.iter().filter_map(|message| match message {
+                postgres::SimpleQueryMessage::Row(row) => Some(row.get(0)?.to_owned()),
+                _ => None,
+            });
+            rows.collect()
+        });
+        let queries = "SELECT string_agg(query, ' ') FROM pg_stat_activity";
+        statistics += watcher.query_one(queries, &[]).unwrap().get::<_, &str>(0);
+        found
+    };
+    for number in 0..6 {
+        let user = Uuid::from_u128(number + 1);
+        let [access, refresh, later] = ["ACCESS", "REFRESH", "LATER"]
+            .map(|kind| seal(&ring, user, &format!("MARKER-OF-{kind}")));
+        let login = format!("SELECT vetassist_login_sealed('{user}', 'ICN{number}', {access}, now(), 'jti {number}', now() + '1 h', {refresh})");
+        run(&login).unwrap();
+        assert_eq!(sqlstate(&run(&login).unwrap_err()), "23505");
+        let lease = run(&format!("SELECT lease_id FROM vetassist_use_token_sealed('{user}')"))
+            .unwrap()
+            .remove(0);
+        let finish =
+            format!("SELECT vetassist_finish_refresh_sealed('{lease}', {later}, now(), {refresh})");
+        assert_eq!(run(&finish).unwrap(), ["stored"]);
+        let anew = seal(&rotated, user, "MARKER-OF-ANEW");
+        let reseal = format!("SELECT vetassist_reseal_page('{{{user}}}', ARRAY[{later}], ARRAY[{anew}], ARRAY[{refresh}], ARRAY[{anew}])");
+        assert_eq!(run(&reseal).unwrap(), [user.to_string()]);
+        if number % 2 == 0 {
+            run(&format!("SELECT vetassist_disconnect_sealed('{user}'); SELECT vetassist_erase_user('{user}')")).unwrap();
+        }
+    }
+    for statement in
+        ["CREATE TABLE clear AS SELECT 'MARKER-IN-THE-CLEAR'::text AS marker", "CHECKPOINT"]
+    {
+        run(statement).unwrap();
+    }
+    let clear = "MARKER-IN-THE-CLEAR";
+    assert!(statistics.contains(clear) && server.log().contains(clear));
+    let folder = server.data_dir();
+    assert!(holders(&folder, &[clear]).len() >= 2);
+    let sought = ["MARKER-OF", &keys[0], &keys[1]];
+    assert_eq!(holders(&folder, &sought), [""; 0]);
+    let log = server.log().to_lowercase();
+    for sought in sought {
+        for spelt in [sought.to_lowercase(), hex::encode(sought)] {
+            assert!(
+                !log.contains(&spelt) && !statistics.to_lowercase().contains(&spelt),
+                "{sought}"
+            );
+        }
     }
 }

@@ -94,7 +94,7 @@ impl Processes {
 
     fn spawn(&mut self, place: usize) -> Child {
         self.started += 1;
-        let kind = if place % 2 == 0 { "worker" } else { "web" };
+        let kind = if place.is_multiple_of(2) { "worker" } else { "web" };
         Command::new(env::var_os("VETASSIST_TEST_PYTHON").unwrap())
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .arg(repository().join("tests/python/refresher.py"))

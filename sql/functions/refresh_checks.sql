@@ -1,0 +1,23 @@
+-- What an operator should look at of refreshes.
+--
+-- requires: functions/metrics.sql functions/setting.sql
+
+-- As vetassist_check() returns it.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_refresh_checks() RETURNS TABLE (severity text, subject text, message text, hint text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    delay double precision;
+BEGIN
+    delay := (SELECT m.value FROM @extschema@.vetassist_metrics() AS m WHERE m.name = 'vetassist_refresh_delay_seconds');
+    IF @extschema@.vetassist_setting('refresh_paused'::text) = 'on' THEN
+        RETURN QUERY SELECT 'warning', 'vetassist.refresh_paused', 'is on: no token is refreshed',
+            'Turn it off when the tokens of the restored database were found to be good.';
+    ELSIF delay > 60 THEN
+        RETURN QUERY SELECT 'warning', 'refreshes', format('are up to %s seconds late', round(delay)),
+            'See that a worker calls vetassist_claim_refreshes(), and how long VA.gov takes to answer.';
+    END IF;
+EXCEPTION WHEN OTHERS THEN
+    RETURN QUERY SELECT 'error', 'refreshes', 'cannot be looked at: ' || SQLERRM, 'See what else is found.';
+END;
+$$;
