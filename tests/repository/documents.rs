@@ -16,7 +16,7 @@ pub struct Page {
 }
 
 /// A block of code.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
     /// The words after the three backticks: the language, and how it is tested.
     pub info: String,
