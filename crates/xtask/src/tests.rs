@@ -28,13 +28,13 @@ use crate::{
 pub(crate) struct Selection {
     /// The step to run alone
     step: Option<String>,
-    /// Of the steps core and server the tests that have this in their names, of npm the runtime of this name
+    /// Run only the tests of the step with this in their names, or this runtime of the step npm
     #[arg(requires = "step")]
     name: Option<String>,
-    /// Run also what takes minutes, as CI does
+    /// Run also the steps that take minutes, as CI does
     #[arg(long, conflicts_with = "step")]
     all: bool,
-    /// Run what depends on PostgreSQL in another version: 15 to 19
+    /// Run the steps that need a server in another version of PostgreSQL: 15 to 19
     #[arg(long, value_name = "MAJOR")]
     pg: Option<u32>,
     /// List the steps

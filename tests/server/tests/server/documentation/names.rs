@@ -170,7 +170,9 @@ fn the_names_are_those_of_the_library() {
     let names = "SELECT proname::text FROM pg_proc WHERE proname LIKE 'vetassist%'
         UNION SELECT relname FROM pg_class WHERE relname LIKE 'vetassist%'
         UNION SELECT evtname FROM pg_event_trigger
-        UNION SELECT rolname FROM pg_roles";
+        UNION SELECT rolname FROM pg_roles
+        UNION SELECT (regexp_matches(prosrc, 'vetassist_[a-z_]+', 'g'))[1]
+        FROM pg_proc WHERE proname = 'vetassist_metrics'";
     let known: BTreeSet<String> =
         database().query(names, &[]).unwrap().iter().map(|row| row.get(0)).collect();
     // Namespaces of HKDF, a setting of the plain installation, packages, and names that are the reader's.
