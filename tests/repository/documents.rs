@@ -121,7 +121,7 @@ impl Page {
         for part in joined.components() {
             match part {
                 Component::ParentDir => {
-                    assert!(path.pop(), "{}: {link} leaves the repository", self.path)
+                    assert!(path.pop(), "{}: {link} leaves the repository", self.path);
                 }
                 part => path.push(part),
             }
