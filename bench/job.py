@@ -54,7 +54,7 @@ async def by_statements(db, master, icn, expires):
 
 
 async def nanoseconds(connections, how, master, count):
-    """What a sign-in takes with all connections at work. Half of the veterans were there before."""
+    """Measures a sign-in with all connections at work. Half of the veterans were there before."""
     expires = datetime.now(timezone.utc) + timedelta(hours=1)
 
     async def one(number, db):
@@ -68,7 +68,7 @@ async def nanoseconds(connections, how, master, count):
 
 
 def by_pgbench(pgbench, socket, database, count):
-    """What a sign-in takes with a driver that costs next to nothing."""
+    """Measures a sign-in with a driver that costs next to nothing."""
     ran = subprocess.run(
         [pgbench, "-h", socket, "-U", "postgres", "-n", "-M", "prepared", "-c", str(CONNECTIONS), "-j", "1",
          "-t", str(count // CONNECTIONS), "-D", f"token={TOKEN}", "-f", Path(__file__).parent / "sign_in.sql", database],

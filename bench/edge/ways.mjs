@@ -149,7 +149,7 @@ export async function inTurns(run, action, ways, size, { rounds, sample }) {
 
 const label = (size) => (size < 1024 ? `${size} B` : size < 1 << 20 ? `${size >> 10} KiB` : `${size >> 20} MiB`);
 
-/** What times say, with what is promised of them. */
+/** Returns the comparisons of times, with their targets. */
 export function compared(runtime, action, size, times) {
   const line = (ours, other, target) => ({
     family: `edge-${runtime}`,

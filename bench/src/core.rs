@@ -114,7 +114,7 @@ fn against_each(times: &Times, label: &str) -> Vec<Comparison> {
     found
 }
 
-/// What a user's key costs, and a nonce.
+/// Measures the cost of a user's key, and of a nonce.
 fn derivation(effort: Effort) -> Result<Vec<Comparison>> {
     let ring =
         KeyRing::new(vec![MasterKey::from_bytes(&[5; 32])]).map_err(|error| anyhow!("{error}"))?;

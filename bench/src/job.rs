@@ -1,4 +1,4 @@
-//! What a day at work consists of, as a whole.
+//! Measures the work of a day as a whole.
 
 mod family;
 mod memory;

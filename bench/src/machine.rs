@@ -1,4 +1,4 @@
-//! What the figures were measured on.
+//! Describes the machine and the programs that were measured.
 
 use std::{ffi::OsStr, fs, process::Command};
 

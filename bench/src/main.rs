@@ -10,9 +10,12 @@ mod repository;
 mod server;
 mod sql;
 
-use std::{env, fs, process::ExitCode};
+use std::{
+    env, fs,
+    process::{Command, ExitCode},
+};
 
-use anyhow::{Context, Result};
+use anyhow::{ensure, Context, Result};
 use clap::Parser;
 
 use crate::{
@@ -37,7 +40,7 @@ struct Arguments {
     /// See that everything runs, and measure nothing to rely on
     #[arg(long)]
     short: bool,
-    /// Write BENCHMARKS.md anew
+    /// Write BENCHMARKS.md again
     #[arg(long, conflicts_with_all = ["short", "only"])]
     record: bool,
     /// These families alone
@@ -69,14 +72,16 @@ fn run(arguments: &Arguments) -> Result<()> {
     let target = env::var_os("CARGO_TARGET_DIR").unwrap_or("target".into());
     let folder = repository().join(target).join("bench");
     let _ = fs::remove_dir_all(&folder);
-    let tables = Report::new(comparisons)?.write(&folder)?;
-    let text = format!("{}\n{tables}", machine::description(&server, effort)?);
-    print!("{text}");
+    let (report, machine) = (Report::new(comparisons)?, machine::description(&server, effort)?);
+    println!("{machine}\n{}", report.write(&folder)?);
     println!("the tables and plots are in {}", folder.display());
     if arguments.record {
         let path = repository().join("BENCHMARKS.md");
-        fs::write(&path, machine::page(&text))
+        let details = format!("{machine}\n{}", report.tables(false));
+        fs::write(&path, machine::page(&details))
             .context(format!("cannot write {}", path.display()))?;
+        let summary = Command::new("python3").arg(repository().join("bench/summary.py")).status();
+        ensure!(summary?.success(), "the summary could not be written");
     }
     Ok(())
 }

@@ -9,10 +9,10 @@ use anyhow::Result;
 
 use crate::report::Comparison;
 
-/// How long a run takes.
+/// The duration of a run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Effort {
-    /// Whether it only shows that everything runs.
+    /// True if it only shows that everything runs.
     pub(crate) short: bool,
 }
 
@@ -62,7 +62,7 @@ impl<'a> Case<'a> {
     }
 }
 
-/// What each case took in each round.
+/// The time of each case in each round.
 pub(crate) struct Times(Vec<(String, Vec<f64>)>);
 
 /// Runs all cases once to warm up, then in turns.
@@ -84,19 +84,19 @@ pub(crate) fn in_turns(effort: Effort, mut cases: Vec<Case<'_>>) -> Result<Times
 }
 
 impl Times {
-    /// What a case took, round by round.
+    /// Returns the time of a case, round by round.
     pub(crate) fn of(&self, name: &str) -> Vec<f64> {
         let found = self.0.iter().find(|(known, _)| known == name);
         found.map(|(_, times)| times.clone()).unwrap_or_default()
     }
 
-    /// What a case took less what another did.
+    /// Returns the time of a case less that of another, round by round.
     pub(crate) fn less(&self, name: &str, scan: &str) -> Vec<f64> {
         difference(&self.of(name), &self.of(scan))
     }
 }
 
-/// What is left of times, round by round. Noise may make it negative; a negative time is none.
+/// Returns the difference of times, round by round. Noise may make it negative; a negative time counts as none.
 pub(crate) fn difference(a: &[f64], b: &[f64]) -> Vec<f64> {
     a.iter().zip(b).map(|(a, b)| (a - b).max(0.1)).collect()
 }

@@ -19,7 +19,7 @@ pub(crate) fn edge(effort: Effort) -> Result<Vec<Comparison>> {
     comparisons(&mut node)
 }
 
-/// What a program measured.
+/// Returns the measurements of a program.
 pub(crate) fn comparisons(program: &mut Command) -> Result<Vec<Comparison>> {
     let name = program.get_program().to_string_lossy().into_owned();
     let mut child = program

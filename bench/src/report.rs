@@ -1,4 +1,4 @@
-//! What was measured, as a table and as a plot.
+//! Writes the measurements as tables and plots.
 
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 
@@ -76,26 +76,36 @@ impl Report {
         Ok(Self { families })
     }
 
-    /// Writes a table and a plot for each family, and returns all tables.
+    /// Writes a table and a plot for each family, with its targets, and returns all tables.
     pub(crate) fn write(&self, folder: &Path) -> Result<String> {
         fs::create_dir_all(folder).context(format!("cannot create {}", folder.display()))?;
-        let mut all = String::new();
         for (family, comparisons) in &self.families {
-            let table = table(comparisons);
+            let table = table(comparisons, true);
             let path = folder.join(format!("{family}.md"));
             fs::write(&path, &table).context(format!("cannot write {}", path.display()))?;
             let path = folder.join(format!("{family}.svg"));
             plot(&path, family, comparisons)
                 .map_err(|error| anyhow!("cannot plot {family}: {error}"))?;
-            let _ = write!(all, "### {family}\n\n{table}\n");
         }
-        Ok(all)
+        Ok(self.tables(true))
+    }
+
+    /// Returns the tables of all families, with the targets or without.
+    pub(crate) fn tables(&self, has_targets: bool) -> String {
+        let families = self.families.iter();
+        let one = |(family, comparisons): (&String, &Vec<Comparison>)| {
+            format!("### {family}\n\n{}\n", table(comparisons, has_targets))
+        };
+        families.map(one).collect()
     }
 }
 
-fn table(comparisons: &[Comparison]) -> String {
-    let mut text = String::from(
-        "| what | ours | the other | ratio (least to greatest) | at most |\n|---|---|---|---|---|\n",
+fn table(comparisons: &[Comparison], has_targets: bool) -> String {
+    let end = |heading: &str| if has_targets { format!(" {heading} |") } else { String::new() };
+    let mut text = format!(
+        "| what | ours | the other | ratio (least to greatest) |{}\n|---|---|---|---|{}\n",
+        end("at most"),
+        if has_targets { "---|" } else { "" },
     );
     for comparison in comparisons {
         let (middle, least, greatest) = comparison.ratio();
@@ -106,7 +116,7 @@ fn table(comparisons: &[Comparison]) -> String {
         };
         let _ = writeln!(
             text,
-            "| {} | {} {} | {} {} | {} ({} to {}) | {target} |",
+            "| {} | {} {} | {} {} | {} ({} to {}) |{}",
             comparison.what,
             comparison.ours,
             amount(comparison.side(0), &comparison.unit),
@@ -115,6 +125,7 @@ fn table(comparisons: &[Comparison]) -> String {
             significant(middle),
             significant(least),
             significant(greatest),
+            end(&target),
         );
     }
     text
@@ -216,7 +227,7 @@ mod tests {
         assert_eq!(one.ratio(), (1.0, 0.5, 3.0));
         assert_eq!(one.holds(), Some(true));
         assert_eq!(comparison(&[[2.0, 1.0]], Some(1.5)).holds(), Some(false));
-        assert!(table(&[comparison(&[[2.0, 1.0]], Some(1.5))]).contains("**1.50: missed**"));
+        assert!(table(&[comparison(&[[2.0, 1.0]], Some(1.5))], true).contains("**1.50: missed**"));
         assert!(Report::new(vec![comparison(&[], None)]).is_err());
         assert!(Report::new(vec![comparison(&[[1.0, 0.0]], None)]).is_err());
     }

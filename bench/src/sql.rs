@@ -15,7 +15,7 @@ use crate::{
 const FAMILY: &str = "sql";
 /// A user of whom all rows can be.
 const ONE: &str = "'1bb044aa-ded1-40c7-8a88-433e74903f95'";
-/// What a derivation may cost, in nanoseconds.
+/// The time that a derivation may take, in nanoseconds.
 const DERIVATION: f64 = 350.0;
 
 /// Payloads, and how many rows of them a query goes through.
@@ -26,8 +26,8 @@ const SIZES: [(usize, &str, usize); 4] = [
     (65_536, "64 KiB", 1500),
 ];
 
-/// What is measured on the tables `texts`, `bytes`, `cbc`, `sealed` and `one_user`, each of which has a
-/// payload `x`, and a user `u` where one is needed.
+/// Queries on the tables `texts`, `bytes`, `cbc`, `sealed` and `one_user`, each of which has a payload `x`, and a
+/// user `u` where one is needed.
 const QUERIES: [(&str, &str); 12] = [
     // These take the payload out of wherever it is, as every function does.
     ("scan texts", "SELECT count(ascii(x)) FROM texts"),
@@ -46,7 +46,7 @@ const QUERIES: [(&str, &str); 12] = [
 
 const TABLES: [&str; 6] = ["texts", "bytes", "cbc", "sealed", "one_user", "pgp"];
 
-/// What is measured on them too, to say what a call consists of.
+/// Queries on the same tables that measure the parts of a call.
 const PARTS: [(&str, &str); 4] = [
     ("scan one", "SELECT count(get_byte(x, 0)) FROM one_user"),
     ("encrypt_token, one user", "SELECT count(vetassist_encrypt_token(x, {one})) FROM texts"),
@@ -56,7 +56,7 @@ const PARTS: [(&str, &str); 4] = [
 /// Up to which size it is said. Of larger payloads the noise is more than the parts.
 const LARGEST_WITH_PARTS: usize = 4096;
 
-/// How many rows the slowest go through.
+/// The number of rows for the slowest queries.
 const FEW: usize = 200;
 
 pub(crate) fn run(server: &Server, effort: Effort) -> Result<Vec<Comparison>> {
@@ -114,7 +114,7 @@ impl Db {
         execute(&mut self.0.borrow_mut(), sql)
     }
 
-    /// What a row of a query took.
+    /// Returns the time of a row of a query.
     fn nanoseconds(&self, query: &str, rows: usize) -> Result<f64> {
         let started = Instant::now();
         self.0.borrow_mut().query(query, &[]).map_err(sql_error)?;
@@ -189,7 +189,7 @@ fn tokens(times: &Times, size: usize, label: &str) -> Vec<Comparison> {
     found
 }
 
-/// What deriving a user's key costs, and what a call costs beside the core's work.
+/// Compares the cost of deriving a user's key, and of a call beside the core's work.
 fn parts_of_calls(times: &Times, label: &str) -> Vec<Comparison> {
     let mut found = Vec::new();
     for (name, scan, one_scan, core) in [

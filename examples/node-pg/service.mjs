@@ -8,7 +8,7 @@ import { setTimeout } from 'node:timers/promises';
 import { checkSchema, schemaQuery } from 'vetassist';
 
 const SESSION_LIFETIME = 8 * 60 * 60 * 1000;
-/** How long a request waits for another's refresh. */
+/** The time that a request waits for the refresh of another, in milliseconds. */
 const PATIENCE = 10_000;
 
 /** The account exists and may not be used. */
@@ -71,7 +71,7 @@ export class Service {
     }
   }
 
-  /** Whether the session of a JWT is neither expired nor revoked. To be asked at each request. */
+  /** Returns true if the session of a JWT is active. Ask at each request. */
   async isSignedIn(jwtId) {
     return (await this.#one('SELECT vetassist_session_active($1) AS active', jwtId)).active;
   }
@@ -81,7 +81,7 @@ export class Service {
     return (await this.#pool.query('SELECT * FROM vetassist_list_sessions($1)', [userId])).rows;
   }
 
-  /** Whether there was a session to end. */
+  /** Returns true if there was a session to end. */
   async signOut(jwtId, userId) {
     return (await this.#one('SELECT vetassist_revoke_session($1, $2) AS ended', jwtId, userId)).ended;
   }

@@ -29,7 +29,7 @@ class AccountInactive(Exception):
 
 @dataclass(frozen=True)
 class Tokens:
-    """What VA.gov's token endpoint answered."""
+    """The response of VA.gov's token endpoint."""
 
     access_token: str
     expires_at: datetime
@@ -78,11 +78,11 @@ class Service:
         return SignedIn(row["user_id"], row["session_id"], jwt_id)
 
     async def is_signed_in(self, jwt_id: str) -> bool:
-        """Whether the session of a JWT is neither expired nor revoked. To be asked at each request."""
+        """Returns true if the session of a JWT is active. Ask at each request."""
         return await self._pool.fetchval("SELECT vetassist_session_active($1)", jwt_id)
 
     async def sign_out(self, jwt_id: str, user_id: uuid.UUID) -> bool:
-        """Whether there was a session to end."""
+        """Returns true if there was a session to end."""
         return await self._pool.fetchval("SELECT vetassist_revoke_session($1, $2)", jwt_id, user_id)
 
     async def access_token(self, user_id: uuid.UUID) -> str | None:

@@ -57,7 +57,7 @@ enum Call {
     SealAndOpen(Vec<u8>, Vec<u8>),
 }
 
-/// What is staged, as JavaScript sees it: a pointer into the module's memory.
+/// Returns the staged bytes as JavaScript sees them: a pointer into the module's memory.
 fn staged(len: usize) -> &'static mut [u8] {
     let start = engine::stage(len);
     assert!(!start.is_null());
@@ -133,7 +133,7 @@ fn seal_and_open(aad: &[u8], plaintext: &[u8]) {
 }
 
 impl Call {
-    /// Whether the answer is a handle, which somebody has to release.
+    /// Returns true if the result is a handle, which somebody has to release.
     fn makes(&self) -> bool {
         matches!(
             self,

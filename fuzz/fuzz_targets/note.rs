@@ -35,7 +35,7 @@ fn read(note: &[u8]) -> Option<Read<'_>> {
     Some((text, signatures))
 }
 
-/// Whether the known key signed, and every signature that says it is its own is.
+/// Returns true if the known key signed, and every signature that names that key is its own.
 fn is_signed(key: &AuditKey, id: &[u8], (text, signatures): &Read<'_>) -> bool {
     let own: Vec<_> =
         signatures.iter().filter(|(_, name, bytes)| *name == NAME && &bytes[..4] == id).collect();

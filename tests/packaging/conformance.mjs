@@ -96,7 +96,7 @@ export async function conformance(api, vectors) {
   return cases.count;
 }
 
-/** What two copies of the package make of each other's objects. Returns how many cases there were. */
+/** Uses the objects of each of two copies of the package with the other. Returns the number of cases. */
 export function together(api, other) {
   const cases = new Cases(api);
   worksTogether(cases, other);

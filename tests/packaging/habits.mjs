@@ -210,7 +210,7 @@ function refusesClones(cases) {
   }
 }
 
-/** What another copy of the package (another version, an import beside a require) makes of the same objects. */
+/** Uses the same objects with another copy of the package: another version, or an import beside a require. */
 export function worksTogether(cases, other) {
   const { api } = cases;
   const raw = noise(32);

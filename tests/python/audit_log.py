@@ -19,7 +19,7 @@ EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 
 
 class Refused(Exception):
-    """What is claimed is not so."""
+    """Raised where a claim does not hold."""
 
 
 # Fields, commitments and entries

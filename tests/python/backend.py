@@ -58,15 +58,15 @@ async def hashes_agree(db, master):
 
 
 def refresh_some():
-    """The function that README shows."""
-    readme = (pathlib.Path(__file__).parents[2] / "README.md").read_text()
-    code = readme.split("```python\nasync def refresh_some")[1].split("```")[0]
+    """Returns the function that docs/tokens-and-refresh.md shows."""
+    page = (pathlib.Path(__file__).parents[2] / "docs/tokens-and-refresh.md").read_text()
+    code = page.split("```python\nasync def refresh_some")[1].split("```")[0]
     names = {}
     exec("async def refresh_some" + code, names)
     return names["refresh_some"]
 
 
-async def refreshes_as_the_readme_says(socket, db):
+async def refreshes_as_the_page_says(socket, db):
     due = "SELECT user_id FROM vetassist_tokens_expiring('5 minutes', 10)"
     users = [row["user_id"] for row in await db.fetch(due)]
     assert len(users) > 1
@@ -110,7 +110,7 @@ async def main(socket: str, key: str) -> None:
     await signs_in_by_sql_and_opens_by_python(db, master)
     await hashes_agree(db, master)
     await stores_by_python_and_opens_by_sql(db, master)
-    await refreshes_as_the_readme_says(socket, db)
+    await refreshes_as_the_page_says(socket, db)
     await errors_have_their_sqlstate(db)
     # The procedure commits, so asyncpg must call it outside a transaction.
     await db.execute("CALL vetassist_rotate_tokens()")

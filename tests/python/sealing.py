@@ -1,4 +1,4 @@
-"""What the backend does by `cryptography`: the other implementation of the same bytes."""
+"""Seals with `cryptography`, as the backend does: the other implementation of the same bytes."""
 
 import hashlib
 import hmac

@@ -1,4 +1,4 @@
-"""What the tests of the native module share."""
+"""Helpers of the tests of the native module."""
 
 import json
 import pathlib

@@ -1,4 +1,4 @@
-"""What a key's object lets be done with it: freeing, `with`, printing, and no copies."""
+"""Tests the objects of keys: freeing, `with`, printing, and no copies."""
 
 import copy
 import gc

@@ -1,4 +1,4 @@
-"""What is packed: the wheel, the source archive, the README and its examples."""
+"""Tests the package: the wheel, the source archive, the README and its examples."""
 
 import doctest
 import importlib.metadata

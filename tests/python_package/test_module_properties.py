@@ -1,4 +1,4 @@
-"""What `cryptography`, `hashlib` and `ipaddress` make of the same, whatever the values."""
+"""Compares with `cryptography`, `hashlib` and `ipaddress`, for any values."""
 
 import hashlib
 import hmac

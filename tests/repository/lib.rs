@@ -1,16 +1,18 @@
-//! A shell for the tests of what is committed.
+//! A shell and the Markdown pages for the tests of what is committed.
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc)] // a test that cannot go on has failed
+
+mod documents;
 
 use std::path::Path;
 
 use xshell::Shell;
 
+pub use documents::{documentation, pages, Block, Page};
+
 /// Returns a shell in the repository's top folder.
-///
-/// # Panics
-/// If there is no such folder.
 #[must_use]
 pub fn shell() -> Shell {
-    let sh = Shell::new().expect("the current folder is there");
+    let sh = Shell::new().unwrap();
     sh.change_dir(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")));
     sh
 }

@@ -1,4 +1,4 @@
-//! What any function written with pgrx costs.
+//! A function that returns its argument, to measure the cost of any function written with pgrx.
 
 pgrx::pg_module_magic!();
 

@@ -1,4 +1,4 @@
-//! How much memory a backend takes for itself.
+//! Measures the memory that a backend takes for itself.
 
 use std::{
     fs,
@@ -33,7 +33,7 @@ pub(super) fn peak(db: &mut Client, sql: &str) -> Result<f64> {
     })
 }
 
-/// What is the process's own, and neither of a file nor shared.
+/// Returns the memory of a process that is neither of a file nor shared.
 fn private(pid: i32) -> Result<f64> {
     let path = format!("/proc/{pid}/status");
     let status = fs::read_to_string(&path).context(format!("cannot read {path}"))?;

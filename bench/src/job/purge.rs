@@ -19,7 +19,7 @@ use crate::{
 };
 
 const DATABASE: &str = "bench_purge";
-/// How far apart each connection's sign-ins begin: 200 of them a second by all, which leaves time to spare.
+/// The time between the sign-ins of each connection: 200 a second by all, which leaves time to spare.
 const PACE: Duration = Duration::from_millis(40);
 
 pub(super) fn run(server: &Server, effort: Effort) -> Result<Vec<Comparison>> {
@@ -81,7 +81,7 @@ fn beside_sign_ins(server: &Server, db: &mut Client, effort: Effort) -> Result<C
         let beside = thread::scope(|scope| {
             let purger = scope.spawn(|| {
                 while !done.load(Ordering::Relaxed) {
-                    // In batches as the README has it.
+                    // In batches as docs/sql/sessions.md has it.
                     execute(db, "SELECT vetassist_purge_sessions('30 days', 1000)")?;
                 }
                 Ok(())

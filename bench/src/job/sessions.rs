@@ -1,4 +1,4 @@
-//! Whether a session is active, at several sizes of the table.
+//! Measures session checks at several sizes of the table.
 
 use std::{thread, time::Instant};
 
@@ -74,7 +74,7 @@ fn fill(db: &mut Client, size: usize) -> Result<()> {
     vacuum(db, &["vetassist_users", "vetassist_sessions"])
 }
 
-/// What a call took with all clients at work, each asking for sessions here and there.
+/// Returns the time of a call with all clients at work, each of which asks for sessions here and there.
 fn nanoseconds(clients: &mut [Client], query: &str, size: usize, calls: usize) -> Result<f64> {
     let count = clients.len();
     let started = Instant::now();

@@ -1,4 +1,4 @@
-//! What JavaScript does for the command: files to read, and what is printed.
+//! Functions that JavaScript provides for the command: reading files, and printing.
 
 use std::{
     io::{self, Read, Write},

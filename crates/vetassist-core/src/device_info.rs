@@ -48,9 +48,9 @@ pub fn hash_addresses<N, E>(
     hash: &mut impl FnMut(IpAddr) -> Result<IpHash, E>,
 ) -> Result<Value<N>, E> {
     Ok(match hashed(value, Expected::Anything, hash)? {
-        Outcome::Kept(value) | Outcome::Hashed(value) => value,
+        Redacted::Kept(value) | Redacted::Hashed(value) => value,
         // Only what is expected to be an address is dropped.
-        Outcome::Dropped => Value::Null,
+        Redacted::Dropped => Value::Null,
     })
 }
 
@@ -61,7 +61,7 @@ pub fn names_address(name: &str) -> bool {
 }
 
 /// The fate of a value.
-enum Outcome<N> {
+enum Redacted<N> {
     Kept(Value<N>),
     /// It has hashes where addresses stood.
     Hashed(Value<N>),
@@ -72,24 +72,24 @@ fn hashed<N, E>(
     value: Value<N>,
     expected: Expected,
     hash: &mut impl FnMut(IpAddr) -> Result<IpHash, E>,
-) -> Result<Outcome<N>, E> {
+) -> Result<Redacted<N>, E> {
     let is_address = expected == Expected::Addresses;
     Ok(match value {
-        Value::Null if is_address => Outcome::Hashed(Value::Null),
-        Value::Bool(_) | Value::Number(_) if is_address => Outcome::Dropped,
-        Value::Null | Value::Bool(_) | Value::Number(_) => Outcome::Kept(value),
+        Value::Null if is_address => Redacted::Hashed(Value::Null),
+        Value::Bool(_) | Value::Number(_) if is_address => Redacted::Dropped,
+        Value::Null | Value::Bool(_) | Value::Number(_) => Redacted::Kept(value),
         Value::String(text) => {
             let mut hashes = Vec::new();
             for address in address::in_text(&text, expected) {
                 hashes.push(Value::String(hash(address)?.to_string()));
             }
             match hashes.pop() {
-                None if is_address => Outcome::Dropped,
-                None => Outcome::Kept(Value::String(text)),
-                Some(one) if hashes.is_empty() => Outcome::Hashed(one),
+                None if is_address => Redacted::Dropped,
+                None => Redacted::Kept(Value::String(text)),
+                Some(one) if hashes.is_empty() => Redacted::Hashed(one),
                 Some(last) => {
                     hashes.push(last);
-                    Outcome::Hashed(Value::Array(hashes))
+                    Redacted::Hashed(Value::Array(hashes))
                 }
             }
         }
@@ -98,21 +98,21 @@ fn hashed<N, E>(
             let mut has_hashes = false;
             for item in items {
                 match hashed(item, expected, hash)? {
-                    Outcome::Hashed(Value::Null) | Outcome::Dropped => {}
-                    Outcome::Hashed(item) => {
+                    Redacted::Hashed(Value::Null) | Redacted::Dropped => {}
+                    Redacted::Hashed(item) => {
                         has_hashes = true;
                         kept.push(item);
                     }
-                    Outcome::Kept(item) => kept.push(item),
+                    Redacted::Kept(item) => kept.push(item),
                 }
             }
             match (has_hashes, kept.is_empty() && is_address) {
-                (true, _) => Outcome::Hashed(Value::Array(kept)),
-                (false, true) => Outcome::Dropped,
-                (false, false) => Outcome::Kept(Value::Array(kept)),
+                (true, _) => Redacted::Hashed(Value::Array(kept)),
+                (false, true) => Redacted::Dropped,
+                (false, false) => Redacted::Kept(Value::Array(kept)),
             }
         }
-        Value::Object(members) => Outcome::Kept(Value::Object(hashed_members(members, hash)?)),
+        Value::Object(members) => Redacted::Kept(Value::Object(hashed_members(members, hash)?)),
     })
 }
 
@@ -124,9 +124,9 @@ fn hashed_members<N, E>(
     let mut is_hashed = Vec::with_capacity(members.len());
     for (name, value) in members {
         let (value, here) = match hashed(value, Expected::under(&name), hash)? {
-            Outcome::Kept(value) => (value, false),
-            Outcome::Hashed(value) => (value, true),
-            Outcome::Dropped => continue,
+            Redacted::Kept(value) => (value, false),
+            Redacted::Hashed(value) => (value, true),
+            Redacted::Dropped => continue,
         };
         let mut hashes = Vec::new();
         for address in address::in_text(&name, Expected::AddressesAlone) {

@@ -15,7 +15,7 @@ use crate::{
     errors::{error, wrong_type},
 };
 
-/// What the core says of each way in which a database differs: object, problem, expected, found.
+/// A difference of a database, in the core's words: object, problem, expected, found.
 type Difference = (String, String, Option<String>, Option<String>);
 
 /// Compares a database with the tables. A row is a tuple or a list of three texts, or has them by name.

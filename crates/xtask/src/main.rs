@@ -33,7 +33,7 @@ use crate::{
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "The project's commands", disable_help_subcommand = true)]
 enum Command {
-    /// Set up what is missing, build and install the extension, show it at work
+    /// Install what is missing, build and install the extension, and show it at work
     Demo {
         /// Go on with psql, and stop the server when you leave it
         #[arg(long, conflicts_with = "stop")]
@@ -46,28 +46,28 @@ enum Command {
     Test(tests::Selection),
     /// Build the extension for a PostgreSQL and install it there, as root by sudo
     Install {
-        /// The program of that PostgreSQL that says where it is
+        /// The pg_config of that PostgreSQL
         pg_config: Option<PathBuf>,
     },
-    /// Measure it beside what a user would pick instead, into target/bench
+    /// Measure vetassist beside the alternatives, into target/bench
     Bench {
-        /// As `cargo xtask bench -- --help` says
+        /// See `cargo xtask bench -- --help`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
     /// Run the fuzz targets, each for a while
     Fuzz {
-        /// For how long
+        /// The seconds that each target runs
         #[arg(long, default_value_t = fuzz::SECONDS)]
         seconds: u32,
-        /// These alone
+        /// Run only these targets
         targets: Vec<String>,
     },
     /// Build the npm package, into target/npm
     Npm,
     /// Build what a release consists of, into target/release-files
     Release {
-        /// These parts alone
+        /// Build only these parts
         parts: Vec<release::Part>,
     },
     /// Build the Python package's wheel, into target/python-package

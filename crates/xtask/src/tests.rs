@@ -28,13 +28,13 @@ use crate::{
 pub(crate) struct Selection {
     /// The step to run alone
     step: Option<String>,
-    /// Of the steps core and server the tests that have this in their names, of npm the runtime of this name
+    /// Run only the tests of the step with this in their names, or this runtime of the step npm
     #[arg(requires = "step")]
     name: Option<String>,
-    /// Run also what takes minutes, as CI does
+    /// Run also the steps that take minutes, as CI does
     #[arg(long, conflicts_with = "step")]
     all: bool,
-    /// Run what depends on PostgreSQL in another version: 15 to 19
+    /// Run the steps that need a server in another version of PostgreSQL: 15 to 19
     #[arg(long, value_name = "MAJOR")]
     pg: Option<u32>,
     /// List the steps
@@ -67,7 +67,7 @@ type Step = (&'static str, When, &'static str, fn(&Run) -> Result<u64>);
 const NAMED: [&str; 4] = ["audit", "core", "npm", "server"];
 
 /// The steps that depend on PostgreSQL's version.
-const OF_A_SERVER: [&str; 3] = ["server", "npm-server", "python-server"];
+const NEEDS_SERVER: [&str; 3] = ["server", "npm-server", "python-server"];
 
 /// Each step: its name, when it is run, what it does, how. A new one is a line.
 const STEPS: &[Step] = &[
@@ -111,7 +111,9 @@ const STEPS: &[Step] = &[
     ("audit", Always, "testing the program that watches the audit log", |run| {
         run.cargo(&format!("test -p vetassist-audit -- {}", run.name.as_deref().unwrap_or("")))
     }),
-    ("docs", Always, "building the core's documentation", |run| {
+    ("docs", Always, "building the core's documentation, and a site of all", |run| {
+        let python = python()?;
+        cmd!(run.tools.sh, "{python} docs/site/build.py").quiet().run()?;
         let doc = run.tools.cargo("doc -p vetassist-core --all-features --no-deps");
         run.count(doc.env("RUSTDOCFLAGS", "-D warnings"))
     }),
@@ -233,7 +235,7 @@ pub(crate) fn test(selection: Selection) -> Result<()> {
     for (name, when, what, how) in STEPS {
         let wanted = match (&only, pg) {
             (Some(only), _) => only == name,
-            (None, Some(_)) => OF_A_SERVER.contains(name),
+            (None, Some(_)) => NEEDS_SERVER.contains(name),
             (None, None) => all || *when == Always,
         };
         if !wanted {

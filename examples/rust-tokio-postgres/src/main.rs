@@ -33,7 +33,7 @@ use vetassist_core::{
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// What VA.gov's token endpoint answers.
+/// The response of VA.gov's token endpoint.
 #[derive(Deserialize)]
 struct Response {
     access_token: String,
@@ -43,7 +43,7 @@ struct Response {
     expires_in: i64,
 }
 
-/// What it answers where it refuses.
+/// The response of VA.gov's token endpoint if it refuses.
 #[derive(Deserialize)]
 struct Refusal {
     error: String,
@@ -95,7 +95,7 @@ fn ring() -> Result<KeyRing> {
     Ok(KeyRing::parse(&fs::read(env::var("VETASSIST_KEYS")?)?)?)
 }
 
-/// What a service does when it starts: better no service than one on other tables than it was made for.
+/// Checks the tables when the service starts: it must not run on tables that have drifted.
 async fn check(db: &mut Client) -> Result<()> {
     let schema: String = db.query_one("SELECT current_schema()::text", &[]).await?.get(0);
     let transaction = db.transaction().await?;

@@ -86,7 +86,7 @@ export async function serving(cwd, program, args, at, env, use) {
   }
 }
 
-/** What a route answers: how many cases agree. */
+/** Checks the response of a route: the number of cases that agree. */
 export async function agrees(url, what) {
   const response = await fetch(url);
   const text = await response.text();

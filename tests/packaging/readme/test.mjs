@@ -1,7 +1,7 @@
-// The package's README: every example runs where it says, and its tables name what there is.
+// The documentation: every JavaScript example runs in the runtime that it names, and the tables name what there is.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import * as api from 'vetassist';
 import * as metadata from 'vetassist/metadata';
@@ -11,7 +11,12 @@ import { masterKey } from '../random.mjs';
 import { worker } from '../workerd/miniflare.mjs';
 
 const packaged = (name) => new URL(`../node_modules/vetassist/${name}`, import.meta.url);
-const readme = readFileSync(packaged('README.md'), 'utf8');
+const repository = new URL('../../../', import.meta.url);
+const page = (path) => readFileSync(new URL(path, repository), 'utf8');
+const reference = page('docs/javascript.md');
+const pages = readdirSync(new URL('docs', repository), { recursive: true }).filter((path) => path.endsWith('.md'));
+/** The package's own page, the front page, and all pages of docs/. */
+const texts = [readFileSync(packaged('README.md'), 'utf8'), page('README.md'), ...pages.map((path) => page(`docs/${path}`))];
 const folder = new URL('.build/', import.meta.url);
 const bin = (name) => fileURLToPath(new URL(`../node_modules/.bin/${name}`, import.meta.url));
 const VETASSIST_MASTER_KEY = masterKey();
@@ -53,9 +58,7 @@ const RUN = {
 const given = { encoding: 'utf8', env: { ...process.env, VETASSIST_MASTER_KEY } };
 
 async function runs(info, code, number) {
-  const [language, runtime = 'node'] = info.split(' ');
-  if (language === 'sh') return;
-  assert.equal(language, 'js', info);
+  const [, runtime = 'node'] = info.split(' ');
   const file = (extension) => fileURLToPath(new URL(`${number}.${extension}`, folder));
   if (runtime === 'workerd') {
     writeFileSync(file('mjs'), code);
@@ -87,7 +90,7 @@ async function runs(info, code, number) {
 
 /** The first column of the table below a heading, as the code that is in it. */
 function firstColumn(heading) {
-  const section = readme.split(/^## /m).find((part) => part.startsWith(`${heading}\n`));
+  const section = reference.split(/^## /m).find((part) => part.startsWith(`${heading}\n`));
   const rows = section.split('\n').filter((line) => line.startsWith('| `'));
   return rows.flatMap((row) => [...row.split('|')[1].matchAll(/`([^`]+)`/g)].map(([, code]) => code));
 }
@@ -95,7 +98,8 @@ function firstColumn(heading) {
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder);
 try {
-  const blocks = [...readme.matchAll(/^```(.+)\n([^]*?)^```$/gm)];
+  const fenced = texts.flatMap((text) => [...text.matchAll(/^```(.+)\n([^]*?)^```$/gm)]);
+  const blocks = fenced.filter(([, info]) => info.split(' ')[0] === 'js');
   const runtimes = new Set(blocks.map(([, info]) => info));
   for (const runtime of ['node', 'cjs', 'deno', 'bun', 'workerd', 'browser']) {
     assert(runtimes.has(`js ${runtime}`), `no example for ${runtime}`);
@@ -118,4 +122,4 @@ const there = Object.keys({ ...api, ...metadata }).flatMap((name) => {
 });
 assert.deepEqual([...documented].sort(), [...there, 'KeyRing.parse'].sort(), 'the tables of functions');
 cases += documented.size + new Set(codes).size;
-console.log(`the package's README: ${cases} cases agree`);
+console.log(`the documentation: ${cases} cases agree`);

@@ -1,6 +1,6 @@
 // Seals and opens by the module and by WebCrypto, in the same way but for who computes.
 
-/** What runs one way or the other so many times: seal, then open, one after the other. */
+/** Seals, then opens, in one way or the other, so many times one after the other. */
 export async function rounds(api, key, cryptoKey, how, size, count) {
   const plaintext = new Uint8Array(size).fill(7);
   if (how === 'module') {

@@ -32,7 +32,7 @@ class OAuthError(Exception):
 
 @dataclass
 class Family:
-    """What began with one sign-in."""
+    """The tokens that began with one sign-in."""
 
     subject: str
     scope: str

@@ -88,7 +88,7 @@ async def refreshes_on_401(service: Service, good: Any, revoked: str) -> None:
 
 
 async def backs_off(service: Service, good: Any) -> None:
-    """What fails backs off, and the old token serves as long as it lives."""
+    """Backs off after a failure; the old token serves as long as it lives."""
     client, va, database = service.client, service.va, service.database
     database.expire(good, 30)
     va.order("failed")

@@ -1,4 +1,4 @@
-"""What the parts of the service share."""
+"""State that the parts of the service share."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def ahead(when: datetime) -> float:
 
 
 class Service:
-    """What the parts of the service share."""
+    """State that the parts of the service share."""
 
     def __init__(self, kind: Kind, database: Database, options: dict[str, Any]) -> None:
         self.kind = kind

@@ -1,4 +1,4 @@
-"""What stands between a client and its database in the tests, whether the driver is blocking or not."""
+"""Observers between a client and its database, for blocking and asynchronous drivers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is particular about drivers: transactions of the caller's, single connections, cursors of other kinds, and that
+"""Tests the particulars of drivers: transactions of the caller's, single connections, cursors of other kinds, and that
 psycopg2 writes parameters into statements."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What takes no database: values on their way there and back, and the address of a request."""
+"""Tests without a database: values on their way there and back, and the address of a request."""
 
 from __future__ import annotations
 

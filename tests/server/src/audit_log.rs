@@ -54,7 +54,7 @@ pub fn signed(checkpoint: &str) -> String {
     sign_note(checkpoint, origin, &[&audit_key()]).unwrap()
 }
 
-/// How a client is connected.
+/// Returns the settings by which a client is connected.
 #[must_use]
 pub fn connection(db: &mut Client) -> String {
     let connection = "SELECT format('host=%s port=%s user=%s dbname=%s', current_setting('unix_socket_directories'),
@@ -100,7 +100,7 @@ fn exported_by(mut log: Database) -> Vec<u8> {
     lines
 }
 
-/// How long these tests keep the trail, unless they say otherwise.
+/// The time for which these tests keep the trail, unless they say otherwise.
 pub const RETENTION: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Verifies an export, with a checkpoint that a watcher kept, and the time that the trail is kept.

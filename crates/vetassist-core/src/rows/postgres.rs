@@ -9,10 +9,10 @@ use postgres_types::{accepts, to_sql_checked, FromSql, IsNull, ToSql, Type};
 use super::{Json, Sealed, Timestamp};
 use crate::{ip_hash::IpHash, master_key::Fingerprint, TimestampError};
 
-type Outcome<T> = Result<T, Box<dyn Error + Sync + Send>>;
+type BoxResult<T> = Result<T, Box<dyn Error + Sync + Send>>;
 
 impl<'a> FromSql<'a> for Sealed {
-    fn from_sql(ty: &Type, raw: &'a [u8]) -> Outcome<Self> {
+    fn from_sql(ty: &Type, raw: &'a [u8]) -> BoxResult<Self> {
         Ok(<&[u8]>::from_sql(ty, raw)?.try_into()?)
     }
 
@@ -20,7 +20,7 @@ impl<'a> FromSql<'a> for Sealed {
 }
 
 impl ToSql for Sealed {
-    fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Outcome<IsNull> {
+    fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> BoxResult<IsNull> {
         self.as_bytes().to_sql(ty, out)
     }
 
@@ -29,7 +29,7 @@ impl ToSql for Sealed {
 }
 
 impl<'a> FromSql<'a> for Timestamp {
-    fn from_sql(ty: &Type, raw: &'a [u8]) -> Outcome<Self> {
+    fn from_sql(ty: &Type, raw: &'a [u8]) -> BoxResult<Self> {
         // A bigint is what a timestamp looks like there.
         let micros = i64::from_sql(ty, raw)?;
         Ok(Self::from_wire(micros).ok_or(TimestampError::OutOfRange)?)
@@ -39,7 +39,7 @@ impl<'a> FromSql<'a> for Timestamp {
 }
 
 impl ToSql for Timestamp {
-    fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Outcome<IsNull> {
+    fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> BoxResult<IsNull> {
         self.to_wire().to_sql(ty, out)
     }
 
@@ -51,7 +51,7 @@ impl ToSql for Timestamp {
 const JSONB_VERSION: u8 = 1;
 
 impl<'a> FromSql<'a> for Json {
-    fn from_sql(ty: &Type, raw: &'a [u8]) -> Outcome<Self> {
+    fn from_sql(ty: &Type, raw: &'a [u8]) -> BoxResult<Self> {
         let text = match raw.split_first() {
             Some((&JSONB_VERSION, text)) if *ty == Type::JSONB => text,
             _ if *ty == Type::JSONB => return Err("a jsonb of a version that is not known".into()),
@@ -64,7 +64,7 @@ impl<'a> FromSql<'a> for Json {
 }
 
 impl ToSql for Json {
-    fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Outcome<IsNull> {
+    fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> BoxResult<IsNull> {
         if *ty == Type::JSONB {
             out.extend_from_slice(&[JSONB_VERSION]);
         }
@@ -80,7 +80,7 @@ impl ToSql for Json {
 macro_rules! digits {
     ($type:ty) => {
         impl<'a> FromSql<'a> for $type {
-            fn from_sql(ty: &Type, raw: &'a [u8]) -> Outcome<Self> {
+            fn from_sql(ty: &Type, raw: &'a [u8]) -> BoxResult<Self> {
                 Ok(<$type>::from_str(<&str>::from_sql(ty, raw)?)?)
             }
 
@@ -90,7 +90,7 @@ macro_rules! digits {
         }
 
         impl ToSql for $type {
-            fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Outcome<IsNull> {
+            fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> BoxResult<IsNull> {
                 self.as_str().to_sql(ty, out)
             }
 

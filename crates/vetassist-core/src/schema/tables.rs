@@ -10,7 +10,7 @@ pub struct Table {
     pub comment: &'static str,
     /// Its columns, in order.
     pub columns: &'static [Column],
-    /// How many of its columns, from the first on, are the primary key.
+    /// The number of its columns, from the first on, that are the primary key.
     pub key_columns: usize,
     /// The columns that are unique, each for itself.
     pub unique: &'static [&'static str],

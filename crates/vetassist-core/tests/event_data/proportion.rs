@@ -17,10 +17,10 @@ const LONG: usize = 60_000;
 /// a four hundredth of it for a short one.
 const SHORT: usize = LONG / 20;
 
-/// How long a long text may be looked at. In proportion it is a hundredth of that, even on a slow machine.
+/// The time that a check of a long text may take. In proportion it is a hundredth of that, even on a slow machine.
 const SOON: Duration = Duration::from_secs(1);
 
-/// How many patterns are tried in a long text, however soon a short one is looked through.
+/// The number of patterns that are tried in a long text, however fast a short one is checked.
 const SLOWEST: usize = 100;
 
 /// The places that a text can stand in.

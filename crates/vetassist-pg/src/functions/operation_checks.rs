@@ -1,4 +1,4 @@
-//! What an operator should look at that no table shows.
+//! Checks that read more than tables: the key file, the memory of the keys.
 
 use pgrx::{pg_extern, PgSqlErrorCode};
 

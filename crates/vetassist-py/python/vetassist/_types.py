@@ -16,4 +16,4 @@ UserId = _t.Union[str, _uuid.UUID]
 Address = _t.Union[str, _ipaddress.IPv4Address, _ipaddress.IPv6Address]
 """The address of one host."""
 JsonValue = _t.Union[None, bool, int, float, str, _t.Sequence[_t.Any], _t.Mapping[str, _t.Any]]
-"""What JSON can hold. A sequence is a list or a tuple, a mapping a dict, and their items are such values."""
+"""Values of JSON. A sequence is a list or a tuple, a mapping a dict, and their items are such values."""

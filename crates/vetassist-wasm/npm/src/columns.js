@@ -44,7 +44,7 @@ export const columns = {
   },
 };
 
-/** What a value of each kind must be, and what it matches as text. */
+/** The checks of each kind of value, and its form as text. */
 export const kinds = {
   uuid: ['a UUID', /^[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$/],
   text: ['text', undefined],

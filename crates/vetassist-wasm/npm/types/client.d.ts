@@ -182,7 +182,7 @@ export interface RotationStep {
   after: string | null;
   seen: number;
   resealed: number;
-  /** How many rows are to be visited again, because somebody holds them or they have changed. */
+  /** The number of rows to be visited again, because they are locked or have changed. */
   held: number;
   /** Names at most 100 users with a token that no key of the ring opens. */
   unopened: string[];

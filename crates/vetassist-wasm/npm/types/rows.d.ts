@@ -4,7 +4,7 @@
 // The timestamps `infinity` and `-infinity` are no dates: node-postgres makes numbers of them, postgres.js an
 // invalid Date.
 
-/** What `JSON.parse` returns. */
+/** A value that `JSON.parse` returns. */
 export type JsonValue = string | number | boolean | null | JsonValue[] | { [name: string]: JsonValue };
 
 /** A row of `vetassist_users`: an account. */

@@ -170,7 +170,7 @@ fn changes_roots_proofs_and_the_checkpoint_are_those_of_the_vectors() {
         .is_empty());
 }
 
-/// What is no checkpoint is refused, here as everywhere.
+/// Refuses text that is not a checkpoint, in every function that takes one.
 #[test]
 fn what_is_no_checkpoint_is_refused() {
     let mut db = database();

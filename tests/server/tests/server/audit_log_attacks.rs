@@ -25,12 +25,12 @@ fn sealed(db: &mut Client) -> String {
     checkpoint(db)
 }
 
-/// What a superuser does behind the guard's back.
+/// Returns a change as a superuser makes it, without the guard.
 fn behind(change: &str) -> String {
     format!("ALTER TABLE vetassist_auth_audit DISABLE TRIGGER ALL; {change}; ALTER TABLE vetassist_auth_audit ENABLE ALWAYS TRIGGER vetassist_auth_audit_append_only, ENABLE ALWAYS TRIGGER vetassist_auth_audit_append_only_rows, ENABLE ALWAYS TRIGGER vetassist_auth_audit_id")
 }
 
-/// What a change of rows is: found by both verifications, without any checkpoint.
+/// Changes of rows, which both verifications find without a checkpoint.
 const ROWS: [(&str, &str, &str); 13] = [
     ("UPDATE vetassist_auth_audit SET user_id = NULL WHERE id = 100", "changed", "changed"),
     ("UPDATE vetassist_auth_audit SET event_type = 'logout' WHERE id = 100", "changed", "changed"),
@@ -87,7 +87,7 @@ fn copy_of(db: &mut Client, name: &str) -> Client {
     Client::connect(&connection.replace(name, &copy), postgres::NoTls).unwrap()
 }
 
-/// What a change of the log's tables is: some found inside, with the checkpoint or without, all outside with it.
+/// Changes of the log's tables: some are found inside, with the checkpoint or without, all are found outside with it.
 const ENTRIES: [(&str, &str, &[&str]); 9] = [
     ("DELETE FROM vetassist_audit_leaves WHERE entry = 5", "missing_entry", &[]),
     ("DELETE FROM vetassist_audit_leaves WHERE entry >= 290", "missing_entry", &[]),

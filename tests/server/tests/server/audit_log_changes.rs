@@ -1,4 +1,4 @@
-//! What changes the trail lawfully, and what the audit log has of it.
+//! Tests the lawful changes of the trail, and their entries in the audit log.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -154,7 +154,7 @@ fn an_upgrade_of_hashes_is_in_the_log() {
     assert_intact(&mut server.db, Some(&kept));
 }
 
-/// What was sealed since an erasure took its snapshot is not left behind with its salts.
+/// An erasure also clears rows that were sealed after it took its snapshot, with their salts.
 #[test]
 fn who_cannot_see_an_entry_may_not_change_its_row() {
     let mut db = database();

@@ -1,4 +1,4 @@
-//! What sealing costs.
+//! Measures the cost of sealing.
 
 use std::time::Instant;
 

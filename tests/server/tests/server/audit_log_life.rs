@@ -209,7 +209,7 @@ fn a_subscriber_does_not_seal_what_was_sealed_elsewhere() {
     }
 }
 
-/// What an operator is told.
+/// The check tells an operator of the state of the log.
 #[test]
 fn the_check_says_what_is_the_matter() {
     let mut db = database();

@@ -67,7 +67,7 @@ fn it_is_sealed_changed_shown_and_verified_there_too() {
     assert_intact(&mut superuser, None);
 }
 
-/// What is not told of does not pass, whoever asks; what passes is told of.
+/// The guard refuses a change that no line for the log records, whoever makes it, and records each that passes.
 #[test]
 fn the_guard_lets_pass_what_a_line_for_the_log_tells_of() {
     let (mut db, mut superuser) = plain("plain_guarded");

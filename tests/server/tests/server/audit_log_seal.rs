@@ -90,7 +90,7 @@ fn one_seals_at_a_time_and_nobody_waits() {
     assert_intact(&mut db, None);
 }
 
-/// What cannot be encoded is passed over, told of, and holds nobody up.
+/// A row that cannot be encoded is left out and reported, and delays no other.
 #[test]
 fn what_cannot_be_sealed_stops_nothing() {
     let mut db = database();

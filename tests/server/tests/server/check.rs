@@ -1,4 +1,4 @@
-//! What an operator is shown by `vetassist_check()`.
+//! Tests the findings of `vetassist_check()`.
 
 use vetassist_server_tests::{column_of, KeyedServer, Server};
 
@@ -219,7 +219,7 @@ fn keys_that_are_not_locked_in_memory_are_shown() {
     assert_eq!(found, ["is in memory that the system may write to swap or to core dumps"]);
 }
 
-/// What a restore would leave out, and a trail that nobody seals.
+/// The check reports changes that a restore would leave out, and a trail that is not sealed.
 #[test]
 fn changed_tables_and_an_unsealed_trail_are_shown() {
     let mut server = KeyedServer::start();

@@ -40,7 +40,7 @@ fn assert_nothing_lost(db: &mut Client, how_many: i64) {
     assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (how_many, how_many));
 }
 
-/// How many values keys other than the current one seal, and how many none opens.
+/// Returns the number of values that keys other than the current one seal, and the number that no key opens.
 fn left_over(db: &mut Client) -> (i64, i64) {
     let row = db
         .query_one(

@@ -21,10 +21,10 @@ struct Function {
     symbol: String,
     /// The types of its arguments.
     arguments: Vec<String>,
-    /// What it returns, as PostgreSQL writes it.
+    /// The type of its result, as PostgreSQL writes it.
     result: String,
     is_set: bool,
-    /// Whether it is called with NULL.
+    /// True if it is not called with NULL.
     is_strict: bool,
     /// `v`, `s` or `i`; none where Rust does not say.
     volatility: Option<char>,
@@ -32,7 +32,7 @@ struct Function {
     parallel: Option<char>,
 }
 
-/// What the library has.
+/// Returns the functions of the library.
 fn in_the_library(db: &mut Client) -> Vec<Function> {
     let library = fs::read(scratch().postgres().lib.join("vetassist.so")).unwrap();
     let file = object::File::parse(&*library).unwrap();
@@ -151,7 +151,7 @@ fn named(db: &mut Client, sql: &str) -> String {
     db.query_one("SELECT format_type($1::text::regtype, NULL)", &[&sql]).unwrap().get(0)
 }
 
-/// What SQL declares.
+/// Returns the functions that SQL declares.
 fn in_sql(db: &mut Client) -> Vec<Function> {
     db.query(
         "SELECT p.prosrc, ARRAY(SELECT format_type(t.oid, NULL) FROM unnest(p.proargtypes) WITH ORDINALITY AS t (oid, place)

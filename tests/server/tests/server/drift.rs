@@ -284,7 +284,7 @@ fn rest(all: &[CatalogRow], some: &[CatalogRow]) -> Vec<Value> {
     all.iter().filter(|row| !some.contains(row)).map(fields).collect()
 }
 
-/// What the tests in JavaScript compare with: of each drift only the rows that it changes.
+/// Compares with the file that the tests in JavaScript read: of each drift only the rows that it changes.
 #[test]
 fn drift_is_named_and_the_vectors_have_it() {
     let agreeing = catalog(&mut database());

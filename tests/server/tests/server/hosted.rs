@@ -6,7 +6,7 @@ use vetassist_server_tests::{
     column_of, empty_database, plain_sql, sqlstate,
 };
 
-/// How a host makes its administrator, `host_admin`, and what its databases grant by default.
+/// Statements by which a host makes its administrator, `host_admin`, with the default privileges of its databases.
 const HOSTS: [(&str, &str); 5] = [
     ("RDS", "CREATE ROLE rds_superuser; GRANT pg_monitor, pg_signal_backend TO rds_superuser WITH ADMIN OPTION;
              CREATE ROLE host_admin LOGIN CREATEDB CREATEROLE; GRANT rds_superuser TO host_admin"),
@@ -22,7 +22,7 @@ const HOSTS: [(&str, &str); 5] = [
                   ALTER DEFAULT PRIVILEGES FOR ROLE host_admin IN SCHEMA public GRANT ALL ON SEQUENCES TO anon, authenticated, service_role"),
 ];
 
-/// What another role than the owner has on an object of ours.
+/// Privileges of roles other than the owner on an object of ours.
 const GRANTED: &str = "
     SELECT format('%s %s', o.object, a.grantee::regrole)
     FROM (SELECT oid::regclass::text, relacl, relowner FROM pg_class WHERE relname LIKE 'vetassist%'

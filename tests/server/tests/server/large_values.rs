@@ -113,7 +113,7 @@ fn it_does_not_matter_how_a_value_is_stored() {
     );
 }
 
-/// What the backend holds: its memory contexts, and all of it.
+/// Returns the memory of the backend: that of its memory contexts, and all of it.
 fn held(db: &mut Client) -> (i64, u64) {
     let row = db
         .query_one(

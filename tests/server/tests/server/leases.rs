@@ -79,7 +79,7 @@ fn fail(
     (row.get(0), row.get(1))
 }
 
-/// What is stored for a veteran: access and refresh token.
+/// Returns the stored tokens of a veteran: access and refresh token.
 fn stored(db: &mut Client, icn: &str) -> (String, String) {
     let row = db
         .query_one(

@@ -49,7 +49,7 @@ fn places(pid: i32, needles: &[&String]) -> Value {
     off_the_stack(&capture(&mut memory("scan", pid, needles)).unwrap())
 }
 
-/// What was found elsewhere than on the stack.
+/// Returns the findings that are not on the stack.
 fn off_the_stack(found: &str) -> Value {
     let mut found: Value = serde_json::from_str(found).unwrap();
     for places in found.as_object_mut().unwrap().values_mut() {

@@ -87,7 +87,7 @@ fn every_archive_restores_everything() {
 }
 
 /// An archive does not say that the rows of one of an extension's tables depend on those of another, so that
-/// several jobs may load a session before its user. README says which option lets them.
+/// several jobs may load a session before its user. docs/operations.md says which option lets them.
 #[test]
 fn several_jobs_restore_everything() {
     let mut origin = Origin::new("jobs");

@@ -2,7 +2,7 @@
 
 use vetassist_server_tests::{column_of, empty_database, sqlstate, KeyedServer};
 
-/// What somebody made before, and how the refusal names it.
+/// Objects that somebody made before, and the names by which the refusal lists them.
 const TAKEN: &[(&str, &str)] = &[
     // With the very arguments of ours.
     (

@@ -1,4 +1,4 @@
-//! What is sealed reaches no file of the server's in the clear.
+//! Looks for tokens and keys in the files of the server: none may be there in the clear.
 
 use std::{fs, path::Path};
 

@@ -1,11 +1,11 @@
-//! What `docs/beside-other-tools.md` says of tools that the tests have.
+//! Tests the lines of `docs/beside-other-tools.md` about tools that the tests have.
 
 use vetassist_server_tests::{column_of, repository, sqlstate, KeyedServer};
 
 const SHOWN: &str =
     "SELECT subject || ': ' || message FROM vetassist_check() WHERE subject <> 'shared_preload_libraries'";
 
-/// What the deployed backend runs each time it starts.
+/// Statements that the deployed backend runs each time it starts.
 const MIGRATION: [&str; 4] = [
     "CREATE TABLE IF NOT EXISTS vetassist_users (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), va_icn varchar(50) UNIQUE)",
     "CREATE INDEX IF NOT EXISTS idx_vetassist_sessions_user ON vetassist_sessions (user_id)",

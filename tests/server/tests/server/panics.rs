@@ -1,4 +1,4 @@
-//! What goes wrong inside the library ends a statement and never a backend.
+//! Tests that a failure inside the library ends a statement and never a backend.
 
 use std::fs;
 

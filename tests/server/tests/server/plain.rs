@@ -149,7 +149,7 @@ fn only_the_owner_has_privileges_whatever_is_granted_by_default() {
     assert_eq!(error.as_db_error().unwrap().message(), "the audit trail is append-only");
 }
 
-/// What a backend of Rust without the extension stores: sealed by the core, hashes of both kinds.
+/// Stores as a backend in Rust without the extension does: sealed by the core, with hashes of both kinds.
 fn store_by_core(db: &mut Client, user_id: Uuid) -> (IpHash, IpHash) {
     let ring = KeyRing::parse(hex_key(0x22).as_bytes()).unwrap();
     let mut user = ring.user(user_id);

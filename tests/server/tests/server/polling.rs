@@ -1,4 +1,4 @@
-//! What it costs to ask again and again: for what is due, for figures, for what an operator should look at.
+//! Measures the cost of asking again and again: for due tokens, for metrics, for the check.
 //!
 //! The costs are blocks that are read, which no other load on the machine changes. `VETASSIST_TEST_POLLING_USERS` takes another
 //! number of users, such as 1000000; the bounds are the same, so what reads a whole table or index does not keep them.

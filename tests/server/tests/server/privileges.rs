@@ -1,4 +1,4 @@
-//! What a role without rights can do, and what nobody but the owner can.
+//! Tests what a role without privileges can do, and what only the owner can.
 
 use vetassist_server_tests::{sqlstate, KeyedServer, RING_SETTINGS};
 

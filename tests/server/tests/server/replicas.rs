@@ -97,7 +97,7 @@ fn a_subscriber_has_the_same_rows() {
     assert_eq!(rows(&mut subscriber.db), rows(&mut publisher.db));
     assert_eq!(opens(&mut subscriber.db), 38);
     subscriber.db.batch_execute("DROP SUBSCRIPTION veterans").unwrap();
-    // Sequences are not replicated: whoever moves over sets the next id, as README says.
+    // Sequences are not replicated: whoever moves over sets the next id, as docs/operations.md says.
     subscriber
         .db
         .batch_execute(

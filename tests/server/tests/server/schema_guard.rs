@@ -151,7 +151,7 @@ fn triggers_on_the_tables_are_for_superusers() {
     );
 }
 
-/// What would run with the owner's rights, in a cast to the type of a column.
+/// A function that would run with the owner's rights, in a cast to the type of a column.
 const CAST: &str = "
     CREATE FUNCTION theirs.cast(theirs.id) RETURNS uuid LANGUAGE plpgsql AS $$
         BEGIN RAISE EXCEPTION 'ran as %', current_user; END $$;
@@ -217,8 +217,8 @@ fn foreign_keys_of_the_same_type_are_for_everybody_who_may_refer() {
     assert_eq!(sqlstate(&refused), "23503");
 }
 
-/// What a foreign key deletes or sets fires the triggers of the table that it is of, up to PostgreSQL 17 with the rights of
-/// whoever deletes.
+/// Actions of a foreign key fire the triggers of its table, up to PostgreSQL 17 with the rights of the role that
+/// deletes.
 #[test]
 fn foreign_keys_that_write_are_for_superusers() {
     let mut server = KeyedServer::start();

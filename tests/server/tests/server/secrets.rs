@@ -109,7 +109,7 @@ fn keys_of_the_ring_appear_nowhere() {
     }
 }
 
-/// Settings that make PostgreSQL say more, each by itself, and whether it then says parameters. The README lists
+/// Settings that make PostgreSQL say more, each by itself, and whether it then says parameters. docs/threat-model.md lists
 /// those by their first words.
 const TALKATIVE: [(&str, &str, bool); 12] = [
     ("log_statement", "SET log_statement = 'all'", true),
@@ -146,13 +146,13 @@ const TALKATIVE: [(&str, &str, bool); 12] = [
     ("auto_explain.log_min_duration", "", true),
 ];
 
-/// Whether a text holds a word, also as the bytes of a datum in a plan.
+/// Checks if a text holds a word, also as the bytes of a datum in a plan.
 fn holds(text: &str, word: &str) -> bool {
     let numbers: Vec<_> = word.bytes().map(|byte| byte.to_string()).collect();
     text.contains(word) || text.contains(&hex::encode(word)) || text.contains(&numbers.join(" "))
 }
 
-/// What a service does all day, and what goes wrong in it, with this token as a parameter.
+/// Calls the functions that a service calls all day, with this token as a parameter, also where they fail.
 fn use_token(db: &mut Client, token: &str) {
     let login = "SELECT * FROM vetassist_login($1, $2, now() + '1 h', $3, now() + '1 h', $2)";
     let described =
@@ -240,13 +240,16 @@ fn tokens_appear_where_postgres_shows_parameters_and_nowhere_else() {
             shown.insert(*name);
         }
     }
-    // Whoever reads README knows of each.
-    let readme = fs::read_to_string(repository().join("README.md")).unwrap();
-    let section = readme.split("**Tokens in parameters.**").nth(1).unwrap();
+    // Whoever reads the threat model knows of each.
+    let page = fs::read_to_string(repository().join("docs/threat-model.md")).unwrap();
+    let section = page.split("**Tokens in parameters.**").nth(1).unwrap();
     let section = section.split("\n\n").next().unwrap();
     assert!(shown.len() >= 4);
     for name in shown {
-        assert!(section.contains(&format!("`{name}`")), "README does not name {name}");
+        assert!(
+            section.contains(&format!("`{name}`")),
+            "docs/threat-model.md does not name {name}"
+        );
     }
 }
 

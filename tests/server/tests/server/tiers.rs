@@ -120,8 +120,8 @@ fn an_update_says_what_it_takes() {
     assert!(said.contains("EXECUTE on vetassist_login"), "{said}");
 }
 
-/// What was granted before an update is in a dump that is made after it, and so are the tiers that a fresh installation
-/// gave.
+/// Privileges that were granted before an update are in a dump made after it, and so are the tiers that a fresh
+/// installation granted.
 #[test]
 fn tiers_are_dumped() {
     for old in [None, Some("0.1.0"), Some("0.2.0")] {
@@ -215,7 +215,7 @@ fn a_tier_is_what_it_says_and_every_object_of_it_is_there() {
     );
 }
 
-/// What a role holds directly, wherever in this database.
+/// Returns the privileges that a role holds directly, anywhere in this database.
 fn held(db: &mut Client, role: &str) -> Vec<String> {
     let mut held = rights(db);
     held.retain(|line| line.contains(&format!(": {role} ")));

@@ -9,7 +9,7 @@ use std::{
 use postgres::{Client, Error};
 use vetassist_server_tests::{column_of, sqlstate, wait, KeyedServer};
 
-/// What a service and its workers call, each again and again. `$` is a number that is not used twice.
+/// Statements of a service and its workers, each run again and again. `$` is a number that is not used twice.
 const TRAFFIC: &[&str] = &[
     "SELECT vetassist_login('ICN$', 'access', now() + '1 h', 'jti$', now() + '8 h', 'refresh', email => 'a@example.com',
                             device_info => '{\"ip\": \"203.0.113.7\"}', ip => '203.0.113.7')",

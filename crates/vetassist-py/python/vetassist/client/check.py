@@ -1,4 +1,4 @@
-"""Whether the database is as this client needs it: the tables, the rights of its role, and the rights of others."""
+"""Compares the database with what this client needs: the tables, the rights of its role, and the rights of others."""
 
 from __future__ import annotations
 

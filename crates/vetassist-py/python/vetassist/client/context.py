@@ -1,4 +1,4 @@
-"""What the operations of one client share: its options, checked, and the end that seals."""
+"""State that the operations of one client share: its options, checked, and the end that seals."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def duration(value: float, name: str) -> float:
 
 @dataclass(frozen=True)
 class Context:
-    """What the operations of one client share."""
+    """State that the operations of one client share."""
 
     ring: Optional[KeyRing]
     refresh: Optional[Callable[..., Any]]

@@ -1,4 +1,4 @@
-"""What the drivers have in common: how a statement is written for them, and what they return."""
+"""Code that the drivers have in common: writing a statement for them, and reading their results."""
 
 from __future__ import annotations
 

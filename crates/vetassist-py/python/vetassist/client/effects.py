@@ -1,4 +1,4 @@
-"""What an operation asks of whoever carries it out.
+"""Requests of an operation to the driver that carries it out.
 
 Each operation is written once, as a generator: it yields what it needs done, and goes on with the result. The blocking client
 and the asynchronous one carry these out, each in its own way.

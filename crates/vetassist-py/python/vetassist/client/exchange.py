@@ -41,7 +41,7 @@ class Lease:
 
 @dataclass(frozen=True)
 class Exchanged:
-    """What was stored, as callers get it. expires_text is exact to the database."""
+    """The stored token, as callers get it. expires_text is exact to the database."""
 
     token: str = field(repr=False)
     expires_at: datetime

@@ -58,7 +58,7 @@ class NoTokensError(ClientError):
 
 
 class TokenEndpointError(Exception):
-    """What a refresh function may raise: the OAuth error code that the token endpoint answered.
+    """The OAuth error code of a token endpoint, for a refresh function to raise.
 
     Any exception with such an `error` serves as well; those of Authlib and oauthlib have one.
     """
@@ -124,7 +124,7 @@ class NotAsked(Exception):
 
 @dataclass(frozen=True)
 class DriverFailure:
-    """What is to be known of a driver's error, and no more."""
+    """The part of a driver's error that may be known."""
 
     sqlstate: Optional[str]
     name: str

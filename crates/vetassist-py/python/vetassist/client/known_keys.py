@@ -16,7 +16,7 @@ _LOOKED_AT = 16
 
 
 class Keys(Protocol):
-    """How a ring is compared with the database: once a client, before it first seals."""
+    """Compares a ring with the database: once a client, before it first seals."""
 
     def is_open(self) -> bool:
         """Tells whether nothing was compared yet: then `judge` has to be given what the database knows."""

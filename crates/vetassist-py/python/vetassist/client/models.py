@@ -1,4 +1,4 @@
-"""What the client returns, and what it tells."""
+"""Results and events of the client."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class AccessToken:
 
 @dataclass(frozen=True)
 class TokenStatus:
-    """What is known of a user's tokens. state is `ready`, `refresh`, `wait`, `reconnect` or `none`."""
+    """The state of a user's tokens. state is `ready`, `refresh`, `wait`, `reconnect` or `none`."""
 
     state: str
     expires_at: Optional[datetime]
@@ -130,7 +130,7 @@ class Refreshed:
 
 @dataclass(frozen=True)
 class RotationProgress:
-    """How far a rotation is."""
+    """The progress of a rotation."""
 
     seen: int
     resealed: int
@@ -154,7 +154,7 @@ class RotationStep:
 
 @dataclass(frozen=True)
 class SealedBy:
-    """How many values a key sealed. Without a fingerprint: how many no key opens, and of which users (at most 100)."""
+    """The number of values that a key sealed. Without a fingerprint: those that no key opens, and their users (at most 100)."""
 
     fingerprint: Optional[str]
     is_current: Optional[bool]
@@ -164,7 +164,7 @@ class SealedBy:
 
 @dataclass(frozen=True)
 class RefreshContext:
-    """What a refresh function is told: whose token it is, and how long anybody waits for the answer."""
+    """Passed to a refresh function: the user of the token, and the time that callers wait for the response."""
 
     user_id: UUID
     timeout_seconds: float

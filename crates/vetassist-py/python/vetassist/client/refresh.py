@@ -47,7 +47,7 @@ Minimum = Union[float, str]
 
 @dataclass(frozen=True)
 class _Found:
-    """What there is to do with a user's token. state is of the database, or `again`."""
+    """The next step with a user's token. state is of the database, or `again`."""
 
     state: str
     token: Optional[str] = field(default=None, repr=False)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Login:
-    """What is stored with the tokens."""
+    """The values that are stored with the tokens."""
 
     va_icn: str = field(repr=False)
     jwt_id: str

@@ -190,7 +190,7 @@ def select(result: str, source: str) -> str:
 
 
 @dataclass(frozen=True)
-class Answer:
+class AskedRow:
     """A row: its result, and when it was asked for by the database's clock."""
 
     asked_at: str
@@ -204,7 +204,7 @@ _ATTEMPTS = 6
 
 def run(
     context: Context, operation: str, statement: str, params: list[Optional[str]], *, is_read: bool = False
-) -> Step[list[Answer]]:
+) -> Step[list[AskedRow]]:
     """Carries out a statement, again where it collided with another transaction."""
     attempt = 0
     while True:
@@ -214,7 +214,7 @@ def run(
         spent = time.monotonic() - started
         if not isinstance(answer, DriverFailure):
             context.tell(StatementEvent(operation, spent, len(answer), attempt))
-            return [Answer(json.loads(asked), None if found is None else json.loads(found)) for asked, found in answer]
+            return [AskedRow(json.loads(asked), None if found is None else json.loads(found)) for asked, found in answer]
         failed = of_driver(answer, is_read=is_read)
         context.tell(StatementEvent(operation, spent, 0, attempt, failed.sqlstate))
         if context.is_transaction or failed.sqlstate not in _COLLISIONS or attempt == _ATTEMPTS:
@@ -230,7 +230,7 @@ def call(
     *,
     result: str = "pg_catalog.to_jsonb(r)",
     is_read: bool = False,
-) -> Step[list[Answer]]:
+) -> Step[list[AskedRow]]:
     """Calls a function of vetassist."""
     params = Parameters()
     source = f"{quoted(context.schema)}.{quoted(name)}({params.named(arguments or {})}) AS r"

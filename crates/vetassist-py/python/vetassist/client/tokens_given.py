@@ -1,4 +1,4 @@
-"""What a token endpoint answered."""
+"""Reads the response of a token endpoint."""
 
 from __future__ import annotations
 

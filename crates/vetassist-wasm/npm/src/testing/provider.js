@@ -46,11 +46,11 @@ export function provider(options) {
     hang: (times = 1) => wrong.order('silent', times),
     /** The next answers take so many milliseconds. */
     slow: (ms, times = 1) => wrong.order('slow', times, { ms }),
-    /** How many exchanges were asked for, refused ones included. */
+    /** The number of exchanges that were requested, including those that were refused. */
     get exchanges() {
       return counts.exchanges;
     },
-    /** How often a refresh token was shown that had been exchanged already. Anything but 0 is a defect of the caller. */
+    /** The number of times that a refresh token was shown after its exchange. Anything but 0 is a defect of the caller. */
     get reuse() {
       return counts.reuse;
     },

@@ -5,7 +5,7 @@ use vetassist_server_tests::{column_of, empty_database, sqlstate, KeyedServer};
 
 use super::{snapshot, DIFFERENCES, MIGRATION};
 
-/// What a role may do with the extension's tables, a line for each.
+/// A role's privileges on the extension's tables, one on each line.
 const RIGHTS: &str = "
     SELECT c.relname || ': ' || string_agg(a.privilege_type || CASE WHEN a.is_grantable THEN '*' ELSE '' END, ' ' ORDER BY a.privilege_type)
     FROM pg_class c, aclexplode(c.relacl) a

@@ -4,7 +4,7 @@ use vetassist_server_tests::plain_sql;
 
 use super::{trap, Refused, Victim};
 
-/// What somebody added to plain tables, before they are adopted. `@` is a function of his that says that it ran.
+/// Additions to plain tables, before they are adopted. `@` is a function of the attacker's that reports that it ran.
 const ADDED: &[&str] = &[
     // Triggers, on each table, in each state and of each kind.
     "CREATE TRIGGER t BEFORE INSERT ON vetassist_users FOR EACH ROW EXECUTE FUNCTION fires()",

@@ -81,7 +81,7 @@ fn no_statement_changes_or_deletes_a_row() {
     assert_eq!(victim.column(rows), before);
 }
 
-/// What the attacker lays, to delete or change fresh rows while the library deletes or changes others.
+/// Traps of the attacker, which delete or change fresh rows while the library deletes or changes others.
 const TRAPS: &[&str] = &[
     "CREATE TABLE mine (audit_id bigint REFERENCES vetassist_auth_audit ON DELETE CASCADE); INSERT INTO mine SELECT id FROM vetassist_auth_audit WHERE event_type = 'old';
      CREATE TRIGGER t BEFORE DELETE ON mine FOR EACH ROW EXECUTE FUNCTION deletes()",
@@ -150,7 +150,7 @@ fn nothing_else_passes_while_the_library_changes_the_trail() {
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// What the check says of the trail.
+/// Returns the findings of the check about the trail.
 fn seen(db: &mut Client) -> Vec<String> {
     column_of(db, "SELECT object || ' ' || problem FROM vetassist_check_schema()")
 }

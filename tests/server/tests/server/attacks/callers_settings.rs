@@ -7,7 +7,7 @@ use vetassist_server_tests::{catalog::catalog, plain_sql};
 
 use super::{Function, Victim};
 
-/// What changes how PostgreSQL reads or writes text, or how it runs what is in a function.
+/// Settings that change how PostgreSQL reads or writes text, or how it runs the body of a function.
 const SETTINGS: &[&str] = &[
     "SET quote_all_identifiers = on",
     "SET standard_conforming_strings = off",

@@ -1,4 +1,5 @@
-//! What would destroy the tables with their rows is refused, with a word that helps, whoever asks.
+//! Tests that commands which would destroy the tables with their rows are refused for every role, with a hint that
+//! helps.
 
 use super::{Refused, Victim, MALLORY};
 

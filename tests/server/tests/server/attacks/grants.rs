@@ -1,4 +1,4 @@
-//! What a role may do is what its tiers say: nothing by default, and nothing after it was taken back.
+//! Tests that a role has the privileges of its tiers: none by default, and none after they were revoked.
 
 use postgres::Client;
 use vetassist_server_tests::{column_of, plain_sql};
@@ -29,7 +29,7 @@ pub(super) fn rights(db: &mut Client) -> Vec<String> {
     )
 }
 
-/// What a database grants by default, by the superuser who installs.
+/// Default privileges of a database, granted by the superuser who installs.
 const DEFAULTS: &[&str] = &[
     "ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO reporting",
     "ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO reporting WITH GRANT OPTION; ALTER DEFAULT PRIVILEGES GRANT ALL ON SEQUENCES TO reporting WITH GRANT OPTION",

@@ -1,4 +1,4 @@
-//! What nobody may gain: attacks, one file a kind, each with who does it, what it does and what must come of it.
+//! Attacks, one file a kind, each with its attacker, its steps and the outcome that it must have.
 //!
 //! They run in a database that belongs to an attacker, who is no superuser: she may create what she likes in its schema
 //! `public`, before the extension is installed and afterwards. What she plants says in the server's log that it was
@@ -37,7 +37,7 @@ mod threat_model;
 mod triggers;
 
 use postgres::{Client, NoTls};
-use vetassist_server_tests::{column_of, hex_key, repository, sqlstate, Server};
+use vetassist_server_tests::{column_of, hex_key, sqlstate, Server};
 
 use crate::hostile_calls::values;
 
@@ -154,7 +154,7 @@ impl Victim {
         self.db.query_one(query, &[]).unwrap().get(0)
     }
 
-    /// What was planted and called, and as whom.
+    /// Returns the traps that were called, and the roles that called them.
     pub(crate) fn trapped(&self) -> Vec<String> {
         let log = self.server.log();
         let lines = log.lines().filter_map(|line| line.split_once("LOG:  TRAP "));
@@ -163,26 +163,6 @@ impl Victim {
         trapped.dedup();
         trapped
     }
-}
-
-/// All that is written for those who use it.
-pub(crate) fn documents() -> String {
-    fn read(folder: &std::path::Path, text: &mut String) {
-        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            let path = entry.path();
-            if path.is_dir() {
-                read(&path, text);
-            } else if path.extension().is_some_and(|end| end == "md") {
-                *text += &std::fs::read_to_string(&path).unwrap();
-            }
-        }
-    }
-    let mut text = String::new();
-    for name in ["README.md", "SECURITY.md"] {
-        text += &std::fs::read_to_string(repository().join(name)).unwrap();
-    }
-    read(&repository().join("docs"), &mut text);
-    text
 }
 
 /// Compares lists of many lines, and says only where they differ.
@@ -195,7 +175,7 @@ pub(crate) fn assert_same(found: &[String], expected: &[String], of: &str) {
     );
 }
 
-/// What the body of a planted function begins with.
+/// Returns the beginning of the body of a trap.
 pub(crate) fn trap(name: &str) -> String {
     format!("RAISE LOG 'TRAP % as %', $trap${name}$trap$, current_user;")
 }
@@ -227,7 +207,7 @@ pub(crate) struct Function {
     pub(crate) is_procedure: bool,
     /// The names that `pg_type` has for the types of its arguments.
     pub(crate) arguments: Vec<String>,
-    /// What it returns, as it was declared.
+    /// The type of its result, as it was declared.
     pub(crate) result: String,
 }
 

@@ -52,7 +52,7 @@ fn a_relation_in_the_way_is_named_or_does_no_harm() {
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// What belongs to an extension, by name.
+/// Returns the members of an extension, by name.
 fn inventory(db: &mut Client) -> Vec<String> {
     column_of(
         db,

@@ -248,7 +248,7 @@ fn install(victim: &mut Victim, reference: &mut Client, installs: &str) {
     plant(&mut victim.connect(MALLORY), &functions(reference));
 }
 
-/// That nothing was called, and everything is as it must be.
+/// Checks that no trap was called, and that everything is as it must be.
 fn nothing_was_called(victim: &mut Victim) {
     assert_eq!(victim.trapped(), Vec::<String>::new());
     let row =

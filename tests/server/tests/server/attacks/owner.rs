@@ -7,7 +7,7 @@ use super::{Refused, Victim, MALLORY};
 
 const OWNER: &str = "vetassist_owner";
 
-/// What belongs to the extension and runs or stores something, with its owner.
+/// Returns the extension's objects that run or store something, with their owners.
 fn owners(db: &mut Client) -> Vec<String> {
     column_of(
         db,
@@ -32,7 +32,7 @@ fn owners_of_the_rest(db: &mut Client) -> Vec<String> {
     )
 }
 
-/// That everything belongs to whom it must, and works.
+/// Checks that every object has the owner that it must have, and works.
 fn is_right(victim: &mut Victim) {
     assert_eq!(owners(&mut victim.db), [OWNER]);
     assert_eq!(owners_of_the_rest(&mut victim.db), ["postgres"]);

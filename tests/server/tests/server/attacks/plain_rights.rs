@@ -4,7 +4,7 @@ use vetassist_server_tests::plain_sql;
 
 use super::{Victim, MALLORY};
 
-/// What a database grants by default, to whom.
+/// Default privileges of a database, and the roles that get them.
 const DEFAULTS: [&str; 9] = [
     "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON TABLES TO app, auditor, admin;
      ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON FUNCTIONS TO app, auditor, admin;

@@ -6,7 +6,7 @@ use postgres::Client;
 
 use super::{Refused, Victim};
 
-/// How long a call with 64 kB may take.
+/// The time that a call with 64 kB may take.
 const SOON: Duration = Duration::from_secs(1);
 
 /// Says how long a call took, and how it ended.

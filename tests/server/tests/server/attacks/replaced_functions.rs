@@ -1,4 +1,4 @@
-//! What a superuser changed of the extension's functions, event triggers and members is seen by the check.
+//! Tests that the check reports functions, event triggers and members that a superuser changed.
 
 use super::Victim;
 

@@ -1,4 +1,4 @@
-//! What was granted is taken back, with what was granted on.
+//! Tests that revoking takes back every privilege, and those that the role granted on.
 
 use postgres::Client;
 

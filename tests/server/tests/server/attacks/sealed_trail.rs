@@ -1,4 +1,4 @@
-//! What an owner changes in the trail and puts back is seen by who verifies its log.
+//! Tests that a verifier of the log sees changes that an owner makes in the trail and puts back.
 
 use super::Victim;
 

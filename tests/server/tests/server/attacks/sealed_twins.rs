@@ -1,4 +1,4 @@
-//! What a client sealed and hashed by itself: no address in the clear comes with it.
+//! Tests that values which a client sealed and hashed bring no address in the clear.
 
 use super::Victim;
 

@@ -1,4 +1,5 @@
-//! What an application logs by mistake is refused, and what is harmless is not: judged by the value where there is one.
+//! Tests that secrets which an application logs by mistake are refused, and harmless values are not: by the value
+//! where there is one.
 
 use serde_json::{json, Value};
 

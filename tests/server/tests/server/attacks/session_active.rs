@@ -1,4 +1,4 @@
-//! Whether a session is active is answered by the table that has the name now, with what is in it now.
+//! Tests that session checks read the table that has the name now, with its rows of now.
 
 use std::{thread, time::Duration};
 

@@ -1,10 +1,11 @@
 //! The threat model says what is not protected against: a reader must not have to find it out.
 
+use vetassist_repository_tests::documentation;
+
 #[test]
 fn the_threat_model_names_what_is_not_protected() {
-    let documents = super::documents();
-    let start = documents.to_lowercase().find("threat model").expect("there is a threat model");
-    let model = &documents[start..];
+    let pages = documentation();
+    let model = &pages.iter().find(|page| page.path == "docs/threat-model.md").unwrap().text;
     for (named, why) in [
         ("pg_read_server_files", "its members read the key file"),
         ("REASSIGN OWNED", "it fires no event trigger, so only a check sees it"),
@@ -19,7 +20,7 @@ fn the_threat_model_names_what_is_not_protected() {
 
 #[test]
 fn an_application_is_told_how_it_is_safe() {
-    let documents = super::documents();
+    let documents: String = documentation().into_iter().map(|page| page.text).collect();
     assert!(
         documents.contains("setString") && documents.contains("varchar"),
         "JDBC's setString sends varchar"

@@ -1,4 +1,5 @@
-//! What a role attaches to a table of the extension's never runs with the rights of those who use the table.
+//! Tests that objects which a role attaches to a table of the extension never run with the rights of those who use
+//! the table.
 
 use super::{trap, Victim, MALLORY};
 

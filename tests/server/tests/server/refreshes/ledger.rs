@@ -1,4 +1,4 @@
-//! What the provider gave, what the processes wrote down and what the database has, set against each other.
+//! Compares the grants of the provider, the records of the processes and the rows of the database.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,7 +7,7 @@ const FIRST_BACK_OFF: i64 = 5000 * 8 / 10;
 /// The most that a live user's refresh may be late, in milliseconds.
 const LATE: i64 = 60_000;
 
-/// What the database has of a user.
+/// The database's record of a user.
 pub(super) struct Stored {
     pub(super) token: String,
     pub(super) refreshes: i64,
@@ -31,7 +31,7 @@ struct Account {
 
 pub(super) struct Ledger {
     accounts: Vec<Account>,
-    /// How often a process asked with a token and did not live to see the database know the outcome.
+    /// The number of exchanges with a token whose process ended before the database knew the outcome.
     unfinished: HashMap<String, usize>,
     /// Tokens whose exchange took longer than a process waits.
     late: HashSet<String>,

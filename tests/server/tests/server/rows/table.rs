@@ -13,7 +13,7 @@ use vetassist_server_tests::database;
 
 use super::samples::user;
 
-/// What the four kinds of rows have in common.
+/// The operations that the four kinds of rows have in common.
 pub(super) trait Row:
     FromSqlOwned + ToSql + Sync + Serialize + DeserializeOwned + PartialEq + Debug + Clone
 {

@@ -132,7 +132,7 @@ fn what_is_no_such_value_is_refused() {
     assert!(row.try_get::<_, User>(0).is_err());
 }
 
-/// What is in the database of before: NULL where the type has none.
+/// Compares values of the database from before: NULL where the type has none.
 #[test]
 fn null_is_refused_where_no_column_has_it() {
     let mut db = database();
