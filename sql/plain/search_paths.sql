@@ -10,10 +10,12 @@ DECLARE
 BEGIN
     FOR bare IN
         SELECT p.oid
-        FROM unnest(ARRAY['@functions@']) AS f (signature)
-        JOIN pg_proc AS p ON p.oid = to_regprocedure('@extschema@' || '.' || f.signature)
-        WHERE p.prokind = 'f'
-          AND NOT EXISTS (SELECT FROM unnest(p.proconfig) AS c (setting) WHERE c.setting LIKE 'search\_path=%')
+        FROM pg_proc AS p
+        -- Looked up once each: a join would do it again for every function of the database.
+        WHERE p.oid = ANY (ARRAY(SELECT to_regprocedure('@extschema@' || '.' || f.signature)::oid
+                                 FROM unnest(ARRAY['@functions@']) AS f (signature)))
+          AND p.prokind = 'f'
+          AND NOT EXISTS (SELECT FROM unnest(p.proconfig) AS c (setting) WHERE starts_with(c.setting, 'search_path='))
     LOOP
         EXECUTE format('ALTER FUNCTION %s SET search_path = pg_catalog, pg_temp', bare);
     END LOOP;

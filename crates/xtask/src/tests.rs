@@ -140,7 +140,7 @@ const STEPS: &[Step] = &[
             }
         }
     }),
-    ("python", Always, "building the Python package and testing it in CPython", |run| {
+    ("python", All, "building the Python package and testing it in CPython", |run| {
         python_package::test(&run.tools, run.all)
     }),
     ("extension", Always, "testing what of the extension needs no server", |run| {
@@ -156,7 +156,7 @@ const STEPS: &[Step] = &[
     }),
     (
         "python-server",
-        Always,
+        All,
         "testing the Python package's clients against a real server",
         |run| python_package::test_with_server(&run.tools, &run.postgres),
     ),

@@ -55,14 +55,18 @@ class _Walk:
         self.unopened: list[UUID] = []
         params = Parameters()
         rows = params.add(jsonb([], "rows"))
-        # The bound on waiting for a lock is set before the first row is: the rows hang on it.
-        self._statement = f"""SELECT pg_catalog.to_jsonb(now())::text AS asked_at,
-       pg_catalog.jsonb_build_object('user_id', v.user_id, 'is_done', r.is_done)::text AS result
+        # The bound on waiting for a lock is set before the first row is: the rows hang on it. Rows that somebody holds are
+        # passed over; waited for are only their leases.
+        columns = ("user_id", "old_access", "new_access", "old_refresh", "new_refresh")
+        gathered = ", ".join(f"pg_catalog.array_agg(v.{column}) AS {column}" for column in columns)
+        self._statement = f"""SELECT pg_catalog.to_jsonb(now())::text AS asked_at, pg_catalog.to_jsonb(r)::text AS result
 FROM (SELECT pg_catalog.set_config('lock_timeout', '{_LOCK_TIMEOUT}', true) IS NOT NULL AS is_set OFFSET 0) AS bound
-CROSS JOIN LATERAL pg_catalog.jsonb_to_recordset(CASE WHEN bound.is_set THEN {rows} END)
-    AS v (user_id uuid, old_access bytea, new_access bytea, old_refresh bytea, new_refresh bytea)
-CROSS JOIN LATERAL {quoted(context.schema)}.vetassist_reseal(v.user_id, v.old_access, v.new_access, v.old_refresh, v.new_refresh)
-    AS r (is_done)"""
+CROSS JOIN LATERAL (
+    SELECT {gathered}
+    FROM pg_catalog.jsonb_to_recordset(CASE WHEN bound.is_set THEN {rows} END)
+        AS v (user_id uuid, old_access bytea, new_access bytea, old_refresh bytea, new_refresh bytea)) AS page
+CROSS JOIN LATERAL {quoted(context.schema)}.vetassist_reseal_page(
+    {", ".join(f"page.{column}" for column in columns)}) AS r"""
 
     def _sealed_anew(self, sealed: Optional[str], user_id: str) -> tuple[Optional[str], bool]:
         """Returns what to store for a sealed token, and whether a key opened it."""
@@ -109,7 +113,9 @@ CROSS JOIN LATERAL {quoted(context.schema)}.vetassist_reseal(v.user_id, v.old_ac
             if error.sqlstate not in _HELD:
                 raise
         else:
-            return [UUID(answer.result["user_id"]) for answer in answers if not answer.result["is_done"]]
+            done = {UUID(answer.result) for answer in answers}
+            users = [UUID(row["user_id"]) for row in rows]
+            return [user_id for user_id in users if user_id not in done]
         if len(rows) == 1:
             return [UUID(rows[0]["user_id"])]
         # One row is held: by halves, until it stands alone.
