@@ -23,6 +23,10 @@ RELEASED = {
     "vetassist-pg": ("vetassist", "generic"),
     "vetassist-audit": ("vetassist-audit", "generic"),
     "vetassist-wasm": ("vetassist", "npm"),
+    # Further modules of the npm package.
+    "vetassist-audit-wasm": ("vetassist-audit-wasm", "generic"),
+    "vetassist-metadata-wasm": ("vetassist-metadata-wasm", "generic"),
+    "vetassist-schema-wasm": ("vetassist-schema-wasm", "generic"),
     "vetassist-py": ("vetassist", "pypi"),
 }
 
