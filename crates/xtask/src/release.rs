@@ -10,8 +10,8 @@ use xshell::cmd;
 
 use crate::{
     extension::{Extension, Profile},
-    npm,
-    setup::{python, Tools},
+    npm, python,
+    setup::{self, Tools},
     sql,
     workspace::{step, target, version},
 };
@@ -29,7 +29,7 @@ pub(crate) enum Part {
     Audit,
     /// The npm package
     Npm,
-    /// The Python package, where the repository has it
+    /// The Python package, as a wheel and as a source archive
     Wheel,
     /// The core, as crates.io gets it
     Crate,
@@ -53,11 +53,11 @@ pub(crate) fn release(parts: &[Part]) -> Result<()> {
             Part::Image => release.image(&find_or_fetch(RELEASED)?, Profile::Release),
             Part::Audit => release.audit("release"),
             Part::Npm => release.tarball(),
-            Part::Wheel => release.script("wheel", &[]),
+            Part::Wheel => release.wheel(),
             Part::Crate => release.core(),
             Part::Sql => release.plain_sql(),
             Part::Source => release.script("source", &[]),
-            Part::Sbom => release.script("sbom", &[python()?]),
+            Part::Sbom => release.script("sbom", &[setup::python()?]),
         })?;
     }
     release.sums()?;
@@ -75,7 +75,7 @@ pub(crate) fn build_for_tests(postgres: &Postgres) -> Result<PathBuf> {
     release.tarball()?;
     release.plain_sql()?;
     release.script("source", &[])?;
-    release.script("sbom", &[python()?])?;
+    release.script("sbom", &[setup::python()?])?;
     release.audit("debug")?;
     release.rpm(postgres, Profile::Release)?;
     // As the other steps build it.
@@ -188,6 +188,14 @@ impl Release {
     fn tarball(&mut self) -> Result<()> {
         npm::build(&self.tools)?;
         self.take(&npm::tarball(), &format!("vetassist-{}.tgz", self.version))
+    }
+
+    fn wheel(&mut self) -> Result<()> {
+        for file in self.tools.sh.read_dir(python::build(&self.tools)?)? {
+            let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            self.take(&file, &name)?;
+        }
+        Ok(())
     }
 
     /// Packs the core as crates.io gets it, and builds it once more from that.

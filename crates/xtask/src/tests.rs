@@ -156,12 +156,9 @@ const STEPS: &[Step] = &[
         npm::build(&run.tools)?;
         npm::test_with_server(&run.tools, &run.postgres, &npm::SERVER_PROJECTS)
     }),
-    (
-        "python-server",
-        All,
-        "testing the Python package's clients against a real server",
-        |run| python_package::test_with_server(&run.tools, &run.postgres),
-    ),
+    ("python-server", All, "testing the Python package's clients against a real server", |run| {
+        python_package::test_with_server(&run.tools, &run.postgres)
+    }),
     ("frameworks", All, "testing the npm package under frameworks and bundlers", |run| {
         npm::build(&run.tools)?;
         npm::test_frameworks(&run.tools.sh, &npm::frameworks(&run.tools.sh)?)

@@ -43,7 +43,7 @@ fn pgxn_finds_what_it_requires() {
 /// The archive names its commit, which may be older than the newest one by now.
 #[test]
 fn the_source_is_what_is_committed() {
-    let archive = file_of(&release(), &format!("vetassist-{VERSION}.tar.gz"));
+    let archive = file_of(&release(), &format!("vetassist-{VERSION}-source.tar.gz"));
     let lines = |script: &str| {
         let mut sh = Command::new("sh");
         sh.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
