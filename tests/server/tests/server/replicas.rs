@@ -38,8 +38,20 @@ fn a_standby_reads_and_once_promoted_does_everything() {
         .unwrap();
     assert_eq!((row.get(0), row.get(1)), ("access later", "later"));
     assert_eq!(row.get::<_, i64>(3), 1);
+    let row = replica
+        .query_one(
+            "SELECT t.state, t.access_token, s.user_id = u.id, p.va_icn
+             FROM vetassist_find_user('ICN later') AS u (id), vetassist_use_token(u.id) AS t,
+                  vetassist_session('jti later') AS s, vetassist_user(u.id) AS p",
+            &[],
+        )
+        .unwrap();
+    assert_eq!((row.get(0), row.get(1)), ("ready", "access later"));
+    assert_eq!((row.get(2), row.get(3)), (true, "ICN later"));
     // What writes is refused in PostgreSQL's own words, and changes nothing.
     for writes in [
+        // A lease.
+        "SELECT vetassist_use_token(vetassist_find_user('ICN later'), min_lifetime => '2 h')",
         "SELECT vetassist_login('ICN1', 'a', now(), 'j', now())",
         "SELECT vetassist_store_tokens(id, 'a', now()) FROM vetassist_users WHERE va_icn = 'ICN1'",
         "SELECT vetassist_revoke_session('jti 1', id) FROM vetassist_users WHERE va_icn = 'ICN1'",
