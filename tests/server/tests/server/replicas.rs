@@ -48,10 +48,13 @@ fn a_standby_reads_and_once_promoted_does_everything() {
         .unwrap();
     assert_eq!((row.get(0), row.get(1)), ("ready", "access later"));
     assert_eq!((row.get(2), row.get(3)), (true, "ICN later"));
+    // No lease: whoever asks there for a token that is due is told to wait, and has the old one while it lives.
+    let due = "SELECT state, access_token, lease_id::text FROM vetassist_use_token(vetassist_find_user('ICN later'), min_lifetime => '2 h')";
+    let row = replica.query_one(due, &[]).unwrap();
+    assert_eq!((row.get(0), row.get(1)), ("wait", "access later"));
+    assert_eq!(row.get::<_, Option<String>>(2), None);
     // What writes is refused in PostgreSQL's own words, and changes nothing.
     for writes in [
-        // A lease.
-        "SELECT vetassist_use_token(vetassist_find_user('ICN later'), min_lifetime => '2 h')",
         "SELECT vetassist_login('ICN1', 'a', now(), 'j', now())",
         "SELECT vetassist_store_tokens(id, 'a', now()) FROM vetassist_users WHERE va_icn = 'ICN1'",
         "SELECT vetassist_revoke_session('jti 1', id) FROM vetassist_users WHERE va_icn = 'ICN1'",

@@ -151,7 +151,7 @@ fn javascript_reads_rows_by_the_rules_of_the_core() {
         }
         text += "  },\n";
     }
-    text += "};\n\n/** What a value of each kind must be, and what it matches as text. */\nexport const kinds = {\n";
+    text += "};\n\n/** The checks of each kind of value, and its form as text. */\nexport const kinds = {\n";
     for kind in Kind::ALL {
         let pattern =
             kind.pattern().map_or("undefined".to_owned(), |pattern| format!("/{pattern}/"));
