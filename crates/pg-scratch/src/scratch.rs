@@ -61,8 +61,8 @@ impl Scratch {
                 scratch.copy(folder)?;
             }
         }
-        bind(&scratch.below(home))?;
-        let pg_config = scratch.below(&postgres.bin).join("pg_config");
+        bind(&scratch.relocated(home))?;
+        let pg_config = scratch.relocated(&postgres.bin).join("pg_config");
         scratch.postgres = Postgres::from_pg_config(&pg_config)?;
         let is_here = scratch.postgres.share.starts_with(&root);
         ensure!(is_here, "{} cannot be relocated", home.display());
@@ -111,12 +111,12 @@ impl Scratch {
         &self.postgres
     }
 
-    fn below(&self, path: &Path) -> PathBuf {
+    fn relocated(&self, path: &Path) -> PathBuf {
         self.root.join(path.strip_prefix("/").unwrap_or(path))
     }
 
     fn copy(&self, folder: &Path) -> Result<()> {
-        let target = self.below(folder.parent().unwrap_or(folder));
+        let target = self.relocated(folder.parent().unwrap_or(folder));
         fs::create_dir_all(&target)
             .with_context(|| format!("cannot create {}", target.display()))?;
         run(Command::new("cp").args(["-r", "--preserve=mode"]).arg(folder).arg(&target))

@@ -63,10 +63,10 @@ impl Extension {
     /// Copies it below a folder that stands for the system's root.
     pub(crate) fn lay_out(&self, root: &Path, postgres: &Postgres) -> Result<PathBuf> {
         let sh = shell()?;
-        let below = |folder: &Path| root.join(folder.strip_prefix("/").unwrap_or(folder));
+        let relocated = |folder: &Path| root.join(folder.strip_prefix("/").unwrap_or(folder));
         let there = Postgres {
-            lib: below(&postgres.lib),
-            share: below(&postgres.share),
+            lib: relocated(&postgres.lib),
+            share: relocated(&postgres.share),
             ..postgres.clone()
         };
         sh.create_dir(&there.lib)?;

@@ -122,8 +122,8 @@ pub fn verified(export: &[u8], kept: Option<&str>, retention: Duration) -> (Summ
 #[must_use]
 pub fn found_outside(db: &mut Client, kept: Option<&str>) -> Vec<&'static str> {
     let (summary, _) = verified(&exported(db), kept, RETENTION);
-    let told = |class: &&Class| class.severity() != Severity::CannotTell;
-    summary.findings.keys().filter(told).map(|class| class.name()).collect()
+    let is_certain = |class: &&Class| class.severity() != Severity::CannotTell;
+    summary.findings.keys().filter(is_certain).map(|class| class.name()).collect()
 }
 
 /// Fails where anything is found, inside or outside, but what the log discloses.

@@ -31,7 +31,7 @@ pub(super) struct Rows<'a> {
     /// Whose rows each erasure is about, as far as they are still there.
     users: Vec<HashSet<Option<Uuid>>>,
     /// Users of whom a `user_erased` event tells.
-    told: HashSet<Uuid>,
+    erased_users: HashSet<Uuid>,
     ids: Vec<i64>,
     rows: u64,
 }
@@ -44,7 +44,7 @@ impl<'a> Rows<'a> {
             erased: changes.erased(),
             purged: changes.purged(),
             users: vec![HashSet::new(); changes.erasures().len()],
-            told: HashSet::new(),
+            erased_users: HashSet::new(),
             ids: Vec::new(),
             rows: 0,
         }
@@ -101,7 +101,7 @@ impl<'a> Rows<'a> {
             self.users[*erasure].insert(row.user_id);
         }
         if row.event_type == "user_erased" {
-            self.told.extend(row.user_id);
+            self.erased_users.extend(row.user_id);
         }
         self.check_values(shown, &row, !erasures.is_empty(), rehashes, report);
         self.check_time(shown, row.created_at, report);
@@ -216,7 +216,7 @@ impl<'a> Rows<'a> {
                     let detail = "it is about rows that belong to no user";
                     report(finding_at(Class::FalseErasure, *entry, detail));
                 }
-                (Some(Some(user)), None) if !self.told.contains(user) => {
+                (Some(Some(user)), None) if !self.erased_users.contains(user) => {
                     let detail = "no user_erased event of the user is in the log: it can be purged or not sealed yet, or the erasure was made by hand";
                     report(finding_at(Class::ErasureWithoutEvent, *entry, detail));
                 }

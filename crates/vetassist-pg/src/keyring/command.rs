@@ -145,8 +145,8 @@ impl Drop for Running {
             return;
         }
         self.signal(Signal::TERM);
-        let told = Instant::now();
-        while !self.is_gone() && told.elapsed() < GRACE {
+        let signalled_at = Instant::now();
+        while !self.is_gone() && signalled_at.elapsed() < GRACE {
             sleep(PAUSE);
         }
         self.signal(Signal::KILL);

@@ -18,8 +18,8 @@ fn refused_in_a_copy(db: &mut Client) {
     let error = db.batch_execute("CALL vetassist_seal_audit()").unwrap_err();
     assert_eq!(sqlstate(&error), "55000", "{error:?}");
     assert!(error.as_db_error().unwrap().hint().unwrap().contains("vetassist_new_audit_log"));
-    let told = column_of(db, "SELECT severity FROM vetassist_check() WHERE subject = 'audit log' AND message LIKE '%another%'");
-    assert_eq!(told, ["error"]);
+    let severities = column_of(db, "SELECT severity FROM vetassist_check() WHERE subject = 'audit log' AND message LIKE '%another%'");
+    assert_eq!(severities, ["error"]);
 }
 
 #[test]
@@ -213,26 +213,26 @@ fn a_subscriber_does_not_seal_what_was_sealed_elsewhere() {
 #[test]
 fn the_check_says_what_is_the_matter() {
     let mut db = database();
-    let told = |db: &mut Client| {
+    let problems = |db: &mut Client| {
         column_of(db, "SELECT severity || ' ' || message FROM vetassist_check() WHERE subject = 'audit log' ORDER BY 1")
     };
-    assert_eq!(told(&mut db), [""; 0]);
+    assert_eq!(problems(&mut db), [""; 0]);
     add(&mut db, 5);
-    assert_eq!(told(&mut db), [""; 0]);
+    assert_eq!(problems(&mut db), [""; 0]);
     db.batch_execute("INSERT INTO vetassist_auth_audit (event_type, created_at) VALUES ('old', now() - interval '2 days')").unwrap();
-    assert_eq!(told(&mut db), ["warning has never been sealed"]);
+    assert_eq!(problems(&mut db), ["warning has never been sealed"]);
     seal(&mut db);
-    assert_eq!(told(&mut db), [""; 0]);
+    assert_eq!(problems(&mut db), [""; 0]);
     db.batch_execute("UPDATE vetassist_audit_head SET sealed_at = now() - interval '2 days'")
         .unwrap();
-    assert_eq!(told(&mut db).len(), 1);
-    assert!(told(&mut db)[0].starts_with("warning was last sealed at "));
+    assert_eq!(problems(&mut db).len(), 1);
+    assert!(problems(&mut db)[0].starts_with("warning was last sealed at "));
     seal(&mut db);
     db.batch_execute(
         "INSERT INTO vetassist_audit_unsealable SELECT min(id), '22021' FROM vetassist_auth_audit",
     )
     .unwrap();
-    assert_eq!(told(&mut db), ["warning lacks 1 rows that cannot be encoded"]);
+    assert_eq!(problems(&mut db), ["warning lacks 1 rows that cannot be encoded"]);
 }
 
 /// Signing in writes what it wrote before: the audit log costs it nothing.

@@ -109,9 +109,9 @@ fn what_cannot_be_sealed_stops_nothing() {
     let rows: i64 = db.query_one("SELECT count(*) FROM vetassist_auth_audit", &[]).unwrap().get(0);
     assert_eq!(size(&mut db), rows - 2);
     assert_eq!(problems(&mut db, None), ["unsealable"]);
-    let told = column_of(&mut db, "SELECT concat_ws(' ', problem, length(a.event_data::text) > 16777216, v.detail) FROM vetassist_verify_audit() AS v JOIN vetassist_auth_audit AS a ON a.id = v.audit_id ORDER BY 1");
+    let found = column_of(&mut db, "SELECT concat_ws(' ', problem, length(a.event_data::text) > 16777216, v.detail) FROM vetassist_verify_audit() AS v JOIN vetassist_auth_audit AS a ON a.id = v.audit_id ORDER BY 1");
     assert_eq!(
-        told,
+        found,
         [
             "unsealable t the row cannot be sealed (54000)",
             "unsealable the row cannot be sealed (22021)"

@@ -29,7 +29,7 @@ struct Provider {
     origin: String,
     /// The first refresh token of each user.
     issued: Vec<String>,
-    told: Arc<Mutex<Vec<String>>>,
+    printed: Arc<Mutex<Vec<String>>>,
     listener: Option<JoinHandle<()>>,
 }
 
@@ -46,18 +46,18 @@ impl Provider {
         let origin = lines.next().unwrap().replace("listens ", "");
         let issued = lines.by_ref().take_while(|line| line != "ready");
         let issued = issued.map(|line| line.rsplit(' ').next().unwrap().to_owned()).collect();
-        let told = Arc::new(Mutex::new(Vec::new()));
-        let sink = Arc::clone(&told);
+        let printed = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&printed);
         let listener =
             thread::spawn(move || lines.for_each(|line| sink.lock().unwrap().push(line)));
-        Self { child, origin, issued, told, listener: Some(listener) }
+        Self { child, origin, issued, printed, listener: Some(listener) }
     }
 
     /// Ends it, and returns all that it told of.
     fn end(mut self) -> Vec<String> {
         drop(self.child.stdin.take());
         self.listener.take().unwrap().join().unwrap();
-        std::mem::take(&mut *self.told.lock().unwrap())
+        std::mem::take(&mut *self.printed.lock().unwrap())
     }
 }
 

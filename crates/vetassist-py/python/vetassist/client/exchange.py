@@ -101,19 +101,19 @@ def fail(
 def _finish(context: Context, operation: str, lease: Lease, tokens: Any, started: float) -> Step[Optional[Exchanged]]:
     """Stores an answer, and returns it as callers get it; None where other tokens were stored meanwhile."""
 
-    def told(outcome: str) -> None:
+    def report(outcome: str) -> None:
         context.tell(RefreshEvent(lease.user_id, outcome, time.monotonic() - started))
 
     answer = given(tokens, context.default_lifetime_seconds)
     try:
         stored = yield from _store(context, operation, lease, answer)
     except Exception:
-        told("uncertain")
+        report("uncertain")
         raise
     if stored["outcome"] != "stored":
-        told("discarded")
+        report("discarded")
         return None
-    told("stored")
+    report("stored")
     yield from context.end.keys.note(context, operation)
     if answer.lifetime_seconds is None:
         raise failure(

@@ -25,6 +25,6 @@ fn an_application_is_told_how_it_is_safe() {
         documents.contains("setString") && documents.contains("varchar"),
         "JDBC's setString sends varchar"
     );
-    let told = documents.split("setString").nth(1).unwrap();
-    assert!(told[..told.len().min(1500)].to_lowercase().contains("schema"));
+    let section = documents.split("setString").nth(1).unwrap();
+    assert!(section[..section.len().min(1500)].to_lowercase().contains("schema"));
 }
