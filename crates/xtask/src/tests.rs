@@ -186,6 +186,10 @@ const STEPS: &[Step] = &[
             match find_or_fetch(major) {
                 Ok(postgres) => {
                     step(&format!("others: PostgreSQL {major}"), || run.server(&postgres))?;
+                    if major == RELEASED {
+                        npm::build(&run.tools)?;
+                        npm::test_with_server(&run.tools, &postgres, &["client-server"])?;
+                    }
                 }
                 // Its packages come and go until it is released.
                 Err(error) if major > RELEASED => {
