@@ -257,7 +257,11 @@ fn ask(command: &str, token: &str) -> std::result::Result<Response, String> {
             .stdout(Stdio::piped())
             .spawn()?;
         if let Some(mut stdin) = child.stdin.take() {
-            stdin.write_all(token.as_bytes())?;
+            match stdin.write_all(token.as_bytes()) {
+                // It answered without reading.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+                written => written?,
+            }
         }
         child.wait_with_output()
     };
