@@ -78,7 +78,7 @@ def theirs_hashing():
         hashlib.sha256(str(mapped or parsed).encode()).hexdigest()
 
 
-# What is compared, with the most that ours may take of the other's time; None where there is no goal.
+# The pairs that are compared, each with the goal: the most that ours may take of the other's time; None for no goal.
 PAIRS = {
     "1 KiB sealed and opened, random users": (lambda: ours(USERS), lambda: theirs(USERS), 0.35),
     "1 KiB sealed and opened, one user": (lambda: ours(USERS[:1] * 500), lambda: theirs(USERS[:1] * 500), 0.5),

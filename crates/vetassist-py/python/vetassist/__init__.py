@@ -1,6 +1,6 @@
 """Seals VA.gov OAuth tokens and hashes IP addresses, as the PostgreSQL extension vetassist does.
 
-What is sealed here opens there, in the npm package and in the Rust crate, and the other way.
+All of them, the npm package and the Rust crate included, open the values that any of them sealed.
 """
 
 import sys as _sys

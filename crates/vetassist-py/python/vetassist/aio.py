@@ -62,7 +62,7 @@ class Transaction:
     def __init__(self, database: Database, context: Context) -> None:
         self._database = database
         self._context = context
-        # What runs on when a caller stops waiting. The loop alone does not keep a task.
+        # Tasks that run on when a caller stops waiting. The loop alone does not keep a task.
         self._underway: set[asyncio.Task[Any]] = set()
         self._shared: dict[Hashable, asyncio.Task[Any]] = {}
 
@@ -177,7 +177,7 @@ class Transaction:
         try:
             await asyncio.gather(*workers)
         finally:
-            # What was claimed and not begun when the caller stops is free again when its lease has run out.
+            # Leases that were claimed and not begun when the caller stops run out, and others can claim them again.
             for each in workers:
                 each.cancel()
 

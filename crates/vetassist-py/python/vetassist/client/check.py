@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .context import Context
     from .effects import Step
 
-# What the client calls, by the tier that may. Without a twin where it needs no key.
+# The functions that the client calls, by the tier that may call them. A function that needs no key has no sealed twin.
 _SEALED = (
     "login",
     "store_tokens",

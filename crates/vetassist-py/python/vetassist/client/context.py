@@ -54,7 +54,7 @@ class Context:
 
     def in_transaction(self) -> Context:
         """Returns the same for a transaction of the caller's."""
-        # What it learns of the database's keys may be rolled back.
+        # A rollback undoes what it learns of the database's keys, so it learns on its own.
         return replace(self, is_transaction=True, end=_end_of(self.ring, self.ip_hash))
 
 
