@@ -15,7 +15,7 @@ from .client import sessions as of_sessions
 from .client import sign_in as of_sign_in
 from .client import tokens as of_tokens
 from .client import users as of_users
-from .client.context import Context, context_of
+from .client.context import Context
 from .client.drivers_async import (
     AsyncpgConnection,
     AsyncpgPool,
@@ -214,7 +214,7 @@ class Client(Transaction):
         default_lifetime_seconds: Optional[float] = None,
         on_event: Optional[OnEvent] = None,
     ) -> None:
-        context = context_of(
+        context = Context(
             ring=ring,
             refresh=refresh,
             schema=schema,

@@ -19,7 +19,7 @@ from .client import sessions as of_sessions
 from .client import sign_in as of_sign_in
 from .client import tokens as of_tokens
 from .client import users as of_users
-from .client.context import Context, context_of
+from .client.context import Context
 from .client.drivers_blocking import Connection, Database, Engine, Pool, database_of, transaction_of
 from .client.effects import LATE, Ask, Call, Detached, Pause, Several, Statement
 from .client.failure import DriverFailure, bad_argument
@@ -224,7 +224,7 @@ class Client(Transaction):
         default_lifetime_seconds: Optional[float] = None,
         on_event: Optional[OnEvent] = None,
     ) -> None:
-        context = context_of(
+        context = Context(
             ring=ring,
             refresh=refresh,
             schema=schema,
