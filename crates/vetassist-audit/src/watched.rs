@@ -95,6 +95,15 @@ impl WatchedFile {
     }
 }
 
+#[cfg(unix)]
+impl Drop for WatchedFile {
+    /// Unlocks the file at once: closing it would leave it locked for as long as a child that was just forked still
+    /// has its copy of the descriptor.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
+}
+
 /// Reads the lines of such a file.
 ///
 /// # Errors
@@ -134,4 +143,23 @@ fn lines(mut reader: impl BufRead) -> impl Iterator<Item = io::Result<(Watched, 
         Some(watched.map(|watched| (watched, end)))
     })
     .fuse()
+}
+
+#[cfg(all(test, unix))]
+mod self_tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_of_the_descriptor_does_not_keep_the_lock() {
+        let path = std::env::temp_dir().join(format!("vetassist-watched-{}", std::process::id()));
+        let first = WatchedFile::open(&path).unwrap();
+        // A child has such a copy between fork and exec.
+        let copy = first.file.try_clone().unwrap();
+        assert!(WatchedFile::open(&path).is_err());
+        drop(first);
+        let second = WatchedFile::open(&path);
+        drop(copy);
+        std::fs::remove_file(&path).unwrap();
+        second.unwrap();
+    }
 }
