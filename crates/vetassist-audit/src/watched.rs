@@ -145,7 +145,8 @@ fn lines(mut reader: impl BufRead) -> impl Iterator<Item = io::Result<(Watched, 
     .fuse()
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod self_tests {
     use super::*;
 
