@@ -232,7 +232,7 @@ const LATER: &[(&str, &str)] = &[
 fn assert_no_other_row_changes(db: &mut Client, attack: &str) {
     let before = fresh(db);
     assert_eq!(before.len(), 3);
-    // What is sealed can be purged. Versions before 0.3.0 seal nothing.
+    // Only sealed rows can be purged. Versions before 0.3.0 seal nothing.
     let _ = db.batch_execute("CALL vetassist_seal_audit()");
     for call in ["SELECT vetassist_purge_audit('2 years')", "CALL vetassist_upgrade_ip_hashes()"] {
         if let Err(error) = db.batch_execute(call) {
