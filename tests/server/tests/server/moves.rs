@@ -1,4 +1,4 @@
-//! Dumped and restored, in each of pg_dump's formats, the data is the same and goes on.
+//! Tests dumps and restores in each format of pg_dump: the restored data is the same, and every call works.
 
 use std::{env, fs, path::PathBuf, process};
 
@@ -10,7 +10,7 @@ use vetassist_server_tests::{
     sqlstate, KeyedServer,
 };
 
-/// A server with data, and a place for its dumps.
+/// A server with data, and a folder for its dumps.
 struct Origin {
     server: KeyedServer,
     folder: PathBuf,
@@ -40,7 +40,7 @@ impl Origin {
         self.server.connect_to(name)
     }
 
-    fn is_the_same(&self, db: &mut Client) {
+    fn assert_same(&self, db: &mut Client) {
         assert_eq!(rows(db), self.rows);
         assert_eq!(surroundings(db), self.surroundings);
         assert_eq!(opens(db), 39);
@@ -55,7 +55,7 @@ impl Drop for Origin {
 }
 
 #[test]
-fn a_script_restores_everything() {
+fn a_dump_as_a_script_restores_everything() {
     let mut origin = Origin::new("plain");
     let script = origin.dump("plain.sql", &["-Fp"]);
     let mut db = origin.empty_database("plain");
@@ -64,11 +64,11 @@ fn a_script_restores_everything() {
         .args(["-X", "-q", "-o", "/dev/null", "-v", "ON_ERROR_STOP=1", "-d", "plain", "-f"])
         .arg(&script))
     .unwrap();
-    origin.is_the_same(&mut db);
+    origin.assert_same(&mut db);
 }
 
 #[test]
-fn every_archive_restores_everything() {
+fn a_dump_in_each_archive_format_restores_everything() {
     let mut origin = Origin::new("archives");
     for (name, dump, restore) in [
         ("custom", &["-Fc"][..], &["--exit-on-error"][..]),
@@ -82,14 +82,14 @@ fn every_archive_restores_everything() {
         let mut db = origin.empty_database(name);
         run(origin.server.client("pg_restore").args(restore).args(["-d", name]).arg(&archive))
             .unwrap();
-        origin.is_the_same(&mut db);
+        origin.assert_same(&mut db);
     }
 }
 
-/// An archive does not say that the rows of one of an extension's tables depend on those of another, so that
-/// several jobs may load a session before its user. docs/operations.md says which option lets them.
+/// An archive does not record that rows of one table of an extension depend on rows of another. So several jobs may load
+/// a session before its user. docs/operations.md names the option that allows this.
 #[test]
-fn several_jobs_restore_everything() {
+fn a_restore_with_several_jobs_restores_everything() {
     let mut origin = Origin::new("jobs");
     for (name, dump) in [("custom", &["-Fc"][..]), ("directory", &["-Fd", "-j", "3"])] {
         let archive = origin.dump(name, dump);
@@ -97,8 +97,8 @@ fn several_jobs_restore_everything() {
         let mut restore = origin.server.client("pg_restore");
         restore.args(["--exit-on-error", "-j", "3", "-d", name]).arg(&archive);
         run(restore.env("PGOPTIONS", UNCHECKED)).unwrap();
-        origin.is_the_same(&mut db);
-        // The constraints hold from then on.
+        origin.assert_same(&mut db);
+        // The constraints hold after the restore.
         let orphan = "INSERT INTO vetassist_sessions (user_id, jwt_id, expires_at) VALUES (gen_random_uuid(), 'j', now())";
         assert_eq!(sqlstate(&db.batch_execute(orphan).unwrap_err()), "23503");
     }
@@ -108,7 +108,7 @@ const UNCHECKED: &str = "-c session_replication_role=replica";
 
 /// `--clean` begins with DROP EXTENSION.
 #[test]
-fn to_restore_over_data_takes_insistence() {
+fn a_restore_over_data_needs_drop_with_data() {
     let mut origin = Origin::new("over");
     let archive = origin.dump("archive", &["-Fc"]);
     let mut db = origin.empty_database("over");
@@ -127,11 +127,11 @@ fn to_restore_over_data_takes_insistence() {
     );
     assert_eq!(column_of(&mut db, "SELECT va_icn FROM vetassist_users"), ["theirs"]);
     run(restore.env("PGOPTIONS", "-c vetassist.drop_with_data=on")).unwrap();
-    origin.is_the_same(&mut db);
+    origin.assert_same(&mut db);
 }
 
 #[test]
-fn the_data_alone_goes_into_a_database_that_has_the_extension() {
+fn a_dump_of_the_data_restores_into_an_installed_extension() {
     let mut origin = Origin::new("data");
     let archive = origin.dump("archive", &["-Fc", "--data-only"]);
     for (name, arguments, options) in
@@ -149,7 +149,7 @@ fn the_data_alone_goes_into_a_database_that_has_the_extension() {
 }
 
 #[test]
-fn the_schema_alone_brings_privileges_and_no_row() {
+fn a_dump_of_the_schema_restores_privileges_and_no_row() {
     let mut origin = Origin::new("schema");
     let archive = origin.dump("archive", &["-Fc", "--schema-only"]);
     let mut db = origin.empty_database("schema");
@@ -161,7 +161,7 @@ fn the_schema_alone_brings_privileges_and_no_row() {
 }
 
 #[test]
-fn what_a_dump_would_drop_is_listed_before() {
+fn vetassist_check_dump_lists_what_a_dump_leaves_out() {
     let mut origin = Origin::new("drops");
     let additions = [
         "ALTER TABLE vetassist_users ADD note text",
