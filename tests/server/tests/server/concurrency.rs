@@ -255,7 +255,10 @@ fn a_killed_rotation_can_be_resumed() {
         let mut watcher = server.connect();
         while left_over(&mut watcher).0 > left - 100 {}
         server.kill();
-        assert!(rotation.join().unwrap().is_err(), "the rotation ended before the server was killed");
+        assert!(
+            rotation.join().unwrap().is_err(),
+            "the rotation ended before the server was killed"
+        );
     });
     server.start_again();
     let (left, unopened) = left_over(&mut server.db);

@@ -23,7 +23,11 @@ fn wrong_arguments_are_refused_with_22023() {
     for len in [0, 1, 16, 31, 33, 64] {
         let key = format!("decode(repeat('c5', {len}), 'hex')");
         assert_refused(&mut db, &format!("SELECT vetassist_encrypt('sesame', {key})"), "22023");
-        assert_refused(&mut db, &format!("SELECT vetassist_encrypt('sesame'::bytea, {key})"), "22023");
+        assert_refused(
+            &mut db,
+            &format!("SELECT vetassist_encrypt('sesame'::bytea, {key})"),
+            "22023",
+        );
         assert_refused(
             &mut db,
             &format!("SELECT vetassist_decrypt(repeat('x', 40)::bytea, {key})"),
@@ -58,7 +62,11 @@ fn damaged_bytes_and_wrong_keys_are_refused() {
     for len in [0, 1, 12, 16, 27] {
         let sealed = format!("decode(repeat('00', {len}), 'hex')");
         assert_refused(&mut db, &format!("SELECT vetassist_decrypt({sealed}, {KEY})"), "22P03");
-        assert_refused(&mut db, &format!("SELECT vetassist_decrypt_text({sealed}, {KEY})"), "22P03");
+        assert_refused(
+            &mut db,
+            &format!("SELECT vetassist_decrypt_text({sealed}, {KEY})"),
+            "22P03",
+        );
         assert_refused(
             &mut db,
             &format!("SELECT vetassist_decrypt_token({sealed}, gen_random_uuid())"),
@@ -126,7 +134,11 @@ fn sealed_bytes_that_are_not_text_are_refused_as_text() {
     let mut db = database();
     for bytes in ["ff", "c3", "eda080", "f4908080", "00", "610062", "73657361 6d65ff"] {
         let sealed = format!("vetassist_encrypt(decode('{bytes}', 'hex'), {KEY})");
-        assert_refused(&mut db, &format!("SELECT vetassist_decrypt_text({sealed}, {KEY})"), "22021");
+        assert_refused(
+            &mut db,
+            &format!("SELECT vetassist_decrypt_text({sealed}, {KEY})"),
+            "22021",
+        );
     }
     let row = db
         .query_one(

@@ -132,7 +132,10 @@ fn the_rust_example_works_without_and_with_the_extension() {
         holder.batch_execute("ROLLBACK").unwrap();
     });
     assert_eq!(service.prints(&["rotate"], ""), "1");
-    assert!(began.elapsed() >= Duration::from_millis(500), "the rotation did not wait for the locked row");
+    assert!(
+        began.elapsed() >= Duration::from_millis(500),
+        "the rotation did not wait for the locked row"
+    );
     held.join().unwrap();
     assert_eq!(service.prints(&["rotate"], ""), "0");
     fs::write(&keys, hex_key(0x22)).unwrap();

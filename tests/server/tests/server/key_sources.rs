@@ -39,7 +39,10 @@ fn each_vector_of_a_key_file_is_read_or_refused_as_stated() {
     for case in vectors_of("key-files.json", "assert_refused") {
         server.write_key_file(&text(&case, "text"), 0o600);
         server.db.simple_query("SELECT vetassist_reload_keys()").unwrap_err();
-        assert_refused(&mut server.db, &format!("the key file is malformed: {}", text(&case, "error")));
+        assert_refused(
+            &mut server.db,
+            &format!("the key file is malformed: {}", text(&case, "error")),
+        );
     }
     server.write_key_file(&format!("{}\n{}", hex_key(1), "#".repeat(70_000)), 0o600);
     assert_refused(&mut server.db, "the key file is longer than 65536 bytes");
@@ -76,7 +79,10 @@ fn a_key_file_that_others_can_access_is_refused() {
     server.set_owner(&path, (12345, server_user.1));
     server.set_mode(&path, 0o640);
     server.db.simple_query("SELECT vetassist_reload_keys()").unwrap_err();
-    assert_refused(&mut server.db, "the key file must belong to the user that runs the server or to root");
+    assert_refused(
+        &mut server.db,
+        "the key file must belong to the user that runs the server or to root",
+    );
 }
 
 #[test]

@@ -101,13 +101,21 @@ fn a_due_token_is_leased_once_and_then_renewed() {
     let live = use_token(&mut app, "live");
     assert_eq!(state_of(&live), "ready");
     assert_eq!(live.get::<_, Option<&str>>(1), Some("live access"));
-    assert_eq!(live.get::<_, Option<&str>>(2), None, "a refresh token is returned only with a lease");
+    assert_eq!(
+        live.get::<_, Option<&str>>(2),
+        None,
+        "a refresh token is returned only with a lease"
+    );
     assert_eq!(live.get::<_, Option<&str>>(3), None);
 
     for (icn, access) in [("due", Some("due access")), ("dead", None)] {
         let first = use_token(&mut app, icn);
         assert_eq!(state_of(&first), "refresh");
-        assert_eq!(first.get::<_, Option<&str>>(1), access, "an access token is returned until it expires");
+        assert_eq!(
+            first.get::<_, Option<&str>>(1),
+            access,
+            "an access token is returned until it expires"
+        );
         assert_eq!(first.get::<_, Option<String>>(2), Some(format!("{icn} refresh")));
         let second = use_token(&mut app, icn);
         assert_eq!(state_of(&second), "wait");

@@ -74,7 +74,7 @@ impl Ledger {
 
     /// Of what was given, all is stored but for answers that did not arrive, and those whose process was killed before it had
     /// stored them. Nothing is stored over what is newer.
-    pub(super) fn nothing_else_was_lost(&self, stored: &HashMap<usize, Stored>) {
+    pub(super) fn assert_nothing_else_was_lost(&self, stored: &HashMap<usize, Stored>) {
         let (mut given, mut lost, mut killed, mut unanswered) = (0, 0, 0, 0);
         for (user, account) in self.accounts.iter().enumerate() {
             given += account.given.len();
@@ -130,7 +130,7 @@ impl Ledger {
     }
 
     /// A user whose exchange gave nothing is left alone for as long as the back-off says; one whose grant is gone, for ever.
-    pub(super) fn nobody_was_asked_too_soon(&self) {
+    pub(super) fn assert_no_exchange_was_too_early(&self) {
         let (mut tries, mut dead) = (0, 0);
         for (user, account) in self.accounts.iter().enumerate() {
             // A process that was killed could not say that the exchange failed.
