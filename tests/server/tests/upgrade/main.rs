@@ -1,4 +1,4 @@
-//! A server with data, moved to a newer version of PostgreSQL by `pg_upgrade`.
+//! Tests a server with data after `pg_upgrade` to a newer version of PostgreSQL.
 #![allow(clippy::unwrap_used)]
 
 use vetassist_server_tests::{
@@ -9,7 +9,7 @@ use vetassist_server_tests::{
 };
 
 #[test]
-fn everything_is_there_in_the_newer_version() {
+fn pg_upgrade_keeps_all_rows_and_every_call_works() {
     let mut server = KeyedServer::filled(&[]);
     seal(&mut server.db);
     let kept = checkpoint(&mut server.db);
@@ -17,7 +17,7 @@ fn everything_is_there_in_the_newer_version() {
     let around = surroundings(&mut server.db);
     let version = "SELECT current_setting('server_version_num')::int / 10000";
     let older: i32 = server.db.query_one(version, &[]).unwrap().get(0);
-    // The second takes the older server's files away.
+    // The mode --link uses the older server's files, so it comes last.
     for mode in ["--copy", "--link"] {
         let newer = server.upgraded(mode);
         let mut db = newer.connect_as("postgres");
@@ -31,7 +31,7 @@ fn everything_is_there_in_the_newer_version() {
         assert!(row.get::<_, bool>(0) && !row.get::<_, bool>(1));
         assert_intact(&mut db, Some(&kept));
         goes_on(&mut db, 0);
-        // Another server by its identifier: the log goes on under another name, and holds the former root.
+        // The server has another system identifier. The log continues under another name, with the former root.
         let error = db.batch_execute("CALL vetassist_seal_audit()").unwrap_err();
         assert_eq!(sqlstate(&error), "55000");
         db.batch_execute("SELECT vetassist_new_audit_log('pg_upgrade')").unwrap();

@@ -99,7 +99,7 @@ fn nothing_unexpected_is_adopted() {
         let before = victim.column(tables);
         for added in ADDED {
             let added = added.replace('@', "public.probe");
-            match victim.in_the_way(owner, &added, adopts, |_| ()) {
+            match victim.with_planted(owner, &added, adopts, |_| ()) {
                 Some(Err(Refused { state, text }))
                     if state == "55000" && text.contains("vetassist_") => {}
                 other => wrong.push(format!("{owner}: {added}: {other:?}")),

@@ -31,7 +31,7 @@ fn an_existing_relation_with_a_needed_name_is_named_or_harmless() {
             // The attacker creates the object, or a superuser if that is needed.
             for role in [MALLORY, "postgres"] {
                 let mut lacking = Vec::new();
-                let outcome = victim.in_the_way(role, &taker, "CREATE EXTENSION vetassist", |db| {
+                let outcome = victim.with_planted(role, &taker, "CREATE EXTENSION vetassist", |db| {
                     let rows = db.query("SELECT object || ' ' || problem FROM vetassist_check_schema()", &[]).unwrap();
                     lacking.extend(rows.iter().map(|row| row.get::<_, String>(0)));
                     let members = "SELECT pg_describe_object(classid, objid, objsubid) FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
@@ -82,7 +82,7 @@ fn an_existing_function_with_a_needed_signature_is_named() {
                 format!("CREATE FUNCTION public.{name}({arguments}) RETURNS text LANGUAGE sql AS 'SELECT NULL::text'"),
                 format!("CREATE PROCEDURE public.{name}({arguments}) LANGUAGE sql AS ''"),
             ] {
-                match victim.in_the_way(MALLORY, &planted, installs, |_| ()) {
+                match victim.with_planted(MALLORY, &planted, installs, |_| ()) {
                     // The old version has this function.
                     None => {}
                     Some(Err(Refused { text, .. })) if text.contains(name) => {}

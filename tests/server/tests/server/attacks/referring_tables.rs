@@ -2,7 +2,7 @@
 
 use super::{
     trap,
-    triggers::{as_others, use_everything},
+    triggers::{trapped_as_others, use_everything},
     Victim, MALLORY,
 };
 
@@ -38,5 +38,5 @@ fn triggers_of_a_referring_table_run_only_with_its_owners_rights() {
         ));
     }
     use_everything(&victim);
-    assert_eq!(as_others(&victim), Vec::<String>::new());
+    assert_eq!(trapped_as_others(&victim), Vec::<String>::new());
 }

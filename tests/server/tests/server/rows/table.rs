@@ -1,4 +1,4 @@
-//! Rows of any of the tables, handled alike.
+//! One trait for the rows of all tables.
 
 use std::fmt::Debug;
 
@@ -19,7 +19,7 @@ pub(super) trait Row:
 {
     const TABLE: &'static str;
 
-    /// With its JSON spelt in one way: the server spells it in its own.
+    /// Returns the row with its JSON written in one way, because the server writes it in its own way.
     fn respelt(&self) -> Self {
         self.clone()
     }
@@ -53,7 +53,7 @@ impl Row for AuthAudit {
     }
 }
 
-/// A database with the user that rows refer to, unless the table is that of the users.
+/// Creates a database with the user that rows refer to, unless the table is that of the users.
 pub(super) fn database_for(table: &str) -> Client {
     let mut db = database();
     if table != User::TABLE {

@@ -1,9 +1,9 @@
-//! Tests that values which a client sealed and hashed bring no address in the clear.
+//! Tests that a client that seals and hashes by itself cannot store an address in the clear.
 
 use super::Victim;
 
 #[test]
-fn the_sealed_twin_refuses_addresses() {
+fn vetassist_login_sealed_refuses_addresses_in_the_clear() {
     let mut victim = Victim::installed(&[]);
     let sealed = "sha256('a') || sha256('b')";
     let login = |jti: &str, device: &str| {
