@@ -36,7 +36,7 @@ fn source(db: &mut Client) -> String {
 fn each_vector_of_a_key_file_is_read_or_refused_as_stated() {
     let mut server = KeyedServer::start();
     let text = |case: &Value, field: &str| case[field].as_str().unwrap().to_owned();
-    for case in vectors_of("key-files.json", "assert_refused") {
+    for case in vectors_of("key-files.json", "refused") {
         server.write_key_file(&text(&case, "text"), 0o600);
         server.db.simple_query("SELECT vetassist_reload_keys()").unwrap_err();
         assert_refused(
@@ -75,7 +75,7 @@ fn a_key_file_that_others_can_access_is_refused() {
         server.db.simple_query("SELECT vetassist_reload_keys()").unwrap_err();
         assert_refused(&mut server.db, "the key file is open to group or others");
     }
-    // A file of another user is assert_refused.
+    // A file of another user is refused.
     server.set_owner(&path, (12345, server_user.1));
     server.set_mode(&path, 0o640);
     server.db.simple_query("SELECT vetassist_reload_keys()").unwrap_err();
