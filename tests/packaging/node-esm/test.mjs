@@ -8,7 +8,7 @@ import * as slim from 'vetassist/slim';
 import { together } from '../conformance.mjs';
 import * as copy from '../node_modules/vetassist/dist/index.js';
 import { run } from '../run.mjs';
-import { takesTheFasterWay } from '../ways.mjs';
+import { usesTheFasterImplementation } from '../faster.mjs';
 
 const said = await run({ ...api, ...metadata }, 'node, ESM');
 
@@ -40,4 +40,4 @@ for (const length of [0, 1, 16, 1000, 70_000]) {
   assert.deepEqual(Buffer.from(theirs), plaintext, 'we open its');
 }
 console.log(said);
-await takesTheFasterWay(api, { seal: 256, open: 176 });
+await usesTheFasterImplementation(api, { seal: 256, open: 176 });

@@ -1,11 +1,11 @@
-// How the package behaves in the hands of those who use it: text for cookies, addresses out of headers, methods that
-// were taken off their object, clones. Part of the conformance tests.
+// Tests common uses and mistakes: text for cookies, addresses in headers, methods called without their object, clones. Part of
+// the conformance tests.
 
 import { noise, utf8 } from './data.mjs';
 
 const ADDRESS = '203.0.113.7';
 
-export function habits(cases) {
+export function usage(cases) {
   sealsToText(cases);
   findsAddresses(cases);
   explainsAddresses(cases);
@@ -30,9 +30,9 @@ function sealsToText(cases) {
   cases.equal(key.openFromText(key.sealToText(utf8('東京'))), '東京', 'bytes to text');
   cases.equal(key.openFromText(key.sealToText('y'.repeat(10_000))).length, 10_000, 'long text');
   cases.refuses('ERR_NOT_UTF8', 'no text', () => key.openFromText(key.sealToText(Uint8Array.of(255))));
-  // Of AES-256-GCM of nothing, with a key and a nonce of zeros.
+  // AES-256-GCM of an empty plaintext, with a key and a nonce of zeros.
   const known = 'AAAAAAAAAAAAAAAAUw-K-8dFNrmpY7TxxMtziw';
-  cases.equal(key.openFromText(known), '', 'text that others made');
+  cases.equal(key.openFromText(known), '', 'text from another implementation');
   for (const wrong of [
     `${known}==`,
     `${known}=`,
@@ -119,7 +119,7 @@ function findsAddresses(cases) {
   cases.refuses('ERR_INVALID_ARG_TYPE', 'a number of hops', () => addressOf(ADDRESS, 1));
 }
 
-/** The message of the error that a call must throw. */
+/** Returns the message of the error that a call must throw. */
 function message(cases, code, call) {
   try {
     call();
@@ -186,14 +186,14 @@ function keepsNames(cases) {
   const error = new api.VetassistError('ERR_FREED', 'x');
   cases.equal(String(error), 'VetassistError: x', 'an error as text');
   class Mine extends api.VetassistError {}
-  cases.equal(new Mine('ERR_FREED', 'x') instanceof api.VetassistError, true, 'a class that extends ours');
-  cases.equal(error instanceof Mine, false, 'ours is not of that class');
+  cases.equal(new Mine('ERR_FREED', 'x') instanceof api.VetassistError, true, 'a class that extends VetassistError');
+  cases.equal(error instanceof Mine, false, 'an error of the base class');
   for (const value of [undefined, null, 5, {}, new Error('x')]) {
     cases.equal(value instanceof api.VetassistError || value instanceof api.Key, false, 'of another class');
   }
 }
 
-// What would silently become an empty object, in IndexedDB or another thread.
+// A clone in IndexedDB or another thread would be an empty object, so cloning throws.
 function refusesClones(cases) {
   const { api } = cases;
   for (const object of [new api.Key(new Uint8Array(32)), new api.MasterKey(new Uint8Array(32)), new api.KeyRing([new Uint8Array(32)])]) {
@@ -206,11 +206,11 @@ function refusesClones(cases) {
       }
       cases.equal(found, 'DataCloneError', `a clone of a ${object.constructor.name}`);
     }
-    cases.equal(Object.keys(object).length, 0, 'nothing to see');
+    cases.equal(Object.keys(object).length, 0, 'no enumerable property');
   }
 }
 
-/** Uses the same objects with another copy of the package: another version, or an import beside a require. */
+/** Uses objects with another copy of the package: another version, or an import next to a require. */
 export function worksTogether(cases, other) {
   const { api } = cases;
   const raw = noise(32);

@@ -3,7 +3,7 @@
 const { createCipheriv, createDecipheriv, createSecretKey } = globalThis.process?.getBuiltinModule?.('node:crypto') ?? {};
 
 /** Throws if it is wrong; returns how many cases there were. `from` holds the sizes from which node:crypto seals and opens. */
-export async function takesTheFasterWay(api, from) {
+export async function usesTheFasterImplementation(api, from) {
   const crypto = globalThis.process.getBuiltinModule('node:crypto');
   let cases = 0;
   const equal = (found, expected, what) => {
