@@ -216,22 +216,22 @@ export function worksTogether(cases, other) {
   const raw = noise(32);
   const user = '1bb044aa-ded1-40c7-8a88-433e74903f95';
   const [key, master, ring] = [new other.Key(raw), new other.MasterKey(raw), new other.KeyRing([raw, new Uint8Array(32)])];
-  cases.equal(key instanceof api.Key && master instanceof api.MasterKey && ring instanceof api.KeyRing, true, 'one brand');
-  cases.equal(key instanceof api.MasterKey || master instanceof api.Key, false, 'each its own');
-  cases.equal(api.decryptText(api.encrypt('x', key), raw), 'x', 'its Key');
-  cases.equal(api.fingerprint(master), master.fingerprint(), 'its MasterKey');
-  cases.equal(api.fingerprint(ring), master.fingerprint(), 'its KeyRing');
-  cases.equal(api.hashIpKeyed(ADDRESS, ring), other.hashIpKeyed(ADDRESS, master), 'an address under its KeyRing');
+  cases.equal(key instanceof api.Key && master instanceof api.MasterKey && ring instanceof api.KeyRing, true, 'objects of both copies have the same brand');
+  cases.equal(key instanceof api.MasterKey || master instanceof api.Key, false, 'each class has its own brand');
+  cases.equal(api.decryptText(api.encrypt('x', key), raw), 'x', "the other copy's Key");
+  cases.equal(api.fingerprint(master), master.fingerprint(), "the other copy's MasterKey");
+  cases.equal(api.fingerprint(ring), master.fingerprint(), "the other copy's KeyRing");
+  cases.equal(api.hashIpKeyed(ADDRESS, ring), other.hashIpKeyed(ADDRESS, master), "an address with the other copy's KeyRing");
   const mixed = new api.KeyRing([new api.MasterKey(noise(33).slice(1)), master]);
-  cases.equal(mixed.decryptToken(ring.encryptToken('token', user), user), 'token', 'a ring with its MasterKey');
+  cases.equal(mixed.decryptToken(ring.encryptToken('token', user), user), 'token', "a ring with the other copy's MasterKey");
   try {
     other.hashIp('x');
   } catch (error) {
-    cases.equal(error instanceof api.VetassistError, true, 'its errors');
+    cases.equal(error instanceof api.VetassistError, true, "the other copy's errors");
   }
   for (const object of [key, master, ring]) object.free();
-  cases.refuses('ERR_FREED', 'its Key, freed', () => api.encrypt('x', key));
-  cases.refuses('ERR_FREED', 'its MasterKey, freed', () => api.fingerprint(master));
-  cases.refuses('ERR_FREED', 'its KeyRing, freed', () => api.hashIpKeyed(ADDRESS, ring));
+  cases.refuses('ERR_FREED', "the other copy's Key, freed", () => api.encrypt('x', key));
+  cases.refuses('ERR_FREED', "the other copy's MasterKey, freed", () => api.fingerprint(master));
+  cases.refuses('ERR_FREED', "the other copy's KeyRing, freed", () => api.hashIpKeyed(ADDRESS, ring));
 }
 
