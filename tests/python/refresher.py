@@ -2,9 +2,9 @@
 
     refresher.py SOCKET ORIGIN JOURNAL worker|web USERS WITHIN LEASE
 
-It goes on until it is killed, or its standard input ends. The journal gets `ask TOKEN` before VA.gov is asked, and `end TOKEN` once the database has what
-came of it, or `late TOKEN` where VA.gov did not answer in time. Each is on its way when the call returns, whatever becomes of
-the process.
+It runs until it is killed or its standard input ends. To the journal it writes `ask TOKEN` before each exchange, and then
+`end TOKEN` once the database has the outcome, or `late TOKEN` if VA.gov did not respond in time. Each line is written when
+the call returns, so it is kept even if the process is killed.
 """
 
 import asyncio

@@ -73,7 +73,7 @@ async def refreshes(service, admin, user_id):
     assert [row[0] for row in opened] == ["access 0", "new for refresh 1", "new for refresh 2"]
 
 
-async def refuses_an_inactive_account(service, admin, user_id):
+async def an_inactive_account_is_refused(service, admin, user_id):
     await admin.execute("UPDATE vetassist_users SET is_active = false WHERE id = $1", user_id)
     sessions = await admin.fetchval("SELECT count(*) FROM vetassist_sessions")
     try:
@@ -104,7 +104,7 @@ async def main(socket: str) -> None:
         service = Service(pool)
         user_id = await signs_in_and_out(service, admin)
         await refreshes(service, admin, user_id)
-        await refuses_an_inactive_account(service, admin, user_id)
+        await an_inactive_account_is_refused(service, admin, user_id)
         await needs_no_table(pool)
     await admin.close()
     print("the service works")

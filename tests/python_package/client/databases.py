@@ -70,14 +70,14 @@ def make_roles() -> None:
 
 @contextmanager
 def made(name: str, *, is_plain: bool = False) -> Iterator[Database]:
-    """Makes a database, and closes its owner's connection at the end."""
+    """Creates a database, and closes its owner's connection at the end."""
     database = _make(name, is_plain=is_plain)
     with database.admin:
         yield database
 
 
 def _make(name: str, *, is_plain: bool) -> Database:
-    """Makes a database with the extension, or with the plain installation by a role that is no superuser."""
+    """Creates a database, either with the extension or with the plain installation by a role that is not a superuser."""
     name = f"{name}_{uuid.uuid4().hex[:8]}"
     with connect("postgres") as first:
         first.execute(f"CREATE DATABASE {name} OWNER {'plain_owner' if is_plain else 'postgres'}")
