@@ -1,4 +1,6 @@
-"""Memory use does not grow, whichever function is called and whether it succeeds. VETASSIST_TEST_ALL=1 makes ten million calls."""
+"""Memory use does not grow, whichever function is called and whether it succeeds.
+
+VETASSIST_TEST_ALL=1 makes ten million calls."""
 
 import gc
 import os

@@ -71,7 +71,7 @@ async def a_token_without_a_lifetime_is_refused(service: Service) -> None:
     del tokens["expires_in"]
     nobody = icn()
     await raises("ERR_NO_LIFETIME", service.sign_in(va_icn=nobody, tokens=tokens))
-    assert service.database.rows("SELECT 1 FROM {users} WHERE va_icn = %s", [nobody]) == [], "not even the account is created"
+    assert service.database.rows("SELECT 1 FROM {users} WHERE va_icn = %s", [nobody]) == [], "no account is created"
     lasting = service.other(default_lifetime_seconds=90)
     ninety = await service.sign_in(lasting, tokens=tokens)
     assert 60 < ahead((await lasting.token_status(ninety.user_id)).expires_at) < 91
@@ -100,7 +100,7 @@ async def checks_sessions(service: Service, one: Any, two: Any, bad: Any) -> Non
     assert await client.end_session(one.user_id, jwt_id=two.jwt_id) is False, "it has already ended"
     assert await client.end_session(bad.user_id, session_id=one.session_id) is False, "the session of another user"
     await raises("ERR_INVALID_ARG_TYPE", client.end_session(one.user_id))
-    assert await client.extend_session(two.jwt_id, one.user_id, session_seconds=7200) is False, "a session that ended is not extended"
+    assert await client.extend_session(two.jwt_id, one.user_id, session_seconds=7200) is False, "it has ended"
     assert await client.session(two.jwt_id) is None
     assert await client.end_sessions(one.user_id, except_jwt_id=one.jwt_id) == 1
     listed = await client.sessions(one.user_id)
@@ -139,7 +139,7 @@ async def an_inactive_account_is_refused(service: Service, one: Any, va_icn: str
         "ERR_ACCOUNT_INACTIVE", service.sign_in(va_icn=va_icn), user_id=one.user_id, sqlstate="VA001", retryable=False
     )
     assert isinstance(refused, AccountInactiveError)
-    assert database.events_of(one.user_id)[-1] == "login_refused", "the refusal is in the audit trail before the error is raised"
+    assert database.events_of(one.user_id)[-1] == "login_refused", "the audit trail has the refusal"
     await raises("ERR_ACCOUNT_INACTIVE", client.store_tokens(one.user_id, service.va.issue()))
     await raises("ERR_ACCOUNT_INACTIVE", client.access_token(one.user_id))
     assert await client.set_active(one.user_id, True) is True

@@ -1,5 +1,5 @@
-"""Tests what differs between drivers: the caller's transactions, single connections, kinds of cursors, and that psycopg2
-writes parameters into statements."""
+"""Tests what differs between drivers: transactions of the caller, single connections, kinds of cursors, and that
+psycopg2 writes parameters into statements."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_a_connection_may_have_any_row_factory_and_cursor_factory(database: Data
         host=SOCKET, user=SERVICE, dbname=database.name, row_factory=dict_row, cursor_factory=psycopg.ClientCursor
     )
     with connection:
-        # ClientCursor writes parameters into the statement, as psycopg2 does. The client uses its own cursor, which does not.
+        # ClientCursor writes parameters into the statement, as psycopg2 does. The client's own cursor does not.
         client = vetassist.Client(connection, schema="public")
         token = f"secret-{uuid.uuid4().hex}"
         one = client.sign_in(icn(), {**va.issue(), "access_token": token}, session_seconds=60)

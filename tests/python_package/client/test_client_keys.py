@@ -1,5 +1,5 @@
-"""Tests key rings: an unrelated ring is refused before it seals, keys are rotated in bounded steps, and a token that no key
-opens does not stop a rotation."""
+"""Tests key rings: an unrelated ring is refused before it seals, keys are rotated in bounded steps, and a token that no
+key opens does not stop a rotation."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def test_a_ring_that_opens_no_stored_token_is_refused_before_it_seals(carry_out:
         await raises("ERR_UNKNOWN_KEYS", stranger.rotate_tokens())
         assert database.rows("SELECT 1 FROM {users} WHERE va_icn = %s", [nobody]) == [], "nothing was stored"
         await sign_in(kind.client(ring=NEW_RING), va)
-        assert known(database) == sorted(NEW_RING.fingerprints()), "a key's fingerprint is recorded once it has sealed a token"
-        # If another backend stored the tokens, no fingerprint was recorded. A ring that opens one of the tokens is accepted.
+        assert known(database) == sorted(NEW_RING.fingerprints()), "a key is recorded once it has sealed a token"
+        # Another backend's tokens have no recorded fingerprint. A ring that opens one of the tokens is accepted.
         database.rows("DELETE FROM {key_fingerprints}")
         await raises("ERR_UNKNOWN_KEYS", sign_in(kind.client(ring=STRANGER), va))
         assert await sign_in(kind.client(ring=RING), va)
@@ -135,7 +135,7 @@ def test_a_key_is_rotated_in_bounded_steps(carry_out: Callable[[Test], None]) ->
         await raises("ERR_INVALID_ARG_TYPE", rotating.rotate_tokens(max_rows=0))
         assert (await rotating.rotate_tokens(max_seconds=0)).after is not None, "a step without time does not finish"
         sealed = database.value("SELECT access_token_encrypted FROM {va_tokens} WHERE user_id = %s", [owners[3]])
-        assert NEW_RING.decrypt_token(sealed, owners[3], with_position=True) == ("newer", 0), "the token that was stored meanwhile is kept"
+        assert NEW_RING.decrypt_token(sealed, owners[3], with_position=True) == ("newer", 0), "the newer token is kept"
 
         # A token that no key opens counts as expired. A refresh token that no key opens is an error of its own.
         client = kind.client(ring=NEW_RING, refresh=va.refresh)

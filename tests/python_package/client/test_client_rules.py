@@ -94,12 +94,12 @@ def test_each_operation_is_one_statement(carry_out: Callable[[Test], None]) -> N
             await call()
             assert len(said) == most, said
             for text, params in said:
-                assert text.startswith("SELECT ") and "now()" in text, "a proxy could answer the statement from its cache"
+                assert text.startswith("SELECT ") and "now()" in text, "a proxy could answer it from its cache"
                 assert re.search(r"\$\d+(?!\d|::text)", text) is None, f"a parameter is not cast in {text}"
                 assert re.search(r'(?<![."\w])vetassist_\w+\(', text) is None, f"no schema is named in {text}"
-                assert all(param is None or isinstance(param, str) for param in params), "a parameter is not text, so drivers may convert it differently"
+                assert all(param is None or isinstance(param, str) for param in params), "drivers may convert it differently"
                 # Only the database's clock is used, so lifetimes are sent in seconds.
-                assert not any(re.match(r"\d{4}-\d\d-\d\d", param or "") for param in params), "a parameter is a time of the client's clock"
+                assert not any(re.match(r"\d{4}-\d\d-\d\d", param or "") for param in params), "a time of the client's clock"
                 assert max([0, *map(int, re.findall(r"\$(\d+)", text))]) == len(params)
 
     carry_out(run)
@@ -261,7 +261,7 @@ def test_a_sign_in_uses_an_account_that_was_created_meanwhile(carry_out: Callabl
         tokens = va.issue()
         winner = await sign_in(kind.client(db=between(kind, after=race), ring=RING), va, va_icn=raced, tokens=tokens)
         client = kind.client(ring=RING, refresh=va.refresh)
-        assert (await client.access_token(winner.user_id)).token == tokens["access_token"], "the tokens are sealed for the account that exists"
+        assert (await client.access_token(winner.user_id)).token == tokens["access_token"], "they open for the account"
         assert database.rows("SELECT id FROM {users} WHERE va_icn = %s", [raced]) == [(winner.user_id,)]
 
     carry_out(run)
@@ -323,6 +323,6 @@ def test_invalid_options_and_arguments_are_refused(carry_out: Callable[[Test], N
         await raises("ERR_INVALID_ARG_TYPE", sign_in(client, va, tokens=va.issue()["access_token"]))
         await raises("ERR_INVALID_ARG_TYPE", client.sign_in(icn(), va.issue(), session_seconds=float("nan")))
         await raises("ERR_INVALID_ARG_TYPE", sign_in(client, va, va_icn=1))
-        assert await sign_in(client, va, tokens={**va.issue(), "expires_in": "60"}), "some endpoints send expires_in as text"
+        assert await sign_in(client, va, tokens={**va.issue(), "expires_in": "60"}), "some endpoints send text"
 
     carry_out(run)

@@ -1,4 +1,4 @@
-"""Runs the service with each driver, with tokens sealed by client or server, with the extension and the plain installation."""
+"""Runs the service with each driver, each side sealing the tokens, and each kind of installation."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Tests concurrent exchanges and the end of waiting: 30 rounds of 50 callers, cancelled calls, many threads, several event
-loops, and a provider that does not respond."""
+"""Tests concurrent exchanges and the end of waiting: 30 rounds of 50 callers, cancelled calls, many threads, several
+event loops, and a provider that does not respond."""
 
 from __future__ import annotations
 
