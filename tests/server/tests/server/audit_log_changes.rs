@@ -10,8 +10,8 @@ use postgres::Client;
 use uuid::Uuid;
 use vetassist_server_tests::{
     audit_log::{
-        assert_intact, assert_intact_where_kept, checkpoint, connect_again, found_outside,
-        problems, seal, size,
+        assert_intact, assert_intact_where_kept, checkpoint, connect_again, problems,
+        program_findings, seal, size,
     },
     column_of, database, hex_key, sqlstate, wait, KeyedServer, Server,
 };
@@ -78,7 +78,7 @@ fn an_erasure_clears_rows_and_keeps_their_proofs() {
     assert_eq!(kinds(&mut db), ["erasure 2", "row 39"]);
     let summary = assert_intact(&mut db, Some(&kept));
     assert_eq!((summary.pending, summary.covered), (0, 35));
-    assert_eq!(found_outside(&mut db, Some(&kept)), ["erasure"]);
+    assert_eq!(program_findings(&mut db, Some(&kept)), ["erasure"]);
 }
 
 /// The rows of a user with many rows are cleared in parts.
@@ -110,14 +110,14 @@ fn a_purge_deletes_only_sealed_rows() {
     assert_eq!(data, 10);
     seal(&mut db);
     assert_eq!(kinds(&mut db), ["purge 1", "row 36"]);
-    assert_eq!(found_outside(&mut db, Some(&kept)), ["purge"]);
+    assert_eq!(program_findings(&mut db, Some(&kept)), ["purge"]);
     assert_eq!(purged(&mut db), 0);
     // A reused id is a new entry, and a problem.
     db.batch_execute("INSERT INTO vetassist_auth_audit (id, event_type) SELECT min(audit_id), 'again' FROM vetassist_audit_leaves WHERE kind = 'p'; UPDATE vetassist_audit_head SET swept_at = NULL").unwrap();
     seal(&mut db);
     assert_eq!(size(&mut db), 38);
     assert_eq!(problems(&mut db, None), ["id_reused"]);
-    assert_eq!(found_outside(&mut db, None), ["id_reused", "purge"]);
+    assert_eq!(program_findings(&mut db, None), ["id_reused", "purge"]);
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn an_upgrade_of_hashes_is_recorded_in_the_log() {
     assert_intact(db, Some(&kept));
     seal(db);
     assert_eq!(kinds(db), ["erasure 1", "rehash 24", "row 44"]);
-    assert_eq!(found_outside(db, Some(&kept)), ["erasure", "rehash"]);
+    assert_eq!(program_findings(db, Some(&kept)), ["erasure", "rehash"]);
     // After a rotation, plain hashes are upgraded under the new key; keyed hashes stay.
     server.set_ring(&format!("{}\n{}", hex_key(0x22), hex_key(0x11)));
     server.db.batch_execute("CALL vetassist_upgrade_ip_hashes()").unwrap();
@@ -223,7 +223,7 @@ fn a_rehash_of_an_erased_row_is_not_sealed_after_the_erasure() {
     assert_eq!(kinds(&mut db), ["erasure 1", "row 17"]);
     let kept = checkpoint(&mut db);
     assert_intact(&mut db, Some(&kept));
-    assert_eq!(found_outside(&mut db, Some(&kept)), ["erasure"]);
+    assert_eq!(program_findings(&mut db, Some(&kept)), ["erasure"]);
 }
 
 /// Sign-ins, erasures, upgrades and purges race the seal, at both isolation levels.

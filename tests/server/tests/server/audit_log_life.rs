@@ -4,7 +4,7 @@ use postgres::Client;
 use vetassist_core::audit_log::{leaf_hash, Entry};
 use vetassist_server_tests::{
     audit_log::{
-        assert_intact, checkpoint, exported_as, found_outside, problems, seal, size, verified,
+        assert_intact, checkpoint, exported_as, problems, program_findings, seal, size, verified,
         RETENTION,
     },
     column_of, database, sqlstate, wait, KeyedServer,
@@ -82,7 +82,7 @@ fn a_restored_dump_has_the_whole_log_and_begins_its_own() {
     assert_eq!(said.to_string(), former);
     assert_eq!(leaf_hash(&first).as_bytes().len(), 32);
     assert_intact(&mut restored, None);
-    assert_eq!(found_outside(&mut restored, None), ["restart"]);
+    assert_eq!(program_findings(&mut restored, None), ["restart"]);
     let rows: i64 =
         restored.query_one("SELECT count(*) FROM vetassist_auth_audit", &[]).unwrap().get(0);
     assert_eq!(size(&mut restored), rows + 1);
@@ -152,7 +152,7 @@ fn a_rolled_back_cluster_is_found() {
     let kept = checkpoint(&mut server.db);
     let mut rolled_back = yesterday.connect_as("postgres");
     assert_eq!(problems(&mut rolled_back, Some(&kept)), ["rolled_back"]);
-    assert!(found_outside(&mut rolled_back, Some(&kept)).contains(&"rolled_back"));
+    assert!(program_findings(&mut rolled_back, Some(&kept)).contains(&"rolled_back"));
     // The copy seals, so two logs have one origin. The kept checkpoint shows that as well.
     add(&mut rolled_back, 20);
     seal(&mut rolled_back);

@@ -2,7 +2,7 @@
 
 use postgres::Client;
 use vetassist_server_tests::{
-    audit_log::{assert_intact, checkpoint, connect_again, found_outside, problems, seal, size},
+    audit_log::{assert_intact, checkpoint, connect_again, problems, program_findings, seal, size},
     column_of, empty_database, plain_sql, sqlstate,
 };
 
@@ -61,7 +61,7 @@ fn the_plain_file_seals_changes_shows_and_verifies() {
     assert_intact(&mut superuser, Some(&kept));
     seal(&mut db);
     assert_intact(&mut superuser, Some(&kept));
-    assert_eq!(found_outside(&mut superuser, Some(&kept)), ["erasure", "purge"]);
+    assert_eq!(program_findings(&mut superuser, Some(&kept)), ["erasure", "purge"]);
     db.batch_execute("SELECT vetassist_note_watch(vetassist_audit_checkpoint()); SELECT vetassist_new_audit_log('to try it')").unwrap();
     seal(&mut db);
     assert_intact(&mut superuser, None);
@@ -103,7 +103,7 @@ fn the_guard_passes_only_changes_that_are_recorded_for_the_log() {
     db.batch_execute("UPDATE vetassist_audit_leaves SET salts = salts").unwrap();
     db.batch_execute("BEGIN; SELECT vetassist_owe_erasure('{40}'); UPDATE vetassist_auth_audit SET event_data = NULL, ip_hash = NULL WHERE id = 40; COMMIT").unwrap();
     seal(&mut db);
-    assert!(found_outside(&mut superuser, Some(&kept)).contains(&"erasure"));
+    assert!(program_findings(&mut superuser, Some(&kept)).contains(&"erasure"));
     db.batch_execute("BEGIN; SELECT vetassist_owe_erasure('{41}'); UPDATE vetassist_auth_audit SET event_data = NULL, ip_hash = NULL WHERE id = 41; DELETE FROM vetassist_audit_pending; COMMIT").unwrap();
     assert!(problems(&mut db, Some(&kept)).contains(&"erased_in_silence".to_owned()));
 }

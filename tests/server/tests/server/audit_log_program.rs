@@ -11,7 +11,7 @@ use vetassist_audit::{
 };
 use vetassist_core::audit_log::AuditKey;
 use vetassist_server_tests::{
-    audit_log::{audit_key, checkpoint, exported_as, outside_as, seal, size, RETENTION},
+    audit_log::{audit_key, checkpoint, connect_program_as, exported_as, seal, size, RETENTION},
     column_of, KeyedServer,
 };
 
@@ -35,7 +35,7 @@ impl Watch {
         let keys = std::slice::from_ref(&self.key);
         let mut out = Vec::new();
         let watcher = Watcher { keys, max_age: HOUR, now };
-        watcher.watch(&mut outside_as(db, "auditor"), &mut file, &mut out)?;
+        watcher.watch(&mut connect_program_as(db, "auditor"), &mut file, &mut out)?;
         Ok(String::from_utf8(out).unwrap())
     }
 

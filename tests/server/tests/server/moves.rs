@@ -6,7 +6,7 @@ use pg_scratch::{output, run};
 use postgres::Client;
 use vetassist_server_tests::{
     column_of,
-    contents::{goes_on, opens, rows, surroundings},
+    contents::{assert_use_continues, opened_tokens, rights_and_triggers, rows},
     sqlstate, KeyedServer,
 };
 
@@ -15,7 +15,7 @@ struct Origin {
     server: KeyedServer,
     folder: PathBuf,
     rows: Vec<String>,
-    surroundings: Vec<String>,
+    rights_and_triggers: Vec<String>,
 }
 
 impl Origin {
@@ -23,9 +23,10 @@ impl Origin {
         let mut server = KeyedServer::filled(&[]);
         let folder = env::temp_dir().join(format!("vetassist-moves-{name}-{}", process::id()));
         fs::create_dir(&folder).unwrap();
-        let (rows, surroundings) = (rows(&mut server.db), surroundings(&mut server.db));
+        let (rows, rights_and_triggers) =
+            (rows(&mut server.db), rights_and_triggers(&mut server.db));
         assert!(rows.len() > 150, "{rows:?}");
-        Self { server, folder, rows, surroundings }
+        Self { server, folder, rows, rights_and_triggers }
     }
 
     fn dump(&self, name: &str, arguments: &[&str]) -> PathBuf {
@@ -42,9 +43,9 @@ impl Origin {
 
     fn assert_same(&self, db: &mut Client) {
         assert_eq!(rows(db), self.rows);
-        assert_eq!(surroundings(db), self.surroundings);
-        assert_eq!(opens(db), 39);
-        goes_on(db, 0);
+        assert_eq!(rights_and_triggers(db), self.rights_and_triggers);
+        assert_eq!(opened_tokens(db), 39);
+        assert_use_continues(db, 0);
     }
 }
 
@@ -143,8 +144,8 @@ fn a_dump_of_the_data_restores_into_an_installed_extension() {
         restore.args(["--exit-on-error", "--data-only", "-d", name]).args(arguments);
         run(restore.arg(&archive).env("PGOPTIONS", options)).unwrap();
         assert_eq!(rows(&mut db), origin.rows);
-        assert_eq!(opens(&mut db), 39);
-        goes_on(&mut db, 0);
+        assert_eq!(opened_tokens(&mut db), 39);
+        assert_use_continues(&mut db, 0);
     }
 }
 
@@ -156,8 +157,8 @@ fn a_dump_of_the_schema_restores_privileges_and_no_row() {
     let mut restore = origin.server.client("pg_restore");
     run(restore.args(["--exit-on-error", "-d", "schema"]).arg(&archive)).unwrap();
     assert_eq!(rows(&mut db), [""; 0]);
-    assert_eq!(surroundings(&mut db), origin.surroundings);
-    goes_on(&mut db, 0);
+    assert_eq!(rights_and_triggers(&mut db), origin.rights_and_triggers);
+    assert_use_continues(&mut db, 0);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Tests that a standby serves reads, that a promoted standby serves every call, and that a subscriber has the same rows.
 
 use vetassist_server_tests::{
-    contents::{goes_on, opens, rows, surroundings, TABLES},
+    contents::{assert_use_continues, opened_tokens, rights_and_triggers, rows, TABLES},
     sqlstate, KeyedServer,
 };
 
@@ -16,9 +16,9 @@ fn a_standby_serves_reads_and_every_call_when_promoted() {
         .unwrap();
     standby.wait_for(&mut server.db);
     let mut replica = standby.connect_as("postgres");
-    assert_eq!(opens(&mut replica), 39);
+    assert_eq!(opened_tokens(&mut replica), 39);
     assert_eq!(rows(&mut replica), rows(&mut server.db));
-    assert_eq!(surroundings(&mut replica), surroundings(&mut server.db));
+    assert_eq!(rights_and_triggers(&mut replica), rights_and_triggers(&mut server.db));
     let mut app = standby.connect_as("app");
     let row = app
         .query_one(
@@ -69,7 +69,7 @@ fn a_standby_serves_reads_and_every_call_when_promoted() {
     let mut promoted = standby.connect_as("postgres");
     assert_eq!(rows(&mut promoted), rows(&mut server.db));
     // PostgreSQL writes 32 values of a sequence ahead into the WAL.
-    goes_on(&mut promoted, 32);
+    assert_use_continues(&mut promoted, 32);
     promoted.batch_execute("CALL vetassist_rotate_tokens()").unwrap();
     promoted
         .batch_execute("SELECT vetassist_erase_user(id) FROM vetassist_users WHERE va_icn = 'ICN1'")
@@ -110,7 +110,7 @@ fn a_subscriber_has_the_same_rows() {
         .unwrap();
     subscriber.wait_for_subscription(&mut publisher.db);
     assert_eq!(rows(&mut subscriber.db), rows(&mut publisher.db));
-    assert_eq!(opens(&mut subscriber.db), 38);
+    assert_eq!(opened_tokens(&mut subscriber.db), 38);
     subscriber.db.batch_execute("DROP SUBSCRIPTION veterans").unwrap();
     // Sequences are not replicated. docs/operations.md says how to set the next id.
     subscriber
@@ -119,5 +119,5 @@ fn a_subscriber_has_the_same_rows() {
             "SELECT setval('vetassist_auth_audit_id_seq', (SELECT max(id) FROM vetassist_auth_audit))",
         )
         .unwrap();
-    goes_on(&mut subscriber.db, 0);
+    assert_use_continues(&mut subscriber.db, 0);
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs};
 use postgres::Client;
 use vetassist_server_tests::{
     catalog::catalog,
-    contents::{fill, goes_on, opens, rows, surroundings},
+    contents::{assert_use_continues, fill, opened_tokens, rights_and_triggers, rows},
     repository, KeyedServer,
 };
 
@@ -66,16 +66,16 @@ fn the_library_works_with_the_sql_of_each_released_version() {
         server.db.batch_execute(&format!("CREATE EXTENSION vetassist VERSION '{old}'")).unwrap();
         let db = &mut server.db;
         fill(db);
-        assert_eq!(opens(db), 39, "{old}");
+        assert_eq!(opened_tokens(db), 39, "{old}");
         assert!(db.query("SELECT * FROM vetassist_check_schema()", &[]).unwrap().is_empty());
         db.batch_execute("CALL vetassist_rotate_tokens()").unwrap();
-        goes_on(db, 0);
+        assert_use_continues(db, 0);
         // The upgrade keeps all rows and the granted privileges.
-        let (before, around) = (rows(db), surroundings(db));
+        let (before, around) = (rows(db), rights_and_triggers(db));
         db.batch_execute("ALTER EXTENSION vetassist UPDATE").unwrap();
         assert_ne!(version(db), old);
         assert_eq!(rows(db), before);
-        let (kept, granted) = (granted_to_app(&surroundings(db)), granted_to_app(&around));
+        let (kept, granted) = (granted_to_app(&rights_and_triggers(db)), granted_to_app(&around));
         // The tier may have more privileges now.
         assert!(granted.len() > 10 && kept.is_superset(&granted), "{granted:?} {kept:?}");
         let log = "SELECT vetassist_log_event('after the upgrade') > 0";
@@ -89,8 +89,8 @@ fn the_library_works_with_the_sql_of_each_released_version() {
 }
 
 /// Returns each object with the privileges of the role `app`, without their grantor.
-fn granted_to_app(surroundings: &[String]) -> BTreeSet<String> {
-    let lines = surroundings.iter().filter_map(|line| {
+fn granted_to_app(rights_and_triggers: &[String]) -> BTreeSet<String> {
+    let lines = rights_and_triggers.iter().filter_map(|line| {
         let (object, rights) = line.rsplit_once(": ")?;
         let right = rights.split(' ').find(|right| right.starts_with("app="))?;
         Some(format!("{object} {}", right.split('/').next()?))
