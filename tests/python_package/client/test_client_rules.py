@@ -193,7 +193,7 @@ def test_errors_do_not_contain_the_drivers_message(
         (asyncio.TimeoutError("jane"), False, True),
     ],
 )
-def test_a_broken_connection_is_retryable_only_if_no_change_was_made(
+def test_after_a_broken_connection_only_calls_that_changed_nothing_are_retryable(
     carry_out: Callable[[Test], None], error: Exception, retryable: bool, of_a_read: bool
 ) -> None:
     async def run(kind: Kind, _: Database) -> None:

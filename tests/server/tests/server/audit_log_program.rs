@@ -104,7 +104,7 @@ fn a_watcher_reports_a_stopped_a_rewritten_and_another_log() {
 
 /// A role with the tier `auditor` reads; it changes nothing.
 #[test]
-fn an_auditor_seals_nothing() {
+fn an_auditor_can_read_the_log_and_change_nothing() {
     let mut server = KeyedServer::filled(&[]);
     seal(&mut server.db);
     let mut auditor = server.connect_as("auditor");

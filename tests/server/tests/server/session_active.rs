@@ -70,7 +70,7 @@ fn assert_agrees(db: &mut Client, when: &str) {
 }
 
 #[test]
-fn it_is_right_after_any_change_of_the_indexes() {
+fn the_result_is_right_after_any_change_of_the_indexes() {
     let mut db = with_sessions();
     assert_agrees(&mut db, "at first");
     for change in [
@@ -99,7 +99,7 @@ fn it_is_right_after_any_change_of_the_indexes() {
 }
 
 #[test]
-fn it_uses_the_snapshot_of_its_statement() {
+fn the_function_uses_the_snapshot_of_its_statement() {
     let mut db = with_sessions();
     let mut transaction = db.transaction().unwrap();
     let asks = "SELECT vetassist_session_active('active'), vetassist_session_active('new')";
@@ -137,7 +137,7 @@ fn it_uses_the_snapshot_of_its_statement() {
 }
 
 #[test]
-fn it_refuses_changed_tables() {
+fn changed_tables_are_refused() {
     let mut db = with_sessions();
     db.batch_execute(
         "ALTER TABLE vetassist_users RENAME TO u; CREATE VIEW vetassist_users AS SELECT * FROM u",
@@ -179,7 +179,7 @@ fn it_refuses_changed_tables() {
 }
 
 #[test]
-fn it_notices_changes_of_other_connections() {
+fn changes_of_other_connections_are_noticed() {
     let server = KeyedServer::start();
     let (mut asking, mut changing) = (server.connect(), server.connect());
     changing

@@ -213,7 +213,7 @@ fn no_role_can_take_over_objects_of_vetassist_owner() {
 }
 
 #[test]
-fn the_check_shows_other_owners() {
+fn the_check_shows_objects_of_other_owners() {
     let mut victim = Victim::installed(&[]);
     for change in [
         "REASSIGN OWNED BY vetassist_owner TO mallory",
