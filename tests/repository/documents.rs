@@ -11,7 +11,7 @@ use crate::shell;
 pub struct Page {
     /// The path from the repository's top folder.
     pub path: String,
-    /// Its Markdown.
+    /// The Markdown of the page.
     pub text: String,
 }
 
