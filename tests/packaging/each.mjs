@@ -35,10 +35,10 @@ async function run(name) {
 
 const waiting = process.argv.slice(2);
 const failed = [];
-async function lane() {
+async function runWaiting() {
   for (let name; failed.length === 0 && (name = waiting.shift()) !== undefined; ) {
     if (!(await run(name))) failed.push(name);
   }
 }
-await Promise.all(Array.from({ length: availableParallelism() }, lane));
+await Promise.all(Array.from({ length: availableParallelism() }, runWaiting));
 if (failed.length > 0) throw new Error(`${failed} failed`);

@@ -3,9 +3,9 @@
 import { noise, OVERHEAD, USER } from './data.mjs';
 
 export async function refusals(cases) {
-  refusesOtherThings(cases);
+  refusesWrongTypes(cases);
   refusesWrongSizesAndIds(cases);
-  await refusesInPromisesToo(cases);
+  await rejectsPromisesOfAsyncMethods(cases);
   freesKeys(cases);
 }
 
@@ -16,7 +16,7 @@ function detached() {
 }
 
 // Values that are neither bytes nor text are refused with their code, and the module works afterwards.
-function refusesOtherThings(cases) {
+function refusesWrongTypes(cases) {
   const { api } = cases;
   const raw = api.generateKey();
   const key = new api.Key(raw);
@@ -143,7 +143,7 @@ function refusesWrongSizesAndIds(cases) {
   cases.equal(ring.decryptToken(sealed, USER), 'x', 'after refusals');
 }
 
-async function refusesInPromisesToo(cases) {
+async function rejectsPromisesOfAsyncMethods(cases) {
   const key = new cases.api.Key(new Uint8Array(32));
   const large = key.seal(noise(500_000));
   large[77] ^= 1;

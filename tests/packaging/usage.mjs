@@ -10,8 +10,8 @@ export function usage(cases) {
   findsAddresses(cases);
   explainsAddresses(cases);
   explainsKeys(cases);
-  keepsThis(cases);
-  keepsNames(cases);
+  refusesAnotherThis(cases);
+  classesHaveTheirNames(cases);
   refusesClones(cases);
   worksTogether(cases, cases.api);
 }
@@ -159,7 +159,7 @@ function explainsKeys(cases) {
   cases.equal(/KeyRing\.parse/.test(type(() => new api.KeyRing('0'.repeat(64)))), true, 'text to a ring');
 }
 
-function keepsThis(cases) {
+function refusesAnotherThis(cases) {
   const { api } = cases;
   const objects = [new api.Key(new Uint8Array(32)), new api.MasterKey(new Uint8Array(32)), new api.KeyRing([new Uint8Array(32)])];
   for (const object of objects) {
@@ -180,7 +180,7 @@ function keepsThis(cases) {
   }
 }
 
-function keepsNames(cases) {
+function classesHaveTheirNames(cases) {
   const { api } = cases;
   for (const name of ['Key', 'MasterKey', 'KeyRing', 'VetassistError']) cases.equal(api[name].name, name, 'the name');
   const error = new api.VetassistError('ERR_FREED', 'x');

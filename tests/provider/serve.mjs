@@ -33,7 +33,7 @@ function exchange(token) {
 }
 
 /** Responds like a real endpoint: nearly always quickly. */
-async function carriedOut(answer, signal) {
+async function respond(answer, signal) {
   const drawn = Math.random();
   await waited(drawn < 0.02 ? 300 + 1000 * Math.random() : 5 + 30 * Math.random(), signal);
   if (drawn > 0.98) throw oauthError('server_error', 500);
@@ -44,10 +44,10 @@ async function carriedOut(answer, signal) {
   const given = answer();
   fault = 'none';
   await given;
-  throw Object.assign(new Error('the connection was lost after the answer was given'), { isLost: true });
+  throw Object.assign(new Error('the connection was lost after the tokens were exchanged'), { isLost: true });
 }
 
-const { origin } = await listening({ ...endpoint, exchange }, carriedOut);
+const { origin } = await listening({ ...endpoint, exchange }, respond);
 const lines = [`listens ${origin}`];
 for (let user = 0; user < users; user++) {
   const token = endpoint.issue(String(user)).refresh_token;

@@ -91,8 +91,8 @@ for (const [name, more, options] of [
     for (const drive of [{}, { prepare: false }, { transform: postgres.camel }, { transform: postgres.toPascal }]) {
       cases += await service({ options: { ...given, db: fromPostgres(made.sql(drive)) }, rows: made.rows, keyed: true });
     }
-    await theClock(given);
-    await held(made, given);
+    await usesTheClockOfTheDatabase(given);
+    await returnsToALockedRow(made, given);
   }
   for (const isolation of ['read committed', 'repeatable read']) {
     await thirtyRounds(made, given, isolation);
@@ -104,7 +104,7 @@ for (const [name, more, options] of [
   if (name === 'plain_by_pg') {
     const rows = await movesToTheExtension(name, given);
     cases += await service({ options: given, rows, keyed: true });
-    await inWorkers(await database('in_workers'));
+    await worksInWorkers(await database('in_workers'));
   }
 }
 
@@ -149,7 +149,7 @@ async function thirtyRounds(made, options, isolation) {
 }
 
 // The database's clock is used, not the client's.
-async function theClock(options) {
+async function usesTheClockOfTheDatabase(options) {
   const { now } = Date;
   Date.now = () => now() + 86_400_000;
   const made = await createClient(options).signIn({ vaIcn: randomUUID(), tokens: { access_token: 'x', expires_in: 60 }, session: { expiresInSeconds: 60 } });
@@ -158,7 +158,7 @@ async function theClock(options) {
 }
 
 // A rotation by the client visits a locked row again.
-async function held(made, options) {
+async function returnsToALockedRow(made, options) {
   const va = provider();
   const client = createClient(options);
   await made.rows('DELETE FROM vetassist_va_tokens', []);
@@ -170,14 +170,14 @@ async function held(made, options) {
   await made.rows('SELECT 1 FROM vetassist_va_tokens WHERE user_id = $1 FOR UPDATE', [owners[5]]);
   const bytes = [];
   ring[Symbol.for('vetassist.eachKey')]((key) => bytes.push(key.slice()));
-  const turning = createClient({ ...options, ring: new KeyRing([generateKey(), ...bytes]) });
-  let step = await turning.rotateTokens({ maxMs: 3000 });
+  const rotating = createClient({ ...options, ring: new KeyRing([generateKey(), ...bytes]) });
+  let step = await rotating.rotateTokens({ maxMs: 3000 });
   equal([step.held, step.resealed], [1, 39], 'all rows except the locked one');
   check(step.after !== null, 'the rotation is not finished');
   setTimeout(() => made.rows('COMMIT', []), 300);
-  step = await turning.rotateTokens({ after: step.after });
+  step = await rotating.rotateTokens({ after: step.after });
   equal([step.after, step.held, step.resealed], [null, 0, 1]);
-  const status = await turning.rotationStatus();
+  const status = await rotating.rotationStatus();
   equal(status.map(({ sealedValues }) => sealedValues), [80, 0, 0]);
 }
 
@@ -199,7 +199,7 @@ async function rotatedByBoth(made, options) {
 }
 
 // Workers: concurrent and successive requests, each with its own client.
-async function inWorkers(made) {
+async function worksInWorkers(made) {
   const va = provider({ answerMs: 2 });
   const web = await va.listen();
   const proxy = createServer((socket) => {
@@ -227,7 +227,7 @@ async function inWorkers(made) {
       equal([new Set(got.map(({ token }) => token)).size, va.exchanges, va.reuse], [1, round, 0], 'concurrent requests');
     }
     equal((await ask('eraseUser', userId)).erased, true);
-    await theExample(made, { va, web, port: proxy.address().port });
+    await exampleWorks(made, { va, web, port: proxy.address().port });
   } finally {
     await flare.dispose();
     await web.close();
@@ -236,7 +236,7 @@ async function inWorkers(made) {
 }
 
 // The example, from the sign-in to the erasure, with the requests of a browser.
-async function theExample(made, { va, web, port }) {
+async function exampleWorks(made, { va, web, port }) {
   const api = createHttpServer((request, response) => {
     const [, token] = /^Bearer (.+)$/.exec(request.headers.authorization ?? '') ?? [];
     response.writeHead(va.introspect(token).active ? 200 : 401).end('records');

@@ -16,7 +16,7 @@ const bin = (name) => fileURLToPath(new URL(`../node_modules/.bin/${name}`, impo
 const node = (major) => fileURLToPath(new URL(`../frameworks/node_modules/node${major}-${process.arch}/bin/node`, import.meta.url));
 
 /** Runs here.mjs in a program, and prints its results. */
-function beside(name, program, ...given) {
+function compareWithNodeCrypto(name, program, ...given) {
   if (!existsSync(program)) {
     console.log(`${name}: not installed`);
     return;
@@ -28,14 +28,14 @@ function beside(name, program, ...given) {
     console.log(`${name}: node:crypto is faster to ${action} from ${of[last + 1]?.size ?? 'no measured size'} bytes on`);
     for (const { size, ours, module, node: crypto } of of) {
       const ratio = ours / Math.min(module, crypto);
-      const mark = ratio > MOST ? ', TOO MUCH' : '';
+      const mark = ratio > MOST ? ', ABOVE THE LIMIT' : '';
       console.log(`  ${size} bytes: ${Math.round(ours)} ns, ${ratio.toFixed(2)} times the faster one (module ${Math.round(module)}, node:crypto ${Math.round(crypto)})${mark}`);
     }
   }
 }
 
 /** Prints from which size WebCrypto is faster. */
-function besideWebCrypto(name, found) {
+function printComparisonWithWebCrypto(name, found) {
   const faster = found.find(([, ratio]) => ratio > 1)?.[0];
   console.log(`${name}: WebCrypto is faster from ${faster ?? 'no measured size'} bytes on`);
   for (const [size, ratio, time] of found) {
@@ -46,21 +46,21 @@ function besideWebCrypto(name, found) {
 async function inPage(name) {
   const folder = fileURLToPath(new URL('../..', import.meta.url));
   const { reports } = await inBrowser(name, folder, ['/packaging/thresholds/page.html']);
-  besideWebCrypto(name, reports[0]);
+  printComparisonWithWebCrypto(name, reports[0]);
 }
 
 const RUNTIMES = {
-  node: () => beside('node', process.execPath),
-  node22: () => beside('node 22', node(22)),
-  node24: () => beside('node 24', node(24)),
-  deno: () => beside('deno', bin('deno'), 'run', '--no-prompt', '--cached-only', '--allow-read'),
-  bun: () => beside('bun', bin('bun'), 'run'),
+  node: () => compareWithNodeCrypto('node', process.execPath),
+  node22: () => compareWithNodeCrypto('node 22', node(22)),
+  node24: () => compareWithNodeCrypto('node 24', node(24)),
+  deno: () => compareWithNodeCrypto('deno', bin('deno'), 'run', '--no-prompt', '--cached-only', '--allow-read'),
+  bun: () => compareWithNodeCrypto('bun', bin('bun'), 'run'),
   async workerd() {
     const flare = await worker(new URL('worker.mjs', import.meta.url));
     try {
       const run = (how, size, count) =>
         flare.dispatchFetch(`http://localhost/?how=${how}&size=${size}&count=${count}`).then((said) => said.text());
-      besideWebCrypto('workerd', await ratios(run));
+      printComparisonWithWebCrypto('workerd', await ratios(run));
     } finally {
       await flare.dispose();
     }

@@ -38,7 +38,7 @@ fn fill(db: &mut Client, users: i32) -> Vec<Uuid> {
         .collect()
 }
 
-fn kinds(db: &mut Client) -> Vec<String> {
+fn entries_by_kind(db: &mut Client) -> Vec<String> {
     column_of(db, "SELECT kind || ' ' || count(*) FROM vetassist_audit_entries(0, 100000) WHERE entry IS NOT NULL GROUP BY kind ORDER BY kind")
 }
 
@@ -75,7 +75,7 @@ fn an_erasure_clears_rows_and_keeps_their_proofs() {
     }
     seal(&mut db);
     assert_eq!(data(&mut db), before);
-    assert_eq!(kinds(&mut db), ["erasure 2", "row 39"]);
+    assert_eq!(entries_by_kind(&mut db), ["erasure 2", "row 39"]);
     let summary = assert_intact(&mut db, Some(&kept));
     assert_eq!((summary.pending, summary.covered), (0, 35));
     assert_eq!(program_findings(&mut db, Some(&kept)), ["erasure"]);
@@ -91,7 +91,7 @@ fn an_erasure_of_many_rows_clears_all_of_them() {
     db.execute("SELECT vetassist_erase_user($1)", &[&users[0]]).unwrap();
     assert_intact(&mut db, None);
     db.batch_execute("CALL vetassist_seal_audit(100)").unwrap();
-    assert_eq!(kinds(&mut db), ["erasure 3", "row 2516"]);
+    assert_eq!(entries_by_kind(&mut db), ["erasure 3", "row 2516"]);
     assert_intact(&mut db, None);
 }
 
@@ -109,7 +109,7 @@ fn a_purge_deletes_only_sealed_rows() {
     let data: i64 = db.query_one("SELECT count(*) FROM vetassist_audit_entries(0, 100) WHERE kind = 'row' AND data IS NULL", &[]).unwrap().get(0);
     assert_eq!(data, 10);
     seal(&mut db);
-    assert_eq!(kinds(&mut db), ["purge 1", "row 36"]);
+    assert_eq!(entries_by_kind(&mut db), ["purge 1", "row 36"]);
     assert_eq!(program_findings(&mut db, Some(&kept)), ["purge"]);
     assert_eq!(purged(&mut db), 0);
     // A reused id is a new entry, and a problem.
@@ -135,7 +135,7 @@ fn an_upgrade_of_hashes_is_recorded_in_the_log() {
     db.batch_execute("CALL vetassist_upgrade_ip_hashes(7)").unwrap();
     assert_intact(db, Some(&kept));
     seal(db);
-    assert_eq!(kinds(db), ["rehash 20", "row 37"]);
+    assert_eq!(entries_by_kind(db), ["rehash 20", "row 37"]);
     assert_intact(db, Some(&kept));
     // A row that is erased before its rehash is sealed has lost the value that the rehash committed to.
     db.batch_execute("INSERT INTO vetassist_auth_audit (user_id, event_type, ip_hash) SELECT id, 'y', encode(sha256(id::text::bytea), 'hex') FROM vetassist_users").unwrap();
@@ -144,7 +144,7 @@ fn an_upgrade_of_hashes_is_recorded_in_the_log() {
     db.execute("SELECT vetassist_erase_user($1)", &[&users[0]]).unwrap();
     assert_intact(db, Some(&kept));
     seal(db);
-    assert_eq!(kinds(db), ["erasure 1", "rehash 24", "row 44"]);
+    assert_eq!(entries_by_kind(db), ["erasure 1", "rehash 24", "row 44"]);
     assert_eq!(program_findings(db, Some(&kept)), ["erasure", "rehash"]);
     // After a rotation, plain hashes are upgraded under the new key; keyed hashes stay.
     server.set_ring(&format!("{}\n{}", hex_key(0x22), hex_key(0x11)));
@@ -220,7 +220,7 @@ fn a_rehash_of_an_erased_row_is_not_sealed_after_the_erasure() {
         erasure.commit().unwrap();
         locked.rollback().unwrap();
     });
-    assert_eq!(kinds(&mut db), ["erasure 1", "row 17"]);
+    assert_eq!(entries_by_kind(&mut db), ["erasure 1", "row 17"]);
     let kept = checkpoint(&mut db);
     assert_intact(&mut db, Some(&kept));
     assert_eq!(program_findings(&mut db, Some(&kept)), ["erasure"]);
@@ -312,6 +312,6 @@ fn concurrent_lawful_changes_leave_no_problem() {
     let unsealed: i64 = db.query_one("SELECT count(*) FROM vetassist_auth_audit AS a WHERE NOT EXISTS (SELECT FROM vetassist_audit_leaves AS l WHERE l.audit_id = a.id AND l.kind = 'r')", &[]).unwrap().get(0);
     assert_eq!(unsealed, 0);
     let summary = assert_intact_where_kept(&mut db, Some(&kept), Duration::from_secs(1));
-    println!("{:?}", kinds(&mut db));
-    assert_eq!(kinds(&mut db).len(), 4, "a kind of entry is missing: {summary:?}");
+    println!("{:?}", entries_by_kind(&mut db));
+    assert_eq!(entries_by_kind(&mut db).len(), 4, "a kind of entry is missing: {summary:?}");
 }

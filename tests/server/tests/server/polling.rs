@@ -27,7 +27,7 @@ fn database_of_many() -> (Client, i64) {
 }
 
 /// Makes some of the tokens expire at another time.
-fn let_end(db: &mut Client, how_many: i64, when: &str) {
+fn make_expire(db: &mut Client, how_many: i64, when: &str) {
     let chosen = format!(
         "SELECT user_id FROM vetassist_va_tokens WHERE expires_at > now() + '1 h' LIMIT {how_many}"
     );
@@ -66,7 +66,7 @@ fn due_tokens_are_found_without_reading_the_others() {
     assert_eq!(rows, 0);
     assert!(blocks < 30, "none is due: {blocks} blocks");
     // Many tokens become due at once, which the statistics do not show.
-    let_end(&mut db, users / 10, "now() + random() * interval '4 min'");
+    make_expire(&mut db, users / 10, "now() + random() * interval '4 min'");
     for statistics in ["", "ANALYZE"] {
         db.batch_execute(statistics).unwrap();
         let (rows, blocks) = cost(&mut db, claim);
@@ -97,7 +97,7 @@ fn metrics_read_a_bounded_number_of_blocks() {
     let metrics = "SELECT * FROM vetassist_metrics()";
     let (_, blocks) = cost(&mut db, metrics);
     assert!(blocks < 250, "{blocks} blocks");
-    let_end(&mut db, users / 10, "now() - random() * interval '40 days'");
+    make_expire(&mut db, users / 10, "now() - random() * interval '40 days'");
     db.batch_execute(
         "INSERT INTO vetassist_refresh_states
          SELECT user_id, vetassist_tokens_digest(access_token_encrypted, refresh_token_encrypted), 1, now(), NULL, 'invalid_grant'
@@ -122,7 +122,7 @@ fn the_delay_is_found_behind_many_dead_and_late_tokens() {
     let (mut db, _) = database_of_many();
     assert_eq!(delay(&mut db), 0.0);
     // Many tokens of a day are dead, and no refresh is late.
-    let_end(&mut db, 3000, "now() - random() * interval '1 day'");
+    make_expire(&mut db, 3000, "now() - random() * interval '1 day'");
     db.batch_execute(
         "INSERT INTO vetassist_refresh_states
          SELECT user_id, vetassist_tokens_digest(access_token_encrypted, refresh_token_encrypted), 1, now(), NULL, 'invalid_grant'
@@ -138,13 +138,13 @@ fn the_delay_is_found_behind_many_dead_and_late_tokens() {
     .unwrap();
     assert_eq!(delay(&mut db), 0.0);
     // No worker has run for three hours.
-    let_end(&mut db, 5000, "now() - random() * interval '3 h'");
+    make_expire(&mut db, 5000, "now() - random() * interval '3 h'");
     let late = delay(&mut db);
     assert!((3500.0..=10_800.5).contains(&late), "{late} s");
     db.batch_execute("TRUNCATE vetassist_refresh_states").unwrap();
     let late = delay(&mut db);
     assert!((86_000.0..=86_400.5).contains(&late), "{late} s");
-    let_end(&mut db, 1, "'-infinity'");
+    make_expire(&mut db, 1, "'-infinity'");
     assert!(delay(&mut db) > 1e9, "since ever");
 }
 

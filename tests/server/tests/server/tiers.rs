@@ -52,7 +52,7 @@ fn give_by_default(db: &mut Client, role: &str) {
 }
 
 /// Creates a database with a role that has all default privileges.
-fn generous_database() -> (Client, String) {
+fn database_with_default_privileges() -> (Client, String) {
     let mut db = empty_database();
     let role: String =
         db.query_one("SELECT 'reporting_' || current_database()", &[]).unwrap().get(0);
@@ -63,11 +63,11 @@ fn generous_database() -> (Client, String) {
 
 #[test]
 fn default_privileges_grant_nothing() {
-    let (mut db, _) = generous_database();
+    let (mut db, _) = database_with_default_privileges();
     db.batch_execute("CREATE EXTENSION vetassist").unwrap();
     assert_eq!(rights(&mut db), OPEN);
     // They grant nothing on the plain tables, and adoption revokes other privileges.
-    let (mut db, role) = generous_database();
+    let (mut db, role) = database_with_default_privileges();
     db.batch_execute(&vetassist_server_tests::plain_sql()).unwrap();
     db.batch_execute(&format!("GRANT SELECT, TRIGGER ON vetassist_users TO {role} WITH GRANT OPTION; GRANT UPDATE (email) ON vetassist_users TO {role}"))
         .unwrap();

@@ -24,7 +24,7 @@ const SETTINGS: &[&str] = &[
 ];
 
 /// Returns a superuser's connection, and the warnings that it receives.
-fn hearing(victim: &Victim) -> (Client, Arc<Mutex<Vec<String>>>) {
+fn connect_recording_warnings(victim: &Victim) -> (Client, Arc<Mutex<Vec<String>>>) {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let sink = Arc::clone(&heard);
     let mut config = victim.server.config("postgres", "victim");
@@ -55,7 +55,7 @@ fn a_callers_settings_do_not_change_an_installation() {
         ] {
             victim.empty();
             victim.db.batch_execute(before).unwrap();
-            let (mut db, heard) = hearing(&victim);
+            let (mut db, heard) = connect_recording_warnings(&victim);
             db.batch_execute(set).unwrap();
             let installs = if before.starts_with("CREATE EXTENSION") {
                 "ALTER EXTENSION vetassist UPDATE"
@@ -79,7 +79,7 @@ fn a_callers_settings_do_not_change_an_installation() {
         }
         if !set.contains("search_path") {
             victim.empty();
-            let (mut db, heard) = hearing(&victim);
+            let (mut db, heard) = connect_recording_warnings(&victim);
             db.batch_execute(set).unwrap();
             db.batch_execute(&plain).unwrap_or_else(|error| panic!("{set}: {error:?}"));
             assert_eq!(*heard.lock().unwrap(), Vec::<String>::new(), "{set}");
@@ -97,7 +97,7 @@ fn a_callers_settings_cause_no_warning_of_a_function() {
         .map(|f| f.call(&mut reference))
         .collect();
     for set in SETTINGS {
-        let (mut db, heard) = hearing(&victim);
+        let (mut db, heard) = connect_recording_warnings(&victim);
         db.batch_execute("LOAD 'vetassist'").unwrap();
         db.batch_execute(set).unwrap();
         for call in &calls {

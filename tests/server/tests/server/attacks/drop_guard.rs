@@ -4,7 +4,7 @@
 use super::{Refused, Victim, MALLORY};
 
 /// Installs the extension in a schema of the attacker, who owns the database but not the extension.
-fn in_her_schema(victim: &mut Victim, filled: bool) {
+fn install_in_schema_of_the_attacker(victim: &mut Victim, filled: bool) {
     victim.empty();
     victim
         .db
@@ -32,7 +32,7 @@ fn the_owner_of_the_database_cannot_drop_rows_by_mistake() {
         "BEGIN; SET LOCAL statement_timeout = '1h'; DROP SCHEMA vet CASCADE; COMMIT",
         "SET default_transaction_isolation = serializable; BEGIN; DROP SCHEMA vet CASCADE; COMMIT",
     ] {
-        in_her_schema(&mut victim, true);
+        install_in_schema_of_the_attacker(&mut victim, true);
         let Refused { state, text } = victim.run(MALLORY, attack).expect_err(attack);
         if !attack.contains("session_replication_role") {
             assert_eq!(state, "2BP01", "{attack}: {text}");
@@ -52,16 +52,16 @@ fn the_owner_of_the_database_cannot_drop_rows_by_mistake() {
         "DROP EVENT TRIGGER vetassist_guard_drop",
         "DROP OWNED BY postgres CASCADE",
     ] {
-        in_her_schema(&mut victim, true);
+        install_in_schema_of_the_attacker(&mut victim, true);
         assert!(victim.run(MALLORY, attack).is_err(), "{attack}");
         assert_eq!(victim.count("SELECT count(*) FROM vet.vetassist_users"), 1, "{attack}");
     }
     // The setting allows the drop.
-    in_her_schema(&mut victim, true);
+    install_in_schema_of_the_attacker(&mut victim, true);
     victim.must(MALLORY, "SET vetassist.drop_with_data = on; DROP SCHEMA vet CASCADE");
     assert_eq!(victim.count("SELECT count(*) FROM pg_extension WHERE extname = 'vetassist'"), 0);
     // Empty tables and other schemas can be dropped.
-    in_her_schema(&mut victim, false);
+    install_in_schema_of_the_attacker(&mut victim, false);
     victim.must(MALLORY, "CREATE SCHEMA other; DROP SCHEMA other CASCADE; DROP SCHEMA vet CASCADE");
 }
 
@@ -79,7 +79,7 @@ fn a_table_that_the_guard_cannot_read_is_not_taken_for_empty() {
             "SET statement_timeout = '200ms'; DROP SCHEMA vet CASCADE",
         ),
     ] {
-        in_her_schema(&mut victim, true);
+        install_in_schema_of_the_attacker(&mut victim, true);
         let mut holder = victim.connect("postgres");
         holder.batch_execute(&format!("BEGIN; {hinders}")).unwrap();
         assert!(victim.run(MALLORY, attack).is_err(), "{attack}");
@@ -87,7 +87,7 @@ fn a_table_that_the_guard_cannot_read_is_not_taken_for_empty() {
         assert_eq!(victim.count("SELECT count(*) FROM vet.vetassist_users"), 1, "{attack}");
     }
     // Rows that row security hides count as rows.
-    in_her_schema(&mut victim, true);
+    install_in_schema_of_the_attacker(&mut victim, true);
     victim.db.batch_execute("ALTER TABLE vet.vetassist_users ENABLE ROW LEVEL SECURITY; ALTER TABLE vet.vetassist_users FORCE ROW LEVEL SECURITY").unwrap();
     for attack in ["DROP SCHEMA vet CASCADE", "SET row_security = off; DROP SCHEMA vet CASCADE"] {
         assert!(victim.run(MALLORY, attack).is_err(), "{attack}");
@@ -97,7 +97,7 @@ fn a_table_that_the_guard_cannot_read_is_not_taken_for_empty() {
     for table in
         ["vetassist_auth_audit (event_type) VALUES ('x')", "vetassist_keyed_ip_hashes VALUES ('x')"]
     {
-        in_her_schema(&mut victim, false);
+        install_in_schema_of_the_attacker(&mut victim, false);
         victim.db.batch_execute(&format!("INSERT INTO vet.{table}")).unwrap();
         assert_eq!(
             victim.run(MALLORY, "DROP SCHEMA vet CASCADE").expect_err(table).state,

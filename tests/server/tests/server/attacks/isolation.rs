@@ -29,7 +29,7 @@ fn with_work() -> Victim {
     victim
 }
 
-fn undone(victim: &mut Victim) -> i64 {
+fn remaining_work(victim: &mut Victim) -> i64 {
     victim.count(
         "SELECT (SELECT sum(sealed_values)::int8 FROM vetassist_rotation_status() WHERE NOT is_current OR is_current IS NULL)
               + (SELECT count(*) FROM vetassist_auth_audit WHERE ip_hash IS NOT NULL AND ip_hash NOT IN (SELECT ip_hash FROM vetassist_keyed_ip_hashes))
@@ -78,14 +78,14 @@ fn procedures_work_at_every_isolation_level() {
         for (call, outcome) in outcomes {
             assert_eq!(outcome, Ok(()), "{level}: {call}");
         }
-        assert_eq!(undone(&mut victim), 0, "{level}");
+        assert_eq!(remaining_work(&mut victim), 0, "{level}");
     }
 }
 
 #[test]
 fn procedures_that_cannot_commit_fail_before_any_work() {
     let mut victim = with_work();
-    let before = undone(&mut victim);
+    let before = remaining_work(&mut victim);
     assert!(before > 1000, "{before}");
     // The sequence shows work that was rolled back.
     victim
@@ -119,10 +119,10 @@ fn procedures_that_cannot_commit_fail_before_any_work() {
             assert!(!worked, "{makes} {calls}: {text}");
         }
     }
-    assert_eq!(undone(&mut victim), before);
+    assert_eq!(remaining_work(&mut victim), before);
     // A DO block outside a transaction can commit, and so can a procedure that it calls.
     for call in PROCEDURES {
         victim.connect("admin").batch_execute(&format!("DO $$ BEGIN {call}; END $$")).unwrap();
     }
-    assert_eq!(undone(&mut victim), 0);
+    assert_eq!(remaining_work(&mut victim), 0);
 }

@@ -6,7 +6,7 @@ use vetassist_server_tests::column_of;
 use super::{reference, Function, Refused, Victim, MALLORY};
 
 /// Returns statements that create other objects with the name of a relation.
-fn takers(name: &str) -> [String; 7] {
+fn statements_that_take_the_name(name: &str) -> [String; 7] {
     [
         format!("CREATE TABLE public.{name} (x int)"),
         format!("CREATE VIEW public.{name} AS SELECT 1 AS x"),
@@ -27,7 +27,7 @@ fn an_existing_relation_with_a_needed_name_is_named_or_harmless() {
     assert!(names.len() > 12, "{names:?}");
     let mut wrong = Vec::new();
     for name in names {
-        for taker in takers(&name) {
+        for taker in statements_that_take_the_name(&name) {
             // The attacker creates the object, or a superuser if that is needed.
             for role in [MALLORY, "postgres"] {
                 let mut lacking = Vec::new();

@@ -7,7 +7,7 @@ use vetassist_server_tests::column_of;
 use super::{look_alike, plant, reference, trap, Function, Refused, Victim, MALLORY, TIERS};
 
 /// Returns the types that PostgreSQL casts implicitly to or from this one, and the pseudo-types.
-fn neighbours(db: &mut Client, kind: &str) -> Vec<String> {
+fn castable_types(db: &mut Client, kind: &str) -> Vec<String> {
     let mut found = column_of(
         db,
         &format!(
@@ -33,7 +33,7 @@ fn functions(reference: &mut Client) -> Vec<String> {
     for function in Function::all(reference) {
         let Function { name, is_procedure, arguments, result } = &function;
         for (index, kind) in arguments.iter().enumerate() {
-            for other in neighbours(reference, kind) {
+            for other in castable_types(reference, kind) {
                 let mut changed = arguments.clone();
                 changed[index] = other;
                 statements.push(look_alike(

@@ -20,12 +20,12 @@ pub(super) trait Row:
     const TABLE: &'static str;
 
     /// Returns the row with its JSON written in one way, because the server writes it in its own way.
-    fn respelt(&self) -> Self {
+    fn with_normalized_json(&self) -> Self {
         self.clone()
     }
 }
 
-fn respelt(json: Option<&Json>) -> Option<Json> {
+fn with_normalized_json(json: Option<&Json>) -> Option<Json> {
     json.map(|json| json.read::<Value>().unwrap().into())
 }
 
@@ -40,16 +40,16 @@ impl Row for VaToken {
 impl Row for Session {
     const TABLE: &'static str = "vetassist_sessions";
 
-    fn respelt(&self) -> Self {
-        Self { device_info: respelt(self.device_info.as_ref()), ..self.clone() }
+    fn with_normalized_json(&self) -> Self {
+        Self { device_info: with_normalized_json(self.device_info.as_ref()), ..self.clone() }
     }
 }
 
 impl Row for AuthAudit {
     const TABLE: &'static str = "vetassist_auth_audit";
 
-    fn respelt(&self) -> Self {
-        Self { event_data: respelt(self.event_data.as_ref()), ..self.clone() }
+    fn with_normalized_json(&self) -> Self {
+        Self { event_data: with_normalized_json(self.event_data.as_ref()), ..self.clone() }
     }
 }
 
