@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions() {
+    fn a_version_is_parsed_and_completed() {
         assert_eq!(parse("1.96").ok(), Some((1, 96)));
         assert_eq!(parse("1.100.0-nightly").ok(), Some((1, 100)));
         assert!(parse("nightly").is_err());

@@ -358,7 +358,7 @@ mod self_tests {
     use super::*;
 
     #[test]
-    fn results_are_counted() {
+    fn the_numbers_of_passed_and_failed_tests_are_read() {
         let line =
             "test result: FAILED. 17 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out";
         assert_eq!(counts(line), (17, 2));

@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quoted_values() {
+    fn a_quoted_value_of_a_manifest_is_found_by_its_name() {
         let manifest = "a = 1\nrust-version = \"1.2\"\nversion = \"=0.1\" # why\nversion-x = \"2\"";
         assert_eq!(quoted_value(manifest, "rust-version").as_deref(), Some("1.2"));
         assert_eq!(quoted_value(manifest, "version").as_deref(), Some("=0.1"));
