@@ -78,7 +78,7 @@ impl<'a> Rows<'a> {
                 report(finding(
                     Class::Missing,
                     shown,
-                    "the row has gone, and no purge tells of it",
+                    "the row is missing, and no purge lists it",
                 ));
             }
             return;
@@ -90,7 +90,7 @@ impl<'a> Rows<'a> {
         let row = match Entry::decode(data) {
             Ok(Entry::Row(row)) if leaf_hash(data) == shown.leaf_hash => row,
             _ => {
-                report(finding(Class::Changed, shown, "the row is not what was sealed"));
+                report(finding(Class::Changed, shown, "the row differs from the sealed row"));
                 return;
             }
         };

@@ -26,10 +26,9 @@ fn vetassist_checked_event_type(event_type: Text<'_>) -> SqlResult<Text<'_>> {
                 PgSqlErrorCode::ERRCODE_STRING_DATA_RIGHT_TRUNCATION,
                 "Put details into event_data.",
             ),
-            EventTypeError::Reserved => (
-                PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
-                "Choose another name.",
-            ),
+            EventTypeError::Reserved => {
+                (PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE, "Choose another name.")
+            }
             _ => (
                 PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
                 "Name what happened, such as login_failed. Nothing was written.",

@@ -29,8 +29,7 @@ use crate::{
     errors::{config, log_to_server, Error, Result},
 };
 
-const HINT: &str =
-    "Check vetassist.master_key_command. Its standard error is in the server's log.";
+const HINT: &str = "Check vetassist.master_key_command. Its standard error is in the server's log.";
 
 /// The longest wait for output before the next check for a cancel request and for the command's end.
 const POLL: Duration = Duration::from_millis(100);

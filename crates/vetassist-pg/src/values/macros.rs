@@ -62,8 +62,7 @@ macro_rules! argument {
             unsafe fn unbox_arg_unchecked(arg: pgrx::callconv::Arg<'_, 'fcx>) -> Self {
                 // SAFETY: the argument has the declared type.
                 let argument: Option<Self> = unsafe { arg.unbox_arg_using_from_datum() };
-                argument
-                    .unwrap_or_else(|| panic!("a strict function was called with NULL"))
+                argument.unwrap_or_else(|| panic!("a strict function was called with NULL"))
             }
         }
 

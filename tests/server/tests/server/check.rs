@@ -10,8 +10,8 @@ fn rights_that_no_tier_gives_are_shown() {
     let shown = "SELECT subject || ' ' || message FROM vetassist_check() WHERE subject <> 'shared_preload_libraries' ORDER BY 1";
     assert_eq!(column_of(db, shown), [""; 0]);
     for (given, found) in [
-        ("GRANT SELECT ON vetassist_users TO curious", "role curious may SELECT on TABLE public.vetassist_users, which no tier of it gives"),
-        ("GRANT UPDATE (email) ON vetassist_users TO curious", "role curious may UPDATE on TABLE public.vetassist_users (email), which no tier of it gives"),
+        ("GRANT SELECT ON vetassist_users TO curious", "role curious has SELECT on TABLE public.vetassist_users, which none of its tiers grants"),
+        ("GRANT UPDATE (email) ON vetassist_users TO curious", "role curious has UPDATE on TABLE public.vetassist_users (email), which none of its tiers grants"),
         // A part of a tier is none.
         ("GRANT EXECUTE ON FUNCTION vetassist_login TO curious", "role curious may EXECUTE on ROUTINE public.vetassist_login("),
         ("GRANT SELECT ON vetassist_auth_audit TO curious", "role curious may SELECT on TABLE public.vetassist_auth_audit, which"),
@@ -80,7 +80,7 @@ fn who_may_create_beside_the_functions_is_shown() {
 fn a_library_that_is_not_preloaded_is_shown() {
     let shown = "SELECT message FROM vetassist_check() WHERE subject = 'shared_preload_libraries'";
     let mut server = KeyedServer::start();
-    assert_eq!(column_of(&mut server.db, shown), ["does not have vetassist"]);
+    assert_eq!(column_of(&mut server.db, shown), ["does not contain vetassist"]);
     let mut server = KeyedServer::start_with(&[("shared_preload_libraries", "vetassist")]);
     assert_eq!(
         column_of(&mut server.db, "SELECT subject || message FROM vetassist_check()"),
