@@ -75,11 +75,7 @@ impl<'a> Rows<'a> {
             let is_pending =
                 shown.audit_id.is_some_and(|id| self.changes.is_pending(id, Change::Purge));
             if purges.is_empty() && !is_pending {
-                report(finding(
-                    Class::Missing,
-                    shown,
-                    "the row is missing, and no purge lists it",
-                ));
+                report(finding(Class::Missing, shown, "the row is missing, and no purge lists it"));
             }
             return;
         };

@@ -137,7 +137,7 @@ fn the_ring_is_in_locked_memory_and_goes_when_it_is_read_anew() {
             assert_eq!(are_kept(&found), 0, "{source}: {reload}: {found}");
         }
     }
-    assert!(!server.log().contains("is not kept out of swap"));
+    assert!(!server.log().contains("cannot be kept out of swap"));
 }
 
 /// Looks into a process when it is about to end.
