@@ -14,8 +14,8 @@ CREATE OR REPLACE FUNCTION @extschema@.vetassist_audit_id() RETURNS trigger
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'vetassist_audit_id_wrapper';
 
--- Refuses to rewrite the trail by a column that gets another type or is added, because no trigger of the table fires then.
--- It allows commands that only move rows (VACUUM FULL, CLUSTER, another tablespace).
+-- Refuses commands that rewrite the trail because a column gets another type or a new column has a default: no trigger of
+-- the table fires for them. It allows commands that only move rows (VACUUM FULL, CLUSTER, another tablespace).
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_guard_rewrite() RETURNS event_trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$

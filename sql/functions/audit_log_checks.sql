@@ -33,7 +33,7 @@ BEGIN
         WHERE d.datname = current_database() AND (head.system_identifier, head.database) <> (s.system_identifier, d.oid)
         UNION ALL
         SELECT 'warning', 'audit log', format('lacks %s rows that cannot be encoded', unsealable),
-               'SELECT * FROM vetassist_verify_audit() says which, and why.'
+               'SELECT * FROM vetassist_verify_audit() shows them, with the reason.'
         WHERE unsealable > 0;
 END
 $$;

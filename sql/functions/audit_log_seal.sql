@@ -14,7 +14,7 @@ BEGIN
     IF here.encoding <> 'UTF8' THEN
         RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
             MESSAGE = format('the audit trail of a database in %s cannot be sealed', here.encoding),
-            HINT = 'Entries are UTF-8. Move the data into a database in UTF8.';
+            HINT = 'Entries are UTF-8. Move the data into a database whose encoding is UTF8.';
     ELSIF EXISTS (SELECT FROM @extschema@.vetassist_audit_head AS h
                   WHERE (h.system_identifier, h.database) <> (here.system_identifier, here.database)) THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
@@ -41,7 +41,7 @@ BEGIN
         WHERE l.entry >= first << 8 AND l.entry < past << 8;
         IF octet_length(hashes) IS DISTINCT FROM (past - first) * 8192 THEN
             RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'the audit log lacks entries',
-                HINT = 'SELECT * FROM vetassist_verify_audit() says which.';
+                HINT = 'SELECT * FROM vetassist_verify_audit() shows them.';
         END IF;
         FOR _ IN 1 .. 8 LOOP
             hashes := @extschema@.vetassist_audit_level_above(hashes::bytea);

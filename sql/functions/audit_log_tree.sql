@@ -18,7 +18,7 @@ BEGIN
     END IF;
     IF octet_length(found) IS DISTINCT FROM (CASE WHEN level < 8 THEN 32 << level ELSE 32 END) THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'the audit log lacks entries or nodes of its tree',
-            HINT = 'SELECT * FROM vetassist_verify_audit() says which.';
+            HINT = 'SELECT * FROM vetassist_verify_audit() shows them.';
     ELSIF level >= 8 THEN
         RETURN found;
     END IF;

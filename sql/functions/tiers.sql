@@ -193,7 +193,7 @@ BEGIN
     FROM @extschema@.vetassist_granted() AS g
     WHERE g.role = revoked OR g.grantor = revoked;
     IF left_over IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('not all rights of %s can be taken back', role),
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('not all rights of %s can be revoked', role),
             DETAIL = left_over, HINT = 'Nothing was revoked. Call this as a superuser.';
     END IF;
 
