@@ -1,4 +1,4 @@
--- Shows what an operator should look at.
+-- Problems that an operator should know.
 --
 -- requires: functions/schema.sql functions/tiers.sql functions/audit_log_checks.sql functions/rights_checks.sql
 -- requires: functions/operation_checks.sql

@@ -12,8 +12,8 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'new_owner must not be NULL',
             HINT = 'Leave it out to own the tables yourself.';
     END IF;
-    -- The triggers of the guard call functions of the extension, so they are dropped with it. Nothing guards the trail
-    -- until the extension is installed again.
+    -- The triggers of the guard depend on functions of the extension, so they are dropped here. From now on, nothing guards
+    -- the trail.
     DROP TRIGGER vetassist_auth_audit_append_only ON @extschema@.vetassist_auth_audit;
     DROP TRIGGER vetassist_auth_audit_append_only_rows ON @extschema@.vetassist_auth_audit;
     DROP TRIGGER vetassist_auth_audit_id ON @extschema@.vetassist_auth_audit;

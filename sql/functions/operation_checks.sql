@@ -2,8 +2,8 @@
 --
 -- requires: functions/tokens.sql functions/refresh_checks.sql
 
--- Returns whether a copy of a place may hold keys. The place is data_directory, for the key file, or memory, for the keys
--- of this process; other processes protect their memory in the same way.
+-- Returns whether keys are exposed at a place: data_directory (the key file is inside it) or memory (the system may write
+-- the memory of this process to swap or core dumps). The memory of other processes is protected in the same way.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_keys_are_exposed(place text) RETURNS boolean
 LANGUAGE c STABLE STRICT PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'vetassist_keys_are_exposed_wrapper';

@@ -8,8 +8,8 @@ use crate::{
     values::Text,
 };
 
-/// Returns whether a copy of a place may hold keys: `data_directory`, for the key file, or `memory`, for that of this
-/// process. It never returns the value of a setting.
+/// Returns whether keys are exposed at a place: `data_directory` (the key file is inside it) or `memory` (the system may
+/// write the memory of this process to swap or core dumps). It never returns the value of a setting.
 #[pg_extern(stable, strict, parallel_restricted, sql = false)]
 fn vetassist_keys_are_exposed(place: Text<'_>) -> SqlResult<bool> {
     match place.as_bytes() {
