@@ -68,7 +68,7 @@ impl Error {
     }
 }
 
-/// Returns a message that is valid in the database's encoding, which PostgreSQL expects. pgrx passes it on in UTF-8.
+/// Returns a message that is valid in the database's encoding, which PostgreSQL expects. pgrx does not convert it from UTF-8.
 fn printable(message: String) -> String {
     if message.is_ascii() || encoding::is_utf8() {
         return message;

@@ -49,7 +49,7 @@ fn vetassist_purge_audit_batch(cutoff: TimestampWithTimeZone, max_rows: i32) -> 
     .map_err(Into::into)
 }
 
-/// The most rows that one statement deletes, and that the guard is told of together.
+/// The most rows that one statement deletes, and so the most that are announced to the guard together.
 const PURGED_AT_ONCE: i32 = 10_000;
 
 /// Deletes at most `max_rows` rows that the audit log has, the oldest first, and returns how many it deleted.

@@ -90,7 +90,7 @@ impl Batches {
     }
 }
 
-/// Returns whether a procedure may commit. It may if a client called it, or if only procedures and DO blocks are between.
+/// Returns whether a procedure may commit. It may if a client called it, directly or through procedures and DO blocks only.
 fn may_commit(fcinfo: pg_sys::FunctionCallInfo) -> bool {
     let context: Option<&pg_sys::CallContext> =
         call::context(fcinfo, pg_sys::NodeTag::T_CallContext);

@@ -36,7 +36,7 @@ impl Place {
     /// Wipes the ring, if there is one.
     pub(super) fn clear(&mut self) {
         if self.forks == forks() {
-            // The session is cleared in place: moving a new value there would copy rests of keys from the stack.
+            // The session is cleared in place: moving a new value there would copy remains of keys from the stack.
             if let Some(session) = self.session.get() {
                 session.clear();
             }
