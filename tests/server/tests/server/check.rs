@@ -13,12 +13,12 @@ fn rights_that_no_tier_gives_are_shown() {
         ("GRANT SELECT ON vetassist_users TO curious", "role curious has SELECT on TABLE public.vetassist_users, which none of its tiers grants"),
         ("GRANT UPDATE (email) ON vetassist_users TO curious", "role curious has UPDATE on TABLE public.vetassist_users (email), which none of its tiers grants"),
         // A part of a tier is none.
-        ("GRANT EXECUTE ON FUNCTION vetassist_login TO curious", "role curious may EXECUTE on ROUTINE public.vetassist_login("),
-        ("GRANT SELECT ON vetassist_auth_audit TO curious", "role curious may SELECT on TABLE public.vetassist_auth_audit, which"),
-        ("GRANT SELECT ON vetassist_auth_audit TO app WITH GRANT OPTION", "role app may SELECT WITH GRANT OPTION on TABLE public.vetassist_auth_audit, which"),
-        ("GRANT SELECT ON vetassist_sessions TO PUBLIC", "PUBLIC may SELECT on TABLE public.vetassist_sessions, which"),
-        ("GRANT EXECUTE ON FUNCTION vetassist_keys TO PUBLIC", "PUBLIC may EXECUTE on ROUTINE public.vetassist_keys(), which"),
-        ("GRANT ALL ON SEQUENCE vetassist_auth_audit_id_seq TO curious", "role curious may SELECT, UPDATE, USAGE on SEQUENCE public.vetassist_auth_audit_id_seq, which"),
+        ("GRANT EXECUTE ON FUNCTION vetassist_login TO curious", "role curious has EXECUTE on ROUTINE public.vetassist_login("),
+        ("GRANT SELECT ON vetassist_auth_audit TO curious", "role curious has SELECT on TABLE public.vetassist_auth_audit, which"),
+        ("GRANT SELECT ON vetassist_auth_audit TO app WITH GRANT OPTION", "role app has SELECT WITH GRANT OPTION on TABLE public.vetassist_auth_audit, which"),
+        ("GRANT SELECT ON vetassist_sessions TO PUBLIC", "PUBLIC has SELECT on TABLE public.vetassist_sessions, which"),
+        ("GRANT EXECUTE ON FUNCTION vetassist_keys TO PUBLIC", "PUBLIC has EXECUTE on ROUTINE public.vetassist_keys(), which"),
+        ("GRANT ALL ON SEQUENCE vetassist_auth_audit_id_seq TO curious", "role curious has SELECT, UPDATE, USAGE on SEQUENCE public.vetassist_auth_audit_id_seq, which"),
     ] {
         db.batch_execute(&format!("BEGIN; {given}")).unwrap();
         let lines = column_of(db, shown);
