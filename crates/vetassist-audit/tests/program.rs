@@ -101,7 +101,7 @@ fn the_exit_code_of_verify_tells_intact_from_changed_and_failed() {
     write(Path::new(file), &mut log);
     let changed = run(&arguments);
     assert_eq!(code(&changed), 1);
-    let expected = "problem: changed, entry 6, row 7: the row is not what was sealed\n";
+    let expected = "problem: changed, entry 6, row 7: the row differs from the sealed row\n";
     assert!(said(&changed).starts_with(expected), "{}", said(&changed));
     assert!(said(&changed).ends_with("1 changed\nNOT intact: 1 problems\n"), "{}", said(&changed));
 

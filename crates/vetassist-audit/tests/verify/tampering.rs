@@ -214,6 +214,6 @@ fn a_finding_names_its_entry_and_row() {
     let changed = found.iter().find(|one| one.class == Class::Changed).unwrap();
     assert_eq!(
         changed.to_string(),
-        "problem: changed, entry 19, row 20: the row is not what was sealed"
+        "problem: changed, entry 19, row 20: the row differs from the sealed row"
     );
 }

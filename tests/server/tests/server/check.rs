@@ -10,15 +10,15 @@ fn rights_that_no_tier_gives_are_shown() {
     let shown = "SELECT subject || ' ' || message FROM vetassist_check() WHERE subject <> 'shared_preload_libraries' ORDER BY 1";
     assert_eq!(column_of(db, shown), [""; 0]);
     for (given, found) in [
-        ("GRANT SELECT ON vetassist_users TO curious", "role curious may SELECT on TABLE public.vetassist_users, which no tier of it gives"),
-        ("GRANT UPDATE (email) ON vetassist_users TO curious", "role curious may UPDATE on TABLE public.vetassist_users (email), which no tier of it gives"),
+        ("GRANT SELECT ON vetassist_users TO curious", "role curious has SELECT on TABLE public.vetassist_users, which none of its tiers grants"),
+        ("GRANT UPDATE (email) ON vetassist_users TO curious", "role curious has UPDATE on TABLE public.vetassist_users (email), which none of its tiers grants"),
         // One privilege of a tier does not make the role a member of the tier.
-        ("GRANT EXECUTE ON FUNCTION vetassist_login TO curious", "role curious may EXECUTE on ROUTINE public.vetassist_login("),
-        ("GRANT SELECT ON vetassist_auth_audit TO curious", "role curious may SELECT on TABLE public.vetassist_auth_audit, which"),
-        ("GRANT SELECT ON vetassist_auth_audit TO app WITH GRANT OPTION", "role app may SELECT WITH GRANT OPTION on TABLE public.vetassist_auth_audit, which"),
-        ("GRANT SELECT ON vetassist_sessions TO PUBLIC", "PUBLIC may SELECT on TABLE public.vetassist_sessions, which"),
-        ("GRANT EXECUTE ON FUNCTION vetassist_keys TO PUBLIC", "PUBLIC may EXECUTE on ROUTINE public.vetassist_keys(), which"),
-        ("GRANT ALL ON SEQUENCE vetassist_auth_audit_id_seq TO curious", "role curious may SELECT, UPDATE, USAGE on SEQUENCE public.vetassist_auth_audit_id_seq, which"),
+        ("GRANT EXECUTE ON FUNCTION vetassist_login TO curious", "role curious has EXECUTE on ROUTINE public.vetassist_login("),
+        ("GRANT SELECT ON vetassist_auth_audit TO curious", "role curious has SELECT on TABLE public.vetassist_auth_audit, which"),
+        ("GRANT SELECT ON vetassist_auth_audit TO app WITH GRANT OPTION", "role app has SELECT WITH GRANT OPTION on TABLE public.vetassist_auth_audit, which"),
+        ("GRANT SELECT ON vetassist_sessions TO PUBLIC", "PUBLIC has SELECT on TABLE public.vetassist_sessions, which"),
+        ("GRANT EXECUTE ON FUNCTION vetassist_keys TO PUBLIC", "PUBLIC has EXECUTE on ROUTINE public.vetassist_keys(), which"),
+        ("GRANT ALL ON SEQUENCE vetassist_auth_audit_id_seq TO curious", "role curious has SELECT, UPDATE, USAGE on SEQUENCE public.vetassist_auth_audit_id_seq, which"),
     ] {
         db.batch_execute(&format!("BEGIN; {given}")).unwrap();
         let lines = column_of(db, shown);
@@ -80,7 +80,7 @@ fn roles_with_create_on_the_schema_are_shown() {
 fn a_library_that_is_not_preloaded_is_shown() {
     let shown = "SELECT message FROM vetassist_check() WHERE subject = 'shared_preload_libraries'";
     let mut server = KeyedServer::start();
-    assert_eq!(column_of(&mut server.db, shown), ["does not have vetassist"]);
+    assert_eq!(column_of(&mut server.db, shown), ["does not contain vetassist"]);
     let mut server = KeyedServer::start_with(&[("shared_preload_libraries", "vetassist")]);
     assert_eq!(
         column_of(&mut server.db, "SELECT subject || message FROM vetassist_check()"),

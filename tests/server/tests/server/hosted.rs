@@ -98,7 +98,7 @@ fn an_administrator_who_is_no_superuser_installs_grants_and_seals() {
             let object = format!("{schema}.vetassist_users");
             assert_eq!(found, [
                 "error vetassist_auth_audit lacks its trigger vetassist_auth_audit_append_only, or it does not always fire".to_owned(),
-                format!("warning role anon may SELECT on TABLE {object}, which no tier of it gives"),
+                format!("warning role anon has SELECT on TABLE {object}, which none of its tiers grants"),
             ].into_iter().chain((schema != "public").then(|| "warning schema vetassist role anon may create objects in it".into())).collect::<Vec<_>>(), "{host}");
             admin.batch_execute("REVOKE SELECT ON vetassist_users FROM anon; ALTER TABLE vetassist_auth_audit ENABLE ALWAYS TRIGGER vetassist_auth_audit_append_only").unwrap();
             if schema == "public" {

@@ -79,7 +79,10 @@ fn device_info_that_is_too_large_is_reported_and_unchanged() {
     let call = ["-X", "-d", "postgres", "-c", "CALL vetassist_upgrade_ip_hashes()"];
     let output = server.client("psql").args(call).output().unwrap();
     let told = String::from_utf8(output.stderr).unwrap();
-    assert!(told.contains("WARNING:  the device_info of 2 sessions is larger or deeper"), "{told}");
+    assert!(
+        told.contains("WARNING:  the device_info of 2 sessions is too large or nested too deeply"),
+        "{told}"
+    );
     assert!(told.contains("NOTICE:  4 of 4 rows done, 2 hashes upgraded, "), "{told}");
     let left = format!("SELECT jwt_id FROM vetassist_sessions WHERE device_info ->> 'ip_hash' = '{plain}' ORDER BY 1");
     assert_eq!(column_of(&mut server.db, &left), ["0", "2"]);

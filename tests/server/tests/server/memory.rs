@@ -136,7 +136,7 @@ fn the_ring_is_in_locked_memory_and_wiped_when_it_is_read_again() {
             assert_eq!(assert_locked(&found), 0, "{source}: {reload}: {found}");
         }
     }
-    assert!(!server.log().contains("is not kept out of swap"));
+    assert!(!server.log().contains("cannot be kept out of swap"));
 }
 
 /// Reads the memory of a process that is about to exit.

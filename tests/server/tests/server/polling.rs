@@ -154,7 +154,10 @@ fn a_check_opens_at_most_a_hundred_tokens() {
     // None of these tokens opens.
     let found =
         column_of(&mut db, "SELECT message FROM vetassist_check() WHERE subject = 'key ring'");
-    assert_eq!(found, ["no key opens 100 of at most 100 stored tokens that were tried"]);
+    assert_eq!(
+        found,
+        ["no key of the ring opens 100 of the stored tokens (at most 100 were tried)"]
+    );
     let (_, blocks) = cost(&mut db, "SELECT * FROM vetassist_check()");
     assert!(blocks < 30_000, "{blocks} blocks");
 }

@@ -114,7 +114,7 @@ fn an_update_reports_the_privileges_that_it_revokes() {
     server.db.batch_execute("GRANT EXECUTE ON FUNCTION vetassist_login TO curious").unwrap();
     let said = server.psql("BEGIN; ALTER EXTENSION vetassist UPDATE; ROLLBACK");
     assert!(
-        said.contains("WARNING:  role curious loses rights that none of its tiers gives"),
+        said.contains("WARNING:  role curious loses rights that none of its tiers grants"),
         "{said}"
     );
     assert!(said.contains("EXECUTE on vetassist_login"), "{said}");

@@ -41,7 +41,7 @@ function placeOf(after) {
   if (after === undefined || after === null) return [undefined, []];
   const [last, ...again] = String(after).split(' ');
   const isId = (id) => /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(id);
-  if (!(isId(last) || last === '') || !again.every(isId)) throw badArgument('after must be what rotateTokens returned');
+  if (!(isId(last) || last === '') || !again.every(isId)) throw badArgument('after must be the value of after that rotateTokens returned');
   return [last || undefined, again];
 }
 
@@ -207,7 +207,7 @@ export function serverRotation({ schema, db, call }) {
   return {
     async rotateTokens({ after, signal } = {}) {
       refuseAborted(signal);
-      if (after !== undefined && after !== null) throw badArgument('the server rotates to the end: there is no after');
+      if (after !== undefined && after !== null) throw badArgument('after must not be passed: without a ring, the server rotates all tokens');
       const before = await sealedByOthers(call);
       await callProcedure(db, schema);
       const left = await sealedByOthers(call);
