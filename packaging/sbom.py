@@ -17,7 +17,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
 
-# What is released and made of Rust: by its crate, the names of what users get.
+# The released parts that are made of Rust: for each crate, the names of its files.
 RELEASED = {
     "vetassist-core": ("vetassist-core", "cargo"),
     "vetassist-pg": ("vetassist", "generic"),
@@ -73,13 +73,13 @@ def main(metadata_file: str, version: str, changed: str, file: str) -> None:
             version=package["version"],
             bom_ref=f"{package['name']}@{package['version']}",
             purl=PackageURL(kind, None, name, package["version"]),
-            # Crates of long ago write MIT/Apache-2.0.
+            # Old crates write MIT/Apache-2.0.
             licenses=[licenses.make_from_string(package["license"].replace("/", " OR "))] if package["license"] else [],
             hashes=[HashType(alg=HashAlgorithm.SHA_256, content=checksum)] if checksum else [],
         )
 
     bom = Bom()
-    # The same source makes the same list.
+    # The date is that of the source, so that the same source gives the same list.
     bom.serial_number = uuid.uuid5(uuid.NAMESPACE_URL, f"pkg:generic/vetassist@{version}?changed={changed}")
     bom.metadata.timestamp = datetime.fromtimestamp(int(changed), timezone.utc)
     whole = Component(type=ComponentType.APPLICATION, name="vetassist", version=version, bom_ref="release")
