@@ -1,7 +1,7 @@
 """Measures sign-ins: vetassist_login beside the statements of a backend that seals by itself.
 
 Arguments: the folder of the server's socket, the database, the path of pgbench, the ring's only master key in hex,
-rounds, sign-ins of each kind in a round. Prints a comparison a line as JSON.
+rounds, sign-ins of each kind in a round. Prints one comparison on each line, as JSON.
 """
 
 import asyncio

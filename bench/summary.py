@@ -2,7 +2,7 @@
 
     python bench/summary.py [--check]
 
-With --check it writes nothing, and fails where the summary is not that of the details.
+With --check it writes nothing, and fails if the summary does not match the details.
 """
 
 import html

@@ -1,6 +1,7 @@
-"""Writes the crates that are linked into what is released as a CycloneDX list, from what `cargo metadata` says.
+"""Writes a CycloneDX list of the crates that are linked into the released files, from the output of `cargo metadata`.
 
-The npm package and the plain SQL bring nothing of others but these crates: what the tests use is not part of a release.
+The npm package and the plain SQL file contain no other third-party code than these crates. The tools of the tests are not part of
+a release.
 """
 
 import json

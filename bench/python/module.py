@@ -3,7 +3,7 @@
 
     python bench/python/module.py [--short] [--json]
 
-Times are of the processor, the least of several rounds that take turns, so that what else the machine does counts little.
+Times are processor times, the least of several rounds in turns, so that other work of the machine has little influence.
 """
 
 import hashlib

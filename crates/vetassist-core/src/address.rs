@@ -149,7 +149,7 @@ fn list(text: &str, expected: Expected) -> Option<Vec<IpAddr>> {
     Some(found)
 }
 
-/// Checks for a placeholder, which stands in a list where there is no address.
+/// Checks for a placeholder of a list, which replaces a missing address.
 fn is_placeholder(part: &str) -> bool {
     let part = part.trim_matches('"');
     part.is_empty()

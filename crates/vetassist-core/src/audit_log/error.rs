@@ -108,7 +108,7 @@ pub enum CheckpointError {
     Origin,
     /// The second line is not a size in plain decimal digits.
     Size,
-    /// The third line is not a root hash in padded base64, or not that of an empty tree where the size is 0.
+    /// The third line is not a root hash in padded base64, or the size is 0 and it is not the root of an empty tree.
     Root,
 }
 

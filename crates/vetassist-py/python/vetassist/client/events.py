@@ -23,7 +23,7 @@ def log_event(
 ) -> Step[int]:
     """Logs an event of the service, and returns its id.
 
-    Data that looks like a secret is refused; its addresses are hashed.
+    Data that looks like a secret is refused. Addresses in the data are hashed.
     """
     check_event_type(event_type)
     if data is not None:

@@ -60,7 +60,7 @@ class NoTokensError(ClientError):
 class TokenEndpointError(Exception):
     """The OAuth error code of a token endpoint, for a refresh function to raise.
 
-    Any exception with such an attribute `error` is treated in the same way; those of Authlib and oauthlib have one.
+    Any exception with an attribute `error` is treated in the same way; those of Authlib and oauthlib have one.
     """
 
     def __init__(self, error: str) -> None:

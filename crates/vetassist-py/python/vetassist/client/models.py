@@ -141,8 +141,8 @@ class RotationProgress:
 class RotationStep:
     """The result of a rotation, or of a step of it.
 
-    after says where to go on, and is None where nothing is left. held is how many rows are to be visited again, because
-    somebody holds them or they have changed. unopened names at most 100 users with a token that no key opens.
+    after states where the next step continues, and is None if nothing is left. held is the number of rows that must be read
+    again, because they are locked or have changed. unopened names at most 100 users with a token that no key opens.
     """
 
     after: Optional[str]

@@ -184,7 +184,7 @@ class Parameters:
 def select(result: str, source: str) -> str:
     """Returns a SELECT. It contains now(), so that no cache answers it.
 
-    result is an expression, and source what stands behind FROM.
+    result is an expression, and source is the text after FROM.
     """
     return f"SELECT pg_catalog.to_jsonb(now())::text AS asked_at, ({result})::text AS result FROM {source}"
 
