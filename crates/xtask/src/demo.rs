@@ -34,7 +34,7 @@ pub(crate) fn demo(with_shell: bool) -> Result<()> {
     let major = postgres.major;
     step(&format!("installing it into PostgreSQL {major}"), || extension.install(&postgres))?;
     let cluster = step("starting a scratch server with a fresh key file", || start(&postgres))?;
-    Demo { cluster, response: TokenResponse::new(&shell()?)? }.tell()?.end(with_shell)
+    Demo { cluster, response: TokenResponse::new(&shell()?)? }.play()?.finish(with_shell)
 }
 
 /// Stops the server that an earlier demo left running.
@@ -116,7 +116,7 @@ struct Demo {
 }
 
 impl Demo {
-    fn tell(self) -> Result<Self> {
+    fn play(self) -> Result<Self> {
         self.run("postgres", &format!("CREATE DATABASE {DATABASE}"))?;
         let access = &self.response.access;
         let abridged = format!("{}... ({} characters)", &access[..24], access.len());
@@ -195,7 +195,7 @@ impl Demo {
         }
     }
 
-    fn end(self, with_shell: bool) -> Result<()> {
+    fn finish(self, with_shell: bool) -> Result<()> {
         let psql = self.cluster.postgres().program("psql");
         let arguments = [self.cluster.connection_arguments(), vec!["-d".into(), DATABASE.into()]];
         let arguments = arguments.concat();
