@@ -1,11 +1,11 @@
-//! Compares the core's reading and writing of addresses with a second implementation of RFC 4291 and RFC 5952.
+//! An address is read as RFC 4291 says and written as RFC 5952 says, by a second reader and writer.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use sha2::{Digest, Sha256};
 use vetassist_core::IpHash;
 
-/// Reads four numbers up to 255 without leading zeros.
+/// Four numbers up to 255 without leading zeros.
 fn read_v4(text: &str) -> Option<u32> {
     let mut address = 0;
     let parts: Vec<&str> = text.split('.').collect();
@@ -22,7 +22,7 @@ fn read_v4(text: &str) -> Option<u32> {
     Some(address)
 }
 
-/// Reads groups between colons. The last one may be an IPv4 address.
+/// Groups between colons; the last may be an IPv4 address.
 fn read_groups(text: &str, may_end_in_v4: bool) -> Option<Vec<u16>> {
     let mut groups = Vec::new();
     if text.is_empty() {
@@ -85,7 +85,7 @@ fuzz_target!(|bytes: &[u8]| {
     });
     let found = IpHash::of_text(text).ok().map(|hash| hash.to_string());
     assert_eq!(found, expected, "{text:?} is {canonical:?}");
-    // A hash can be read only from its own digits.
+    // A hash is read from its own digits and from nothing else.
     let hash = text.parse::<IpHash>();
     let digits = bytes.len() == 64 && bytes.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     assert_eq!(hash.is_ok(), digits);

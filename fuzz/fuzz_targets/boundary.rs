@@ -1,5 +1,5 @@
-//! Calls the module with arbitrary numbers, as JavaScript could. Each call must return a length, a handle or a status, and
-//! the module must open the values that it sealed.
+//! Whatever JavaScript calls with whatever numbers, the module answers with a length, a handle or a status, and
+//! what one call sealed another opens.
 #![no_main]
 
 use boundary::{address, data_key, engine, master};
@@ -8,7 +8,7 @@ use libfuzzer_sys::{
     fuzz_target,
 };
 
-/// A size that is usually valid, and sometimes extreme.
+/// A size that is mostly sensible, and sometimes the worst.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum Size {
     Small(u8),
@@ -114,7 +114,7 @@ fn call(call: Call) -> Option<i32> {
     })
 }
 
-/// Calls the module as the facade does.
+/// As the facade does it.
 fn seal_and_open(aad: &[u8], plaintext: &[u8]) {
     staged(32).fill(7);
     let handle = usize::try_from(data_key::key_new()).unwrap();
@@ -126,14 +126,14 @@ fn seal_and_open(aad: &[u8], plaintext: &[u8]) {
     let opened = usize::try_from(data_key::key_open(handle, aad.len(), sealed)).unwrap();
     assert_eq!(opened, plaintext.len());
     assert_eq!(&staged(aad.len() + sealed)[aad.len() + 12..][..opened], plaintext);
-    // The tag is still in the buffer and verifies no plaintext. A short plaintext may equal its ciphertext.
+    // The tag is still there, and verifies no plaintext; a short one may be its own ciphertext.
     let again = data_key::key_open(handle, aad.len(), sealed);
     assert!(again == -8 || plaintext.len() < 16);
     engine::release(handle);
 }
 
 impl Call {
-    /// Returns true if the result is a handle, which must be released.
+    /// Returns true if the result is a handle, which somebody has to release.
     fn makes(&self) -> bool {
         matches!(
             self,
@@ -148,7 +148,7 @@ impl Call {
 }
 
 fuzz_target!(|calls: Vec<Call>| {
-    // The engine outlives the input, so all handles are released.
+    // The engine outlives the input: what was made is forgotten.
     let mut handles = 0;
     for each in calls {
         let makes = each.makes();

@@ -1,5 +1,5 @@
-//! Checks arbitrary JSON as the metadata of an event. A secret must be found in every place, and no refusal may
-//! show it.
+//! Whatever JSON an application logs is judged, a secret in it is found wherever it stands, and no refusal
+//! shows it.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -29,7 +29,7 @@ fuzz_target!(|text: &str| {
     let parsed = serde_json::from_str::<serde_json::Value>(text);
     match read(text) {
         Ok(value) => {
-            // The second reader must agree, except that it keeps the last of several members with one name.
+            // Another reader has it the same, but for the last of members of one name.
             let written = value.to_text();
             let again = serde_json::from_str::<serde_json::Value>(&written).unwrap();
             assert_eq!(again, parsed.unwrap());
@@ -52,7 +52,7 @@ fuzz_target!(|text: &str| {
             ] {
                 let Ok(value) = read(&around.to_string()) else { continue };
                 let Err(refusal) = check(&value) else {
-                    // The text before it may change its meaning, or end in a digit.
+                    // Another text before it may say that the password is one's own, or end in a digit.
                     assert!(
                         around["note"].is_string() || around["password"].is_object(),
                         "{around}"

@@ -1,5 +1,5 @@
-//! Verifies arbitrary exports, without a panic. An entry must be readable only from the bytes that it is written
-//! as.
+//! Whatever is read as an export is verified without a panic, and an entry is read only from the bytes that it is
+//! written as.
 #![no_main]
 
 use std::{io::Cursor, time::Duration};
@@ -23,14 +23,14 @@ fuzz_target!(|bytes: &[u8]| {
     let expected = Expectations { evidence, retention: Duration::from_secs(86400) };
     let mut changed = Vec::new();
     let verified = verify(|| Ok(Cursor::new(bytes)), &expected, &mut |finding| {
-        // Findings are lines of a report, so they must not contain line feeds.
+        // Findings are lines of a report.
         assert!(!finding.to_string().contains('\n'));
         if matches!(finding.class, Class::Changed | Class::Missing) {
             changed.extend(finding.entry);
         }
     });
     let Ok(summary) = verified else { return };
-    // Every row and every other entry that differs from its leaf must be reported.
+    // Every row and every other entry that is not what its leaf says is told of.
     let mut entries = 0;
     for shown in Lines::new(Cursor::new(bytes)).expect("it was read before") {
         let Ok(Shown::Entry(entry)) = shown else { continue };

@@ -1,5 +1,5 @@
-//! Compares the core's reading of notes with a second reader, written from the standard signed-note. The second reader
-//! recognises a signature of the key by signing again, because Ed25519 has only one signature for a text.
+//! A note is opened as signed-note says, by a second reader written from the standard. A signature of the key is known
+//! by signing again: Ed25519 signs a text in one way only.
 #![no_main]
 
 use base64ct::{Base64, Encoding};
@@ -8,7 +8,7 @@ use vetassist_core::audit_log::{open_note, sign_note, AuditKey, Checkpoint, Note
 
 const NAME: &str = "log";
 
-/// Reads the text, and the name and the bytes of each signature.
+/// The text, and each line of a signature with its name and bytes.
 type Read<'a> = (&'a str, Vec<(&'a str, &'a str, Vec<u8>)>);
 
 fn read(note: &[u8]) -> Option<Read<'_>> {
@@ -35,7 +35,7 @@ fn read(note: &[u8]) -> Option<Read<'_>> {
     Some((text, signatures))
 }
 
-/// Returns true if the known key signed, and every signature that names this key is valid.
+/// Returns true if the known key signed, and every signature that names that key is its own.
 fn is_signed(key: &AuditKey, id: &[u8], (text, signatures): &Read<'_>) -> bool {
     let own: Vec<_> =
         signatures.iter().filter(|(_, name, bytes)| *name == NAME && &bytes[..4] == id).collect();
@@ -75,7 +75,7 @@ type Lines = Vec<(String, Vec<u8>)>;
 fuzz_target!(|input: (&[u8], &str, Lines, Option<(u16, u8)>)| {
     let (raw, text, others, damage) = input;
     check(raw);
-    // The same with a text that the key signed.
+    // The same around a text that the key did sign.
     let key = AuditKey::from_bytes(&[1; 32]);
     let Ok(mut note) = sign_note(&format!("{text}\n"), NAME, &[&key]) else { return };
     for (name, bytes) in others {

@@ -1,4 +1,4 @@
-//! Opens arbitrary and sealed values. Only values that were sealed may open, and only with the same key, AAD and bytes.
+//! Whatever was not sealed does not open, whatever was does, and only as it was.
 #![no_main]
 
 use libfuzzer_sys::{
@@ -27,7 +27,7 @@ fn refused(sealed: &[u8]) -> OpenError {
 }
 
 fuzz_target!(|input: Input| {
-    // A value that was not sealed: its tag of 128 bits cannot be guessed.
+    // A foreign value: nobody guesses a tag of 128 bits.
     let key = Key::from_bytes(&input.keys[0]);
     assert_eq!(key.open(&input.foreign, &input.aad), Err(refused(&input.foreign)));
     let mut buffer = input.foreign.clone();
@@ -55,7 +55,7 @@ fuzz_target!(|input: Input| {
     assert_eq!(key.open(&[&sealed[..], &[0]].concat(), &input.aad), Err(OpenError::Refused));
     assert_eq!(key.open(&sealed, &[&input.aad[..], &[0]].concat()), Err(OpenError::Refused));
 
-    // Tokens, under each key of a ring, for one user and no other.
+    // Tokens, under either key of a ring, for one user and no other.
     let [newer, older] = input.keys;
     if newer == older {
         return;

@@ -1,10 +1,10 @@
-//! Compares the core's reading of rings with a second reader, written from the description.
+//! A ring is read as its description says, by a second reader written from the description.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use vetassist_core::{KeyRing, MAX_KEYS};
 
-/// Reads the keys in order; `None` if the text is not a ring.
+/// The keys in order, or nothing where the text is no ring.
 fn read(text: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut keys: Vec<Vec<u8>> = Vec::new();
     for line in text.split(|byte| *byte == b'\n') {
@@ -42,7 +42,7 @@ fuzz_target!(|text: &[u8]| {
             assert_eq!(ring.current().expose_bytes()[..], keys[0]);
         }
         (Err(error), None) => {
-            // The error must not contain a part of a key.
+            // What is wrong is said without a part of a key.
             let said = error.to_string();
             let digits = text.split(|byte| !byte.is_ascii_hexdigit());
             for digits in digits.filter(|digits| digits.len() >= 8) {

@@ -1,4 +1,4 @@
-//! Installs Debian packages.
+//! Debian's packages.
 
 use std::process::Command;
 
@@ -6,10 +6,10 @@ use anyhow::Result;
 
 use crate::process::{as_root, capture, output, run};
 
-/// Installs those of these packages that are missing. Without apt it prints their names and does nothing.
+/// Installs those of these packages that are missing.
 ///
 /// # Errors
-/// If this process cannot become root, or a package is not available.
+/// If we cannot become root, or a package cannot be had. Where there is no apt, it says what is needed and goes on.
 pub fn install_missing(names: &[&str]) -> Result<()> {
     let missing: Vec<&str> = names.iter().copied().filter(|name| !is_installed(name)).collect();
     if missing.is_empty() {
@@ -18,7 +18,7 @@ pub fn install_missing(names: &[&str]) -> Result<()> {
     let list = missing.join(" ");
     if output(Command::new("apt-get").arg("--version")).is_err() {
         println!(
-            "==> apt-get is missing: install these Debian packages by hand if you lack them: {list}"
+            "==> there is no apt-get here: install what Debian calls {list}, if it is missing"
         );
         return Ok(());
     }

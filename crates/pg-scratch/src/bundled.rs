@@ -1,5 +1,5 @@
-//! The libraries of a PostgreSQL from another Debian release. It needs the C library of that release, so all its
-//! libraries are copied beside its programs.
+//! The libraries of a PostgreSQL that came from another Debian: it needs that Debian's C library, so all that it
+//! was built with stands beside its programs.
 
 use std::{fs, path::Path, process::Command};
 
@@ -10,20 +10,20 @@ use crate::process::{capture, run};
 /// The folder of the libraries, beside that of the programs.
 const LIBRARIES: &str = "runtime";
 const LOADER: &str = "ld-linux-x86-64.so.2";
-/// Libraries that no test needs. They are larger than all others together.
+/// Libraries that no test needs. They are larger than all the rest.
 pub(crate) const LEFT_OUT: [&str; 3] = ["libLLVM", "libz3", "libclang"];
 
-/// Copies the shared libraries of an unpacked Debian, and its dynamic loader, beside the programs in `home`.
+/// Copies the shared libraries of an unpacked Debian, and what loads them, beside the programs in `home`.
 pub(crate) fn collect_libraries(tree: &Path, home: &Path) -> Result<()> {
     let target = home.join(LIBRARIES);
     fs::create_dir_all(&target)?;
-    // Older packages still have the second folder, which Debian merged into the first.
+    // Debian moved the latter into the former.
     for source in ["usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu"] {
         let Ok(entries) = fs::read_dir(tree.join(source)) else { continue };
         for entry in entries.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             let left_out = LEFT_OUT.iter().any(|prefix| name.starts_with(prefix));
-            // A link is replaced by a copy of its file.
+            // The file that a link names, under the link's own name.
             match entry.path().canonicalize() {
                 Ok(file) if name.contains(".so") && !left_out && file.is_file() => {
                     fs::copy(file, target.join(&name))
@@ -37,8 +37,8 @@ pub(crate) fn collect_libraries(tree: &Path, home: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Makes the programs of an installation load the libraries that were copied with it, in its current folder. It does not
-/// change an installation without such libraries.
+/// Makes the programs of an installation that came with libraries load those, wherever it now stands. Other
+/// installations are left alone.
 pub(crate) fn bind(home: &Path) -> Result<()> {
     let libraries = home.join(LIBRARIES);
     if !libraries.exists() {
@@ -52,11 +52,11 @@ pub(crate) fn bind(home: &Path) -> Result<()> {
             Ok(bound) if Path::new(bound.trim()) != loader => {
                 let mut patchelf = Command::new("patchelf");
                 patchelf.arg("--set-interpreter").arg(&loader);
-                // RPATH, unlike RUNPATH, also applies to the libraries that a library needs.
+                // The old kind of path also serves the libraries that a library needs.
                 patchelf.args(["--force-rpath", "--set-rpath"]).arg(&libraries);
                 run(patchelf.arg(&program))?;
             }
-            // The program loads them already, or it is a script.
+            // Bound already, or a script.
             _ => {}
         }
     }

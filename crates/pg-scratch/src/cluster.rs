@@ -1,4 +1,4 @@
-//! Servers, each with a data directory, a socket and a log in one folder.
+//! Servers of their own, each with a data directory, a socket and a log in one folder.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -19,10 +19,10 @@ use crate::{
     server_user::{give, run_as_server_user},
 };
 
-/// The port in the name of the socket. The servers do not listen on the network.
+/// The port that names the socket; the network is never listened to.
 pub const PORT: u16 = 5432;
 
-/// A PostgreSQL server, which is stopped when dropped.
+/// A PostgreSQL server, stopped when dropped.
 #[derive(Debug)]
 pub struct Cluster {
     postgres: Postgres,
@@ -36,7 +36,7 @@ impl Cluster {
     /// environment.
     ///
     /// # Errors
-    /// If the server cannot be created or does not start.
+    /// If it cannot be made or does not start.
     pub fn start(
         scratch: &Scratch,
         settings: &[(&str, &str)],
@@ -51,10 +51,10 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Creates a server with a data directory of its own in a new folder, and starts it.
+    /// Makes a server with a data directory of its own in a folder that does not exist yet, and starts it.
     ///
     /// # Errors
-    /// If the server cannot be created or does not start.
+    /// If it cannot be made or does not start.
     pub fn start_at(postgres: &Postgres, folder: &Path, settings: &[(&str, &str)]) -> Result<Self> {
         let mut cluster = Self::new_at(postgres, folder)?;
         cluster.initdb(&cluster.data())?;
@@ -63,7 +63,7 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Creates a folder for a server in the scratch installation, without a data directory.
+    /// Makes a folder for a server in the scratch installation, without a data directory.
     pub(crate) fn new_in(scratch: &Scratch) -> Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -87,15 +87,15 @@ impl Cluster {
     }
 
     pub(crate) fn initdb(&self, data: &Path) -> Result<()> {
-        // Checksums are the default from 18 on, and pg_upgrade requires the same setting of both servers.
+        // Checksums are the default from 18 on, and pg_upgrade wants the same of both servers.
         let checksums = if self.postgres.major >= 18 { "--no-data-checksums" } else { "" };
         let (initdb, data) = (quote(self.postgres.program("initdb")), quote(data));
         let options = "-U postgres -A trust --no-sync -E UTF8 --locale=C.UTF-8";
         run_as_server_user(&format!("{initdb} -D {data} {options} {checksums}")).map(|_| ())
     }
 
-    /// Copies the data directory that initdb created for the first server in a scratch installation. initdb takes
-    /// seconds, and a copy does not. Several processes may run tests at once.
+    /// Copies a data directory that the first server in a scratch installation makes, because that takes seconds
+    /// and a copy does not. Tests may be several processes.
     fn copy_template(&self, root: &Path) -> Result<()> {
         let (template, ready) = (root.join("template"), root.join("template/data"));
         if fs::create_dir(&template).is_ok() {
@@ -118,7 +118,7 @@ impl Cluster {
         let base = [
             ("listen_addresses", ""),
             ("unix_socket_directories", &*socket),
-            // The server trusts every connection, so only its user may use the socket.
+            // Whoever gets to the socket is let in, so nobody else gets to it.
             ("unix_socket_permissions", "0700"),
             ("fsync", "off"),
         ];
@@ -133,10 +133,10 @@ impl Cluster {
         write().with_context(|| format!("cannot write to {}", path.display()))
     }
 
-    /// Starts the server if it is stopped.
+    /// Starts it, if it is stopped.
     ///
     /// # Errors
-    /// If the server does not start; the error has the end of its log.
+    /// If it does not start; the end of its log is in the error.
     pub fn start_server(&mut self) -> Result<()> {
         let environment = self.environment.iter();
         let environment: String =
@@ -154,27 +154,27 @@ impl Cluster {
         Ok(())
     }
 
-    /// Stops the server in a mode, `fast` or `immediate`.
+    /// Stops it: `fast` or `immediate`.
     ///
     /// # Errors
-    /// If the server does not stop.
+    /// If it does not stop.
     pub fn stop(&mut self, mode: &str) -> Result<()> {
         self.running = false;
         self.pg_ctl("", &format!("-m {mode} -w stop"))
     }
 
-    /// Sends SIGHUP, so that the server reads its settings again.
+    /// Sends SIGHUP, so that it reads its settings again.
     ///
     /// # Errors
-    /// If the server is not running.
+    /// If it does not run.
     pub fn reload(&self) -> Result<()> {
         self.pg_ctl("", "reload")
     }
 
-    /// Promotes a standby.
+    /// Ends a standby's following.
     ///
     /// # Errors
-    /// If the server is not a standby.
+    /// If it is no standby.
     pub fn promote(&mut self) -> Result<()> {
         self.pg_ctl("", "-w promote")
     }
@@ -184,7 +184,7 @@ impl Cluster {
         run_as_server_user(&format!("{prefix}{pg_ctl} -D {data} {arguments}")).map(|_| ())
     }
 
-    /// Consumes the value and leaves the server running.
+    /// Leaves it running when dropped.
     pub fn leave_running(mut self) {
         self.running = false;
     }
@@ -195,12 +195,12 @@ impl Cluster {
     /// If the folder cannot be removed.
     pub fn remove(postgres: &Postgres, folder: &Path) -> Result<()> {
         let (pg_ctl, data) = (quote(postgres.program("pg_ctl")), quote(folder.join("data")));
-        // An error is ignored, because the server may be stopped already.
+        // It may have been stopped, or never started.
         let _ = run_as_server_user(&format!("{pg_ctl} -D {data} -m immediate -w stop"));
         fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))
     }
 
-    /// Returns true if the server was started and not stopped.
+    /// Returns true if it was started and not stopped.
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.running
@@ -230,7 +230,7 @@ impl Cluster {
         self.folder.join("log")
     }
 
-    /// Returns the text of its log.
+    /// Returns what its log says so far.
     #[must_use]
     pub fn log(&self) -> String {
         let log = fs::read(self.log_file()).unwrap_or_default();
@@ -264,14 +264,14 @@ impl Cluster {
         Ok(path)
     }
 
-    /// Returns the arguments that connect a PostgreSQL client to the server.
+    /// Returns the arguments that connect one of PostgreSQL's clients to it.
     #[must_use]
     pub fn connection_arguments(&self) -> Vec<String> {
         let folder = self.folder.to_string_lossy().into_owned();
         vec!["-h".into(), folder, "-p".into(), PORT.to_string(), "-U".into(), "postgres".into()]
     }
 
-    /// Returns a command that runs a PostgreSQL client with a connection to the server.
+    /// Returns one of PostgreSQL's clients, connected to it.
     #[must_use]
     pub fn client(&self, program: &str) -> Command {
         let mut client = Command::new(self.postgres.program(program));
@@ -279,7 +279,7 @@ impl Cluster {
         client
     }
 
-    /// Runs psql and returns its output, also if it failed.
+    /// Runs psql and returns what it printed, whether it failed or not.
     ///
     /// # Errors
     /// If it cannot be started.
@@ -287,19 +287,19 @@ impl Cluster {
         output(self.client("psql").args(["-X", "-d", database]).args(arguments))
     }
 
-    /// Runs a shell script as the server's user and returns its output.
+    /// Runs a shell script as the server's user and returns what it prints.
     ///
     /// # Errors
-    /// If the script fails.
+    /// If it fails.
     pub fn run_as_server_user(&self, script: &str) -> Result<String> {
         run_as_server_user(script)
     }
 }
 
-/// Returns a random master key in the format of a key file.
+/// Returns a master key as a key file holds it.
 ///
 /// # Errors
-/// If the system gives no random bytes.
+/// If the system gives no randomness.
 pub fn random_key() -> Result<String> {
     let mut random = [0; 32];
     File::open("/dev/urandom")?.read_exact(&mut random)?;
@@ -310,7 +310,7 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         if self.running {
             let _ = self.stop("immediate");
-            // Hundreds of servers fill a disk. The folder of a failed test stays, so that its log can be read.
+            // Hundreds of them fill a disk. What a test that failed leaves is for who looks for the reason.
             if !thread::panicking() {
                 let _ = fs::remove_dir_all(&self.folder);
             }

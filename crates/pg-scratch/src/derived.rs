@@ -1,4 +1,4 @@
-//! Servers that are created from another server.
+//! Servers that are made from another server.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use anyhow::{ensure, Result};
 use crate::{cluster::Cluster, process::quote, scratch::Scratch, server_user::run_as_server_user};
 
 impl Cluster {
-    /// Creates a standby of another server from a base backup, and starts it.
+    /// Makes a standby of another server from a base backup, and starts it.
     ///
     /// # Errors
     /// If the backup cannot be taken or the standby does not start.
@@ -25,10 +25,10 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Upgrades this stopped server to a newer version with `pg_upgrade`, and starts the new server.
+    /// Makes a server of a newer version from this one, which is stopped, and starts it.
     ///
     /// # Errors
-    /// If `pg_upgrade` fails, or the new server does not start.
+    /// If `pg_upgrade` refuses, or the new server does not start.
     pub fn upgraded(&self, newer: &Scratch, mode: &str) -> Result<Self> {
         let mut cluster = Self::new_in(newer)?;
         cluster.set_environment(self.environment());
@@ -37,13 +37,13 @@ impl Cluster {
         let (old, new) = (quote(&self.postgres().bin), quote(&newer.postgres().bin));
         let (from, to) = (quote(self.data()), quote(cluster.data()));
         let here = quote(cluster.socket_dir());
-        // pg_upgrade writes into its current folder, and the path of its sockets must be short.
+        // It writes into the folder where it is run, and its sockets' names must be short.
         let said = run_as_server_user(&format!(
             "cd {here} && {program} {mode} -U postgres -b {old} -B {new} -d {from} -D {to} -s {here} > pg_upgrade.log 2>&1 || {{ cat pg_upgrade.log; grep -h . {to}/pg_upgrade_output.d/*/*.txt {to}/pg_upgrade_output.d/*/log/*.log | grep -i -A3 error; echo failed; }}"
         ))?;
         ensure!(!said.trim_end().ends_with("failed"), said);
         cluster.configure(&[])?;
-        // pg_upgrade does not copy settings of ALTER SYSTEM.
+        // The settings that were changed by SQL are not taken along.
         let [from, to] = [self, &cluster].map(|one| one.data().join("postgresql.auto.conf"));
         fs::copy(from, to)?;
         cluster.start_server()?;

@@ -1,5 +1,5 @@
-//! A PostgreSQL of a version that this Debian does not have, from packages of another Debian release or from a package on
-//! PyPI. It is unpacked into a folder of this project, and nothing is installed.
+//! A PostgreSQL of a version that this Debian does not have: from another Debian's packages, or from a package of
+//! PyPI's that carries one. It is unpacked into a folder of ours, and nothing is installed.
 
 use std::{
     env, fs,
@@ -16,28 +16,28 @@ use crate::{
     process::{capture, run},
 };
 
-/// The version that Debian 12 has, for which everything is built by default.
+/// The version that this Debian has, which everything is built for where nothing else is said.
 pub const DEFAULT_MAJOR: u32 = 15;
 
-/// The newest released version.
+/// The newest version that is released.
 pub const RELEASED: u32 = 18;
 
-/// The suites of Debian that have a major version. The first suite has the packages; the next one has packages that the
-/// first one lacks.
+/// The suites of Debian that have a major version: the first one has it, the next one completes a suite that is
+/// not whole.
 const SUITES: [(u32, &[&str]); 3] =
     [(17, &["trixie"]), (18, &["forky"]), (19, &["experimental", "forky"])];
 
 /// The folder of each major version in PyPI's package.
 const IN_WHEEL: [(u32, &str); 2] = [(16, "pginstall"), (18, "pginstall18")];
 
-/// The client library, which must have the version of the server.
+/// Of one version with the server.
 const CLIENT_LIBRARY: &str = "libpq5";
 
-/// Returns a PostgreSQL of this major version for tests: Debian's if it is installed with its headers, otherwise a
-/// fetched one.
+/// Returns a PostgreSQL of this major version to test in: Debian's where it is installed with its headers,
+/// otherwise one that is fetched.
 ///
 /// # Errors
-/// If there is none. The error says how to get it.
+/// One line that says how to get it.
 pub fn find_or_fetch(major: u32) -> Result<Postgres> {
     if major == DEFAULT_MAJOR {
         return Postgres::debian(major);
@@ -60,15 +60,15 @@ pub fn find_or_fetch(major: u32) -> Result<Postgres> {
     }
 }
 
-/// Returns the PostgreSQL of Debian's last point release, without later security updates.
+/// Returns the PostgreSQL of Debian's last point release, without the security updates that came after it.
 ///
 /// # Errors
-/// If it is not available.
+/// If it cannot be had.
 pub fn point_release() -> Result<Postgres> {
     of_suites(DEFAULT_MAJOR, &["bookworm"])
 }
 
-/// Returns the folder of files that are fetched or built once for all clones of the repository.
+/// Returns the folder of what is fetched or built once for all clones.
 ///
 /// # Errors
 /// If there is no home folder.
@@ -112,7 +112,7 @@ fn of_suites(major: u32, suites: &[&str]) -> Result<Postgres> {
             run(Command::new("dpkg").arg("-x").arg(&archive).arg(&tree))?;
         }
         collect_libraries(&tree, &tree.join(&home))?;
-        // JIT compilation needs libraries that were left out.
+        // Compiling queries would take what was left out.
         for name in ["llvmjit.so", "llvmjit_types.bc"] {
             let _ = fs::remove_file(tree.join(&home).join("lib").join(name));
         }
@@ -120,12 +120,12 @@ fn of_suites(major: u32, suites: &[&str]) -> Result<Postgres> {
             .with_context(|| format!("cannot move {} to {}", tree.display(), root.display()))?;
         fs::remove_dir_all(&new)?;
     }
-    // The folder may be new, or may have been moved.
+    // It was moved, or is looked at for the first time.
     bind(&root.join(&home))?;
     Postgres::from_pg_config(&pg_config)
 }
 
-/// Downloads the packages and all their dependencies, as for an empty machine. apt verifies them.
+/// Downloads the packages, and all that they need, as if onto an empty machine. apt verifies them.
 fn download(major: u32, suites: &[&str], folder: &Path) -> Result<Vec<PathBuf>> {
     let archives = folder.join("cache/archives");
     for partial in [archives.join("partial"), folder.join("lists/partial")] {
@@ -144,7 +144,7 @@ fn download(major: u32, suites: &[&str], folder: &Path) -> Result<Vec<PathBuf>> 
         format!("Dir::State::Lists={}", folder.join("lists").display()),
         format!("Dir::State::Status={}", folder.join("status").display()),
         format!("Dir::Cache={}", folder.join("cache").display()),
-        // apt's own user may not be able to write to the folder.
+        // The folder may be closed to apt's own user.
         "APT::Sandbox::User=root".into(),
         "APT::Install-Recommends=false".into(),
     ];
@@ -155,8 +155,8 @@ fn download(major: u32, suites: &[&str], folder: &Path) -> Result<Vec<PathBuf>> 
         apt
     };
     run(apt("apt-get").arg("update"))?;
-    // Only libraries are downloaded with their dependencies. The server's other dependencies manage servers, and those of
-    // the headers are compilers.
+    // The libraries with what they need themselves; the rest of what the server depends on manages servers,
+    // and the headers' are compilers.
     let server = format!("postgresql-{major}");
     let described = capture(apt("apt-cache").args(["show", "--no-all-versions", &server]))?;
     run(apt("apt-get")
@@ -174,7 +174,7 @@ fn download(major: u32, suites: &[&str], folder: &Path) -> Result<Vec<PathBuf>> 
     Ok(files.filter(|path| path.extension().is_some_and(|extension| extension == "deb")).collect())
 }
 
-/// Returns the libraries that a package depends on, except PostgreSQL's own and those that are left out.
+/// Returns the libraries that a package depends on, but for those left out and PostgreSQL's own.
 fn needed_libraries(described: &str) -> Vec<&str> {
     let depends = described.lines().find_map(|line| line.strip_prefix("Depends: "));
     depends
@@ -186,7 +186,7 @@ fn needed_libraries(described: &str) -> Vec<&str> {
         .collect()
 }
 
-/// Returns the URL of the Debian archive that apt uses on this machine.
+/// Returns the address from which this machine's apt gets Debian's archive.
 fn mirror() -> Result<String> {
     let format = "$(REPO_URI) $(ORIGIN) $(LABEL)";
     let mut apt = Command::new("apt-get");
@@ -195,7 +195,7 @@ fn mirror() -> Result<String> {
         .lines()
         .find_map(|line| line.strip_suffix(" Debian Debian"))
         .map(str::to_owned)
-        .context("apt has no Debian archive: run apt-get update")
+        .context("apt knows no archive of Debian's: apt-get update")
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! PostgreSQL servers for the tests, the demo and the benchmarks.
+//! PostgreSQL servers to try things in: for the tests, the demo and the benchmarks.
 //!
-//! A [`Postgres`] is an installation: Debian's, or one that was fetched and unpacked beside it. A [`Scratch`] is a
-//! copy of an installation, so that the system's installation does not change. A [`Cluster`] is a server with a data
+//! A [`Postgres`] is an installation: Debian's, or one that is fetched and unpacked beside it. A [`Scratch`] is a
+//! copy of an installation, so that the system's stays as it is. A [`Cluster`] is a server with a data
 //! directory, a socket and a log in one folder.
 
 mod apt;

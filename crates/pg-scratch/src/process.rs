@@ -1,4 +1,4 @@
-//! Runs programs. It uses the standard library's commands, because tests build their arguments one by one.
+//! Runs programs. Commands are the standard library's, because tests put their arguments together one by one.
 
 use std::{
     ffi::OsStr,
@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{bail, Context, Result};
 
-/// Runs a command with the output of this process.
+/// Runs a command with our output, and fails if it fails.
 ///
 /// # Errors
 /// If it cannot be started or does not exit with 0.
@@ -21,7 +21,7 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs a command and returns its standard output. If it fails, the error has its standard error.
+/// Runs a command and returns its standard output; its standard error is in the error if it fails.
 ///
 /// # Errors
 /// If it cannot be started or does not exit with 0.
@@ -34,7 +34,7 @@ pub fn capture(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Runs a command and returns its output, also if it failed.
+/// Runs a command and returns what it printed, whether it failed or not.
 ///
 /// # Errors
 /// If it cannot be started.
@@ -42,16 +42,16 @@ pub fn output(command: &mut Command) -> Result<Output> {
     command.stdin(Stdio::null()).output().with_context(|| cannot_start(command))
 }
 
-/// Returns true if this process runs as root.
+/// Returns true if we are root.
 #[must_use]
 pub fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }
 
-/// Returns a command that runs a program as root, with sudo if this process does not run as root.
+/// Returns a command that runs as root: as it is if we are root, by sudo if not.
 ///
 /// # Errors
-/// If this process does not run as root and there is no sudo.
+/// If we are not root and there is no sudo.
 pub fn as_root(program: &str) -> Result<Command> {
     if is_root() {
         return Ok(Command::new(program));

@@ -1,4 +1,4 @@
-//! A copy of a PostgreSQL installation, so that the system's installation does not change.
+//! A copy of a PostgreSQL installation to try things in, so that the system's stays as it is.
 
 use std::{
     env, fs,
@@ -16,17 +16,17 @@ use crate::{bundled::bind, postgres::Postgres, process::run, server_user::run_as
 
 const PREFIX: &str = "vetassist-";
 
-/// The variable with the folder of the copy that xtask created for the tests.
+/// Names the copy for tests that another process made it for.
 pub const VARIABLE: &str = "VETASSIST_TEST_PG";
 
-/// The variable with the folder of a second copy, of a newer version.
+/// Names another, of a newer version, where two are tested.
 pub const NEWER_VARIABLE: &str = "VETASSIST_TEST_NEWER_PG";
 
-/// The variable that is set if the tests that take minutes must run too.
+/// Set where the tests are to take the minutes that they need.
 pub const ALL_VARIABLE: &str = "VETASSIST_TEST_ALL";
 
-/// A relocated PostgreSQL: it finds its libraries and shared files beside its programs, in any folder. Its servers
-/// have their folders below the same folder, which is removed when this is dropped.
+/// A relocated PostgreSQL: it finds its libraries and shared files beside its programs wherever it
+/// stands. Servers of it live below the same folder, which goes when this is dropped.
 #[derive(Debug)]
 pub struct Scratch {
     root: PathBuf,
@@ -35,13 +35,13 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Copies an installation, without the extension if it is installed there.
+    /// Copies an installation, without the extension even where it has it.
     ///
     /// # Errors
     /// If the files cannot be copied.
     pub fn create(postgres: &Postgres) -> Result<Self> {
         remove_stale();
-        // The server's user may not be able to read a folder below the repository.
+        // Not below the repository: the server's user may not be able to get there.
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let root = env::temp_dir().join(format!("{PREFIX}{}-{number}", process::id()));
@@ -50,7 +50,7 @@ impl Scratch {
         fs::set_permissions(&root, fs::Permissions::from_mode(0o755))?;
         let home = postgres.bin.parent().unwrap_or(&postgres.bin);
         scratch.copy(home)?;
-        // The libraries of an installation from a Python package are beside the package.
+        // Where a Python package carries it, the libraries that it needs stand beside the package.
         if let Some(beside) = home.parent().map(|package| package.with_extension("libs")) {
             if beside.is_dir() {
                 scratch.copy(&beside)?;
@@ -77,10 +77,10 @@ impl Scratch {
         Ok(scratch)
     }
 
-    /// Returns the copy that the variable [`VARIABLE`] names.
+    /// Returns the copy that the environment names.
     ///
     /// # Errors
-    /// If the variable names no copy.
+    /// If it names none.
     pub fn from_env() -> Result<Self> {
         Self::named_by(VARIABLE)
     }
@@ -88,7 +88,7 @@ impl Scratch {
     /// Returns the copy that a variable of the environment names.
     ///
     /// # Errors
-    /// If the variable names no copy.
+    /// If it names none.
     pub fn named_by(variable: &str) -> Result<Self> {
         let root = env::var_os(variable)
             .with_context(|| format!("{variable} is not set: run `cargo xtask test server`"))?;
@@ -99,7 +99,7 @@ impl Scratch {
         Ok(Self { root, postgres, owned: false })
     }
 
-    /// Returns the folder of the copy and its servers.
+    /// Returns the folder of it all.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
@@ -131,13 +131,14 @@ impl Drop for Scratch {
     }
 }
 
-/// Stops every server below the folder at once, and then removes the folder. If that fails, the next run tries again.
+/// Stops every server below the folder at once, then removes it. What cannot be removed now is tried again next
+/// time.
 fn remove(root: &Path) {
     for entry in fs::read_dir(root).into_iter().flatten().flatten() {
         let pid_file = entry.path().join("data/postmaster.pid");
         let Ok(text) = fs::read_to_string(pid_file) else { continue };
         let Some(pid) = text.lines().next().filter(|pid| is_alive(pid)) else { continue };
-        // The server's user sends the signal, because the number may belong to another process by now.
+        // As its user: the number may be another process's by now.
         let _ = run_as_server_user(&format!("kill -QUIT {pid}"));
         for _ in 0..50 {
             if !is_alive(pid) {
@@ -153,7 +154,7 @@ fn is_alive(pid: &str) -> bool {
     pid.parse::<u32>().is_ok() && Path::new("/proc").join(pid).exists()
 }
 
-/// Removes the folders of earlier runs that were killed.
+/// Removes what earlier runs that were killed left behind.
 fn remove_stale() {
     for entry in fs::read_dir(env::temp_dir()).into_iter().flatten().flatten() {
         let name = entry.file_name();

@@ -22,7 +22,7 @@ struct User {
     home: String,
 }
 
-/// Returns the server's user, unless this process runs as that user.
+/// Returns the server's user where we are not that user ourselves.
 fn other_user() -> Option<&'static User> {
     static USER: OnceLock<Option<User>> = OnceLock::new();
     USER.get_or_init(|| {
@@ -37,10 +37,10 @@ fn other_user() -> Option<&'static User> {
     .as_ref()
 }
 
-/// Returns a command that runs a shell script as the server's user.
+/// Returns a shell script as a command that the server's user runs.
 pub(crate) fn as_server_user(script: &str) -> Command {
     let mut sh = Command::new("sh");
-    // The server's user may not be able to read the current folder.
+    // The server's user may not be allowed where we are.
     sh.current_dir("/").args(["-c", script]);
     if let Some(user) = other_user() {
         sh.uid(user.id).gid(user.group).env("HOME", &user.home).env("USER", "postgres");
@@ -48,7 +48,7 @@ pub(crate) fn as_server_user(script: &str) -> Command {
     sh
 }
 
-/// Runs a shell script as the server's user and returns its output.
+/// Runs a shell script as the server's user and returns what it prints.
 pub(crate) fn run_as_server_user(script: &str) -> Result<String> {
     capture(&mut as_server_user(script))
 }
