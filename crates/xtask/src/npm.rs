@@ -23,7 +23,7 @@ pub(crate) const PROJECTS: [&str; 21] = [
     "client", "provider", "audit",
 ];
 
-/// The projects that need a server with the extension.
+/// Those that need a server with the extension.
 pub(crate) const SERVER_PROJECTS: [&str; 4] = ["sql", "drivers", "node-pg", "client-server"];
 
 /// Debian's names of the browsers. The other runtimes come from npm.

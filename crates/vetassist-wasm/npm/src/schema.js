@@ -41,7 +41,7 @@ function encode(rows) {
 
 export function checkSchema(rows) {
   if (!Array.isArray(rows)) throw typeError('what schemaQuery returned', 'an array of rows', rows);
-  // forEach would skip a hole in the array, which is not a row.
+  // A hole is no row, and is passed over by forEach.
   const bytes = encode([...rows]);
   if (running === undefined) {
     const found = source?.();

@@ -128,14 +128,14 @@ class DriverFailure:
 
     sqlstate: Optional[str]
     name: str
-    is_not_connected: bool
+    is_unreached: bool
     message: str = field(repr=False)
     detail: str = field(repr=False)
 
     @classmethod
     def of(cls, error: BaseException) -> DriverFailure:
         """Reads an error of asyncpg, psycopg or psycopg2."""
-        is_not_connected = isinstance(error, (NotAsked, ConnectionRefusedError, FileNotFoundError, socket.gaierror))
+        is_unreached = isinstance(error, (NotAsked, ConnectionRefusedError, FileNotFoundError, socket.gaierror))
         if isinstance(error, NotAsked):
             error = error.args[0]
         # asyncpg and psycopg have sqlstate, psycopg2 pgcode.
@@ -149,7 +149,7 @@ class DriverFailure:
         return cls(
             sqlstate,
             name or type(error).__name__,
-            is_not_connected or sqlstate in ("08001", "08004"),
+            is_unreached or sqlstate in ("08001", "08004"),
             str(message or ""),
             str(detail or ""),
         )
@@ -159,7 +159,7 @@ def of_driver(failed: DriverFailure, *, is_read: bool) -> ClientError:
     """Returns the client's error for a driver's error. is_read is True if the statement changes nothing."""
     sqlstate = failed.sqlstate
     if sqlstate is None or sqlstate.startswith("08"):
-        retryable = is_read or failed.is_not_connected
+        retryable = is_read or failed.is_unreached
         unknown = "" if retryable else "; whether it was carried out is not known"
         return failure(
             "ERR_DATABASE",

@@ -39,7 +39,7 @@ const CODES = {
 const SAFE_MESSAGES = new Set(['22001', '22004', '22023', '23503', '25001', '42501', '54000']);
 
 // The connection failed, so no statement was sent.
-const NOT_CONNECTED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'ENETUNREACH', 'EHOSTUNREACH', '08001', '08004']);
+const UNREACHED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'ENETUNREACH', 'EHOSTUNREACH', '08001', '08004']);
 
 /** Returns the SQLSTATE of a driver's error. The codes of the operating system (EPIPE) have no digit. */
 export const sqlstateOf = (error) =>
@@ -50,7 +50,7 @@ export function ofDriver(error, isRead) {
   const sqlstate = sqlstateOf(error);
   if (sqlstate === undefined || sqlstate.startsWith('08')) {
     const named = typeof error?.code === 'string' && /^[A-Z][A-Z0-9_]{1,40}$/.test(error.code) ? ` (${error.code})` : '';
-    const retryable = isRead || NOT_CONNECTED.has(error?.code);
+    const retryable = isRead || UNREACHED.has(error?.code);
     const unknown = retryable ? '' : '; whether it was carried out is not known';
     return failure('ERR_DATABASE', `the database did not answer${named}${unknown}`, { retryable, ...(sqlstate && { sqlstate }) });
   }
