@@ -1,4 +1,4 @@
-//! Writing an export.
+//! Writes an export.
 
 use std::io::Write;
 
