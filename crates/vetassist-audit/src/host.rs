@@ -1,4 +1,4 @@
-//! What the commands need of the machine that they run on: the program has it from the system, the npm package from JavaScript.
+//! The machine that the commands run on: the program has it from the system, the npm package from JavaScript.
 
 use std::{
     io::{self, Read, Write},

@@ -1,4 +1,4 @@
-//! What could not be done.
+//! Failures that end a command with exit code 2.
 
 use std::{fmt::Display, path::Path};
 
