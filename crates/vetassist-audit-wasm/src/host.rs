@@ -40,7 +40,7 @@ pub(crate) fn checked(result: i32) -> io::Result<usize> {
     })
 }
 
-/// How a file is opened; JavaScript has the same numbers.
+/// A way to open a file; JavaScript has the same numbers.
 #[derive(Clone, Copy, Debug)]
 enum How {
     Read = 0,

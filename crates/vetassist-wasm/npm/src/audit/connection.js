@@ -7,7 +7,7 @@ import { workerData } from 'node:worker_threads';
 import { reason } from './reason.js';
 import { parse } from './settings.js';
 
-/** How many bytes of rows are passed at a time. */
+/** The bytes of rows that are passed at a time, and at most one row more. */
 const PART = 1 << 20;
 const NO_PACKAGE = 'this command needs the package pg: npm install pg, or npx -p pg -p vetassist vetassist audit …';
 
