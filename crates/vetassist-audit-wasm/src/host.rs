@@ -175,8 +175,8 @@ impl Host for JavaScript {
     }
 
     fn now(&self) -> OffsetDateTime {
-        // SAFETY: JavaScript returns a number and touches no memory.
-        OffsetDateTime::UNIX_EPOCH + Duration::seconds_f64(unsafe { now() } / 1000.0)
+        // SAFETY: JavaScript returns a whole number and touches no memory.
+        OffsetDateTime::UNIX_EPOCH + Duration::milliseconds(unsafe { now() } as i64)
     }
 
     fn out(&self) -> impl Write {
