@@ -30,7 +30,7 @@ function said(error) {
 
 /** Returns the ways to encrypt, in the order in which they are tried. */
 function encryptions({ host, sslmode, ca }) {
-  // The name to verify: node-postgres passes none where it is an address.
+  // The name to verify: older versions of node-postgres pass none where it is an address.
   if (ca !== undefined) return [{ ca, host, rejectUnauthorized: true }];
   if (sslmode === 'disable' || (sslmode === 'prefer' && host?.startsWith('/'))) return [false];
   const encrypted = { rejectUnauthorized: false };
