@@ -94,8 +94,8 @@ impl HostFile for LockedFile {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
+#[allow(clippy::unwrap_used)] // a test that cannot go on has failed
+mod self_tests {
     use super::*;
 
     #[test]
