@@ -177,6 +177,27 @@ try {
   equal((await both(at(`host=/nonexistent,${host} user=auditor dbname=audited`))).status, 0);
   equal((await both(at(`${list} target_session_attrs=read-write`))).status, 0);
 
+  // Passwords, however they are written.
+  const password = "p@ss :/?#%'\\+";
+  await first.query(`CREATE ROLE guarded LOGIN PASSWORD ${pg.escapeLiteral(password)}`);
+  await db.query("SELECT vetassist_grant('guarded', 'auditor')");
+  const rules = pg.escapeLiteral((await first.query('SHOW hba_file')).rows[0].hba_file);
+  await first.query(`CREATE TEMP TABLE rules AS
+    SELECT 0 AS place, 'local all guarded scram-sha-256' AS rule UNION ALL
+    SELECT place, rule FROM regexp_split_to_table(pg_read_file(${rules}), '\n') WITH ORDINALITY AS t (rule, place);
+    COPY (SELECT rule FROM rules ORDER BY place) TO ${rules}`);
+  equal((await first.query('SELECT 1 FROM pg_hba_file_rules WHERE error IS NOT NULL')).rows, []);
+  await first.query('SELECT pg_reload_conf()');
+  const guarded = list.replace('auditor', 'guarded');
+  while ((await ours(at(guarded))).status === 0) await sleep(20);
+  const encoded = encodeURIComponent(password);
+  equal((await both(at(url.replace('auditor', `guarded:${encoded}`)))).status, 0);
+  equal((await both(at(`postgres://guarded:${encoded}@${encodeURIComponent(host)}/audited`))).status, 0);
+  equal((await both(at(`${guarded} password = '${password.replaceAll(/['\\]/g, '\\$&')}'`))).status, 0);
+  equal((await both(at(guarded), { env: { PGPASSWORD: password } })).status, 0);
+  await refused(2, /password authentication failed for user "guarded" \(28P01\)\n$/, at(`${guarded} password=another`));
+  for (const run of [ours, theirs]) equal((await run(at(guarded))).status, 2);
+
   // Encryption.
   const [good, another] = ['good', 'another'].map((name) => certificate(folder, name));
   const [encrypts, plain] = [await proxy(`${host}/.s.PGSQL.5432`, good), await proxy(`${host}/.s.PGSQL.5432`)];
@@ -184,6 +205,7 @@ try {
   for (const [what, database, authority, status, encrypted] of [
     ['preferred', tcp('localhost', encrypts), undefined, 0, 2],
     ['required', tcp('127.0.0.1', encrypts, 'sslmode=require'), undefined, 0, 2],
+    ['as a URL', `postgresql://auditor@127.0.0.1:1,localhost:${encrypts.port}/audited?sslmode=require`, undefined, 0, 2],
     ['disabled', tcp('localhost', encrypts, 'sslmode=disable'), undefined, 0, 0],
     ['verified', tcp('localhost', encrypts), good.cert, 0, 2],
     ['another authority', tcp('localhost', encrypts), another.cert, 2, undefined],
