@@ -24,7 +24,8 @@ pub(crate) const PROJECTS: [&str; 21] = [
 ];
 
 /// Those that need a server with the extension.
-pub(crate) const SERVER_PROJECTS: [&str; 4] = ["sql", "drivers", "node-pg", "client-server"];
+pub(crate) const SERVER_PROJECTS: [&str; 5] =
+    ["sql", "drivers", "node-pg", "client-server", "audit-server"];
 
 /// Debian's names of the browsers. The other runtimes come from npm.
 const BROWSERS: [&str; 2] = ["chromium", "firefox-esr"];
@@ -96,8 +97,13 @@ pub(crate) fn test(sh: &Shell, projects: &[&str]) -> Result<u64> {
     install(sh, PACKAGING)?;
     let _there = sh.push_dir(PACKAGING);
     let tests = cmd!(sh, "node each.mjs {projects...}").env(PYTHON_VARIABLE, &python);
-    tests.env("VETASSIST_TEST_AUDIT", target().join("debug/vetassist-audit")).run()?;
+    tests.envs(program()).run()?;
     Ok(projects.len() as u64)
+}
+
+/// Returns the variable that names the program, which the package's command is held against.
+fn program() -> [(&'static str, PathBuf); 1] {
+    [("VETASSIST_TEST_AUDIT", target().join("debug/vetassist-audit"))]
 }
 
 /// Returns the names of the projects under frameworks.
@@ -124,7 +130,7 @@ pub(crate) fn test_with_server(tools: &Tools, on: &Postgres, projects: &[&str]) 
     with_server(tools, on, |server| {
         for project in projects {
             let _there = tools.sh.push_dir(PACKAGING);
-            let npm = cmd!(tools.sh, "npm run --silent test:{project}");
+            let npm = cmd!(tools.sh, "npm run --silent test:{project}").envs(program());
             passes(project, &npm.envs(server.clone()))?;
         }
         Ok(projects.len() as u64)
