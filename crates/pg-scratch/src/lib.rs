@@ -1,8 +1,8 @@
-//! PostgreSQL servers to try things in: for the tests, the demo and the benchmarks.
+//! Temporary PostgreSQL servers for the tests, the demo and the benchmarks.
 //!
-//! A [`Postgres`] is an installation: Debian's, or one that is fetched and unpacked beside it. A [`Scratch`] is a
-//! copy of an installation, so that the system's stays as it is. A [`Cluster`] is a server with a data
-//! directory, a socket and a log in one folder.
+//! A [`Postgres`] is an installation: Debian's, or one that is fetched and unpacked. A [`Scratch`] is a copy of an
+//! installation, so that the system's stays unchanged. A [`Cluster`] is a server with a data directory, a socket and a log
+//! in one folder.
 
 mod apt;
 mod bundled;
@@ -14,6 +14,7 @@ mod process;
 mod scratch;
 mod server_user;
 
+pub use anyhow::Result;
 pub use apt::install_missing;
 pub use cluster::{random_key, Cluster, PORT};
 pub use fetched::{cache, find_or_fetch, point_release, DEFAULT_MAJOR, RELEASED};

@@ -87,6 +87,7 @@ impl<'py> Data<'py> {
     }
 
     /// Returns the bytes.
+    #[allow(unsafe_code)]
     pub(crate) fn as_bytes(&self) -> &[u8] {
         match self {
             Self::Bytes(bytes) => bytes.as_bytes(),
@@ -98,6 +99,7 @@ impl<'py> Data<'py> {
 }
 
 impl Drop for Copy<'_> {
+    #[allow(unsafe_code)]
     fn drop(&mut self) {
         // SAFETY: no other code has a reference to the bytearray, and all borrows of it have ended.
         unsafe { self.0.as_bytes_mut() }.zeroize();

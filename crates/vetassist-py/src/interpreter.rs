@@ -11,6 +11,7 @@ static SERVED: AtomicI64 = AtomicI64::new(NONE);
 
 /// Refuses every interpreter except the first one. The module keeps classes and functions of Python, and interpreters must
 /// not share objects.
+#[allow(unsafe_code)]
 pub(crate) fn claim(_: Python<'_>) -> PyResult<()> {
     // SAFETY: the token `Python` proves that the caller is attached to an interpreter, so there is a current one.
     let id = unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) };

@@ -217,8 +217,13 @@ for (const name of ['client', 'index', 'metadata', 'rows', 'slim', 'testing']) {
   writeFileSync(join(dist, `${name}.d.cts`), types.replaceAll(/'(\.\/[a-z]+)\.js'/g, "'$1.cjs'"));
 }
 
-// The command `npx vetassist`.
-copyFileSync(join(here, 'src/bin.js'), join(dist, 'bin.js'));
+// The command `npx vetassist`, and the thread in which it is connected to a database.
+for (const [entry, name] of [
+  ['bin.js', 'bin.js'],
+  ['audit/connection.js', 'audit-connection.js'],
+]) {
+  await build({ entryPoints: [join(here, 'src', entry)], outfile: join(dist, name), bundle: true, external: ['node:*', 'pg'], format: 'esm', target: 'es2022' });
+}
 chmodSync(join(dist, 'bin.js'), 0o755);
 
 // The plain file, for a database without the extension.

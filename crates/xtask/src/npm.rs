@@ -10,9 +10,11 @@ use crate::{
     extension::with_server,
     setup::{python, Tools, PYTHON_VARIABLE, WASM_TARGET},
     sql,
-    workspace::{target, version},
+    workspace::{target, version, HOST},
 };
 
+/// Names the program for the tests of the package's command, which does the same.
+const PROGRAM: &str = "VETASSIST_TEST_AUDIT";
 /// The oldest Node that the package and its tests run in.
 const NODE_MAJOR: u32 = 20;
 
@@ -24,7 +26,8 @@ pub(crate) const PROJECTS: [&str; 21] = [
 ];
 
 /// Those that need a server with the extension.
-pub(crate) const SERVER_PROJECTS: [&str; 4] = ["sql", "drivers", "node-pg", "client-server"];
+pub(crate) const SERVER_PROJECTS: [&str; 5] =
+    ["sql", "drivers", "node-pg", "client-server", "audit-server"];
 
 /// Debian's names of the browsers. The other runtimes come from npm.
 const BROWSERS: [&str; 2] = ["chromium", "firefox-esr"];
@@ -75,7 +78,8 @@ pub(crate) fn build(tools: &Tools) -> Result<()> {
         sh.copy_file(target().join(built), modules.join(name))?;
     }
     // The tests compare the package's command with it.
-    tools.cargo("build -p vetassist-audit --bin vetassist-audit").run()?;
+    let program = format!("build {HOST} --bin vetassist-audit --test program");
+    tools.cargo(&program).run()?;
     // The plain file is part of the package.
     sql::write_plain()?;
     install_locked(sh, Path::new(PACKAGE))?;
@@ -95,7 +99,7 @@ pub(crate) fn test(sh: &Shell, projects: &[&str]) -> Result<u64> {
     install(sh, PACKAGING)?;
     let _there = sh.push_dir(PACKAGING);
     let tests = cmd!(sh, "node each.mjs {projects...}").env(PYTHON_VARIABLE, &python);
-    tests.env("VETASSIST_TEST_AUDIT", target().join("debug/vetassist-audit")).run()?;
+    tests.env(PROGRAM, target().join("debug/vetassist-audit")).run()?;
     Ok(projects.len() as u64)
 }
 
@@ -124,6 +128,7 @@ pub(crate) fn test_with_server(tools: &Tools, on: &Postgres, projects: &[&str]) 
         for project in projects {
             let _there = tools.sh.push_dir(PACKAGING);
             let npm = cmd!(tools.sh, "npm run --silent test:{project}");
+            let npm = npm.env(PROGRAM, target().join("debug/vetassist-audit"));
             passes(project, &npm.envs(server.clone()))?;
         }
         Ok(projects.len() as u64)
