@@ -88,7 +88,7 @@ impl Scratch {
     /// Returns the copy that a variable of the environment names.
     ///
     /// # Errors
-    /// If it names none.
+    /// If the variable names no copy.
     pub fn named_by(variable: &str) -> Result<Self> {
         let root = env::var_os(variable)
             .with_context(|| format!("{variable} is not set: run `cargo xtask test server`"))?;
