@@ -4,7 +4,7 @@ use std::process::Command;
 
 use pg_scratch::{as_root, cache, run, DEFAULT_MAJOR};
 
-use crate::{file_of, package, release};
+use crate::{deb, package, release, rpm};
 
 /// Names the variable that has the packages of all Debians built in those Debians and tried there, and the Dockerfile
 /// built and tried. It takes many minutes.
@@ -19,14 +19,12 @@ fn a_fresh_debian_installs_them_signs_in_and_removes_them() {
     let chroots = cache().unwrap().join("chroots");
     let mut try_deb = script("chroot/try-deb");
     try_deb.args(["bookworm", &DEFAULT_MAJOR.to_string()]).arg(&chroots);
-    let audit = format!("vetassist-audit_{}-1_", env!("CARGO_PKG_VERSION"));
-    let architecture = package(&release()).to_string_lossy().rsplit('_').next().unwrap().to_owned();
-    run(try_deb
-        .arg(package(&release()))
-        .arg(file_of(&release(), &format!("{audit}{architecture}"))))
-    .unwrap();
+    run(try_deb.arg(package(&release())).arg(deb(&release(), "vetassist-audit_"))).unwrap();
     if std::env::var_os(ALL).is_some() {
         run(script("chroot/all").arg(&chroots).arg(release().join("debians"))).unwrap();
+        let mut try_rpm = script("rpm/try");
+        try_rpm.args(["bookworm", &DEFAULT_MAJOR.to_string()]).arg(&chroots);
+        run(try_rpm.args([rpm::extension(), rpm::audit()])).unwrap();
         run(script("image/try").arg(DEFAULT_MAJOR.to_string()).arg(&chroots)).unwrap();
     }
 }
