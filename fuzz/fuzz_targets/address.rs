@@ -1,11 +1,11 @@
-//! An address is read as RFC 4291 says and written as RFC 5952 says, by a second reader and writer.
+//! Compares the core's reader and writer of addresses with others, written from RFC 4291 and RFC 5952.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use sha2::{Digest, Sha256};
 use vetassist_core::IpHash;
 
-/// Four numbers up to 255 without leading zeros.
+/// Reads four numbers up to 255 without leading zeros.
 fn read_v4(text: &str) -> Option<u32> {
     let mut address = 0;
     let parts: Vec<&str> = text.split('.').collect();
@@ -22,7 +22,7 @@ fn read_v4(text: &str) -> Option<u32> {
     Some(address)
 }
 
-/// Groups between colons; the last may be an IPv4 address.
+/// Reads groups between colons. The last may be an IPv4 address.
 fn read_groups(text: &str, may_end_in_v4: bool) -> Option<Vec<u16>> {
     let mut groups = Vec::new();
     if text.is_empty() {
@@ -63,7 +63,7 @@ fn write_v6(groups: [u16; 8]) -> String {
     if groups[..6] == [0, 0, 0, 0, 0, 0xffff] {
         return write_v4(u32::from(groups[6]) << 16 | u32::from(groups[7]));
     }
-    // The longest run of two or more zeros, the first of those as long.
+    // The longest run of two or more zeros is shortened, the first one of equal length.
     let run_at = |start: usize| groups[start..].iter().take_while(|group| **group == 0).count();
     let longest = (0..8).map(run_at).max().unwrap_or(0);
     let hex = |groups: &[u16]| {
@@ -85,7 +85,7 @@ fuzz_target!(|bytes: &[u8]| {
     });
     let found = IpHash::of_text(text).ok().map(|hash| hash.to_string());
     assert_eq!(found, expected, "{text:?} is {canonical:?}");
-    // A hash is read from its own digits and from nothing else.
+    // Only 64 lower-case hexadecimal digits are read as a hash.
     let hash = text.parse::<IpHash>();
     let digits = bytes.len() == 64 && bytes.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     assert_eq!(hash.is_ok(), digits);

@@ -1,5 +1,5 @@
-//! Whatever JavaScript calls with whatever numbers, the module answers with a length, a handle or a status, and
-//! what one call sealed another opens.
+//! Calls the module's functions in any order with any numbers: each returns a length, a handle or a status, and sealed bytes
+//! open.
 #![no_main]
 
 use boundary::{address, data_key, engine, master};
@@ -8,7 +8,7 @@ use libfuzzer_sys::{
     fuzz_target,
 };
 
-/// A size that is mostly sensible, and sometimes the worst.
+/// A size that is usually small, and sometimes extreme.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum Size {
     Small(u8),
@@ -61,7 +61,7 @@ enum Call {
 fn staged(len: usize) -> &'static mut [u8] {
     let start = engine::stage(len);
     assert!(!start.is_null());
-    // SAFETY: the buffer is at least so long, and there is no other thread.
+    // SAFETY: the buffer has at least this length, and there is no other thread.
     unsafe { std::slice::from_raw_parts_mut(start, len) }
 }
 
@@ -114,7 +114,7 @@ fn call(call: Call) -> Option<i32> {
     })
 }
 
-/// As the facade does it.
+/// Seals and opens as the JavaScript of the package does.
 fn seal_and_open(aad: &[u8], plaintext: &[u8]) {
     staged(32).fill(7);
     let handle = usize::try_from(data_key::key_new()).unwrap();
@@ -126,14 +126,14 @@ fn seal_and_open(aad: &[u8], plaintext: &[u8]) {
     let opened = usize::try_from(data_key::key_open(handle, aad.len(), sealed)).unwrap();
     assert_eq!(opened, plaintext.len());
     assert_eq!(&staged(aad.len() + sealed)[aad.len() + 12..][..opened], plaintext);
-    // The tag is still there, and verifies no plaintext; a short one may be its own ciphertext.
+    // The buffer now holds plaintext before the tag, so opening again fails. A short plaintext may equal its ciphertext.
     let again = data_key::key_open(handle, aad.len(), sealed);
     assert!(again == -8 || plaintext.len() < 16);
     engine::release(handle);
 }
 
 impl Call {
-    /// Returns true if the result is a handle, which somebody has to release.
+    /// Returns true if the result is a handle, which the caller must release.
     fn makes(&self) -> bool {
         matches!(
             self,
@@ -148,7 +148,7 @@ impl Call {
 }
 
 fuzz_target!(|calls: Vec<Call>| {
-    // The engine outlives the input: what was made is forgotten.
+    // The engine keeps its state between inputs, so all handles are released at the end.
     let mut handles = 0;
     for each in calls {
         let makes = each.makes();

@@ -1,5 +1,5 @@
-//! Whatever JSON describes a device, no address is left in it, no member is lost but those that are named
-//! like an address and are none, and every hash is found again.
+//! Hashes the addresses in any JSON: no address is left, no member is lost except values under the name of an address that
+//! are not addresses, and every hash is found again.
 #![no_main]
 
 use std::{collections::BTreeSet, convert::Infallible, net::IpAddr};
@@ -35,7 +35,7 @@ fn no_address(value: &Json) {
 }
 
 fuzz_target!(|text: &str| {
-    // Members of one name are the last of them, as in a `jsonb`.
+    // Of members with the same name the last one counts, as in a `jsonb`.
     let Ok(json) = serde_json::from_str::<serde_json::Value>(text) else { return };
     let Ok(value) = Json::from_text(&json.to_string()) else { return };
     let mut made = BTreeSet::new();

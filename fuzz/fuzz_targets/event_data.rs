@@ -1,5 +1,4 @@
-//! Whatever JSON an application logs is judged, a secret in it is found wherever it stands, and no refusal
-//! shows it.
+//! Checks any JSON as event data: a secret is found at any place, and no refusal shows it.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -29,7 +28,7 @@ fuzz_target!(|text: &str| {
     let parsed = serde_json::from_str::<serde_json::Value>(text);
     match read(text) {
         Ok(value) => {
-            // Another reader has it the same, but for the last of members of one name.
+            // Another reader gives an equal value, except for members with the same name.
             let written = value.to_text();
             let again = serde_json::from_str::<serde_json::Value>(&written).unwrap();
             assert_eq!(again, parsed.unwrap());
@@ -52,7 +51,7 @@ fuzz_target!(|text: &str| {
             ] {
                 let Ok(value) = read(&around.to_string()) else { continue };
                 let Err(refusal) = check(&value) else {
-                    // Another text before it may say that the password is one's own, or end in a digit.
+                    // The text before the secret may change its meaning, or end in a digit.
                     assert!(
                         around["note"].is_string() || around["password"].is_object(),
                         "{around}"

@@ -1,5 +1,4 @@
-//! Whatever is read as an export is verified without a panic, and an entry is read only from the bytes that it is
-//! written as.
+//! Verifies any bytes as an export without a panic, and tests that an entry has only one encoding.
 #![no_main]
 
 use std::{io::Cursor, time::Duration};
@@ -23,14 +22,14 @@ fuzz_target!(|bytes: &[u8]| {
     let expected = Expectations { evidence, retention: Duration::from_secs(86400) };
     let mut changed = Vec::new();
     let verified = verify(|| Ok(Cursor::new(bytes)), &expected, &mut |finding| {
-        // Findings are lines of a report.
+        // A finding is one line of the report.
         assert!(!finding.to_string().contains('\n'));
         if matches!(finding.class, Class::Changed | Class::Missing) {
             changed.extend(finding.entry);
         }
     });
     let Ok(summary) = verified else { return };
-    // Every row and every other entry that is not what its leaf says is told of.
+    // Every entry whose data does not match its leaf is reported.
     let mut entries = 0;
     for shown in Lines::new(Cursor::new(bytes)).expect("it was read before") {
         let Ok(Shown::Entry(entry)) = shown else { continue };

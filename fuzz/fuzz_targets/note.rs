@@ -1,5 +1,5 @@
-//! A note is opened as signed-note says, by a second reader written from the standard. A signature of the key is known
-//! by signing again: Ed25519 signs a text in one way only.
+//! Compares the core's reader of notes with another one, written from the standard signed-note. The other one verifies a
+//! signature by signing again, because Ed25519 is deterministic.
 #![no_main]
 
 use base64ct::{Base64, Encoding};
@@ -8,7 +8,7 @@ use vetassist_core::audit_log::{open_note, sign_note, AuditKey, Checkpoint, Note
 
 const NAME: &str = "log";
 
-/// The text, and each line of a signature with its name and bytes.
+/// The text, and the line, name and bytes of each signature.
 type Read<'a> = (&'a str, Vec<(&'a str, &'a str, Vec<u8>)>);
 
 fn read(note: &[u8]) -> Option<Read<'_>> {
@@ -75,7 +75,7 @@ type Lines = Vec<(String, Vec<u8>)>;
 fuzz_target!(|input: (&[u8], &str, Lines, Option<(u16, u8)>)| {
     let (raw, text, others, damage) = input;
     check(raw);
-    // The same around a text that the key did sign.
+    // The same with a text that the key signed.
     let key = AuditKey::from_bytes(&[1; 32]);
     let Ok(mut note) = sign_note(&format!("{text}\n"), NAME, &[&key]) else { return };
     for (name, bytes) in others {

@@ -1,4 +1,4 @@
-//! Whatever was not sealed does not open, whatever was does, and only as it was.
+//! Opens sealed and foreign bytes: only unchanged sealed bytes open, with the same key and AAD.
 #![no_main]
 
 use libfuzzer_sys::{
@@ -27,12 +27,12 @@ fn refused(sealed: &[u8]) -> OpenError {
 }
 
 fuzz_target!(|input: Input| {
-    // A foreign value: nobody guesses a tag of 128 bits.
+    // Foreign bytes are refused, because a tag of 128 bits cannot be guessed.
     let key = Key::from_bytes(&input.keys[0]);
     assert_eq!(key.open(&input.foreign, &input.aad), Err(refused(&input.foreign)));
     let mut buffer = input.foreign.clone();
     assert!(key.open_in_place(&input.aad, &mut buffer).is_err());
-    assert_eq!(buffer, input.foreign, "what is refused is left alone");
+    assert_eq!(buffer, input.foreign, "refused bytes are unchanged");
 
     // Bytes.
     let sealed =
@@ -45,7 +45,7 @@ fuzz_target!(|input: Input| {
         Err(_) => assert_eq!(key.open_text(&sealed, &input.aad), Err(OpenError::NotUtf8)),
     }
 
-    // One bit changed, one byte less, one more; another AAD, another key.
+    // A changed bit, a byte less, a byte more, another AAD and another key are refused.
     let bit = input.flip as usize % (8 * sealed.len());
     let mut changed = sealed.clone();
     changed[bit / 8] ^= 1 << (bit % 8);
@@ -55,7 +55,7 @@ fuzz_target!(|input: Input| {
     assert_eq!(key.open(&[&sealed[..], &[0]].concat(), &input.aad), Err(OpenError::Refused));
     assert_eq!(key.open(&sealed, &[&input.aad[..], &[0]].concat()), Err(OpenError::Refused));
 
-    // Tokens, under either key of a ring, for one user and no other.
+    // Tokens open with either key of a ring, for their user only.
     let [newer, older] = input.keys;
     if newer == older {
         return;

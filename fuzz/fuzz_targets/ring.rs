@@ -1,10 +1,10 @@
-//! A ring is read as its description says, by a second reader written from the description.
+//! Compares the core's reader of rings with another one, written from the description of key files.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use vetassist_core::{KeyRing, MAX_KEYS};
 
-/// The keys in order, or nothing where the text is no ring.
+/// Returns the keys in order, or None if the text is malformed.
 fn read(text: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut keys: Vec<Vec<u8>> = Vec::new();
     for line in text.split(|byte| *byte == b'\n') {
@@ -42,7 +42,7 @@ fuzz_target!(|text: &[u8]| {
             assert_eq!(ring.current().expose_bytes()[..], keys[0]);
         }
         (Err(error), None) => {
-            // What is wrong is said without a part of a key.
+            // The error holds no part of a key.
             let said = error.to_string();
             let digits = text.split(|byte| !byte.is_ascii_hexdigit());
             for digits in digits.filter(|digits| digits.len() >= 8) {

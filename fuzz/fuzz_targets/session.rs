@@ -1,4 +1,4 @@
-//! A ring at work does what the ring does, whichever users come in whichever order.
+//! Compares a session with its ring, for any users and calls in any order.
 #![no_main]
 
 use libfuzzer_sys::{
@@ -13,12 +13,12 @@ use vetassist_core::{
 enum Call {
     Seal(Vec<u8>),
     SealInPlace(Vec<u8>),
-    /// Of a token sealed by the key at this position.
+    /// Opens a token that the key at this position sealed.
     Open(u8, Vec<u8>),
     OpenInPlace(u8, Vec<u8>),
     Reseal(u8, Vec<u8>),
     TokenKey(u8, Vec<u8>),
-    /// Bytes that nobody sealed.
+    /// Bytes that were not sealed.
     Foreign(Vec<u8>),
 }
 
@@ -28,7 +28,7 @@ struct Input {
     calls: Vec<(u8, Call)>,
 }
 
-/// Never the same twice in an input.
+/// Returns bytes that do not repeat within an input.
 fn counting(bytes: &mut [u8]) -> Result<(), RandomError> {
     use std::sync::atomic::{AtomicU64, Ordering};
     static DRAWN: AtomicU64 = AtomicU64::new(0);
@@ -43,7 +43,7 @@ fuzz_target!(|input: Input| {
     let Ok(ring) = KeyRing::new(keys()) else { return };
     let mut session = RingSession::with_source(KeyRing::new(keys()).unwrap(), counting);
     for (user, call) in input.calls {
-        // Few users, so that one comes again.
+        // There are few users, so that calls repeat a user.
         let user = Uuid::from_u128(u128::from(user % 3));
         let position = |key: u8| usize::from(key) % ring.keys().len();
         let sealed_by = |key: u8, token: &[u8]| {

@@ -1,4 +1,4 @@
--- The audit trail, and leaving.
+-- The audit trail and the erasure of a user.
 \set SHOW_CONTEXT never
 CREATE EXTENSION vetassist;
 \set user '''1bb044aa-ded1-40c7-8a88-433e74903f95'''
@@ -14,7 +14,7 @@ SELECT vetassist_log_event(repeat('x', 51));
 SELECT vetassist_log_event('x', gen_random_uuid());
 SELECT vetassist_log_event('x', NULL, NULL, '203.0.113.0/24');
 
--- What looks like a secret is refused, and not repeated.
+-- Data that looks like a secret is refused, and the error does not quote it.
 SELECT vetassist_log_event('x', NULL, '{"access_token": "a"}');
 SELECT vetassist_log_event('x', NULL, '{"deep": [1, {"newPassword": "a"}]}');
 SELECT vetassist_log_event('x', NULL, '{"ssn": 123456789}');
@@ -25,7 +25,7 @@ SELECT vetassist_log_event('x', NULL, '{"Bearer abcdefgh": true}');
 SELECT vetassist_log_event('x', NULL, '"bearer abc"');
 SELECT count(*) FROM vetassist_auth_audit;
 
--- Append-only, also for who touches no row.
+-- The table is append-only, also for statements that affect no row.
 UPDATE vetassist_auth_audit SET event_type = 'y';
 UPDATE vetassist_auth_audit SET event_type = 'y' WHERE false;
 DELETE FROM vetassist_auth_audit;
@@ -34,7 +34,7 @@ TRUNCATE vetassist_users CASCADE;
 INSERT INTO vetassist_auth_audit (id, event_type) VALUES (1, 'x') ON CONFLICT (id) DO UPDATE SET event_type = 'y';
 DELETE FROM vetassist_users;
 
--- Only its own purge shortens it.
+-- Only vetassist_purge_audit removes rows from it.
 INSERT INTO vetassist_auth_audit (event_type, created_at) SELECT 'old', now() - interval '3 years' FROM generate_series(1, 3);
 CALL vetassist_seal_audit();
 SELECT vetassist_purge_audit('2 years', 2), vetassist_purge_audit('2 years'), vetassist_purge_audit('2 years');
@@ -49,7 +49,7 @@ SELECT vetassist_purge_audit('1 day', 0);
 DELETE FROM vetassist_auth_audit;
 SELECT count(*) FROM vetassist_auth_audit;
 
--- A veteran leaves.
+-- A user is erased.
 SELECT vetassist_store_tokens(:user, 'access', now(), 'refresh');
 INSERT INTO vetassist_sessions (user_id, jwt_id, expires_at) VALUES (:user, 'jti', now() + interval '1 day');
 SELECT vetassist_erase_user(:user);

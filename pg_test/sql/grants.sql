@@ -1,4 +1,4 @@
--- Who may do what.
+-- The rights of each role.
 \set SHOW_CONTEXT never
 SET client_min_messages = error;
 CREATE EXTENSION vetassist;
@@ -15,7 +15,7 @@ SELECT vetassist_grant('golden_app', 'root');
 SELECT vetassist_grant('golden_app', NULL);
 SELECT vetassist_grant(NULL, 'app');
 
--- Every function and procedure that is not open to all.
+-- Every function and procedure that PUBLIC may not execute.
 SELECT p.proname,
        has_function_privilege('golden_app', p.oid, 'EXECUTE') AS app,
        has_function_privilege('golden_auditor', p.oid, 'EXECUTE') AS auditor,
@@ -69,7 +69,7 @@ SELECT * FROM vetassist_users_masked();
 SELECT vetassist_reload_keys();
 RESET ROLE;
 
--- All of it is taken back.
+-- All rights are revoked.
 SELECT role, object, privilege
 FROM unnest(ARRAY['golden_app', 'golden_auditor', 'golden_admin', 'golden_monitor']::regrole[]) AS role, vetassist_revoke(role)
 WHERE source <> 'PUBLIC';

@@ -1,4 +1,4 @@
--- Turning keys. The ring is printed by a command here, so that a superuser can turn it within a session.
+-- Key rotation. A command prints the ring here, so that a superuser can change it within a session.
 \set SHOW_CONTEXT never
 CREATE EXTENSION vetassist;
 SET vetassist.master_key_file = '';
@@ -7,7 +7,7 @@ SELECT count(*) FROM generate_series(1, 25) AS n,
     vetassist_login('ICN' || n, 'access ' || n, now(), 'jti ' || n, now(), refresh_token => CASE WHEN n % 2 = 0 THEN 'refresh ' || n END);
 SELECT "position", is_current, sealed_values, user_ids FROM vetassist_rotation_status();
 
--- A new key in front: nothing is lost, and the status says what is to be done.
+-- With a new first key all tokens still open, and the status shows how many remain to be resealed.
 SET vetassist.master_key_command = 'printf "%064d\n%064d" 2 1';
 SELECT "position", is_current, sealed_values, user_ids FROM vetassist_rotation_status();
 SELECT count(*) FROM vetassist_users u WHERE vetassist_access_token(id) = replace(va_icn, 'ICN', 'access ');
@@ -22,18 +22,18 @@ SELECT count(*) FILTER (WHERE t.access_token_encrypted = b.access_token_encrypte
        count(*) FILTER (WHERE t.refreshed_at IS DISTINCT FROM b.refreshed_at) AS refreshed
 FROM vetassist_va_tokens t JOIN before b USING (user_id);
 
--- The old key can go.
+-- The old key can be removed.
 SET vetassist.master_key_command = 'printf %064d 2';
 SELECT "position", sealed_values FROM vetassist_rotation_status();
 SELECT count(*) FROM vetassist_users u WHERE vetassist_access_token(id) = replace(va_icn, 'ICN', 'access ');
 SELECT count(*) FROM vetassist_users u WHERE vetassist_refresh_token(id) = replace(va_icn, 'ICN', 'refresh ');
 
--- Nothing to do is nothing written.
+-- If nothing is to be done, nothing is written.
 CREATE TEMPORARY TABLE rotated AS SELECT user_id, xmin::text AS version FROM vetassist_va_tokens;
 CALL vetassist_rotate_tokens();
 SELECT count(*) FROM vetassist_va_tokens t JOIN rotated r USING (user_id) WHERE t.xmin::text <> r.version;
 
--- A row that no key opens is named and left alone; the others go on.
+-- A row that no key opens is reported and left unchanged; the others are resealed.
 INSERT INTO vetassist_users (id, va_icn) VALUES ('1bb044aa-ded1-40c7-8a88-433e74903f95', 'lost'), ('274f6580-3ca4-4d6d-b08c-f59e40a55563', 'half');
 INSERT INTO vetassist_va_tokens (user_id, access_token_encrypted, refresh_token_encrypted, expires_at) VALUES
     ('1bb044aa-ded1-40c7-8a88-433e74903f95', '\x00', NULL, now()),
@@ -43,7 +43,7 @@ CALL vetassist_rotate_tokens();
 SELECT "position", sealed_values, user_ids FROM vetassist_rotation_status();
 SELECT vetassist_access_token('274f6580-3ca4-4d6d-b08c-f59e40a55563');
 
--- Not inside a transaction block, and not with nonsense.
+-- The procedure cannot run in a transaction block, or with invalid arguments.
 BEGIN;
 CALL vetassist_rotate_tokens();
 ROLLBACK;

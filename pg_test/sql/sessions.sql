@@ -22,7 +22,7 @@ SELECT :other, access_token_encrypted, refresh_token_encrypted, now() FROM vetas
 SELECT vetassist_access_token(:other);
 SELECT vetassist_refresh_token(:other);
 
--- Expiring: in order, active users only, with a refresh token only.
+-- Expiring tokens are listed in order, only of active users, and only with a refresh token.
 SELECT user_id FROM vetassist_tokens_expiring();
 SELECT user_id FROM vetassist_tokens_expiring('5 minutes', 1);
 SELECT user_id FROM vetassist_tokens_expiring('0 minutes');
@@ -35,7 +35,7 @@ UPDATE vetassist_users SET is_active = true WHERE id = :user;
 SELECT * FROM vetassist_tokens_expiring(NULL);
 SELECT * FROM vetassist_tokens_expiring('1 minute', 0);
 
--- Sessions are active or not.
+-- Active and ended sessions.
 INSERT INTO vetassist_sessions (user_id, jwt_id, created_at, expires_at, revoked_at) VALUES
     (:user, 'active', '2026-01-03', now() + interval '1 day', NULL),
     (:user, 'also active', '2026-01-02', now() + interval '1 day', NULL),
@@ -52,7 +52,7 @@ SELECT vetassist_session_active('active');
 SELECT count(*) FROM vetassist_list_sessions(:user) WHERE is_active;
 UPDATE vetassist_users SET is_active = true WHERE id = :user;
 
--- Only the owner's, and once.
+-- Only a user's own session can be ended, and only once.
 SELECT vetassist_revoke_session('active', :other);
 SELECT vetassist_session_active('active');
 SELECT vetassist_revoke_session('active', :user);
@@ -65,7 +65,7 @@ SELECT vetassist_session_active('also active'), vetassist_session_active('of ano
 SELECT vetassist_revoke_all_sessions(:user);
 SELECT vetassist_revoke_all_sessions(NULL);
 
--- Purging, in batches.
+-- Sessions are purged in batches.
 SELECT vetassist_purge_sessions('1 day', 100);
 SELECT vetassist_purge_sessions('0 days', 2), vetassist_purge_sessions('0 days', 100), vetassist_purge_sessions('0 days', 100);
 SELECT jwt_id FROM vetassist_sessions;

@@ -9,13 +9,13 @@ SELECT octet_length(vetassist_encrypt_token(repeat('x', 1200), :user));
 SELECT vetassist_decrypt_token(vetassist_encrypt_token('a token', :user), :other);
 SELECT vetassist_decrypt_token('\x', :user);
 
--- Bytes that are no text were not sealed as a token; as bytes they can be had with the user's key.
+-- Sealed bytes that are not UTF-8 text are not a token. The user's key opens them as bytes.
 WITH key AS (SELECT vetassist_derive_user_key(decode(repeat('11', 32), 'hex'), :user) AS k)
 SELECT vetassist_decrypt(vetassist_encrypt_token('a token', :user), k) FROM key;
 WITH key AS (SELECT vetassist_derive_user_key(decode(repeat('11', 32), 'hex'), :user) AS k)
 SELECT vetassist_decrypt_token(vetassist_encrypt('\xff'::bytea, k), :user) FROM key;
 
--- Many users, in an order that changes the user at every row, and in one that does not.
+-- Tokens of many users, once with the user changing at every row and once grouped by user.
 CREATE TABLE t AS
 SELECT n, u, vetassist_encrypt_token('token ' || n, u) AS sealed
 FROM (SELECT n, gen_random_uuid() AS u FROM generate_series(1, 500) AS n) AS users;

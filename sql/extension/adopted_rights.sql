@@ -1,4 +1,5 @@
--- Grants to the role whose tables were adopted what its backend and its dump need, until it is revoked.
+-- Grants the former owner of adopted tables the rights that its backend and its dump need. They last until
+-- vetassist_revoke() takes them.
 --
 -- requires: extension/adoption.sql extension/rights.sql
 

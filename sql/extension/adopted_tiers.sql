@@ -1,8 +1,9 @@
--- The tiers that roles have in the plain installation that is adopted.
+-- Notes the tiers that roles have in a plain installation that is adopted.
 --
 -- requires: extension/adoption.sql functions/tiers.sql
 
--- A role has a tier where it may call all functions of it that were there before; the others it gets below.
+-- A role has a tier if it may call every function of the tier that existed before. extension/kept_tiers.sql grants it the
+-- other functions.
 DO $$
 DECLARE
     adopted CONSTANT oid[] := current_setting('vetassist_script.adopted_functions');

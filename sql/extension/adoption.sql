@@ -2,13 +2,13 @@
 --
 -- requires: extension/owner.sql extension/lock_tables.sql functions/schema.sql
 
--- A database that ran the plain migration has the four tables already, with data. They become the extension's if they
--- are exactly what they must be, and belong to the installing role or to the one that vetassist.adopt_from names.
--- Otherwise nothing happens but an error that names every difference: what this script did before is rolled back.
+-- A database that ran the plain migration already has the four tables, with data. The extension takes them over if they
+-- match the schema exactly, and if they belong to the installing role or to the role that vetassist.adopt_from names.
+-- Otherwise an error lists every difference, and the whole installation is rolled back.
 DO $$
 DECLARE
     own_schema CONSTANT oid := '@extschema@'::regnamespace;
-    -- The library is loaded by now, so the value is one that a superuser gave.
+    -- The library is already loaded, so only a superuser can have set the value.
     adopt_from CONSTANT text := nullif(current_setting('vetassist.adopt_from', true), '');
     owners oid[] := ARRAY[quote_ident(current_user)::regrole];
     found oid[];
@@ -26,7 +26,7 @@ BEGIN
     END IF;
 
     functions := ARRAY(SELECT p.oid::oid FROM pg_proc AS p
-                       -- Looked up once each: a join would do it again for every function of the database.
+                       -- An array looks each signature up once. A join would do it again for every function of the database.
                        WHERE p.oid = ANY (ARRAY(SELECT to_regprocedure('@extschema@' || '.' || f.signature)::oid
                                                FROM unnest(ARRAY['@functions@']) AS f (signature))));
 
@@ -46,7 +46,7 @@ BEGIN
         UNION ALL
         SELECT 'pg_proc'::regclass, p.oid, p.oid::regprocedure::text, p.proowner
         FROM pg_proc AS p
-        -- Those that this script has made by now are its own.
+        -- This skips functions that the script itself has already made.
         WHERE p.oid = ANY (functions) AND NOT EXISTS (
             SELECT FROM pg_depend AS d JOIN pg_extension AS x ON x.oid = d.refobjid AND x.extname = 'vetassist'
             WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
@@ -68,7 +68,7 @@ BEGIN
         JOIN pg_depend AS d ON d.classid = t.classid AND d.objid = t.objid AND d.deptype = 'e'
         JOIN pg_extension AS x ON x.oid = d.refobjid
         UNION ALL
-        -- Its owner sees all rows, and would see none afterwards.
+        -- The owner sees all rows now, and would see none after the adoption.
         SELECT format('%s: row security, %s would see no rows', t.name, pg_get_userbyid(t.owner))
         FROM taken AS t
         JOIN pg_class AS c ON c.oid = t.objid AND c.relrowsecurity
@@ -76,13 +76,13 @@ BEGIN
     )
     SELECT array_agg(l.line) INTO differences FROM lines AS l;
 
-    -- Nobody else changes them from now on, nor the sequence, which goes along.
+    -- From now on, no other role can change the tables or the sequence that belongs to one of them.
     FOR relation IN SELECT c.oid::regclass AS name FROM pg_class AS c WHERE c.oid = ANY (found) AND c.relkind IN ('r', 'p') LOOP
         EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', relation.name);
         EXECUTE format('ALTER TABLE %s OWNER TO vetassist_owner', relation.name);
     END LOOP;
 
-    -- Owner and rights are the extension's affair.
+    -- The extension sets owner and rights itself, below.
     differences := differences || ARRAY(
         SELECT format('%s: %s', s.object, s.problem) || coalesce(', expected ' || s.expected, '')
                || coalesce(', found ' || s.found, '')
@@ -94,21 +94,21 @@ BEGIN
             ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('the existing tables in schema %s cannot be adopted', own_schema::regnamespace),
             DETAIL = (SELECT string_agg(d.line, E'\n' ORDER BY d.line) FROM unnest(differences) AS d (line)),
-            HINT = 'Nothing was changed. Mend each difference, or install into another schema with CREATE EXTENSION vetassist SCHEMA <name>. Tables of another role are adopted where vetassist.adopt_from names it.';
+            HINT = 'Nothing was changed. Correct each difference, or install into another schema with CREATE EXTENSION vetassist SCHEMA <name>. To adopt the tables of another role, set vetassist.adopt_from to its name.';
     END IF;
 
-    -- The functions of the plain file have the names that this script's take.
+    -- This script makes functions with the same names.
     DROP TRIGGER IF EXISTS vetassist_auth_audit_append_only ON @extschema@.vetassist_auth_audit;
     DROP TRIGGER IF EXISTS vetassist_auth_audit_append_only_rows ON @extschema@.vetassist_auth_audit;
     DROP TRIGGER IF EXISTS vetassist_auth_audit_id ON @extschema@.vetassist_auth_audit;
     DROP FUNCTION IF EXISTS @extschema@.vetassist_audit_guard();
     DROP FUNCTION IF EXISTS @extschema@.vetassist_audit_id();
-    -- What a database without the extension alone needs.
+    -- Only a plain installation needs these.
     DROP FUNCTION IF EXISTS @extschema@.vetassist_sign_out_step(integer);
     DROP FUNCTION IF EXISTS @extschema@.vetassist_note_sign_out(bigint);
     IF to_regclass('@extschema@' || '.vetassist_settings') IS NOT NULL THEN
         IF EXISTS (SELECT FROM @extschema@.vetassist_settings) THEN
-            RAISE WARNING USING MESSAGE = 'the settings in vetassist_settings are the server''s from now on',
+            RAISE WARNING USING MESSAGE = 'the settings in vetassist_settings are no longer in force',
                 DETAIL = (SELECT string_agg(format('vetassist.%s = %L', s.name, s.value), ', ' ORDER BY s.name)
                           FROM @extschema@.vetassist_settings AS s),
                 HINT = 'Set them with ALTER SYSTEM or ALTER DATABASE.';
@@ -121,7 +121,7 @@ BEGIN
         FROM pg_class AS c
         WHERE c.oid = ANY (found) OR (c.relnamespace = own_schema AND c.relname = 'vetassist_auth_audit_id_seq')
         UNION ALL
-        -- Their bodies are replaced below.
+        -- The scripts of the functions replace the bodies later.
         SELECT p.oid::regprocedure::text, 'ROUTINE'
         FROM pg_proc AS p
         WHERE p.oid = ANY (functions) AND NOT EXISTS (

@@ -1,10 +1,10 @@
--- Refuses to go on where an object that is not the extension's has a name that this script is to make.
+-- Refuses to continue if another object has the name of an object that this script makes.
 --
 -- requires: extension/search_path.sql
 
--- The names are those of this script's CREATE statements, of functions with the types of their arguments: a function that
--- takes others is in nobody's way. The tables that adoption takes over, their indexes and their sequence are for adoption
--- to judge, and so are the functions that the plain file makes, which belong to the owner of the tables.
+-- The names come from the CREATE statements of this script. A function counts only if it has the same argument types.
+-- extension/adoption.sql judges the tables that it takes over, their indexes and their sequence. It also judges the
+-- functions of the plain file, which belong to the owner of the tables.
 DO $$
 DECLARE
     own_schema CONSTANT oid := '@extschema@'::regnamespace;
@@ -20,7 +20,7 @@ BEGIN
     ), named (classid, objid, owner) AS (
         SELECT 'pg_proc'::regclass, p.oid, p.proowner
         FROM pg_proc AS p
-        -- Looked up once each: a join would do it again for every function of the database.
+        -- An array looks each signature up once. A join would do it again for every function of the database.
         WHERE p.oid = ANY (ARRAY(SELECT to_regprocedure('@extschema@' || '.' || f.signature)::oid
                                 FROM unnest(ARRAY['@functions@']) AS f (signature)))
           AND p.proowner <> ALL (ARRAY(SELECT c.relowner FROM pg_class AS c

@@ -2,7 +2,7 @@
 --
 -- requires: tables/
 
--- pg_dump leaves the rows of an extension's tables out, unless it is told that they are the user's.
+-- pg_dump skips the rows of an extension's tables unless the extension marks the tables as configuration.
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_users', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_va_tokens', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_sessions', '');
@@ -17,5 +17,5 @@ SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_audit_pending'
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_audit_unsealable', '');
 -- A lease is void after a restore.
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_refresh_leases', 'WHERE false');
--- The next id of the audit trail, too.
+-- The sequence is dumped too, so that ids of the audit trail continue after a restore.
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.vetassist_auth_audit_id_seq', '');

@@ -1,10 +1,10 @@
--- Refuses to go on where a table runs code of somebody's who is no superuser.
+-- Refuses to continue if a table of vetassist runs code of a role that is not a superuser.
 --
 -- requires: extension/lock_tables.sql
 
--- A trigger, an index, a constraint, a default, a policy, a rule or statistics of a table run with the rights of its
--- owner, or of whoever writes to it. So may a column of a type of somebody's, a foreign key whose columns have one, and what
--- a table does whose rows a foreign key deletes or updates.
+-- A trigger, an index, a constraint, a default, a policy, a rule or extended statistics of a table run code with the rights
+-- of the table's owner or of the role that writes to it. So can a column whose type another role owns, and a foreign key
+-- whose columns have such a type. A foreign key that deletes or updates rows fires the triggers of the referencing table.
 DO $$
 DECLARE
     found text;
@@ -44,7 +44,7 @@ BEGIN
         JOIN called AS c ON c.classid = d.refclassid AND c.objid = d.refobjid
         JOIN pg_roles AS r ON r.oid = c.owner AND NOT r.rolsuper
         UNION ALL
-        SELECT format('%s of %I cascades, sets or casts', pg_describe_object('pg_constraint'::regclass, k.oid, 0), r.rolname)
+        SELECT format('%s of %I changes rows or casts values', pg_describe_object('pg_constraint'::regclass, k.oid, 0), r.rolname)
         FROM pg_constraint AS k
         CROSS JOIN LATERAL unnest(k.conkey, k.confkey) AS u (their_number, own_number)
         JOIN pg_attribute AS theirs ON theirs.attrelid = k.conrelid AND theirs.attnum = u.their_number
@@ -59,9 +59,9 @@ BEGIN
     IF found IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = 'tables of vetassist run code of roles that are no superusers',
+            MESSAGE = 'tables of vetassist run code of roles that are not superusers',
             DETAIL = found,
-            HINT = 'Nothing was changed. Drop what is not yours, then update.';
+            HINT = 'Nothing was changed. Drop the listed objects that other roles own, then update again.';
     END IF;
 END
 $$;

@@ -1,12 +1,13 @@
--- Begins an update from 0.2.0: says which tables are there, remembers who has which tier, and drops what is made anew.
+-- Begins an update from 0.2.0: states which tables exist, notes the tiers of each role, and drops objects that the update
+-- makes again.
 --
 -- requires: extension/clear_way.sql extension/owner.sql extension/lock_tables.sql extension/foreign_code.sql
 -- provides: extension/adoption.sql extension/adopted_tiers.sql extension/adopted_rights.sql
 -- provides: tables/users.sql tables/va_tokens.sql tables/sessions.sql tables/auth_audit.sql tables/keyed_ip_hashes.sql
 -- provides: tables/storage.sql
 
--- Rights are made anew below, and so are the tiers of those who have one. What the installation found as default
--- privileges is no tier.
+-- The update grants all rights again, and the tiers that roles have now. Rights that default privileges gave at the
+-- installation do not count as a tier.
 DO $$
 DECLARE
     held record;
@@ -64,20 +65,20 @@ BEGIN
         kept := kept || (SELECT coalesce(jsonb_agg(jsonb_build_array(held.role::bigint, t.tier)), '[]')
                          FROM unnest(held.tiers) AS t (tier));
         IF held.lost IS NOT NULL THEN
-            RAISE WARNING USING MESSAGE = format('role %I loses rights that none of its tiers gives', held.name),
-                DETAIL = held.lost, HINT = 'Give it a tier by vetassist_grant().';
+            RAISE WARNING USING MESSAGE = format('role %I loses rights that none of its tiers grants', held.name),
+                DETAIL = held.lost, HINT = 'Grant it a tier with vetassist_grant().';
         END IF;
     END LOOP;
     PERFORM set_config('vetassist_script.tiers', kept::text, true);
 END
 $$;
 
--- An event trigger cannot be replaced, nor can a function that returns something else.
+-- CREATE OR REPLACE can replace neither an event trigger nor a function with another return type.
 DROP EVENT TRIGGER vetassist_guard_drop;
 DROP FUNCTION @extschema@.vetassist_revoke(regrole);
 DROP FUNCTION @extschema@.vetassist_detach();
 
--- Nothing calls these any more.
+-- No function calls these functions now.
 DROP FUNCTION @extschema@.vetassist_names_address(text), @extschema@.vetassist_hash_ip_text(text),
     @extschema@.vetassist_hashes_are_keyed(),
     @extschema@.vetassist_rotate_step(jsonb, integer), @extschema@.vetassist_rotate_rows(uuid[]),

@@ -1,4 +1,4 @@
--- The script of CREATE EXTENSION: all of it, in the order of its parts' needs.
+-- The script of CREATE EXTENSION: all parts, in the order of their requirements.
 --
 -- requires: extension/clear_way.sql extension/owner.sql extension/adoption.sql
 -- requires: functions/audit_guard.sql tables/ functions/ extension/adopted_tiers.sql extension/owners.sql

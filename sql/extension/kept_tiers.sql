@@ -1,8 +1,8 @@
--- Grants the tiers again that roles had before an update, or in the plain installation that was adopted.
+-- Grants roles the tiers that they had before an update, or in a plain installation that was adopted.
 --
 -- requires: extension/rights.sql
 
--- Not by vetassist_grant(), which writes an event: nobody was given what he did not have.
+-- vetassist_grant() would write an event, but no role gets a new right here.
 DO $$
 DECLARE
     held record;

@@ -1,10 +1,10 @@
--- Locks the tables that are there, so that nobody uses or changes them until the script ends.
+-- Locks the existing tables, so that no other session uses or changes them until the script ends.
 --
 -- requires: extension/search_path.sql
 
--- Others lock the same tables in other orders: a sign-in begins with the users, the check of a session with the
--- sessions. So this waits while it has no lock, and gives up what it has where it would have to wait for more: nobody runs
--- into a deadlock with it. How long it waits is for the caller's lock_timeout to say.
+-- Other sessions lock the same tables in other orders: a sign-in begins with the users, the check of a session with the
+-- sessions. So this code waits only while it holds no lock, and releases its locks before it waits for another: it causes
+-- no deadlock. The caller's lock_timeout limits the wait.
 DO $$
 DECLARE
     most CONSTANT text := current_setting('lock_timeout');
@@ -17,10 +17,10 @@ DECLARE
         JOIN pg_namespace AS n ON n.oid = c.relnamespace
         WHERE c.relnamespace = '@extschema@'::regnamespace AND c.relkind IN ('r', 'p')
           AND c.relname = ANY (ARRAY['@tables@'])
-        -- A sign-in's order, as far as it can be.
+        -- This is the order of a sign-in, as far as possible.
         ORDER BY array_position(ARRAY['vetassist_users', 'vetassist_va_tokens', 'vetassist_sessions',
                                       'vetassist_auth_audit'], c.relname::text), c.relname);
-    -- The one to wait for, which is locked before the others.
+    -- The table to wait for. It is locked before the others.
     awaited text := found[1];
     locked text;
 BEGIN
@@ -28,7 +28,7 @@ BEGIN
         BEGIN
             locked := awaited;
             EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', locked);
-            -- Much less than others wait before they look for a deadlock.
+            -- This is far less than the usual deadlock_timeout of one second.
             PERFORM set_config('lock_timeout', '50ms', true);
             FOREACH locked IN ARRAY found LOOP
                 EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', locked);

@@ -1,8 +1,9 @@
--- The role that owns the tables and the SECURITY DEFINER functions. It is the server's, so another database may have it.
+-- The role that owns the tables and the SECURITY DEFINER functions. Roles belong to the whole server, so another database
+-- may use the role too.
 --
 -- requires: extension/clear_way.sql
 
--- Whoever is a member of it has all that it has, and a role of this name may have been made by anybody before.
+-- A member of the role would have all its rights, and any role with CREATEROLE may have made a role of this name before.
 DO $$
 DECLARE
     problems text;
@@ -12,7 +13,7 @@ BEGIN
             CREATE ROLE vetassist_owner
                 NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS;
         EXCEPTION WHEN duplicate_object OR unique_violation THEN
-            -- An installation in another database was faster.
+            -- An installation in another database has just created it.
             NULL;
         END;
     END IF;
@@ -37,7 +38,7 @@ BEGIN
             ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = 'the role vetassist_owner cannot own the objects of vetassist',
             DETAIL = problems,
-            HINT = 'Nothing was changed. It must be NOLOGIN, without attributes, members, memberships and settings. DROP ROLE vetassist_owner, and the installation makes it.';
+            HINT = 'Nothing was changed. The role must be NOLOGIN, without attributes, members, memberships and settings. DROP ROLE vetassist_owner: the installation then creates it.';
     END IF;
 END
 $$;

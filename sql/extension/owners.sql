@@ -1,8 +1,9 @@
--- Hands each object to whom it belongs to.
+-- Sets the owner of each object.
 --
 -- requires: extension/owner.sql extension/unquote.sql tables/
 
--- vetassist_owner has what is read or runs with the owner's rights. What runs with the caller's is a superuser's.
+-- vetassist_owner owns tables and functions that run with the owner's rights. A superuser owns functions that run with the
+-- caller's rights.
 DO $$
 DECLARE
     object record;

@@ -1,10 +1,10 @@
--- Rights on everything above.
+-- Rights on the objects of the extension.
 --
 -- requires: extension/owners.sql
 
--- Nobody but the owner has any, whatever this database grants by default and whoever was granted something before; but
--- what is vetassist_owner's calls what is the superuser's.
--- The functions that stay open are named, so that one that is added later is closed unless somebody opens it here.
+-- Only the owner has rights, no matter what this database grants by default or granted before. vetassist_owner may also
+-- call the functions of the superuser, because its own functions call them.
+-- The functions that any role may call are listed by name, so that a new function is closed until it is added here.
 DO $$
 DECLARE
     object record;
@@ -53,5 +53,5 @@ BEGIN
 END
 $$;
 
--- Foreign keys are checked with the rights of the tables' owner.
+-- PostgreSQL checks foreign keys with the rights of the tables' owner, which needs USAGE for that.
 SELECT @extschema@.vetassist_grant_dumped('GRANT USAGE ON SCHEMA @extschema@ TO vetassist_owner'::text);

@@ -1,6 +1,6 @@
--- The settings that a script is read under, whatever its caller's are.
+-- Settings under which a script runs, no matter what its caller has set.
 
--- Names below resolve in pg_catalog and nowhere else: each object of ours is written with its schema.
+-- Names without a schema resolve only in pg_catalog: each object of vetassist is written with its schema.
 SET LOCAL search_path = pg_catalog, pg_temp;
--- The checks compare what PostgreSQL prints of a name with what it must be.
+-- The checks compare names as PostgreSQL prints them.
 SET LOCAL quote_all_identifiers = off;

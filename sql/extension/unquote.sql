@@ -1,9 +1,9 @@
--- Writes the schema into the functions as PostgreSQL writes it with quote_all_identifiers off.
+-- Removes unnecessary quotes from the name of the schema in the bodies of functions.
 --
 -- requires: functions/
 
--- PostgreSQL itself puts the schema's name into a script, with quotes where that setting is on. The functions would do the
--- same with them, but an installation would differ from another.
+-- PostgreSQL itself puts the schema's name into a script, with quotes if quote_all_identifiers is on. The functions would
+-- work with the quotes, but their text would differ between installations.
 DO $$
 DECLARE
     own_schema CONSTANT text := quote_ident((SELECT n.nspname FROM pg_namespace AS n WHERE n.oid = '@extschema@'::regnamespace));

@@ -1,4 +1,4 @@
--- The script of ALTER EXTENSION UPDATE, from 0.2.0: every function is made anew, and each role keeps its tiers.
+-- The script of ALTER EXTENSION UPDATE from 0.2.0: it makes every function again, and each role keeps its tiers.
 --
 -- requires: extension/from_0.2.0.sql functions/audit_guard.sql tables/append_only.sql functions/
 -- requires: extension/owners.sql extension/rights.sql extension/kept_tiers.sql extension/dump.sql

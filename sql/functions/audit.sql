@@ -1,4 +1,4 @@
--- Writes to the audit trail.
+-- Logging an event, with the server's hash of the address.
 --
 -- requires: tables/auth_audit.sql functions/log_event.sql functions/event_data.sql functions/ip_hash.sql
 

@@ -1,10 +1,10 @@
--- What changes of the audit trail owe the audit log.
+-- Changes of the audit trail: each notes a line for the next seal, which adds the change to the audit log.
 --
 -- requires: functions/audit_log_encoding.sql tables/audit_pending.sql
 
--- Refuses to change rows that were sealed since the transaction took its snapshot (40001): it would not see their
--- entries, and leave their salts. Called when the rows are locked: from then on the seal passes over them. In READ
--- COMMITTED the next statement sees every entry.
+-- Refuses (40001) to change rows that were sealed after the transaction took its snapshot: the transaction would not see
+-- their entries, and would keep their salts. The caller has locked the rows, so the seal skips them from then on. In READ
+-- COMMITTED, the next statement sees every entry.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_see_entries(ids bigint[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -12,8 +12,8 @@ BEGIN
     IF current_setting('transaction_isolation') = 'read committed' THEN
         RETURN;
     END IF;
-    -- Only a unique index looks beyond the snapshot. So the rows without a visible entry are entered for a moment, in
-    -- places that no entry has.
+    -- Only a unique index sees rows that are newer than the snapshot. So each row without a visible entry gets one for a
+    -- moment, with a negative number, which no real entry has.
     INSERT INTO @extschema@.vetassist_audit_leaves (entry, audit_id, kind, leaf_hash)
     SELECT CASE WHEN id < 0 THEN id ELSE -1 - id END, id, 'r', '' FROM unnest(ids) AS id
     ON CONFLICT (audit_id) WHERE kind = 'r' DO NOTHING;
@@ -21,7 +21,7 @@ BEGIN
 END
 $$;
 
--- Writes a line for the next seal. Always, without asking whether the rows are sealed.
+-- Writes a line for the next seal, even if the rows are not sealed.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_owe(
     kind text, ids bigint[], entries text, cutoff timestamptz
 ) RETURNS void
@@ -34,9 +34,9 @@ AS $$
     FROM @extschema@.vetassist_audit_pending AS p WHERE p.transaction = pg_current_xact_id()
 $$;
 
--- Each of the following is called when the rows are locked and before they are changed.
+-- The callers of the following functions lock the rows before the call and change them after it.
 
--- Keeps the commitments of rows that are about to be erased, and forgets their salts.
+-- Keeps the commitments of rows that are about to be erased, and deletes their salts.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_owe_erasure(ids bigint[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -70,10 +70,10 @@ BEGIN
 END
 $$;
 
--- Locks the oldest rows that are older than the cutoff and sealed, and returns their ids for their deletion: they are
--- purged as far as the log goes. Rows that somebody else purges are passed over.
+-- Locks the oldest sealed rows that are older than the cutoff, marks their entries as purged, and returns the ids. The
+-- caller deletes the rows. Rows that another session purges are skipped.
 --
--- Left to itself, the planner may look through the whole log for each batch, as long as there are no statistics.
+-- Without statistics, the planner would otherwise scan the whole log for each batch.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_owe_purge(older_than timestamptz, max_rows integer) RETURNS bigint[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
 AS $$

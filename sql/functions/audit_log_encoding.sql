@@ -2,15 +2,16 @@
 --
 -- requires: tables/audit_leaves.sql
 
--- Each is one expression, which the planner puts in the place of the call. So none of them has a SET clause: a body
--- in SQL-standard form names objects, whatever the search_path.
+-- Most of these functions are one expression, which the planner inlines. A SET clause would prevent that. It is not needed
+-- either: a body in SQL-standard form is bound to objects, no matter what the search_path is.
 
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_audit_field(value bytea) RETURNS bytea
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN coalesce(E'\\x01'::bytea || int4send(octet_length(value)) || value, E'\\x00'::bytea);
 
--- Microseconds since 1970. By way of 2000, from which PostgreSQL counts: extract() from the timestamptz itself rounds the
--- last microseconds that there are to a second. As numeric: a bigint does not hold them from 1970 on.
+-- Returns microseconds since 1970. It counts from 2000 first, as PostgreSQL does, because extract() from the timestamptz
+-- itself rounds the last possible microseconds to a second. It uses numeric, because a bigint is too small for them when
+-- they are counted from 1970.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_audit_time(at timestamptz) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN at = 'infinity' THEN 'infinity' WHEN at = '-infinity' THEN '-infinity'
@@ -21,7 +22,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN sha256(E'\\x7665746173736973742076616c756520763100'::bytea || salt
               || coalesce(E'\\x01'::bytea || int4send(octet_length(value)) || convert_to(value, 'UTF8'), E'\\x00'::bytea));
 
--- The data of a row's leaf. `created_at` is what vetassist_audit_time() says.
+-- Returns the data of a row's leaf. The caller passes created_at as vetassist_audit_time() returns it.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_audit_row(
     id bigint, user_id uuid, event_type text, created_at text, event_commitment bytea, ip_commitment bytea
 ) RETURNS bytea
@@ -34,19 +35,19 @@ RETURN E'\\x76657461737369737420726f7720763100'::bytea
     || E'\\x0100000020'::bytea || event_commitment
     || E'\\x0100000020'::bytea || ip_commitment;
 
--- Two salts: 32 bytes out of 366 random bits.
+-- Returns two salts of 16 bytes each, made of 366 random bits.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_audit_salts() RETURNS bytea
 LANGUAGE sql VOLATILE PARALLEL SAFE
 RETURN sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
 
--- Of a level of a tree, hashes side by side, the level above. Their number is even.
+-- Returns the level of a tree above the given one. A level is a string of hashes; the given one has an even number of them.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_audit_level_above(level bytea) RETURNS bytea
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (SELECT string_agg(sha256(E'\\x01'::bytea || substr(level, at, 64)), '' ORDER BY at)
         FROM generate_series(1, octet_length(level), 64) AS at);
 
--- The rows that an erasure (e) or a purge (u) is about: its second field. Nothing where it can't be read; such an
--- entry is told of by its hash.
+-- Returns the entries of rows that an erasure (e) or a purge (u) lists in its second field. Returns an empty multirange if
+-- the data cannot be read; vetassist_verify_audit() finds such an entry by its hash.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_audit_rows_of(data bytea, kind text) RETURNS int8multirange
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -54,7 +55,7 @@ DECLARE
     at integer := CASE kind WHEN 'e' THEN 22 ELSE 20 END;
     field_length integer;
 BEGIN
-    -- Over the prefix, and the first field.
+    -- This skips the prefix and the first field.
     field_length := ('x' || encode(substr(data, at + 1, 4), 'hex'))::bit(32)::integer;
     at := at + 5 + field_length;
     field_length := ('x' || encode(substr(data, at + 1, 4), 'hex'))::bit(32)::integer;

@@ -1,14 +1,15 @@
--- Erasing a user's rows of the audit trail.
+-- Erasing a user's data in the audit trail.
 --
 -- requires: functions/audit_log_changes.sql
 
--- Clears event_data and ip_hash of a user's rows, and their salts. The rows stay, and so do the commitments: each row's
--- leaf still verifies. What says of the erasure who made it stays, too. Returns the number of rows.
+-- Clears event_data and ip_hash of a user's rows, and deletes their salts. The rows and the commitments stay, so each row's
+-- leaf still verifies. The event of an earlier erasure keeps its event_data, which names the session user who erased.
+-- Returns the number of rows.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_erase_audit(erased uuid) RETURNS integer
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    -- The plain installation's guard looks through a batch for each row.
+    -- The guard of the plain installation searches the whole batch for each row.
     at_once CONSTANT integer := 1000;
     ids bigint[];
     done integer := 0;

@@ -2,8 +2,8 @@
 --
 -- requires: functions/audit_log_tree.sql tables/audit_pending.sql tables/audit_unsealable.sql
 
--- Begins a new log that holds the root of the former one, which is left to whoever kept an export of it. For a restored
--- database, or a copy. Not a security definer: it takes a superuser.
+-- Begins a new log that holds the root of the old one, for a restored database or a copy. It deletes the entries of the old
+-- log; only an export keeps them. It is not a security definer: only a superuser may call it.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_new_audit_log(reason text) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -14,14 +14,14 @@ DECLARE
 BEGIN
     IF reason IS NULL OR btrim(reason) = '' THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'reason must not be blank',
-            HINT = 'Say why the former log is left, such as: restored from the backup of 3 May.';
+            HINT = 'Say why a new log begins, such as: restored from the backup of 3 May.';
     END IF;
     SELECT h.* INTO former FROM @extschema@.vetassist_audit_head AS h FOR UPDATE;
     IF NOT FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'nothing was sealed yet',
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'the audit trail has never been sealed',
             HINT = 'CALL vetassist_seal_audit() begins the first log.';
     END IF;
-    -- Every row that is there is sealed again, as it is now; what was pending belongs to the former log.
+    -- The next seals add every row again, as it is now. Pending changes belong to the old log.
     TRUNCATE @extschema@.vetassist_audit_leaves, @extschema@.vetassist_audit_nodes,
         @extschema@.vetassist_audit_pending, @extschema@.vetassist_audit_unsealable;
     data := E'\\x766574617373697374207265737461727420763100'::bytea

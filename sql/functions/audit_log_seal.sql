@@ -1,8 +1,8 @@
--- Sealing: what is committed and has no entry gets one.
+-- Sealing: every committed row without an entry gets one.
 --
 -- requires: functions/audit_log_seal_rows.sql functions/audit_log_seal_pending.sql functions/audit_log_transactions.sql
 
--- Refuses to seal where the log would not be the one that it was: another database may go on with it.
+-- Refuses to seal if another database sealed the log before, because that database may continue the same log.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_check_audit_place() RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -14,17 +14,17 @@ BEGIN
     IF here.encoding <> 'UTF8' THEN
         RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
             MESSAGE = format('the audit trail of a database in %s cannot be sealed', here.encoding),
-            HINT = 'Entries are UTF-8. Move the data into a database in UTF8.';
+            HINT = 'Entries are UTF-8. Move the data into a database whose encoding is UTF8.';
     ELSIF EXISTS (SELECT FROM @extschema@.vetassist_audit_head AS h
                   WHERE (h.system_identifier, h.database) <> (here.system_identifier, here.database)) THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = 'the audit log was sealed in another database before',
-            HINT = 'Two logs must not have one origin. SELECT vetassist_new_audit_log(reason) begins a new one that holds the root of the former.';
+            HINT = 'Two logs must not have the same origin. SELECT vetassist_new_audit_log(reason) begins a new log that holds the root of this one.';
     END IF;
 END
 $$;
 
--- Appends entries, which are in their place already, to the nodes and the head. The head's row is locked.
+-- Updates the nodes and the head of the tree for entries that were added. The caller has locked the row of the head.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_grow_audit_tree(added bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -35,13 +35,13 @@ DECLARE
     past bigint := grown >> 8;
     hashes bytea;
 BEGIN
-    -- The new complete blocks of 256, all of them at once, one level after the other.
+    -- This computes all new complete blocks of 256 together, one level after the other.
     IF first < past THEN
         SELECT string_agg(l.leaf_hash, '' ORDER BY l.entry) INTO hashes FROM @extschema@.vetassist_audit_leaves AS l
         WHERE l.entry >= first << 8 AND l.entry < past << 8;
         IF octet_length(hashes) IS DISTINCT FROM (past - first) * 8192 THEN
             RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'the audit log lacks entries',
-                HINT = 'SELECT * FROM vetassist_verify_audit() says which.';
+                HINT = 'SELECT * FROM vetassist_verify_audit() shows them.';
         END IF;
         FOR _ IN 1 .. 8 LOOP
             hashes := @extschema@.vetassist_audit_level_above(hashes::bytea);
@@ -52,7 +52,7 @@ BEGIN
         INSERT INTO @extschema@.vetassist_audit_nodes (level, place, hash)
         SELECT level, place, substr(hashes, (place - first)::integer * 32 + 1, 32)
         FROM generate_series(first, past - 1) AS place;
-        -- A node above needs both below it; the left one may be of an earlier batch.
+        -- A node needs both nodes below it. The left one may come from an earlier batch.
         IF first & 1 = 1 THEN
             first := first - 1;
             hashes := @extschema@.vetassist_audit_node(level::integer, first::bigint) || hashes;
@@ -70,7 +70,8 @@ BEGIN
 END
 $$;
 
--- One step of vetassist_seal_audit(): pending work and a batch of rows, one transaction. Returns true after the last.
+-- Runs one step of vetassist_seal_audit() in one transaction: pending changes and a batch of rows. Returns true after the
+-- last step.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_seal_step(begins boolean, batch_size integer) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -86,7 +87,7 @@ BEGIN
             HINT = 'Leave it out for its default, 16384.';
     END IF;
     PERFORM @extschema@.vetassist_check_audit_place();
-    -- Looked for first: an insertion would wait for another seal.
+    -- The row is looked for first, because an INSERT would wait for another seal.
     IF NOT EXISTS (SELECT FROM @extschema@.vetassist_audit_head) THEN
         INSERT INTO @extschema@.vetassist_audit_head
             (origin, size, root, system_identifier, database, recent_id, swept_id)
@@ -94,7 +95,7 @@ BEGIN
         FROM pg_control_system() AS s, pg_database AS d WHERE d.datname = current_database()
         ON CONFLICT DO NOTHING;
     END IF;
-    -- The head is locked without waiting: what another seal takes now need not be taken here. Nothing but a seal locks it.
+    -- This locks the head without waiting: another seal that holds the lock seals the same rows. Only a seal locks the head.
     SELECT h.* INTO head FROM @extschema@.vetassist_audit_head AS h FOR NO KEY UPDATE SKIP LOCKED;
     IF NOT FOUND THEN
         RAISE NOTICE USING MESSAGE = 'another session seals the audit trail at the moment';
@@ -105,7 +106,7 @@ BEGIN
         head.seals_after := CASE WHEN head.is_sweeping THEN -9223372036854775808 ELSE head.recent_id END;
     END IF;
 
-    -- Pending work first: a row that is sealed below is sealed as these changes left it.
+    -- Pending changes come first: the rows sealed below already contain them.
     pending := @extschema@.vetassist_seal_pending(at_most::integer);
     IF pending > 0 THEN
         PERFORM @extschema@.vetassist_grow_audit_tree(pending::bigint);
@@ -118,9 +119,9 @@ BEGIN
 
     is_finished := sealed.last_id IS NULL AND NOT EXISTS (SELECT FROM @extschema@.vetassist_audit_pending);
     IF is_finished AND head.is_sweeping THEN
-        -- Rows of ids that were given out more than a day ago are left to the sweep of each day: there are few, from
-        -- transactions that were open so long. All others are looked for by each seal. An id that the sequence did
-        -- not give out says nothing of when.
+        -- Only the daily sweep looks for rows whose id was given more than a day ago: they are few, from transactions that
+        -- stayed open so long. Each seal looks for all other rows. An id that the sequence did not give has no known time,
+        -- so it does not count here.
         head.recent_id := head.swept_id;
         head.swept_at := now();
         SELECT greatest(head.swept_id, max(l.audit_id)) INTO head.swept_id
@@ -136,9 +137,9 @@ BEGIN
 END
 $$;
 
--- It commits after each batch, which neither a security definer nor a function with a SET clause can. So it names
--- everything in full and uses no operator. Each batch sees what was committed before it, whatever isolation its session
--- has by default.
+-- The procedure commits after each batch. Neither a security definer nor a procedure with a SET clause may commit, so it
+-- writes every name with its schema and uses no operator. Each batch sees everything that was committed before it, no
+-- matter which isolation level is the session's default.
 CREATE OR REPLACE PROCEDURE @extschema@.vetassist_seal_audit(batch_size integer DEFAULT 16384)
 LANGUAGE plpgsql
 AS $$

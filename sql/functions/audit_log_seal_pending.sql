@@ -2,8 +2,8 @@
 --
 -- requires: functions/audit_log_tree.sql tables/audit_pending.sql
 
--- Appends what changes owe, in the order in which they were made, and returns the number of entries. A change of a row
--- that has no entry owes nothing: the row will be sealed as it is.
+-- Appends an entry for each pending change, in the order of the changes, and returns the number of entries. A change of a
+-- row without an entry needs none: the row will be sealed as it is now.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_seal_pending(max_rows integer) RETURNS integer
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -12,7 +12,7 @@ DECLARE
     appended integer;
 BEGIN
     WITH due AS (
-        -- At least one line, and no more than hold so many rows.
+        -- This takes at least one line, and stops at the line that reaches max_rows rows.
         SELECT d.transaction, d.part FROM (
             SELECT p.transaction, p.part, sum(cardinality(p.audit_ids)) OVER (ORDER BY p.transaction, p.part)
                    - cardinality(p.audit_ids) AS rows_before
@@ -37,8 +37,8 @@ BEGIN
                || @extschema@.vetassist_audit_field(convert_to(@extschema@.vetassist_audit_time(s.at::timestamptz), 'UTF8')::bytea) AS data
         FROM sealed AS s WHERE s.kind = 'e' GROUP BY s.transaction, s.part, s.session_user_name, s.at
         UNION ALL
-        -- Where the salt or the value has gone there is nothing to commit to. The salt stays where the row was sealed
-        -- after its erasure, whose line may stand before this one.
+        -- Without the salt or the value, nothing can be committed to. A row that was sealed after its erasure has its salt;
+        -- the line of that erasure may come before this one.
         SELECT s.transaction, s.part, s.entry, 'h',
                E'\\x7665746173736973742072656861736820763100'::bytea
                || @extschema@.vetassist_audit_field(convert_to(s.entry::text, 'UTF8')::bytea)

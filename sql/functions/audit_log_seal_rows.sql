@@ -2,13 +2,13 @@
 --
 -- requires: functions/audit_log_tree.sql tables/audit_unsealable.sql
 
--- Appends the next rows that have no entry, in the order of their ids from one on. Returns the last id that was looked
--- at, NULL after the last, and the number of entries. A row that somebody else has locked is left for the next seal:
--- it is being erased, say. One whose event_data is too long is passed over, and so is, taken alone, one that can't be
--- read.
+-- Appends entries for the next rows without one, in the order of their ids, from the given id on. Returns the last id that
+-- it looked at (NULL after the last row) and the number of entries. A row that another session has locked, such as for an
+-- erasure, is left for the next seal. A row whose event_data is too long is skipped. A row that cannot be read is skipped
+-- once it is alone in its batch.
 --
--- Left to itself, the planner may look through the whole log for each batch, as long as there are no statistics.
--- What it may not do costs so much in its eyes that it would compile each batch.
+-- Without statistics, the planner would otherwise scan the whole log for each batch. A plan with a disabled method has such
+-- a high estimated cost that PostgreSQL would use JIT compilation for each batch, so jit is off.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_seal_rows(after bigint, max_rows integer)
 RETURNS TABLE (last_id bigint, appended integer)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_seqscan = off SET jit = off
@@ -33,8 +33,8 @@ BEGIN
                        @extschema@.vetassist_audit_commit(substr(s.salts, 1, 16)::bytea, s.event_data::text),
                        @extschema@.vetassist_audit_commit(substr(s.salts, 17, 16)::bytea, s.ip_hash::text)))
                END AS leaf_hash
-        -- OFFSET 0: the planner is not to compute these again wherever they are named.
-        -- convert_from() refuses what is not UTF-8, which a damaged page can hold.
+        -- OFFSET 0 keeps the planner from computing these values again at each use.
+        -- convert_from() refuses bytes that are not UTF-8, which a damaged page can hold.
         FROM (SELECT r.id, r.user_id, @extschema@.vetassist_audit_salts() AS salts,
                      @extschema@.vetassist_audit_time(r.created_at::timestamptz) AS created_at,
                      convert_from(convert_to(r.event_type, 'UTF8'), 'UTF8') AS event_type,
@@ -53,7 +53,7 @@ BEGIN
     RETURN NEXT;
 EXCEPTION WHEN data_exception OR program_limit_exceeded OR out_of_memory OR internal_error OR data_corrupted THEN
     IF max_rows > 1 THEN
-        -- One of them can't be read: which one, the smaller batches tell.
+        -- One of the rows cannot be read. Smaller batches find out which one.
         SELECT r.last_id, r.appended INTO last_id, appended
         FROM @extschema@.vetassist_seal_rows(after::bigint, greatest(max_rows / 16, 1)::integer) AS r;
     ELSE

@@ -1,8 +1,8 @@
--- Showing the audit log: entries with what their rows hold now.
+-- Showing the audit log: entries, with the present values of their rows.
 --
 -- requires: functions/audit_log_tree.sql tables/audit_pending.sql
 
--- Entries from an index on; after the last, one row without an entry for each change of a row that is pending.
+-- Returns entries from an index on. After the last entry come rows without an entry, one for each pending change of a row.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_audit_entries(from_index bigint, max_rows integer)
 RETURNS TABLE (entry bigint, kind text, audit_id bigint, leaf_hash bytea, data bytea,
                event_data text, event_data_salt bytea, ip_hash text, ip_hash_salt bytea)
@@ -36,7 +36,7 @@ BEGIN
                            ELSE 'row' END,
                r.audit_id, r.leaf_hash,
                CASE WHEN r.id IS NULL THEN r.data ELSE
-                   -- Of an untouched row, from what is there now.
+                   -- If the row was not changed, its present values give the commitments.
                    @extschema@.vetassist_audit_row(r.id::bigint, r.user_id::uuid, r.event_type::text, r.created_at::text,
                        coalesce(r.event_commitment, @extschema@.vetassist_audit_commit(substr(r.salts, 1, 16)::bytea, r.event_data::text), E'\\x')::bytea,
                        coalesce(r.ip_commitment, @extschema@.vetassist_audit_commit(substr(r.salts, 17, 16)::bytea, r.ip_hash::text), E'\\x')::bytea)
@@ -53,14 +53,14 @@ BEGIN
 END
 $$;
 
--- Writes down that a watcher saw a checkpoint.
+-- Writes an event: a watcher saw this checkpoint.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_note_watch(checkpoint text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF array_length(array_remove(@extschema@.vetassist_checkpoint_lines(checkpoint::text), NULL), 1) IS DISTINCT FROM 3 THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'not a checkpoint',
-            HINT = 'Pass what vetassist_audit_checkpoint() returned.';
+            HINT = 'Pass the text that vetassist_audit_checkpoint() returned.';
     END IF;
     INSERT INTO @extschema@.vetassist_auth_audit (event_type, event_data)
     VALUES ('audit_watched', jsonb_build_object('by', session_user, 'checkpoint', checkpoint));

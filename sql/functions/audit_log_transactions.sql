@@ -1,8 +1,9 @@
--- Where a procedure in PL/pgSQL can commit.
+-- Finding out whether a procedure in PL/pgSQL can commit.
 
--- Refuses to go on where a procedure cannot commit. `said` is what PostgreSQL told the procedure when it tried, while it
--- handled exceptions: that is never allowed, but where a commit would be, PostgreSQL says something else. Which of the two
--- it was shows the message that a function gets, which can never commit. It may be in any language.
+-- Refuses to continue if the calling procedure cannot commit. The procedure tries a COMMIT inside an exception handler,
+-- which always fails, and passes the error message as "said". The message depends on whether a COMMIT outside the handler
+-- would be allowed. A function can never commit, so this function gets the message of the forbidden case, and compares.
+-- It compares messages because they may be in any language.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_refuse_transaction_block(call text, said text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$

@@ -1,8 +1,8 @@
--- The audit log's tree: RFC 6962.
+-- The Merkle tree of the audit log (RFC 6962).
 --
 -- requires: functions/audit_log_encoding.sql tables/audit_nodes.sql tables/audit_head.sql
 
--- The hash of the complete subtree of 2^level leaves that is the one of this place among its like.
+-- Returns the hash of a complete subtree of 2^level leaves. place counts the subtrees of this level from 0.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_audit_node(level integer, place bigint) RETURNS bytea
 LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -18,7 +18,7 @@ BEGIN
     END IF;
     IF octet_length(found) IS DISTINCT FROM (CASE WHEN level < 8 THEN 32 << level ELSE 32 END) THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'the audit log lacks entries or nodes of its tree',
-            HINT = 'SELECT * FROM vetassist_verify_audit() says which.';
+            HINT = 'SELECT * FROM vetassist_verify_audit() shows them.';
     ELSIF level >= 8 THEN
         RETURN found;
     END IF;
@@ -29,7 +29,7 @@ BEGIN
 END
 $$;
 
--- The root of the leaves from one to before another, which are a subtree of the whole.
+-- Returns the root of the subtree whose leaves are "first" and those after it, up to but not including "past".
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_audit_root(first bigint, past bigint) RETURNS bytea
 LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -43,7 +43,7 @@ BEGIN
     IF rest = 0 THEN
         RETURN sha256('');
     END IF;
-    -- A complete subtree for each bit, the smallest at the right end.
+    -- Each bit of the size stands for a complete subtree. The smallest subtree is at the right end.
     WHILE rest > 0 LOOP
         IF rest & 1 = 1 THEN
             place := (past >> level) - 1;
@@ -58,14 +58,14 @@ BEGIN
 END
 $$;
 
--- The largest power of two below a number of at least 2.
+-- Returns the largest power of two that is less than size, which is at least 2.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_audit_split(size bigint) RETURNS bigint
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     half bigint := 1;
 BEGIN
-    -- Not half * 2 < size, which is past bigint for the largest.
+    -- half * 2 < size would overflow bigint for the largest sizes.
     WHILE half < size - half LOOP
         half := half * 2;
     END LOOP;
@@ -132,7 +132,7 @@ BEGIN
             first := middle;
         END IF;
     END LOOP;
-    -- Whoever verifies has the root of a former tree that is a subtree by itself.
+    -- If the earlier tree is itself a subtree of the later one, the verifier has its root already.
     IF first > 0 THEN
         proof := @extschema@.vetassist_audit_root(first::bigint, past::bigint) || proof;
     END IF;
@@ -146,7 +146,7 @@ AS $$
     SELECT format(E'%s\n%s\n%s\n', h.origin, h.size, encode(h.root, 'base64')) FROM @extschema@.vetassist_audit_head AS h
 $$;
 
--- The three lines of a checkpoint, and what follows where it is a signed note. NULL where it is neither.
+-- Returns the three lines of a checkpoint, and the signatures if it is a signed note. Returns NULL if it is neither.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_checkpoint_lines(checkpoint text) RETURNS text[]
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$

@@ -1,4 +1,4 @@
--- Shows what an operator should look at.
+-- Problems that an operator should know.
 --
 -- requires: functions/schema.sql functions/tiers.sql functions/audit_log_checks.sql functions/rights_checks.sql
 -- requires: functions/operation_checks.sql
@@ -8,13 +8,13 @@ CREATE OR REPLACE FUNCTION @extschema@.vetassist_is_preloaded() RETURNS boolean
 LANGUAGE c STABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'vetassist_is_preloaded_wrapper';
 
--- Everything that an operator should look at. It runs what is below with the rights of the tables' owner, or of a
--- superuser who calls it: so it says what is wrong also where nothing belongs to whom it should.
+-- Returns every problem that an operator should know. It runs vetassist_checks() with the rights of the tables' owner, or
+-- of a calling superuser, so that it also works if objects have a wrong owner.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_check() RETURNS TABLE (severity text, subject text, message text, hint text)
 LANGUAGE c STABLE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS 'MODULE_PATHNAME', 'vetassist_check_wrapper';
 
--- A check is a member of the union. Severities: error (something does not hold), warning (it may not for long).
+-- Each check is a member of the union. The severity is error if something is wrong now, and warning if it may go wrong.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_checks() RETURNS TABLE (severity text, subject text, message text, hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -23,19 +23,19 @@ DECLARE
     own_schema CONSTANT oid := (SELECT e.extnamespace FROM pg_extension AS e WHERE e.extname = 'vetassist');
 BEGIN
     RETURN QUERY
-        -- The tables and what surrounds them are as they must be. Rights are below, for all objects.
+        -- The tables and their indexes, triggers and so on must match the schema. vetassist_rights_checks() checks rights.
         SELECT 'error', s.object,
                s.problem || coalesce(', expected ' || s.expected, '') || coalesce(', found ' || s.found, ''),
-               'See the section on tables in the documentation. The extension works with the tables that it made.'
+               'Change it back: the extension needs its tables as it made them. Its documentation describes them under "Tables".'
         FROM @extschema@.vetassist_check_schema() AS s
         WHERE s.problem NOT LIKE 'rights of %'
         UNION ALL
         SELECT g.severity, g.subject, g.message, g.hint FROM @extschema@.vetassist_rights_checks() AS g
         UNION ALL
-        -- A function of somebody's in the schema may be called in the place of ours: a driver that sends varchar where
-        -- ours takes text calls one that takes varchar.
+        -- Applications may call another role's function in the schema by mistake: if a driver sends varchar, PostgreSQL
+        -- prefers a function that takes varchar to the one of vetassist, which takes text.
         SELECT 'warning', 'schema ' || n.nspname, format('%s may create objects in it', c.who),
-               'Whoever may create a function there can have applications call it instead of one of vetassist. REVOKE CREATE, or install into a schema that a superuser owns.'
+               'Applications could call a function that this role creates there instead of one of vetassist. REVOKE CREATE, or install into a schema that a superuser owns.'
         FROM pg_namespace AS n
         CROSS JOIN LATERAL (
             SELECT DISTINCT CASE w.role WHEN 0 THEN 'PUBLIC' ELSE 'role ' || r.rolname END
@@ -65,7 +65,8 @@ BEGIN
                             JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'vetassist')
           AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_proc'::regclass AND d.objid = f.oid AND d.deptype = 'e')
         UNION ALL
-        -- What is no member is dumped as somebody's table would be, and is in the way of the next installation.
+        -- pg_dump dumps a table that is not a member of the extension as a user's table. The next installation then fails
+        -- because the table exists.
         SELECT 'error', c.relname::text, 'does not belong to the extension any more',
                format('ALTER EXTENSION vetassist ADD %s %s.', CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END,
                       c.oid::regclass)
@@ -76,7 +77,7 @@ BEGIN
                           JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'vetassist'
                           WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
         UNION ALL
-        -- The owner has all rights on what is its, and may call what the functions call.
+        -- vetassist_owner must have all rights on its own objects, and EXECUTE on the functions that its functions call.
         SELECT 'error', o.object, 'vetassist_owner lacks rights on it', format('GRANT ALL ON %s TO vetassist_owner.', o.object)
         FROM pg_extension AS e
         JOIN pg_depend AS d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
@@ -100,8 +101,8 @@ BEGIN
                           WHERE g.privilege_type = u.privilege_type
                             AND (g.grantee = 0 OR pg_get_userbyid(g.grantee) = 'vetassist_owner')))
         UNION ALL
-        -- No event trigger fires where this is off.
-        SELECT 'warning', 'event_triggers', 'is off: no guard fires but those of the audit trail''s rows', 'Set it to on.'
+        -- No event trigger fires if this setting is off.
+        SELECT 'warning', 'event_triggers', 'is off: no guard works except the triggers of the audit trail', 'Set it to on.'
         WHERE current_setting('event_triggers', true) = 'off'
         UNION ALL
         SELECT 'warning', 'event_triggers',
@@ -113,8 +114,8 @@ BEGIN
         LEFT JOIN pg_roles AS r ON r.oid = g.grantee
         WHERE p.parname = 'event_triggers' AND r.rolsuper IS NOT TRUE
         UNION ALL
-        SELECT 'warning', 'shared_preload_libraries', 'does not have vetassist',
-               'Until a session loads the library, PostgreSQL shows everybody where the key ring is. Add it and restart the server.'
+        SELECT 'warning', 'shared_preload_libraries', 'does not contain vetassist',
+               'Until a session loads the library, PostgreSQL shows the source of the key ring to every role. Add vetassist and restart the server.'
         WHERE NOT @extschema@.vetassist_is_preloaded()
         UNION ALL
         SELECT a.severity, a.subject, a.message, a.hint FROM @extschema@.vetassist_audit_log_checks() AS a

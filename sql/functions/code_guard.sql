@@ -1,9 +1,10 @@
--- The guard against code of somebody's that runs with the rights of the tables' owner.
+-- The guard against code of other roles that would run with the rights of the tables' owner.
 
--- A trigger runs with the rights of whoever writes, which is the owner of the library's functions. A foreign key that
--- deletes or updates rows of another table when ours go fires that table's triggers with the same rights. One is checked
--- with the rights of the owner of the table that it refers to: where its columns have a type of somebody's, that calls the
--- function of a cast. All take rights that no tier gives and a superuser may have given by hand.
+-- A trigger runs with the rights of the role that writes. The functions of vetassist write as the owner of the tables. A
+-- foreign key may delete or update rows of another table when rows of vetassist go; then the triggers of that table run
+-- with the same rights. PostgreSQL checks a foreign key with the rights of the owner of the referenced table. If its columns
+-- have a type of another role, the check calls the function of a cast. All of these need rights that no tier grants, but
+-- that a superuser may have granted.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_guard_code() RETURNS event_trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -30,7 +31,7 @@ BEGIN
     END IF;
 
     IF tg_event = 'ddl_command_start' THEN
-        -- The rows that are there already are looked at while the command runs.
+        -- ALTER TABLE checks existing rows while it runs, so a check after the command would be too late.
         is_refused := has_foreign_cast AND EXISTS (
             SELECT FROM unnest(own_tables) AS t (oid)
             WHERE has_any_column_privilege(current_user, t.oid, 'REFERENCES'));
@@ -61,7 +62,7 @@ BEGIN
     IF is_refused THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
             MESSAGE = 'the command might run a function with the rights of vetassist_owner',
-            HINT = 'Triggers on the tables of vetassist are for superusers, and so are foreign keys to them that cascade or set, or whose columns have another type, and casts to the types of their columns.';
+            HINT = 'Only a superuser may create triggers on the tables of vetassist, foreign keys to them that cascade, set values or have columns of another type, and casts to the types of their columns.';
     END IF;
 END
 $$;
@@ -69,7 +70,7 @@ $$;
 CREATE EVENT TRIGGER vetassist_guard_code ON ddl_command_end
 WHEN TAG IN ('ALTER TABLE', 'CREATE CAST', 'CREATE SCHEMA', 'CREATE TABLE', 'CREATE TRIGGER')
 EXECUTE FUNCTION @extschema@.vetassist_guard_code();
--- Also where session_replication_role is replica, which others than a superuser may be allowed to set.
+-- It fires even if session_replication_role is replica: roles that are not superusers may be allowed to set it.
 ALTER EVENT TRIGGER vetassist_guard_code ENABLE ALWAYS;
 
 CREATE EVENT TRIGGER vetassist_guard_alter_table ON ddl_command_start

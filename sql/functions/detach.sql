@@ -1,7 +1,7 @@
--- Leaving: the extension goes and its data stay.
+-- Leaving vetassist: the extension is dropped and its data stays.
 
--- Makes the tables ordinary ones of a role's, so that the extension can be dropped and its data stay. CREATE EXTENSION
--- adopts them again. Not a security definer: it takes a superuser.
+-- Makes the tables ordinary tables of a role, so that the extension can be dropped and its data stays. CREATE EXTENSION
+-- adopts the tables again. It is not a security definer: only a superuser may call it.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_detach(new_owner regrole DEFAULT quote_ident(current_user)::regrole) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -10,9 +10,10 @@ DECLARE
 BEGIN
     IF new_owner IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'new_owner must not be NULL',
-            HINT = 'Leave it out, and the tables are yours.';
+            HINT = 'Leave it out to own the tables yourself.';
     END IF;
-    -- The guard calls functions of the extension's, so it goes with them. Until then nothing guards the trail.
+    -- The triggers of the guard depend on functions of the extension, so they are dropped here. From now on, nothing guards
+    -- the trail.
     DROP TRIGGER vetassist_auth_audit_append_only ON @extschema@.vetassist_auth_audit;
     DROP TRIGGER vetassist_auth_audit_append_only_rows ON @extschema@.vetassist_auth_audit;
     DROP TRIGGER vetassist_auth_audit_id ON @extschema@.vetassist_auth_audit;
@@ -26,7 +27,7 @@ BEGIN
     LOOP
         EXECUTE format('ALTER EXTENSION vetassist DROP %s %s', member.kind, member.name);
         IF member.kind = 'TABLE' THEN
-            -- With the sequence of its column.
+            -- The sequence of its column gets the same owner.
             EXECUTE format('ALTER TABLE %s OWNER TO %s', member.name, new_owner);
         END IF;
     END LOOP;

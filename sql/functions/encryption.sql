@@ -1,4 +1,4 @@
--- Primitives: seal and open with a key that the caller gives. Any role may call them.
+-- Primitives: they seal and open with a key that the caller passes. Any role may call them.
 
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_encrypt(plaintext bytea, key bytea, aad bytea DEFAULT '') RETURNS bytea
 LANGUAGE c VOLATILE STRICT PARALLEL SAFE

@@ -1,10 +1,9 @@
 -- Erasure of a veteran's data.
 --
--- requires: tables/va_tokens.sql tables/sessions.sql tables/refresh_leases.sql tables/refresh_states.sql functions/events.sql
--- requires: functions/audit_log_erasure.sql
+-- requires: tables/va_tokens.sql tables/sessions.sql tables/refresh_leases.sql tables/refresh_states.sql
+-- requires: functions/events.sql functions/audit_log_erasure.sql
 
--- A veteran asks to be forgotten. What remains is a row that says nothing about a person, for the audit
--- trail to point at.
+-- Erases a veteran's data. The row of the user stays, without personal data, because the audit trail refers to it.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_erase_user(user_id uuid) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -16,7 +15,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'user_id must not be NULL',
             HINT = 'Nothing was erased.';
     END IF;
-    -- First of all, so that a sign-in at the same moment comes before or after.
+    -- The user is locked first, so that a sign-in at the same time comes either before or after the erasure.
     SELECT u.* INTO person FROM @extschema@.vetassist_users AS u
     WHERE u.id = vetassist_erase_user.user_id FOR UPDATE;
     IF NOT FOUND THEN

@@ -1,8 +1,8 @@
--- Events that the library itself writes to the audit trail.
+-- Events that vetassist itself writes to the audit trail.
 --
 -- requires: tables/auth_audit.sql
 
--- Writes an event, with the session user in its member by.
+-- Writes an event, with the session user in the member "by" of its event_data.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_write_event(
     event_type text,
     user_id uuid,

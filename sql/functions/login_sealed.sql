@@ -1,10 +1,10 @@
--- Signing in with tokens that the client sealed.
+-- Signing in with tokens that the client has sealed.
 --
 -- requires: functions/users.sql functions/sealed_tokens.sql functions/sessions.sql functions/events.sql
 
--- A sign-in, in one statement: the user, both tokens, the session, the audit row; all of it or nothing. user_id is the id
--- that the tokens were sealed for. Where the ICN is another's by then, nothing is done and the row has that id and no
--- session.
+-- Signs a veteran in, in one statement: it stores the user, both tokens, the session and the audit row, or nothing. user_id
+-- is the id that the tokens were sealed for. If the ICN now belongs to another id, nothing is stored, and the row has that
+-- id and no session.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_login_sealed(
     INOUT user_id uuid,
     va_icn text,
@@ -60,8 +60,8 @@ BEGIN
         IF NOT FOUND THEN
             user_id := (SELECT u.id FROM @extschema@.vetassist_users AS u WHERE u.va_icn = vetassist_login_sealed.va_icn);
             IF user_id IS NULL THEN
-                RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'user_id is another account''s',
-                    HINT = 'Pass what vetassist_find_user() returns for the ICN, or a fresh id where that is NULL.';
+                RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'user_id belongs to another account',
+                    HINT = 'Pass the id that vetassist_find_user() returns for the ICN, or a new id if it returns NULL.';
             END IF;
             RETURN NEXT;
             RETURN;
@@ -69,7 +69,7 @@ BEGIN
     END IF;
     user_id := @extschema@.vetassist_checked_active(
         wanted::uuid, person.is_active::boolean,
-        'The refusal was rolled back with everything else. After the rollback, log it: SELECT vetassist_log_event_sealed(''login_refused'', <user_id>, NULL, <ip_hash>).'::text);
+        'Nothing was stored, not even an event. To log the refusal after the rollback: SELECT vetassist_log_event_sealed(''login_refused'', <user_id>, NULL, <ip_hash>).'::text);
     PERFORM @extschema@.vetassist_put_tokens_sealed(
         wanted::uuid, access_token::bytea, token_expires_at::timestamptz, refresh_token::bytea,
         vetassist_login_sealed.token_type::text, vetassist_login_sealed.scope::text);

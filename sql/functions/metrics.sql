@@ -2,8 +2,8 @@
 --
 -- requires: tables/users.sql functions/leases.sql tables/key_fingerprints.sql
 
--- Each with the name that Prometheus has for it. Whole tables are estimated from statistics, and what is counted is counted
--- by an index, up to 10000, so that a scrape costs a few milliseconds whatever is stored.
+-- Returns each metric under its name in Prometheus. The sizes of whole tables are estimates from statistics. Other rows are
+-- counted with an index, up to 10000. So a scrape takes a few milliseconds, no matter how much is stored.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_metrics() RETURNS TABLE (name text, labels jsonb, value double precision)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -28,8 +28,8 @@ BEGIN
                 SELECT FROM @extschema@.vetassist_va_tokens AS t
                 WHERE t.refresh_token_encrypted IS NOT NULL AND t.expires_at <= at + interval '5 minutes' LIMIT most) AS f)
         UNION ALL
-        -- Of those that nothing is known against. The dead may be many, so some are looked at from each of these times on: the
-        -- delay is at least this.
+        -- This is the delay of the oldest due tokens that are not held. There may be many held tokens, so the query looks at
+        -- 30 due tokens from each of these times on. The real delay is at least the returned value.
         SELECT 'vetassist_refresh_delay_seconds', '{}', coalesce((
             SELECT extract(epoch FROM at - min(greatest(l.expires_at, timestamptz 'epoch')))
             FROM unnest(ARRAY[timestamptz '-infinity', at - interval '7 days', at - interval '1 day', at - interval '1 hour',

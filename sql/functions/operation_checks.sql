@@ -1,9 +1,9 @@
--- What an operator should look at besides objects and rights: keys, tokens, refreshes, and what the server writes down.
+-- Problems that an operator should know besides objects and rights: keys, tokens, refreshes and the server's log.
 --
 -- requires: functions/tokens.sql functions/refresh_checks.sql
 
--- Returns whether keys may be copied from a place: a key file in the data_directory, or memory, which the other processes
--- have alike.
+-- Returns whether keys are exposed at a place: data_directory (the key file is inside it) or memory (the system may write
+-- the memory of this process to swap or core dumps). The memory of other processes is protected in the same way.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_keys_are_exposed(place text) RETURNS boolean
 LANGUAGE c STABLE STRICT PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'vetassist_keys_are_exposed_wrapper';
@@ -16,7 +16,7 @@ DECLARE
     most CONSTANT integer := 100;
     unopened integer;
 BEGIN
-    -- A sample: each is opened, and nothing of it is kept.
+    -- This opens a sample of tokens, and keeps none of them.
     BEGIN
         PERFORM FROM @extschema@.vetassist_keys();
         unopened := (
@@ -25,12 +25,12 @@ BEGIN
                 FROM @extschema@.vetassist_va_tokens AS t LIMIT most) AS s
             WHERE s.is_closed);
         IF unopened > 0 THEN
-            RETURN QUERY SELECT 'error', 'key ring', format('no key opens %s of at most %s stored tokens that were tried', unopened, most),
+            RETURN QUERY SELECT 'error', 'key ring', format('no key of the ring opens %s of the stored tokens (at most %s were tried)', unopened, most),
                 'SELECT * FROM vetassist_rotation_status() counts them all. Put the key that sealed them back into the ring, behind the current one.';
         END IF;
         IF @extschema@.vetassist_keys_are_exposed('data_directory'::text) THEN
             RETURN QUERY SELECT 'warning', 'vetassist.master_key_file', 'the key file is inside the data directory',
-                'Every base backup carries the keys beside what they seal. Move the file elsewhere.';
+                'Every base backup holds the keys together with the tokens that they seal. Move the file elsewhere.';
         END IF;
         IF @extschema@.vetassist_keys_are_exposed('memory'::text) THEN
             RETURN QUERY SELECT 'warning', 'key ring', 'is in memory that the system may write to swap or to core dumps',
@@ -39,15 +39,15 @@ BEGIN
     EXCEPTION
         WHEN config_file_error THEN
             RETURN QUERY SELECT 'error', 'key ring', SQLERRM,
-                'Set vetassist.master_key_file or vetassist.master_key_command. A database whose clients seal by themselves needs none.';
-        -- Where rights or tables are not as they must be. Another check says how.
+                'Set vetassist.master_key_file or vetassist.master_key_command. A database whose clients seal the tokens needs no key ring.';
+        -- The reason is a wrong right or table. Another check reports it.
         WHEN OTHERS THEN
-            RETURN QUERY SELECT 'error', 'key ring', 'stored tokens cannot be read: ' || SQLERRM, 'See what else is found.';
+            RETURN QUERY SELECT 'error', 'key ring', 'stored tokens cannot be read: ' || SQLERRM, 'See the other rows of this check.';
     END;
 
     RETURN QUERY SELECT r.severity, r.subject, r.message, r.hint FROM @extschema@.vetassist_refresh_checks() AS r;
 
-    -- Settings in force here, and those that a role or this database has for its sessions.
+    -- These are the settings of this session, and those that a role or this database sets for its sessions.
     RETURN QUERY
         WITH given (name, value, whose) AS (
             SELECT s.name, s.setting, NULL::text FROM pg_settings AS s
@@ -66,7 +66,7 @@ BEGIN
             FROM given AS g
         )
         SELECT 'warning', concat_ws(' of ', 'setting ' || g.name, nullif(g.whose, '')),
-               'lets the server write parameters of statements to its log, tokens among them',
+               'lets the server write parameters of statements, including tokens, to its log',
                'Turn it off, or call the functions whose names end in _sealed.'
         FROM given AS g
         CROSS JOIN logs AS l
@@ -77,7 +77,7 @@ BEGIN
            OR g.name = 'auto_explain.log_parameter_max_length' AND g.value <> '0' AND l.plans
         UNION ALL
         SELECT 'warning', concat_ws(' of ', 'setting ' || g.name, nullif(g.whose, '')),
-               'lets the server write plans to its log, with values of parameters in them',
+               'lets the server write plans, including values of parameters, to its log',
                'Turn it off, or call the functions whose names end in _sealed.'
         FROM given AS g
         WHERE g.name = 'auto_explain.log_min_duration' AND g.value <> '-1';

@@ -1,8 +1,8 @@
--- Refreshes: how one ended, and how a user's tokens stand.
+-- Refreshes: the end of a refresh, and the state of a user's tokens.
 --
 -- requires: functions/leases.sql
 
--- Stores what VA.gov answered to the exchange of a leased refresh token, unless other tokens were stored meanwhile.
+-- Stores the tokens that VA.gov returned for a leased refresh token, unless other tokens were stored in the meantime.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_finish_refresh_sealed(
     lease_id uuid,
     access_token bytea,
@@ -18,7 +18,8 @@ DECLARE
 BEGIN
     IF lease_id IS NULL OR access_token IS NULL OR expires_at IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
-            MESSAGE = 'lease_id, access_token and expires_at must not be NULL', HINT = 'Pass what VA.gov answered.';
+            MESSAGE = 'lease_id, access_token and expires_at must not be NULL',
+            HINT = 'Pass the lease_id of the lease, and the tokens that VA.gov returned.';
     END IF;
     PERFORM @extschema@.vetassist_checked_sealed(access_token::bytea, 'access_token'::text),
             @extschema@.vetassist_checked_sealed(refresh_token::bytea, 'refresh_token'::text);
@@ -35,15 +36,16 @@ BEGIN
         PERFORM @extschema@.vetassist_write_event('token_refreshed'::text, held.user_id::uuid, '{}'::jsonb, NULL::text);
         RETURN 'stored';
     ELSIF held.is_current AND held.access = access_token AND (refresh_token IS NULL OR held.refresh = refresh_token) THEN
-        -- Its answer was lost, and the caller asks again.
+        -- An earlier call stored the same tokens, but its result was lost.
         RETURN 'stored';
     END IF;
     RETURN 'superseded';
 END
 $$;
 
--- Locks a lease's user, tokens and row, in the order of all others, and returns what they are. is_current is true where the
--- stored tokens are those that the lease handed out, or those that it stored. No row where there is no such lease.
+-- Locks the user, the tokens and the row of a lease, in the order in which all functions lock them, and returns them.
+-- is_current is true if the stored tokens are those that the lease handed out, or those that it stored. Returns no row if
+-- there is no such lease.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_hold_lease(lease_id uuid) RETURNS TABLE (
     user_id uuid, access bytea, refresh bytea, stored_digest text, failed_at timestamptz, is_current boolean)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp ROWS 1
@@ -59,7 +61,7 @@ BEGIN
     ELSIF held.taken_in = pg_current_xact_id_if_assigned() THEN
         RAISE EXCEPTION USING ERRCODE = 'active_sql_transaction',
             MESSAGE = 'the lease was taken in this transaction',
-            HINT = 'Commit before you ask VA.gov: until then nobody else knows of the lease, and a rollback loses the answer.';
+            HINT = 'Commit before you call VA.gov: other sessions see the lease only after that, and a rollback would lose the new tokens.';
     END IF;
     PERFORM FROM @extschema@.vetassist_users AS u WHERE u.id = held.user_id FOR KEY SHARE;
     PERFORM FROM @extschema@.vetassist_va_tokens AS t WHERE t.user_id = held.user_id FOR NO KEY UPDATE;
@@ -74,8 +76,8 @@ BEGIN
 END
 $$;
 
--- Says that an exchange failed. The next try is 5 seconds later, then twice as long each time up to 15 minutes, give or
--- take a fifth; never, until new tokens are stored, where the failure is final.
+-- Ends a lease whose exchange failed. The next try is possible after 5 seconds. The time doubles with each failure, up to 15
+-- minutes, and varies by up to a fifth. After a final failure there is no try until new tokens are stored.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_fail_refresh(lease_id uuid, error text, is_final boolean DEFAULT false)
 RETURNS TABLE (state text, retry_at timestamptz)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 1
@@ -86,7 +88,7 @@ DECLARE
 BEGIN
     IF lease_id IS NULL OR is_final IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'neither lease_id nor is_final may be NULL',
-            HINT = 'Pass the lease that was handed out.';
+            HINT = 'Pass the lease_id that vetassist_use_token() or vetassist_claim_refreshes() returned.';
     END IF;
     SELECT h.* INTO held FROM @extschema@.vetassist_hold_lease(lease_id::uuid) AS h;
     IF held.is_current AND held.stored_digest IS NULL AND held.failed_at IS NULL THEN
@@ -97,14 +99,14 @@ BEGIN
 END
 $$;
 
--- Writes down that the refresh of a lease failed.
+-- Stores that the refresh of a lease failed, and writes an event.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_note_failure(lease_id uuid, user_id uuid, error text, is_final boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
     at CONSTANT timestamptz := clock_timestamp();
-    -- Never a piece of an answer: it might hold a token.
+    -- Only an error code is stored. Any other part of VA.gov's answer could hold a token.
     code CONSTANT text := CASE WHEN error ~ '^[ -~]{1,64}$' THEN error ELSE 'other' END;
     digest text;
     tries integer;
@@ -129,7 +131,7 @@ BEGIN
 END
 $$;
 
--- Returns when a user's token expires and how its refresh stands. Hands no token out.
+-- Returns when a user's access token expires, and the state of its refresh. Returns no token.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_token_status(user_id uuid) RETURNS TABLE (
     expires_at timestamptz, token_type text, scope text, has_refresh_token boolean, refreshed_at timestamptz,
     state text, attempts integer, retry_at timestamptz, last_error text)
@@ -164,8 +166,8 @@ BEGIN
 END
 $$;
 
--- Returns users whose tokens are due, and locks their rows until the caller's transaction ends. For those who keep no
--- lease: vetassist_claim_refreshes() holds no lock during the exchange.
+-- Returns users whose tokens are due, and locks their rows until the caller's transaction ends. It is for callers that do
+-- not use leases. vetassist_claim_refreshes() is better: it holds no lock during the exchange.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_tokens_expiring(within interval DEFAULT '5 minutes', max_rows integer DEFAULT 100)
 RETURNS TABLE (user_id uuid, expires_at timestamptz)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -192,7 +194,7 @@ BEGIN
           AND NOT @extschema@.vetassist_is_held(t.user_id, t.access_token_encrypted, t.refresh_token_encrypted, at)
         ORDER BY t.expires_at
         LIMIT max_rows
-        -- The user too, so that an erasure waits here and not, crosswise, for the tokens.
+        -- The user is locked too, before the tokens: an erasure locks them in the same order, so there is no deadlock.
         FOR KEY SHARE OF u SKIP LOCKED
         FOR UPDATE OF t SKIP LOCKED;
 END

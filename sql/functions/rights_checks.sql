@@ -1,18 +1,18 @@
--- What an operator should look at of rights.
+-- Problems of rights that an operator should know.
 --
 -- requires: functions/tiers.sql
 
--- As vetassist_check() returns it.
+-- Returns rows in the form of vetassist_check().
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_rights_checks() RETURNS TABLE (severity text, subject text, message text, hint text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    -- A role has what its tiers give and no more.
+    -- A role must have only the rights that its tiers grant.
     SELECT 'warning', CASE g.role WHEN 0 THEN 'PUBLIC' ELSE 'role ' || pg_get_userbyid(g.role) END,
-           format('may %s on %s, which no tier of it gives',
+           format('has %s on %s, which none of its tiers grants',
                   string_agg(DISTINCT g.privilege || CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END, ', '),
                   g.object || coalesce(' (' || g.columns || ')', '')),
            CASE g.role WHEN 0 THEN 'REVOKE it.'
-                ELSE 'SELECT vetassist_revoke(...), then vetassist_grant() what it needs. After an adoption, once its backend no longer needs it.' END
+                ELSE 'SELECT vetassist_revoke(...), then vetassist_grant() the tier that it needs. If its tables were adopted, wait until its backend no longer needs these rights.' END
     FROM @extschema@.vetassist_granted() AS g
     WHERE NOT (g.role = 0 AND g.privilege = 'EXECUTE' AND NOT g.is_grantable
                AND split_part(split_part(g.object, 'vetassist_', 2), '(', 1) IN (

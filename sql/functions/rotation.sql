@@ -1,4 +1,4 @@
--- Rotating keys: every token that the current key did not seal is sealed anew under it.
+-- Rotating keys: reseals every token that the current key did not seal.
 --
 -- requires: tables/va_tokens.sql tables/auth_audit.sql functions/keyring.sql functions/reseal.sql
 
@@ -6,13 +6,13 @@ CREATE OR REPLACE FUNCTION @extschema@.vetassist_token_key(sealed bytea, user_id
 LANGUAGE c STABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'vetassist_token_key_wrapper';
 
--- A token sealed under the current key: itself where it is already, NULL where no key opens it. It opens and seals in one
--- call: no plaintext is ever a SQL value.
+-- Returns a token sealed under the current key: the same bytes if the current key sealed them, NULL if no key opens them. It
+-- opens and seals in one call, so that no plaintext is ever a SQL value.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_reseal_token(sealed bytea, user_id uuid) RETURNS bytea
 LANGUAGE c VOLATILE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'vetassist_rotate_token_wrapper';
 
--- It commits after each batch, which a security definer cannot: see crates/vetassist-pg/src/functions/batches.rs.
+-- It commits after each batch, which a security definer cannot do: see crates/vetassist-pg/src/functions/batches.rs.
 CREATE OR REPLACE PROCEDURE @extschema@.vetassist_rotate_tokens(batch_size integer DEFAULT 1000)
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'vetassist_rotate_tokens_wrapper';

@@ -1,11 +1,11 @@
--- Compares the live tables with what they must be.
+-- Comparing the tables of the database with the schema that they must have.
 
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_check_schema() RETURNS TABLE (object text, problem text, expected text, found text)
 LANGUAGE c STABLE STRICT PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS 'MODULE_PATHNAME', 'vetassist_check_schema_wrapper';
 
--- Returns what pg_dump would leave out without a word: it dumps the rows of the extension's tables, and the
--- installation makes the tables as they must be, so whatever else somebody changed about them is lost. Rights it dumps.
+-- Returns changes that pg_dump leaves out without a warning. pg_dump dumps the rows of the extension's tables and the
+-- rights on them. The installation makes the tables themselves again, so other changes of them are lost.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_check_dump() RETURNS TABLE (object text, problem text, found text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$

@@ -1,7 +1,7 @@
--- The guard against commands that put something else in the place of the extension's objects.
+-- The guard against commands that would replace objects of the extension by others.
 
--- The bodies of functions name the schema and what is in it. Were it renamed, they would call what stands there then. A
--- superuser may rename a table, as those do who rewrite one and swap it for the other.
+-- The bodies of functions contain the name of the schema and of objects in it. After a rename, they would use any object
+-- that has the old name. A superuser may still rename a table, because tools that rewrite a table swap it for a copy.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_guard_schema() RETURNS event_trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -14,7 +14,7 @@ BEGIN
            AND own_schema IS DISTINCT FROM to_regnamespace('@extschema@') THEN
             RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
                 MESSAGE = 'the schema of the extension vetassist cannot be renamed',
-                HINT = 'Its functions name it. SELECT vetassist_detach(), DROP EXTENSION vetassist, rename the schema, then CREATE EXTENSION vetassist takes the tables over again.';
+                HINT = 'The functions of the extension contain the name. SELECT vetassist_detach(), DROP EXTENSION vetassist, rename the schema, then CREATE EXTENSION vetassist: it takes the tables over again.';
         END IF;
         IF EXISTS (
             SELECT FROM pg_depend AS d
@@ -27,8 +27,8 @@ BEGIN
                    OR p.pronamespace <> own_schema OR p.proname NOT LIKE 'vetassist!_%' ESCAPE '!')
         ) THEN
             RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
-                MESSAGE = 'an object of the extension vetassist cannot be moved, nor a function of it renamed',
-                HINT = 'Its functions name it. SELECT vetassist_detach() makes its tables ordinary ones.';
+                MESSAGE = 'objects of the extension vetassist cannot be moved, and its functions cannot be renamed',
+                HINT = 'The functions of the extension contain the names. SELECT vetassist_detach() makes its tables ordinary ones.';
         END IF;
     END LOOP;
 END
@@ -38,5 +38,5 @@ CREATE EVENT TRIGGER vetassist_guard_schema ON ddl_command_end
 WHEN TAG IN ('ALTER SCHEMA', 'ALTER TABLE', 'ALTER INDEX', 'ALTER SEQUENCE', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW',
              'ALTER FOREIGN TABLE', 'ALTER FUNCTION', 'ALTER PROCEDURE', 'ALTER ROUTINE', 'ALTER AGGREGATE')
 EXECUTE FUNCTION @extschema@.vetassist_guard_schema();
--- Also where session_replication_role is replica, which others than a superuser may be allowed to set.
+-- It fires even if session_replication_role is replica: roles that are not superusers may be allowed to set it.
 ALTER EVENT TRIGGER vetassist_guard_schema ENABLE ALWAYS;

@@ -1,8 +1,8 @@
--- Checks of what a client sealed or hashed, and of what it says of a device.
+-- Checks of values that a client has sealed or hashed, and of its metadata.
 --
 -- requires: tables/keyed_ip_hashes.sql
 
--- Returns a sealed value, and refuses one that cannot be one. name is the argument's.
+-- Returns a sealed value, and refuses bytes that cannot be a sealed value. name is the name of the argument.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_checked_sealed(sealed bytea, name text) RETURNS bytea
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -14,7 +14,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('%s is longer than 1 MB', name),
             HINT = 'Pass a sealed token.';
     ELSIF encode(sealed, 'hex') ~ '^([2-6][0-9a-f]|7[0-9a-e])*$' THEN
-        -- Of sealed values, one in 10^12 of the shortest is.
+        -- Of the shortest sealed values, one in 10^12 looks like this.
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('%s is printable text, not a sealed value', name),
             HINT = 'Seal the token for the user before you pass it. Nothing was stored.';
     END IF;
@@ -22,8 +22,8 @@ BEGIN
 END
 $$;
 
--- Returns a digest of a user's sealed tokens. It tells whether they are still those that it was taken of. It is over the
--- nonce and the tag of each, which no two sealed values share, so that the rest need not be read.
+-- Returns a digest of a user's sealed tokens, which shows whether the tokens have changed. It covers only the nonce and the
+-- tag of each token: no two sealed values share them, and the rest need not be read.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_tokens_digest(access_token bytea, refresh_token bytea) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
@@ -36,8 +36,8 @@ AS $$
             ''::pg_catalog.bytea)), 'hex')
 $$;
 
--- Refuses a text that is an address, anywhere in a value; also larger and deeper ones than the library takes. name is the
--- argument's. Members whose name says that they are a version are no addresses.
+-- Refuses a value that holds an address as text, or that is longer or deeper than vetassist allows. name is the name of the
+-- argument. The value of a member does not count as an address if the member's name says that it is a version.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_refuse_addresses(node jsonb, name text) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -48,10 +48,10 @@ DECLARE
 BEGIN
     IF octet_length(node::text) > 65536 THEN
         RAISE EXCEPTION USING ERRCODE = 'program_limit_exceeded', MESSAGE = format('%s is longer than 64 kB', name),
-            HINT = 'It is for short metadata. Nothing was written.';
+            HINT = 'Pass short metadata only. Nothing was written.';
     ELSIF jsonb_path_exists(node, 'strict $.**{65 to last}') THEN
         RAISE EXCEPTION USING ERRCODE = 'program_limit_exceeded', MESSAGE = format('%s is nested more than 64 levels deep', name),
-            HINT = 'It is for short metadata. Nothing was written.';
+            HINT = 'Pass short metadata only. Nothing was written.';
     END IF;
     FOR candidate IN
         WITH RECURSIVE part (key, value) AS (
@@ -93,9 +93,9 @@ BEGIN
 END
 $$;
 
--- Remembers which hashes of addresses are keyed: of the request's address and of those in a device's description. Refuses
--- what is no hash. They are sorted, so that two sign-ins take them in one order, and looked for first: an address that was
--- seen before costs no lock.
+-- Registers the keyed hashes of addresses: the hash of the request's address, and those in the description of the device.
+-- Refuses an ip_hash that is not a hash. The hashes are sorted, so that two sign-ins insert them in the same order. They are
+-- looked for first, so that a known address takes no lock.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_register_ip_hashes(ip_hash text, is_keyed boolean, device_info jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -105,14 +105,14 @@ BEGIN
             HINT = 'Pass the 64 lower-case hexadecimal digits that hashIpKeyed or hashIp returns.';
     ELSIF is_keyed IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'ip_hash_is_keyed must not be NULL',
-            HINT = 'Leave it out where the hash is keyed.';
+            HINT = 'Leave it out if the hash is keyed.';
     ELSIF is_keyed AND num_nonnulls(ip_hash, device_info) > 0 THEN
         INSERT INTO @extschema@.vetassist_keyed_ip_hashes (ip_hash)
         SELECT h.hash
         FROM (
             SELECT vetassist_register_ip_hashes.ip_hash AS hash
             UNION
-            -- Another text of 64 digits is remembered for nothing and does no harm.
+            -- If other text has 64 hexadecimal digits, it is registered too, which does no harm.
             SELECT m.found[1] FROM regexp_matches(device_info::text, '[0-9a-f]{64}', 'g') AS m (found)
         ) AS h
         WHERE h.hash IS NOT NULL

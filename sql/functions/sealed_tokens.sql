@@ -1,9 +1,9 @@
--- Sealed tokens: store, read, give up.
+-- Sealed tokens: store, read, disconnect.
 --
 -- requires: tables/va_tokens.sql tables/refresh_leases.sql tables/refresh_states.sql
 -- requires: functions/users.sql functions/events.sql functions/sealed.sql
 
--- Stores tokens that were sealed for this user. A NULL leaves the refresh token, the type and the scope that are stored.
+-- Stores tokens that were sealed for this user. A NULL keeps the stored refresh token, type or scope.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_store_tokens_sealed(
     user_id uuid,
     access_token bytea,
@@ -22,7 +22,7 @@ BEGIN
     PERFORM @extschema@.vetassist_hold_active_user(user_id::uuid, 'Nothing was stored.'::text);
     PERFORM @extschema@.vetassist_put_tokens_sealed(user_id::uuid, access_token::bytea, expires_at::timestamptz,
                                                     refresh_token::bytea, token_type::text, scope::text);
-    -- What was about other tokens.
+    -- A stored failure is about the old tokens.
     DELETE FROM @extschema@.vetassist_refresh_states AS s WHERE s.user_id = vetassist_store_tokens_sealed.user_id;
     PERFORM @extschema@.vetassist_write_event('tokens_stored'::text, user_id::uuid, '{}'::jsonb, NULL::text);
 END
@@ -66,7 +66,7 @@ BEGIN
 END
 $$;
 
--- Deletes a user's tokens and returns them, for a client that revokes them at VA.gov.
+-- Deletes a user's tokens and returns them, so that the client can revoke them at VA.gov.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_disconnect_sealed(user_id uuid)
 RETURNS TABLE (access_token bytea, refresh_token bytea)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 1

@@ -18,7 +18,7 @@ BEGIN
 END
 $$;
 
--- Makes a session of a user who is known already, for a client that hashes addresses by itself.
+-- Makes a session of an existing user, for a client that hashes addresses itself.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_new_session_sealed(
     user_id uuid,
     jwt_id text,
@@ -34,7 +34,7 @@ DECLARE
 BEGIN
     IF jwt_id IS NULL OR expires_at IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'neither jwt_id nor expires_at may be NULL',
-            HINT = 'Pass what the JWT carries.';
+            HINT = 'Pass the jti and the expiry time of the JWT.';
     END IF;
     PERFORM @extschema@.vetassist_refuse_addresses(device_info::jsonb, 'device_info'::text);
     PERFORM @extschema@.vetassist_hold_active_user(user_id::uuid, 'No session was made.'::text);
@@ -46,7 +46,7 @@ BEGIN
 END
 $$;
 
--- Stores a session, and says clearly what is wrong with its jwt_id.
+-- Stores a session. An invalid jwt_id gets an error of its own, not that of a constraint.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_add_session(
     session_id uuid, user_id uuid, jwt_id text, expires_at timestamptz, device_info jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -58,7 +58,7 @@ BEGIN
             HINT = 'Give every JWT a jti of its own.';
     ELSIF length(vetassist_add_session.jwt_id) > 64 THEN
         RAISE EXCEPTION USING ERRCODE = 'string_data_right_truncation', MESSAGE = 'jwt_id is longer than its column',
-            HINT = 'The columns'' lengths are fixed.';
+            HINT = 'Pass a shorter value: the lengths of the columns are fixed.';
     END IF;
     INSERT INTO @extschema@.vetassist_sessions (id, user_id, jwt_id, expires_at, device_info)
     VALUES (session_id, vetassist_add_session.user_id, vetassist_add_session.jwt_id, vetassist_add_session.expires_at,
@@ -71,7 +71,7 @@ BEGIN
 END
 $$;
 
--- Lets an active session last longer, never one that has ended. A time before the present end changes nothing.
+-- Extends an active session. It never extends a session that has ended, and never shortens one.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_extend_session(jwt_id text, user_id uuid, expires_at timestamptz) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -108,7 +108,7 @@ BEGIN
 END
 $$;
 
--- Ends a session. Not strict: a NULL would leave a session alive that somebody meant to end, and say nothing.
+-- Ends a session. It is not strict, so that a NULL is an error: otherwise the session would silently stay active.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_revoke_session(jwt_id text, user_id uuid) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -134,8 +134,8 @@ BEGIN
 END
 $$;
 
--- Ends a session of this user's, and writes down that it did. The user's row comes first: an erasure waits for it, or this
--- for the erasure.
+-- Ends a session of this user and writes an event. It locks the user's row first, so that an erasure of the user comes
+-- either before or after.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_end_session(session_id uuid, user_id uuid) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -178,7 +178,7 @@ BEGIN
 END
 $$;
 
--- Rows that a sign-in or a revocation holds are left for the next call, so nobody ever waits.
+-- Deletes old sessions. It leaves rows that another transaction has locked for the next call, so it never waits.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_purge_sessions(older_than interval DEFAULT '30 days', max_rows integer DEFAULT 10000)
 RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -193,12 +193,12 @@ BEGIN
             HINT = 'Nothing was purged.';
     ELSIF cutoff > statement_timestamp() THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'older_than must not be negative',
-            HINT = 'It is how long a session stays after it expired or was revoked.';
+            HINT = 'A session is deleted when it ended longer ago than this. Pass an interval such as 30 days.';
     ELSIF max_rows < 1 THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'max_rows must be at least 1',
             HINT = 'Call again until it returns 0.';
     END IF;
-    -- What expired, by its index; then, if there is room, what was revoked, which has none.
+    -- First, expired sessions are deleted, which an index finds. Revoked sessions have no index, so they come last.
     DELETE FROM @extschema@.vetassist_sessions AS s
     WHERE s.id = ANY (ARRAY(
         SELECT e.id FROM @extschema@.vetassist_sessions AS e

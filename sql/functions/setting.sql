@@ -1,7 +1,7 @@
--- Settings that bodies in SQL ask for.
+-- Settings that functions in SQL read.
 
--- Returns the value in force of a setting of the library's, of those that name is one of; never one that a connection gave
--- and PostgreSQL refused.
+-- Returns the value in force of a setting of vetassist. Raises an error if a connection gave the setting a value that
+-- PostgreSQL refused.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_setting(name text) RETURNS text
 LANGUAGE c STABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'vetassist_setting_wrapper';

@@ -2,7 +2,7 @@
 --
 -- requires: functions/sessions.sql
 
--- Ends so many sessions, and returns how many; 0 where none is left.
+-- Ends at most batch_size active sessions, and returns how many it ended; 0 if none is left.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_sign_out_batch(batch_size integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$

@@ -1,8 +1,8 @@
--- Tiers: what each may do, which roles have which, and granting and revoking them.
+-- Tiers: their rights, the roles that have them, and granting and revoking them.
 --
 -- requires: functions/events.sql functions/objects.sql
 
--- What each tier may do. An object is written with its kind and its whole signature.
+-- Returns the rights of each tier. An object is written with its kind and its whole signature.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_tier_privileges() RETURNS TABLE (tier text, privilege text, object text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -36,7 +36,7 @@ AS $$
         UNION ALL
         SELECT 'monitor', unnest(ARRAY['vetassist_metrics', 'vetassist_check', 'vetassist_keys'])
         UNION ALL
-        -- The steps of a procedure that commits, in a database without the extension.
+        -- In a plain installation, a procedure that commits calls these functions for its steps.
         SELECT 'admin', unnest(ARRAY['vetassist_sign_out_step', 'vetassist_note_sign_out'])
     )
     SELECT t.tier, o.privilege, o.object
@@ -48,13 +48,13 @@ AS $$
         SELECT p.proname, 'EXECUTE', 'ROUTINE ' || p.oid::regprocedure, 'pg_proc'::regclass, p.oid
         FROM pg_proc AS p
     ) AS o (name, privilege, object, classid, objid)
-        -- A table may have the name of a function; an auditor alone reads tables.
+        -- A table may have the name of a function. Only the tier auditor reads tables.
         ON o.name = t.name AND (o.classid = 'pg_proc'::regclass OR t.tier = 'auditor')
     JOIN @extschema@.vetassist_objects() AS w ON w.classid = o.classid AND w.objid = o.objid
 $$;
 
--- Who else than its owner was granted what on the extension's objects: a row for each privilege, and for each column
--- where it is for some alone. The role of PUBLIC is 0. What vetassist_owner may call is left out.
+-- Returns the privileges on the extension's objects that roles other than the owner have: one row for each privilege, or for
+-- each column if it is a privilege on columns. The role 0 is PUBLIC. Grants to vetassist_owner are left out.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_granted() RETURNS TABLE (
     object text, privilege text, columns text, role oid, grantor oid, owner oid, is_grantable boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
@@ -80,7 +80,7 @@ AS $$
     WHERE g.grantee <> o.owner AND r.rolname IS DISTINCT FROM 'vetassist_owner'
 $$;
 
--- Which roles have which tiers: those that were granted all that the tier may do.
+-- Returns the tiers of each role. A role has a tier if it has all rights of the tier.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_tiers_granted() RETURNS TABLE (role oid, tier text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -92,7 +92,7 @@ AS $$
     HAVING count(DISTINCT t.object) = (SELECT count(*) FROM @extschema@.vetassist_tier_privileges() AS a WHERE a.tier = t.tier)
 $$;
 
--- Not a security definer: it grants what its caller may grant.
+-- Grants a tier to a role. It is not a security definer, so it grants only rights that its caller may grant.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_grant(role regrole, tier text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -119,8 +119,8 @@ BEGIN
 END
 $$;
 
--- Takes back all that a role was granted, by whomever, and what it granted on. USAGE of the schema goes too, unless the
--- role has something else there. Returns what the role may do all the same, and by what.
+-- Revokes all rights of a role, no matter who granted them, and the rights that the role granted to others. Revokes USAGE on
+-- the schema too, unless the role has other objects there. Returns the rights that the role still has, with their source.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_revoke(role regrole) RETURNS TABLE (object text, privilege text, source text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -151,8 +151,8 @@ BEGIN
           AND NOT EXISTS (SELECT FROM @extschema@.vetassist_objects() AS w
                           WHERE w.classid = s.classid AND w.objid = s.objid));
 
-    -- First what was granted on for a column, each by who granted it: nobody else takes it back, and PostgreSQL does not
-    -- where the right was one on the table. What was granted on of whole objects it takes back itself.
+    -- Rights on columns that the role granted to others come first, each revoked as its grantor: no other role can revoke
+    -- it. PostgreSQL does not cascade to them from a right on the table. It does cascade to rights on whole objects.
     FOR granted IN
         WITH RECURSIVE held AS MATERIALIZED (
             SELECT * FROM @extschema@.vetassist_granted()
@@ -165,7 +165,7 @@ BEGIN
             FROM lost AS l
             JOIN held AS g ON g.object = l.object AND g.privilege = l.privilege
                 AND g.grantor = l.role AND coalesce(g.columns = l.columns, l.columns IS NULL)
-            -- Unless who granted it on has it from somebody else as well.
+            -- This keeps the grant if its grantor has the right from another grantor, too.
             WHERE l.role = revoked OR NOT EXISTS (
                 SELECT FROM held AS o
                 WHERE o.role = l.role AND o.object = l.object AND o.privilege = l.privilege AND o.is_grantable
@@ -193,7 +193,7 @@ BEGIN
     FROM @extschema@.vetassist_granted() AS g
     WHERE g.role = revoked OR g.grantor = revoked;
     IF left_over IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('not all rights of %s can be taken back', role),
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('not all rights of %s can be revoked', role),
             DETAIL = left_over, HINT = 'Nothing was revoked. Call this as a superuser.';
     END IF;
 

@@ -10,7 +10,7 @@ CREATE OR REPLACE FUNCTION @extschema@.vetassist_decrypt_token(sealed bytea, use
 LANGUAGE c STABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'vetassist_decrypt_token_wrapper';
 
--- Seals tokens and hands them to vetassist_store_tokens_sealed: no statement is told of a token in the clear.
+-- Seals tokens and passes them to vetassist_store_tokens_sealed(), so that no inner statement gets a token in the clear.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_store_tokens(
     user_id uuid,
     access_token text,
@@ -22,7 +22,7 @@ CREATE OR REPLACE FUNCTION @extschema@.vetassist_store_tokens(
 LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'vetassist_store_tokens_wrapper';
 
--- The same for vetassist_finish_refresh_sealed.
+-- Seals tokens and passes them to vetassist_finish_refresh_sealed() in the same way.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_finish_refresh(
     lease_id uuid,
     access_token text,
@@ -34,18 +34,18 @@ CREATE OR REPLACE FUNCTION @extschema@.vetassist_finish_refresh(
 LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'vetassist_finish_refresh_wrapper';
 
--- Opens a user's token; NULL where no key of the ring opens it.
+-- Opens a user's token. Returns NULL if no key of the ring opens it.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_opened_token(sealed bytea, user_id uuid) RETURNS text
 LANGUAGE c STABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'vetassist_opened_token_wrapper';
 
--- Returns whether the opening of stored tokens is an event, as vetassist.audit_openings says. If it is, writes a line to
--- the server's log, which no rollback takes back, and refuses where no event can be written.
+-- Returns the value of vetassist.audit_openings: whether opening a stored token is an event. If it is on, it writes a line
+-- to the server's log, which a rollback cannot undo, and raises an error if no event can be written.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_opening_is_event(user_id uuid, token text) RETURNS boolean
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'vetassist_opening_is_event_wrapper';
 
--- Writes down that a stored token is opened, if that is an event.
+-- Writes an event that a stored token is opened, if vetassist.audit_openings is on.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_note_opening(user_id uuid, token text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -85,8 +85,8 @@ BEGIN
 END
 $$;
 
--- Opens what vetassist_use_token_sealed hands out. An access token that does not open counts as expired; a refresh token
--- that does not is a failure of its own.
+-- Opens the tokens that vetassist_use_token_sealed() returns. An access token that does not open counts as expired. If the
+-- refresh token does not open, the refresh fails with the error unopenable.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_use_token(
     user_id uuid,
     min_lifetime interval DEFAULT '1 minute',
@@ -130,8 +130,8 @@ BEGIN
 END
 $$;
 
--- Opens what vetassist_claim_refreshes_sealed hands out. A token that does not open is a failure of its own, and holds
--- nobody up.
+-- Opens the tokens that vetassist_claim_refreshes_sealed() returns. If a token does not open, its refresh fails with the
+-- error unopenable; the other tokens are returned.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_claim_refreshes(
     within interval DEFAULT '5 minutes',
     max_rows integer DEFAULT 10,
@@ -160,7 +160,7 @@ BEGIN
 END
 $$;
 
--- Opens what vetassist_disconnect_sealed hands out; NULL for a token that does not open.
+-- Opens the tokens that vetassist_disconnect_sealed() returns. Returns NULL for a token that does not open.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_disconnect(user_id uuid) RETURNS TABLE (access_token text, refresh_token text)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 1
 AS $$

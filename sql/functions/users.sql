@@ -2,7 +2,7 @@
 --
 -- requires: tables/users.sql tables/sessions.sql functions/events.sql
 
--- Returns an ICN, and refuses what stands for none: two veterans must never share such an account.
+-- Returns an ICN, and refuses a placeholder such as "unknown", because two veterans would share an account.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_checked_icn(va_icn text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -14,17 +14,17 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'va_icn must not be blank',
             HINT = 'Pass the ICN that VA.gov returns.';
     ELSIF lower(btrim(va_icn, E' \t\r\n\f\v') COLLATE "C") IN ('unknown', 'none', 'null', 'undefined', 'n/a') THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'va_icn stands for no ICN',
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'va_icn is a placeholder, not an ICN',
             HINT = 'Pass the ICN that VA.gov returns. Two veterans without one would share an account.';
     ELSIF length(va_icn) > 50 THEN
         RAISE EXCEPTION USING ERRCODE = 'string_data_right_truncation', MESSAGE = 'va_icn is longer than its column',
-            HINT = 'The columns'' lengths are fixed.';
+            HINT = 'Pass a shorter value: the lengths of the columns are fixed.';
     END IF;
     RETURN va_icn;
 END
 $$;
 
--- Returns the id of an account, and refuses one that is not active.
+-- Returns the id of an account. Raises an error if the account is not active.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_checked_active(user_id uuid, is_active boolean, consequence text) RETURNS uuid
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -37,8 +37,8 @@ BEGIN
 END
 $$;
 
--- Returns the id of an account that is active, and keeps it from being erased until the transaction ends. Refuses one that
--- is not there, or is not active.
+-- Returns the id of an active account, and prevents its erasure until the transaction ends. Raises an error if the account
+-- does not exist or is not active.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_hold_active_user(user_id uuid, consequence text) RETURNS uuid
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -59,7 +59,7 @@ BEGIN
 END
 $$;
 
--- Makes the account of an ICN, or updates it; a NULL leaves what is stored. No sign-in: last_login_at stays.
+-- Makes the account of an ICN, or updates it. A NULL keeps the stored value. It is not a sign-in: last_login_at stays.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_put_user(
     va_icn text,
     veteran_status text DEFAULT NULL,
@@ -112,7 +112,7 @@ BEGIN
 END
 $$;
 
--- Returns whether anything changed. A NULL leaves what is stored.
+-- Updates an account. A NULL keeps the stored value. Returns whether a value changed.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_update_user(
     user_id uuid,
     veteran_status text DEFAULT NULL,
@@ -143,7 +143,7 @@ BEGIN
 END
 $$;
 
--- Activates an account or deactivates it, which ends its sessions. Returns whether that changed anything.
+-- Activates or deactivates an account. Deactivation ends its sessions. Returns whether the call changed something.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_set_active(user_id uuid, is_active boolean, reason text DEFAULT NULL) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -165,7 +165,7 @@ BEGIN
         RETURN false;
     ELSIF is_active AND person.va_icn IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'an account without an ICN cannot be activated',
-            HINT = 'It was erased. The veteran has a new one after the next sign-in.';
+            HINT = 'The account was erased. The veteran gets a new account at the next sign-in.';
     END IF;
     IF NOT is_active THEN
         UPDATE @extschema@.vetassist_sessions AS s

@@ -1,9 +1,9 @@
--- Users, for who is to know that they are there and no more.
+-- Users with masked personal data.
 --
 -- requires: tables/users.sql
 
--- Users as somebody may see them who is to know that they are there and no more. No view: a view would
--- hold the columns of the table fast.
+-- Returns all users with their personal data masked, for roles that must not see it. It is a function because a view would
+-- prevent changes of the table's columns.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_users_masked() RETURNS TABLE (
     id uuid, va_icn text, va_veteran_status text, email text, first_name text, last_name text,
     is_active boolean, created_at timestamptz, updated_at timestamptz, last_login_at timestamptz)

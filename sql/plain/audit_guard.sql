@@ -2,10 +2,11 @@
 --
 -- requires: plain/present.sql tables/auth_audit.sql tables/audit_pending.sql
 
--- The extension's own is in C and takes the place of this one. Two pass: what logical replication applies, and what a line
--- for the audit log tells of, which the same transaction wrote last: rows that it names are cleared (an erasure) or deleted
--- (a purge), and nothing else. Only the owner writes such lines. Whoever is the owner can write one by hand, or switch the
--- guard off: the one is in the log from the next seal on, the other is found by vetassist_verify_audit().
+-- The guard of the extension is written in Rust and replaces this one. The guard allows two kinds of changes. The first is a
+-- change that logical replication applies. The second is a change that matches the last line that the same transaction wrote
+-- to vetassist_audit_pending: an erasure clears the rows of the line, a purge deletes them. Only the owner can write such
+-- lines. The owner can also write one by hand, or switch the guard off. A line by hand is in the log from the next seal on.
+-- vetassist_verify_audit() finds changes that were made without the guard.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_audit_guard() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -13,7 +14,7 @@ DECLARE
     owed record;
     passes boolean := false;
 BEGIN
-    -- Logical replication changes rows without a statement, and truncates by one.
+    -- Logical replication changes rows without a statement, but truncates with one.
     IF (TG_LEVEL = 'ROW' OR TG_OP = 'TRUNCATE')
        AND EXISTS (SELECT FROM pg_stat_subscription AS s WHERE s.pid = pg_backend_pid()) THEN
         RETURN NULL;
@@ -38,13 +39,13 @@ BEGIN
     END IF;
     IF NOT passes THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = 'the audit trail is append-only',
-            HINT = 'vetassist_purge_audit() deletes what is older than the time that the trail is kept.';
+            HINT = 'Use vetassist_purge_audit() to delete rows that need not be kept any longer.';
     END IF;
     RETURN NULL;
 END
 $$;
 
--- As the extension's: rows of others than the owner have the next id.
+-- Gives each row the next id, as in the extension, unless the owner inserts the row.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_audit_id() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$

@@ -1,10 +1,10 @@
--- Changing rows of the audit trail that its guard lets pass, in a database without the extension.
+-- Changes of the audit trail that its guard allows, in a database without the extension.
 --
 -- provides: functions/audit_rows.sql
 -- requires: functions/audit_log_changes.sql functions/events.sql plain/audit_guard.sql plain/setting.sql
 
--- Clears event_data and ip_hash of rows that are locked, and notes what that owes the audit log. The guard looks at the
--- rows that the last line names.
+-- Clears event_data and ip_hash of rows that the caller has locked, and writes a line for the next seal. The guard allows
+-- changes of the rows in the last line.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_clear_audit_rows(ids bigint[]) RETURNS void
 LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp
 AS $$
@@ -14,14 +14,14 @@ BEGIN
 END
 $$;
 
--- Deletes a batch of what is older than the cutoff and sealed, oldest first, unless it is to be kept, and writes down that
--- it did.
+-- Deletes a batch of sealed rows that are older than the cutoff, oldest first, and writes an event. Refuses a cutoff that
+-- the setting audit_min_retention does not allow.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_purge_audit_batch(cutoff timestamptz, max_rows integer) RETURNS integer
 LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     min_retention CONSTANT interval := @extschema@.vetassist_setting('audit_min_retention'::text)::interval;
-    -- The guard looks through a batch for each row.
+    -- The guard searches the whole batch for each row.
     at_once CONSTANT integer := 1000;
     ids bigint[];
     deleted integer := 0;

@@ -1,18 +1,19 @@
--- Shows what an operator should look at, in a database without the extension.
+-- Problems that an operator should know, in a database without the extension.
 --
 -- provides: functions/check.sql
 -- requires: functions/rights_checks.sql functions/audit_log_checks.sql functions/refresh_checks.sql plain/audit_guard.sql
 
--- Everything that an operator should look at, but the tables: a client compares those. It runs as their owner.
+-- Returns every problem that an operator should know, except differences of the tables: a client compares those. It runs
+-- as the owner of the tables.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_check() RETURNS TABLE (severity text, subject text, message text, hint text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     SELECT g.severity, g.subject, g.message, g.hint FROM @extschema@.vetassist_rights_checks() AS g
     UNION ALL
-    -- A function of somebody's in the schema may be called in the place of ours.
+    -- Applications may call another role's function in the schema by mistake.
     SELECT 'warning', format('schema %s', n.nspname), format('%s may create objects in it',
                CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE 'role ' || pg_get_userbyid(a.grantee) END),
-           'Whoever may create a function there can have applications call it instead of one of vetassist. REVOKE CREATE, or install into another schema.'
+           'Applications could call a function that this role creates there instead of one of vetassist. REVOKE CREATE, or install into another schema.'
     FROM pg_class AS c
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
     CROSS JOIN LATERAL aclexplode(n.nspacl) AS a
@@ -21,7 +22,7 @@ AS $$
       AND a.grantee NOT IN (n.nspowner, c.relowner) AND r.rolsuper IS NOT TRUE
     UNION ALL
     SELECT 'error', 'vetassist_auth_audit', format('lacks its trigger %s, or it does not always fire', t.name),
-           'Run the plain SQL file again. The audit log shows what was changed in the meantime.'
+           'Run the plain SQL file again. vetassist_verify_audit() shows rows that were changed in the meantime.'
     FROM (VALUES ('vetassist_auth_audit_append_only'), ('vetassist_auth_audit_append_only_rows')) AS t (name)
     WHERE NOT EXISTS (SELECT FROM pg_trigger AS g
                       WHERE g.tgrelid = to_regclass('@extschema@' || '.vetassist_auth_audit') AND g.tgname = t.name AND g.tgenabled = 'A')

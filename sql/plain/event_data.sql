@@ -3,8 +3,8 @@
 -- provides: functions/event_data.sql functions/ip_hash.sql
 -- requires: plain/present.sql
 
--- Returns a type of events, and refuses one that the library keeps for itself, in any case and with any marks between its
--- words. That it is no secret is for the client to see, by the rules that the library has.
+-- Returns event_type. Refuses a type that is reserved for events of vetassist, in upper or lower case and with any marks
+-- between its words. The client checks that it is not a secret, by the same rules as the extension.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_checked_event_type(event_type text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -22,21 +22,21 @@ BEGIN
         'keys_rotated', 'ip_hashes_upgraded', 'audit_purged', 'tier_granted', 'tier_revoked',
         'ring_accepted'
     ]) AS n (name))) THEN
-        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = 'event_type is a name that the library keeps for itself',
-            HINT = 'Give the event a name of your own.';
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = 'event_type is reserved for events that vetassist writes',
+            HINT = 'Choose another name.';
     END IF;
     RETURN event_type;
 END
 $$;
 
--- Refuses metadata that is larger than the library takes. That it holds no secret is for the client to see.
+-- Refuses metadata that is longer than vetassist allows. The client checks that it holds no secret.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_check_event_data(event_data jsonb) RETURNS void
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF octet_length(event_data::text) > 65536 THEN
         RAISE EXCEPTION USING ERRCODE = 'program_limit_exceeded', MESSAGE = 'event_data is longer than 64 kB',
-            HINT = 'It is for short metadata. Nothing was written.';
+            HINT = 'Pass short metadata only. Nothing was written.';
     END IF;
 END
 $$;

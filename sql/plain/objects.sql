@@ -3,7 +3,7 @@
 -- provides: functions/objects.sql
 -- requires: plain/present.sql tables/users.sql
 
--- Those of our names that belong to whoever owns the tables.
+-- Returns the objects whose names begin with vetassist_ and whose owner is that of the tables.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_objects() RETURNS TABLE (classid oid, objid oid)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$

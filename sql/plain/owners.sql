@@ -1,6 +1,6 @@
--- Refuses to go on where somebody else owns an object of one of the names below.
+-- Refuses to continue if another role owns an object with the name of an object that this file makes.
 
--- Its owner could change it at any time, so that what is called or stored would be his.
+-- That role could change the object at any time, and so control the calls or the stored data.
 DO $plain$
 DECLARE
     own_schema CONSTANT oid := '@extschema@'::regnamespace;
@@ -13,7 +13,7 @@ BEGIN
     FROM (
         SELECT 'pg_proc'::regclass, p.oid, p.proowner
         FROM pg_proc AS p
-        -- Looked up once each: a join would do it again for every function of the database.
+        -- An array looks each signature up once. A join would do it again for every function of the database.
         WHERE p.oid = ANY (ARRAY(SELECT to_regprocedure('@extschema@' || '.' || f.signature)::oid
                                 FROM unnest(ARRAY['@functions@']) AS f (signature)))
         UNION ALL

@@ -1,4 +1,4 @@
--- Notes which objects of the plain installation were there before it ran, so that grants on them stay.
+-- Notes the objects that exist before the plain file makes its own, so that grants on them stay.
 --
 -- requires: plain/owners.sql
 

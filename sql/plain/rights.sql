@@ -2,9 +2,9 @@
 --
 -- requires: plain/present.sql plain/audit_guard.sql tables/append_only.sql
 
--- Nobody but the owner, whatever this database grants by default, and to whomever. What somebody granted on an object
--- that was there before stays. A backend that seals by itself needs SELECT, INSERT, UPDATE and DELETE on the first three
--- tables, SELECT and INSERT on the other two, and USAGE on the sequence.
+-- Only the owner has rights on new objects, no matter what this database grants by default. Grants on objects that existed
+-- before stay. A backend that writes the tables directly needs SELECT, INSERT, UPDATE and DELETE on the tables of users,
+-- tokens and sessions, SELECT and INSERT on the audit trail and the keyed hashes, and USAGE on the sequence.
 DO $plain$
 DECLARE
     own_schema CONSTANT oid := '@extschema@'::regnamespace;
@@ -23,7 +23,7 @@ BEGIN
             SELECT p.oid, format('ROUTINE %s', p.oid::regprocedure), p.proowner,
                    coalesce(p.proacl, acldefault('f', p.proowner))
             FROM pg_proc AS p
-            -- Looked up once each: a join would do it again for every function of the database.
+            -- An array looks each signature up once. A join would do it again for every function of the database.
             WHERE p.oid = ANY (ARRAY(SELECT to_regprocedure('@extschema@' || '.' || f.signature)::oid
                                     FROM unnest(ARRAY['@functions@']) AS f (signature)))
         ) AS o (oid, object, owner, acl)

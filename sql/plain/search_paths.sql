@@ -2,8 +2,8 @@
 --
 -- requires: plain/present.sql plain/audit_guard.sql tables/append_only.sql
 
--- Some functions name everything in full and have no search_path, so that the planner can put their bodies in the place of
--- calls. Linters of hosted databases ask for one all the same. A procedure that commits cannot have one.
+-- Some functions write every name with its schema and have no search_path, so that the planner can inline them. Linters of
+-- hosted databases demand one, so this sets it. A procedure that commits cannot have one.
 DO $plain$
 DECLARE
     bare regprocedure;
@@ -11,7 +11,7 @@ BEGIN
     FOR bare IN
         SELECT p.oid
         FROM pg_proc AS p
-        -- Looked up once each: a join would do it again for every function of the database.
+        -- An array looks each signature up once. A join would do it again for every function of the database.
         WHERE p.oid = ANY (ARRAY(SELECT to_regprocedure('@extschema@' || '.' || f.signature)::oid
                                  FROM unnest(ARRAY['@functions@']) AS f (signature)))
           AND p.prokind = 'f'

@@ -1,4 +1,4 @@
--- The table of settings in a database without the extension, which its owner alone writes.
+-- The table of settings in a database without the extension. Only its owner writes to it.
 --
 -- requires: plain/present.sql
 -- unless present: vetassist_settings

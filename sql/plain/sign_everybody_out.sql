@@ -3,7 +3,7 @@
 -- provides: functions/sign_everybody_out.sql
 -- requires: functions/sign_out_batch.sql functions/events.sql
 
--- It commits after each batch, so it has no search_path of its own: every name and operator is written with its schema.
+-- The procedure commits after each batch, so it cannot set a search_path: every name and operator has its schema.
 CREATE OR REPLACE PROCEDURE @extschema@.vetassist_sign_everybody_out(batch_size integer DEFAULT 10000)
 LANGUAGE plpgsql
 AS $$
@@ -25,7 +25,7 @@ BEGIN
 END
 $$;
 
--- A batch, for roles of the tier admin.
+-- Ends a batch of sessions, for roles with the tier admin.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_sign_out_step(batch_size integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -34,7 +34,7 @@ BEGIN
 END
 $$;
 
--- Writes down how many sessions were ended.
+-- Writes an event with the number of ended sessions.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_note_sign_out(ended bigint) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$

@@ -2,13 +2,13 @@
 --
 -- requires: tables/auth_audit.sql
 
--- For each statement, so that one that touches no row is refused as well, and TRUNCATE is.
+-- Fires once for each statement, so that it also refuses TRUNCATE and statements that change no row.
 CREATE OR REPLACE TRIGGER vetassist_auth_audit_append_only
     BEFORE UPDATE OR DELETE OR TRUNCATE ON @extschema@.vetassist_auth_audit
     FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.vetassist_audit_guard();
 
--- For each row, because a statement on a parent of the table fires the parent's triggers and only the rows' own. After the
--- change, so that no other trigger changes what was looked at.
+-- Fires for each row, because a statement on a parent table does not fire the statement triggers of this table. It fires
+-- after the change, so that no other trigger can change the row after the check.
 CREATE OR REPLACE TRIGGER vetassist_auth_audit_append_only_rows
     AFTER UPDATE OR DELETE ON @extschema@.vetassist_auth_audit
     FOR EACH ROW EXECUTE FUNCTION @extschema@.vetassist_audit_guard();
@@ -17,13 +17,14 @@ CREATE OR REPLACE TRIGGER vetassist_auth_audit_id
     BEFORE INSERT ON @extschema@.vetassist_auth_audit
     FOR EACH ROW EXECUTE FUNCTION @extschema@.vetassist_audit_id();
 
--- Also where session_replication_role is replica, which others than a superuser may be allowed to set.
+-- The triggers fire even if session_replication_role is replica: roles that are not superusers may be allowed to set it.
 ALTER TABLE @extschema@.vetassist_auth_audit
     ENABLE ALWAYS TRIGGER vetassist_auth_audit_append_only,
     ENABLE ALWAYS TRIGGER vetassist_auth_audit_append_only_rows,
     ENABLE ALWAYS TRIGGER vetassist_auth_audit_id;
 
--- From now on nobody takes an id in advance. What somebody took before is passed over, but for ids that no sequence gets to.
+-- Only the sequence gives ids from now on. It continues after the ids that rows already have. Ids of 2^62 and more do not
+-- count, because the sequence never reaches them.
 SELECT pg_catalog.setval('@extschema@' || '.vetassist_auth_audit_id_seq', t.id)
 FROM (SELECT pg_catalog.max(a.id) AS id FROM @extschema@.vetassist_auth_audit AS a
       WHERE a.id OPERATOR(pg_catalog.<) 4611686018427387904) AS t,

@@ -1,17 +1,17 @@
--- What changes of the audit trail owe the audit log.
+-- Changes of the audit trail that the next seal adds to the audit log.
 --
 -- unless present: vetassist_audit_pending
 
--- Written in the transactions of erasures, rehashes and purges, taken by the next seal. The guard of the plain
--- installation reads it, too.
+-- Erasures, rehashes and purges write to this table in their own transaction. The next seal takes the rows. The guard of
+-- the plain installation reads the table, too.
 CREATE TABLE @extschema@.vetassist_audit_pending (
     transaction       xid8,
     part              integer,
-    -- e an erasure, h a rehash, u a purge.
+    -- e: an erasure; h: a rehash; u: a purge.
     kind              "char" NOT NULL,
-    -- The rows, whether they have an entry or not.
+    -- The rows that were changed, including rows without an entry.
     audit_ids         bigint[] NOT NULL,
-    -- Of a purge, which takes only rows that have one.
+    -- For a purge: the entries of the rows. A purge deletes only rows that have one.
     entries           int8multirange,
     cutoff            timestamptz,
     session_user_name text NOT NULL,

@@ -2,7 +2,7 @@
 --
 -- unless present: vetassist_audit_unsealable
 
--- They have no entry because they can't be encoded. The seal passes over them.
+-- These rows have no entry because they cannot be encoded. The seal skips them.
 CREATE TABLE @extschema@.vetassist_audit_unsealable (
     audit_id bigint PRIMARY KEY,
     sqlstate text NOT NULL

@@ -1,4 +1,4 @@
--- The audit trail: what happened, to whom, from which (hashed) address.
+-- The audit trail: each event with its user and the hash of the client's address.
 --
 -- requires: tables/users.sql
 -- unless present: vetassist_auth_audit

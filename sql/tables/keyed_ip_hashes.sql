@@ -1,10 +1,10 @@
--- The address hashes that are keyed.
+-- The hashes of addresses that are keyed.
 --
 -- requires: tables/auth_audit.sql tables/sessions.sql
 -- unless present: vetassist_keyed_ip_hashes
 
--- Which stored address hashes are keyed: they look like plain ones. One row for each hash, however
--- often it is stored.
+-- A keyed hash looks like a plain one, so this table lists the stored hashes that are keyed. It has one row for each hash,
+-- no matter how often the hash is stored.
 CREATE TABLE @extschema@.vetassist_keyed_ip_hashes (
     ip_hash varchar(64) PRIMARY KEY
 );

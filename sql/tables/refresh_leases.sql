@@ -1,10 +1,10 @@
--- Leases of refresh tokens: who may exchange one at VA.gov, and until when.
+-- Leases of refresh tokens: the right of one caller to exchange a token at VA.gov until the lease ends.
 --
 -- requires: tables/users.sql
 -- unless present: vetassist_refresh_leases
 
--- A lease names the tokens that it handed out by a digest, so that whatever else is stored meanwhile makes it void. One
--- that ran out stays for a while: its answer may come late, and is stored if nothing else was.
+-- A lease holds a digest of the tokens that it handed out, so that it becomes void when other tokens are stored. An expired
+-- lease stays for a while: a late answer of VA.gov is stored if no other tokens were stored before it.
 CREATE TABLE @extschema@.vetassist_refresh_leases (
     lease_id      uuid PRIMARY KEY,
     user_id       uuid NOT NULL REFERENCES @extschema@.vetassist_users (id) ON DELETE CASCADE,

@@ -3,8 +3,8 @@
 -- requires: tables/users.sql
 -- unless present: vetassist_refresh_states
 
--- A row for each user whose last refresh failed, about the tokens of this digest. Without retry_at no refresh is tried
--- any more: the veteran must sign in again.
+-- Has one row for each user whose last refresh failed. The row is about the tokens with this digest. If retry_at is NULL,
+-- the tokens are not refreshed again: the veteran must sign in again.
 CREATE TABLE @extschema@.vetassist_refresh_states (
     user_id       uuid PRIMARY KEY REFERENCES @extschema@.vetassist_users (id) ON DELETE CASCADE,
     tokens_digest varchar(64) NOT NULL,

@@ -1,4 +1,4 @@
--- Sessions, each known by the jti claim of its JWT.
+-- Sessions. The jti claim of a JWT identifies its session.
 --
 -- requires: tables/users.sql
 -- unless present: vetassist_sessions

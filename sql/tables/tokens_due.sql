@@ -1,8 +1,8 @@
--- The index of tokens that are due.
+-- The index of tokens that are due for a refresh.
 --
 -- requires: tables/va_tokens.sql
 
--- Tables that were there before may not have it.
+-- Adopted tables may not have the index.
 DO $tokens_due$
 BEGIN
 IF to_regclass('@extschema@' || '.idx_vetassist_va_tokens_due') IS NULL THEN

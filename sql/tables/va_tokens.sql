@@ -1,4 +1,4 @@
--- Sealed tokens of VA.gov, one row a user.
+-- Sealed tokens of VA.gov, one row for each user.
 --
 -- requires: tables/users.sql
 -- unless present: vetassist_va_tokens

@@ -1,7 +1,7 @@
-// Judges what a log is said to be, by Go's own packages for transparency logs.
+// Verifies claims about a log with Go's packages for transparency logs.
 //
-// It reads claims from standard input, checks each, and prints how many there were. All hashes and leaves are
-// lower-case hexadecimal.
+// It reads claims from standard input, checks each, and prints their number. All hashes and leaves are lower-case
+// hexadecimal.
 //
 //	GO111MODULE=off GOPATH=/usr/share/gocode go run judge.go < claims.json
 package main
@@ -54,7 +54,7 @@ func judge() (int, error) {
 	if err := json.NewDecoder(os.Stdin).Decode(&claimed); err != nil {
 		return 0, err
 	}
-	// Storage as tlog wants it, from which it computes roots by itself.
+	// tlog computes roots from this storage.
 	var stored []tlog.Hash
 	reader := tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
 		var hashes []tlog.Hash
@@ -111,7 +111,7 @@ func judge() (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		// Of no entries it knows no tree.
+		// tlog has no tree of size 0.
 		if claim.From == 0 {
 			if len(proof) != 0 {
 				return 0, fmt.Errorf("from 0 to %d: a proof", claim.To)
@@ -140,7 +140,7 @@ func judge() (int, error) {
 	return count, nil
 }
 
-// checkNote opens a note, and holds its three lines against the leaves.
+// checkNote opens a note, and compares its three lines with the leaves.
 func checkNote(text, origin string, verifiers note.Verifiers, reader tlog.HashReader) error {
 	opened, err := note.Open([]byte(text), verifiers)
 	if err != nil {

@@ -1,8 +1,8 @@
-// What every runtime must do alike. Takes the exports of the package and of `vetassist/metadata`, and the vectors, and returns how many
-// cases it tried; throws at the first that is wrong.
+// The conformance tests, which every runtime must pass. Takes the exports of the package and of `vetassist/metadata`, and the
+// vectors. Returns the number of cases; throws at the first failure.
 
 import { bytes, hex, noise, OVERHEAD, USER, utf8 } from './data.mjs';
-import { habits, worksTogether } from './habits.mjs';
+import { usage, worksTogether } from './usage.mjs';
 import { metadata } from './metadata.mjs';
 import { refusals } from './refusals.mjs';
 import { rowsAndSchemas } from './rows.mjs';
@@ -90,7 +90,7 @@ export async function conformance(api, vectors) {
   drawsNonces(cases);
   await agreesWithWebCrypto(cases);
   await refusals(cases);
-  habits(cases);
+  usage(cases);
   rowsAndSchemas(cases, vectors);
   metadata(cases);
   return cases.count;
@@ -200,7 +200,7 @@ function readsRings(cases) {
     cases.equal(full.decryptToken(token, USER), 'an old token', 'sealed by any of its keys');
   }
   const current = new api.KeyRing([raw[0]]);
-  cases.equal(current.decryptToken(full.encryptToken('new', USER), USER), 'new', 'the first seals');
+  cases.equal(current.decryptToken(full.encryptToken('new', USER), USER), 'new', 'the first key seals');
   const masters = [new api.MasterKey(raw[0]), hex(raw[1]), raw[2].buffer];
   const mixed = new api.KeyRing(masters);
   masters[0].free();
@@ -248,7 +248,7 @@ function takesTextAndBytes(cases) {
       return 1e9;
     }
   }
-  cases.same(key.open(key.seal(new Odd(5))), new Uint8Array(5), 'a subclass that lies');
+  cases.same(key.open(key.seal(new Odd(5))), new Uint8Array(5), 'a subclass with a wrong length');
 }
 
 function drawsNonces(cases) {
@@ -261,8 +261,8 @@ function drawsNonces(cases) {
   cases.equal(keys.size, 100, 'different keys');
 }
 
-/** Text and AAD through promises: of one byte a unit and of three, since which way is faster is judged by
- * bytes, and the AAD in memory that is shared. */
+/** Tests text and AAD through promises, with one and with three bytes a character, because the number of bytes decides which
+* implementation is used. Also tests shared memory. */
 async function textLater(cases, key, length) {
   for (const letter of ['x', '東']) {
     const text = letter.repeat(length);
@@ -300,7 +300,7 @@ async function agreesWithWebCrypto(cases) {
     const theirs = await subtle.importKey('raw', raw, 'AES-GCM', false, ['encrypt', 'decrypt']);
     for (const given of [theirs, await subtle.importKey('raw', raw, 'AES-GCM', true, ['encrypt'])]) {
       cases.refuses('ERR_INVALID_ARG_TYPE', 'a CryptoKey', () => new api.Key(given));
-      cases.equal(whyNot(() => new api.Key(given)).includes('crypto.subtle.exportKey'), true, 'what to give instead');
+      cases.equal(whyNot(() => new api.Key(given)).includes('crypto.subtle.exportKey'), true, 'the error names the alternative');
     }
     const data = noise(length);
     for (const aad of [undefined, utf8('the AAD')]) {
@@ -308,19 +308,19 @@ async function agreesWithWebCrypto(cases) {
       for (const sealed of [key.seal(data, aad), await key.sealAsync(data, aad)]) {
         const body = sealed.subarray(12);
         const opened = await subtle.decrypt(way(sealed.subarray(0, 12)), theirs, body);
-        cases.same(new Uint8Array(opened), data, 'WebCrypto opens ours');
+        cases.same(new Uint8Array(opened), data, 'WebCrypto opens bytes that the package sealed');
       }
       const iv = globalThis.crypto.getRandomValues(new Uint8Array(12));
       const body = new Uint8Array(await subtle.encrypt(way(iv), theirs, data));
       const sealed = Uint8Array.from([...iv, ...body]);
-      cases.same(key.open(sealed, aad), data, 'we open its');
-      cases.same(await key.openAsync(sealed, aad), data, 'we open its, later');
+      cases.same(key.open(sealed, aad), data, 'the package opens bytes that WebCrypto sealed');
+      cases.same(await key.openAsync(sealed, aad), data, 'openAsync opens bytes that WebCrypto sealed');
     }
     await textLater(cases, key, length);
-    // Many at once, with arguments that change while they are worked on.
+    // Concurrent calls, with an argument that changes afterwards.
     const changing = data.slice();
     const pending = Array.from({ length: 20 }, () => key.sealAsync(changing));
     changing.fill(0);
-    for (const sealed of await Promise.all(pending)) cases.same(key.open(sealed), data, 'at once');
+    for (const sealed of await Promise.all(pending)) cases.same(key.open(sealed), data, 'concurrent calls');
   }
 }

@@ -1,4 +1,4 @@
-// What the conformance tests work on.
+// Data for the conformance tests.
 
 export const USER = '1bb044aa-ded1-40c7-8a88-433e74903f95';
 export const OVERHEAD = 28;
@@ -7,7 +7,7 @@ export const bytes = (hex) => Uint8Array.from(hex.match(/../g) ?? [], (pair) => 
 export const hex = (array) => Array.from(array, (byte) => byte.toString(16).padStart(2, '0')).join('');
 export const utf8 = (text) => new TextEncoder().encode(text);
 
-/** Bytes that look random and are the same in every run. */
+/** Returns pseudo-random bytes that are the same in every run. */
 export function noise(length) {
   let state = 2463534242 ^ length;
   return Uint8Array.from({ length }, () => {

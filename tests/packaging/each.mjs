@@ -1,4 +1,4 @@
-// Runs projects, as many at once as there are processors: node each.mjs NAME…
+// Runs projects, as many at the same time as there are processors: node each.mjs NAME…
 //
 // A name is that of a script `test:NAME` of package.json, or `frameworks/NAME`.
 import { spawn } from 'node:child_process';
@@ -11,7 +11,7 @@ const here = fileURLToPath(new URL('.', import.meta.url));
 const { scripts } = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8'));
 const PATH = [join(here, 'node_modules/.bin'), process.env.PATH].join(delimiter);
 
-/** Returns the command of a project and where it is run. */
+/** Returns the command of a project and its folder. */
 function commandOf(name) {
   const [folder, project] = name.split('/');
   const [script, cwd] = project === undefined ? [scripts[`test:${name}`], here] : [`node ${project}/test.mjs`, join(here, folder)];
@@ -19,7 +19,7 @@ function commandOf(name) {
   return [script, cwd];
 }
 
-/** Runs a project to its end, and prints what it said. One that says nothing of cases has not passed. */
+/** Runs a project and prints its output. A project whose output does not contain `cases agree` has failed. */
 async function run(name) {
   const [script, cwd] = commandOf(name);
   const child = spawn(script, { cwd, env: { ...process.env, PATH }, shell: true, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -35,10 +35,10 @@ async function run(name) {
 
 const waiting = process.argv.slice(2);
 const failed = [];
-async function lane() {
+async function runWaiting() {
   for (let name; failed.length === 0 && (name = waiting.shift()) !== undefined; ) {
     if (!(await run(name))) failed.push(name);
   }
 }
-await Promise.all(Array.from({ length: availableParallelism() }, lane));
+await Promise.all(Array.from({ length: availableParallelism() }, runWaiting));
 if (failed.length > 0) throw new Error(`${failed} failed`);

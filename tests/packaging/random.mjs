@@ -15,7 +15,7 @@ const LETTERS = [
 
 const bytes = (text) => Buffer.byteLength(text);
 
-/** Text of this many bytes of UTF-8, or a little less, in one script or in all of them. */
+/** Returns text of at most this many bytes of UTF-8, in one script or in all of them. */
 function text(size) {
   const alphabet = randomInt(4) === 0 ? LETTERS.flat() : LETTERS[randomInt(LETTERS.length)];
   let made = '';
@@ -28,7 +28,7 @@ function text(size) {
   return made;
 }
 
-/** Tokens: the extremes, and random ones of up to 4096 bytes. */
+/** Returns tokens: extreme ones, and random ones of at most 4096 bytes. */
 export function* tokens(count) {
   yield '';
   yield 'x';
@@ -41,7 +41,7 @@ export function* tokens(count) {
 export const user = () => randomUUID();
 export const masterKey = () => randomBytes(32).toString('hex');
 
-/** An address of one host, in one of the ways to write it. */
+/** Returns an address of one host, in one of its spellings. */
 export function address() {
   const raw = randomBytes(16);
   const quad = raw.subarray(12).join('.');

@@ -1,11 +1,11 @@
-// What must be refused, with its code, and that the module goes on after it. Part of the conformance tests.
+// Tests that wrong arguments are refused with their code, and that the module works afterwards. Part of the conformance tests.
 
 import { noise, OVERHEAD, USER } from './data.mjs';
 
 export async function refusals(cases) {
-  refusesOtherThings(cases);
+  refusesWrongTypes(cases);
   refusesWrongSizesAndIds(cases);
-  await refusesInPromisesToo(cases);
+  await rejectsPromisesOfAsyncMethods(cases);
   freesKeys(cases);
 }
 
@@ -15,8 +15,8 @@ function detached() {
   return array;
 }
 
-// Whatever is neither bytes nor text is refused with its code, and the module goes on.
-function refusesOtherThings(cases) {
+// Values that are neither bytes nor text are refused with their code, and the module works afterwards.
+function refusesWrongTypes(cases) {
   const { api } = cases;
   const raw = api.generateKey();
   const key = new api.Key(raw);
@@ -143,7 +143,7 @@ function refusesWrongSizesAndIds(cases) {
   cases.equal(ring.decryptToken(sealed, USER), 'x', 'after refusals');
 }
 
-async function refusesInPromisesToo(cases) {
+async function rejectsPromisesOfAsyncMethods(cases) {
   const key = new cases.api.Key(new Uint8Array(32));
   const large = key.seal(noise(500_000));
   large[77] ^= 1;
@@ -157,12 +157,12 @@ async function refusesInPromisesToo(cases) {
   await reject('ERR_INVALID_ARG_TYPE', 'AAD', () => key.sealAsync('x', 5));
   await reject('ERR_INVALID_TEXT', 'a lone surrogate', () => key.sealAsync('\udfff'));
   await reject('ERR_DETACHED_BUFFER', 'a detached buffer', () => key.openAsync(detached()));
-  // Its key may be freed meanwhile: the promise then fails or is kept, and nothing else goes wrong.
+  // The key may be freed during the call. The promise is then fulfilled or rejected with ERR_FREED.
   const pending = key.sealAsync(noise(500_000));
   key.free();
   await pending.then(
-    (sealed) => cases.same(new cases.api.Key(new Uint8Array(32)).open(sealed), noise(500_000), 'kept'),
-    (error) => cases.refused(error, 'ERR_FREED', 'freed meanwhile'),
+    (sealed) => cases.same(new cases.api.Key(new Uint8Array(32)).open(sealed), noise(500_000), 'fulfilled'),
+    (error) => cases.refused(error, 'ERR_FREED', 'freed during the call'),
   );
   await reject('ERR_FREED', 'a freed key', () => key.sealAsync('x'));
   await reject('ERR_FREED', 'a freed key', () => key.openAsync(large));
@@ -191,10 +191,10 @@ function freesKeys(cases) {
       cases.refuses('ERR_FREED', `disposed of: ${use}`, () => use(object));
     }
   }
-  // A place that became free does not bring a freed key back to life.
+  // A freed key stays freed when another key takes its place.
   const freed = new api.Key(new Uint8Array(32));
   freed.free();
   const another = new api.Key(new Uint8Array(32).fill(9));
-  cases.refuses('ERR_FREED', 'its place taken', () => freed.seal('x'));
+  cases.refuses('ERR_FREED', 'another key has its place', () => freed.seal('x'));
   another.free();
 }

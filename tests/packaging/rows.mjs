@@ -1,4 +1,4 @@
-// Comparing schemas and parsing rows, in every runtime. Part of the conformance tests.
+// Tests comparing schemas and parsing rows, in every runtime. Part of the conformance tests.
 
 const ID = '1bb044aa-ded1-40c7-8a88-433e74903f95';
 const TIME = new Date('2026-03-01T12:34:56.789Z');
@@ -46,7 +46,7 @@ const ROWS = {
   },
 };
 
-// Columns that must not be NULL, beside `id`.
+// Columns that must not be NULL, besides `id`.
 const REQUIRED = ['user_id', 'access_token_encrypted', 'expires_at', 'jwt_id', 'event_type'];
 
 // Other forms of the same value, by column.
@@ -66,7 +66,7 @@ const FORMS = {
   ],
 };
 
-// What a column of a kind must not be.
+// Wrong values of the columns of each kind.
 const WRONG = {
   id: ['', 'x', `${ID}0`, ID.replaceAll('-', ''), 5, new Date(), {}, Number.NaN, 1.5, 2 ** 53],
   email: [5, true, {}, new Date(), new Uint8Array(3)],
@@ -119,7 +119,7 @@ function parsesRows(cases) {
       cases.refuses('ERR_INVALID_ARG_TYPE', `${name}(${wrong})`, () => parse(wrong));
     }
     cases.refuses('ERR_INVALID_ROW', `${name}([])`, () => parse([]));
-    // An error names the column, and never what is in it.
+    // An error names the column, and does not hold its value.
     try {
       parse({ ...row, created_at: 'a secret' });
     } catch ({ message }) {
@@ -135,10 +135,10 @@ const text = (difference) => JSON.stringify(Object.values(difference));
 function comparesSchemas(cases, { agreeing, drifts }) {
   const { checkSchema, schemaQuery } = cases.api;
   cases.equal(/^WITH \w+( \(\w+\))? AS [^]*\$1[^]*WHERE value IS NOT NULL\s*$/.test(schemaQuery), true, 'the query');
-  cases.equal(checkSchema(agreeing.map(row)).length, 0, 'what agrees');
+  cases.equal(checkSchema(agreeing.map(row)).length, 0, 'equal tables');
   for (const { change, without, with: more, differences } of drifts) {
     const gone = new Set(without.map(String));
-    // In the order in which the differences were written down.
+    // The rows are sorted like those of the vectors, so the differences have the same order.
     const rows = [...agreeing.filter((fields) => !gone.has(String(fields))), ...more];
     const keyed = rows.map((fields) => [fields.join('\0'), fields]).sort(([a], [b]) => (a < b ? -1 : 1));
     const found = checkSchema(keyed.map(([, fields]) => row(fields)));

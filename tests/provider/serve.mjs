@@ -1,17 +1,17 @@
-// The fake provider of vetassist/testing for many users over HTTP, as faulty as a real one is. It tells of all that is asked.
+// Serves the fake provider of vetassist/testing over HTTP for many users, with the faults of a real one. It prints every exchange.
 //
 //     node serve.mjs USERS LIFETIME_SECONDS
 //
-// It prints `listens ORIGIN`, `user NUMBER REFRESH_TOKEN` for each user, `ready`, and from then on, with milliseconds since 1970:
-// `asked AT USER` for each exchange, `gave AT USER OLD NEW FAULT` where it gave new tokens, `reused AT USER` where a spent token
-// was shown. The first user of each twenty is answered by status 500 always; the second one's grant was taken back.
+// It prints `listens ORIGIN`, `user NUMBER REFRESH_TOKEN` for each user, and `ready`. After that it prints, with AT in milliseconds
+// since 1970: `asked AT USER` for each exchange, `gave AT USER OLD NEW FAULT` for new tokens, `reused AT USER` for a used token.
+// Of every twenty users, the first always gets status 500, and the second one's grant is revoked.
 import { waited } from '../../crates/vetassist-wasm/npm/src/testing/faults.js';
 import { authority, oauthError } from '../../crates/vetassist-wasm/npm/src/testing/oauth.js';
 import { listening } from '../../crates/vetassist-wasm/npm/src/testing/server.js';
 
 const [users, lifetimeSeconds] = process.argv.slice(2).map(Number);
 const endpoint = authority({ lifetimeSeconds });
-// The user of each refresh token that was ever given.
+// The user of each issued refresh token.
 const owners = new Map();
 let fault = 'none';
 
@@ -32,22 +32,22 @@ function exchange(token) {
   }
 }
 
-/** Answers as a real endpoint does: nearly always soon. */
-async function carriedOut(answer, signal) {
+/** Responds like a real endpoint: nearly always quickly. */
+async function respond(answer, signal) {
   const drawn = Math.random();
   await waited(drawn < 0.02 ? 300 + 1000 * Math.random() : 5 + 30 * Math.random(), signal);
   if (drawn > 0.98) throw oauthError('server_error', 500);
   if (drawn > 0.978) return waited(2 ** 31 - 1, signal);
   if (drawn < 0.976) return answer();
-  // Until it has given its answer, nothing else runs.
+  // No other request runs during this call, so the fault belongs to it.
   fault = 'lost';
   const given = answer();
   fault = 'none';
   await given;
-  throw Object.assign(new Error('the connection was lost after the answer was given'), { isLost: true });
+  throw Object.assign(new Error('the connection was lost after the tokens were exchanged'), { isLost: true });
 }
 
-const { origin } = await listening({ ...endpoint, exchange }, carriedOut);
+const { origin } = await listening({ ...endpoint, exchange }, respond);
 const lines = [`listens ${origin}`];
 for (let user = 0; user < users; user++) {
   const token = endpoint.issue(String(user)).refresh_token;
@@ -56,5 +56,5 @@ for (let user = 0; user < users; user++) {
   if (user % 20 === 1) endpoint.revoke(token);
 }
 process.stdout.write(`${[...lines, 'ready'].join('\n')}\n`);
-// With whoever began it.
+// Ends with the process that started it.
 process.stdin.resume().on('end', () => process.exit());

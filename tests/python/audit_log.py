@@ -1,7 +1,7 @@
-"""The audit log by the standard library and `cryptography`: the other implementation of the same bytes.
+"""Implements the audit log with the standard library and `cryptography`, independently of the core.
 
-Reads what a log is said to be from standard input, checks each claim, and says how many there were:
-`python audit_log.py < claims.json`. The form of the claims is in `tests/go/judge.go`.
+Reads claims about a log from standard input, checks each claim, and prints their number:
+`python audit_log.py < claims.json`. `tests/go/judge.go` describes the claims.
 """
 
 import base64
@@ -19,7 +19,7 @@ EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 
 
 class Refused(Exception):
-    """Raised where a claim does not hold."""
+    """Raised if a claim is false."""
 
 
 # Fields, commitments and entries
@@ -37,7 +37,7 @@ def entry(kind: str, *fields) -> bytes:
 
 
 def micros(instant) -> str:
-    """A time; the words of the infinities stay."""
+    """Returns a time as text. `infinity` and `-infinity` are unchanged."""
     if isinstance(instant, datetime.datetime):
         return str((instant - EPOCH) // datetime.timedelta(microseconds=1))
     return str(instant)
@@ -54,7 +54,7 @@ def row(id, user_id, event_type, event_data, ip_hash, created_at, event_data_sal
 
 
 def multirange(entries) -> str:
-    """As PostgreSQL prints an int8multirange."""
+    """Returns entries as PostgreSQL prints an int8multirange."""
     ranges = []
     for place in sorted(set(entries)):
         if ranges and ranges[-1][1] == place:
@@ -107,7 +107,7 @@ def consistency(leaves, size: int, is_whole: bool = True):
 
 
 def root_by_inclusion(leaf: bytes, index: int, size: int, proof) -> bytes:
-    """The root that a proof leads to, along the tree's own shape."""
+    """Returns the root that follows from a proof."""
     if not 0 <= index < size:
         raise Refused("no such entry")
     if size == 1:
@@ -123,7 +123,7 @@ def root_by_inclusion(leaf: bytes, index: int, size: int, proof) -> bytes:
 
 
 def roots_by_consistency(size: int, to_size: int, proof, former: bytes, is_whole: bool = True):
-    """The two roots that a proof leads to; 0 < size <= to_size."""
+    """Returns the two roots that follow from a proof; 0 < size <= to_size."""
     if size == to_size:
         if is_whole:
             if proof:
@@ -202,7 +202,7 @@ def read_verifier(text: str):
 
 
 def open_note(note: bytes, verifiers) -> str:
-    """The text that one of the keys signed."""
+    """Returns the text that one of the keys signed."""
     known = dict(map(read_verifier, verifiers))
     if len(note) > 1_000_000:
         raise Refused("too long")

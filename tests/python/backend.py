@@ -1,4 +1,4 @@
-"""The backend's own shape: asyncpg and cryptography beside the extension.
+"""Tests a backend like the deployed one, with asyncpg and cryptography, against the extension.
 
 Arguments: the folder of the server's socket, and the ring's only master key in hex.
 """
@@ -33,7 +33,7 @@ async def signs_in_by_sql_and_opens_by_python(db, master):
         except InvalidTag:
             pass
         else:
-            raise AssertionError("it opened for another user")
+            raise AssertionError("the token opened for another user")
 
 
 async def stores_by_python_and_opens_by_sql(db, master):
@@ -82,8 +82,8 @@ async def refreshes_as_the_page_says(socket, db):
 
     async with asyncpg.create_pool(host=socket, user="postgres", database="postgres", min_size=1, max_size=2) as pool:
         assert await refresh_some()(pool, OAuth()) == [users[0]]
-    # What failed for one is as it was, and ended nothing for the others.
-    assert await db.fetch(due) == [], "it is not tried again at once"
+    # A failed refresh keeps the token, and does not affect the others.
+    assert await db.fetch(due) == [], "a failed refresh is not repeated at once"
     status = await db.fetchrow("SELECT state, attempts, last_error FROM vetassist_token_status($1)", users[0])
     assert tuple(status) == ("wait", 1, "other"), status
     assert await db.fetchval("SELECT vetassist_access_token($1)", users[0]) == before

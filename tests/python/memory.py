@@ -1,7 +1,7 @@
-"""Where a process holds certain bytes: what a debugger, a core dump or a swapped page would show.
+"""Searches a process's memory for bytes that a debugger, a core dump or a swapped page would show.
 
-memory.py scan PID HEX...   looks now
-memory.py exit PID HEX...   waits until the process is about to end, and looks then
+memory.py scan PID HEX...   searches now
+memory.py exit PID HEX...   waits until the process is about to exit, and searches then
 
 Prints a line of JSON: for each HEX the places, each with the name of its mapping and the kernel's flags of it (proc(5),
 smaps: "lo" is locked into memory, "dd" is left out of core dumps). Needs the right to trace the process.
@@ -18,7 +18,7 @@ WALL = 0x40000000
 
 
 def mappings(pid):
-    """(start, end, name, flags) of each that can be read and is not a file's code."""
+    """Returns (start, end, name, flags) of each mapping that can be read and written."""
     found, flags = [], {}
     with open(f"/proc/{pid}/smaps") as smaps:
         for line in smaps:
@@ -59,7 +59,7 @@ def wait_for_exit(pid):
         _, status = os.waitpid(pid, WALL)
         if status >> 16 == PTRACE_EVENT_EXIT:
             return lambda: libc.ptrace(PTRACE_CONT, pid, None, None)
-        # Any other stop is for a signal, which goes on to the process.
+        # Any other stop is for a signal, which is passed on to the process.
         libc.ptrace(PTRACE_CONT, pid, None, os.WSTOPSIG(status) if os.WIFSTOPPED(status) else None)
 
 

@@ -1,10 +1,10 @@
-"""A process that has VA.gov renew tokens: a worker that claims what is due, or a web process that asks on demand.
+"""Refreshes tokens: as a worker, which claims due tokens, or as a web process, which refreshes on demand.
 
     refresher.py SOCKET ORIGIN JOURNAL worker|web USERS WITHIN LEASE
 
-It goes on until it is killed, or its standard input ends. The journal gets `ask TOKEN` before VA.gov is asked, and `end TOKEN` once the database has what
-came of it, or `late TOKEN` where VA.gov did not answer in time. Each is on its way when the call returns, whatever becomes of
-the process.
+It runs until it is killed or its standard input ends. To the journal it writes `ask TOKEN` before each exchange, and then
+`end TOKEN` once the database has the outcome, or `late TOKEN` if VA.gov did not respond in time. Each line is written when
+the call returns, so it is kept even if the process is killed.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ journal = os.open(JOURNAL, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
 
 class Refused(Exception):
-    """VA.gov answered with an OAuth error, or not at all."""
+    """Raised if the response of VA.gov is an OAuth error, or does not arrive."""
 
     def __init__(self, code: str) -> None:
         self.code = code
@@ -50,7 +50,7 @@ async def posted(token: str) -> dict:
     finally:
         writer.close()
     if "chunked" in head.lower():
-        # One chunk: the answers are short.
+        # The responses are short, so they have one chunk.
         answer = answer.split(b"\r\n", 1)[1].rsplit(b"\r\n0\r\n", 1)[0]
     answer = json.loads(answer)
     if " 200 " not in head.split("\r\n", 1)[0]:
@@ -59,7 +59,7 @@ async def posted(token: str) -> dict:
 
 
 class Database:
-    """Asks until it has an answer, whatever happens to the server meanwhile."""
+    """Repeats each call until it succeeds, also if the server restarts."""
 
     def __init__(self) -> None:
         self.pool = None
@@ -116,7 +116,7 @@ async def serve(db: Database, users: list) -> None:
 
 
 async def main() -> None:
-    # With whoever began it.
+    # Ends with the process that started it.
     asyncio.get_running_loop().add_reader(sys.stdin, lambda: os._exit(0))
     db = Database()
     if KIND == "worker":

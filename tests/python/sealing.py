@@ -1,4 +1,4 @@
-"""Seals with `cryptography`, as the backend does: the other implementation of the same bytes."""
+"""Seals and opens with `cryptography` like the backend, independently of the core."""
 
 import hashlib
 import hmac

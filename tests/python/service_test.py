@@ -1,4 +1,4 @@
-"""Runs the example of examples/python-asyncpg as a backend would.
+"""Tests the example in examples/python-asyncpg.
 
 Argument: the folder of the server's socket.
 """
@@ -44,7 +44,7 @@ async def refreshes(service, admin, user_id):
         asked.append(refresh_token)
         return Tokens("renewed", datetime.now(timezone.utc) + timedelta(hours=1))
 
-    # Two workers, one user: VA.gov is asked once, with what it gave, which stays where it gives no other.
+    # Two workers make one exchange for the user. The refresh token stays, because the response has no other.
     assert sorted(await asyncio.gather(service.refresh_due(va), service.refresh_due(va))) == [0, 1]
     assert asked == [RESPONSE["refresh_token"]]
     assert await service.access_token(user_id) == "renewed"
@@ -56,7 +56,7 @@ async def refreshes(service, admin, user_id):
     await admin.execute("UPDATE vetassist_va_tokens SET expires_at = now()")
     assert await service.refresh_due(short) == 1
 
-    # What VA.gov refuses for one user ends nothing for the others, and takes nothing back that it gave them.
+    # A failed exchange of one user does not affect the others.
     for number in range(3):
         await service.sign_in(f"ICN {number}", Tokens(f"access {number}", datetime.now(timezone.utc), f"refresh {number}"), "203.0.113.7")
     await admin.execute("UPDATE vetassist_va_tokens SET expires_at = now() + interval '1 hour' WHERE user_id = $1", user_id)
@@ -73,7 +73,7 @@ async def refreshes(service, admin, user_id):
     assert [row[0] for row in opened] == ["access 0", "new for refresh 1", "new for refresh 2"]
 
 
-async def refuses_an_inactive_account(service, admin, user_id):
+async def an_inactive_account_is_refused(service, admin, user_id):
     await admin.execute("UPDATE vetassist_users SET is_active = false WHERE id = $1", user_id)
     sessions = await admin.fetchval("SELECT count(*) FROM vetassist_sessions")
     try:
@@ -104,11 +104,11 @@ async def main(socket: str) -> None:
         service = Service(pool)
         user_id = await signs_in_and_out(service, admin)
         await refreshes(service, admin, user_id)
-        await refuses_an_inactive_account(service, admin, user_id)
+        await an_inactive_account_is_refused(service, admin, user_id)
         await needs_no_table(pool)
     await admin.close()
     print("the service works")
 
 
-# A worker that never ends is a failure, too.
+# A worker that does not end is a failure.
 asyncio.run(asyncio.wait_for(main(*sys.argv[1:]), 60))

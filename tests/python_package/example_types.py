@@ -1,5 +1,5 @@
 # pyright: strict, reportUnnecessaryTypeIgnoreComment=true
-"""A use of everything that the package has, for readers of types. Lines marked as wrong are wrong."""
+"""Uses everything in the package, to be checked by mypy and pyright. Lines with `type: ignore` are wrong on purpose."""
 
 from __future__ import annotations
 

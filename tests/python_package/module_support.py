@@ -1,4 +1,4 @@
-"""Helpers of the tests of the native module."""
+"""Helpers for the tests of the native module."""
 
 import json
 import pathlib
@@ -13,16 +13,16 @@ OVERHEAD = 28
 
 
 def vectors(name):
-    """Returns a file of the reference vectors."""
+    """Reads a file of reference vectors."""
     return json.loads((TOP / "tests/vectors" / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def refused(code, call, *arguments, **named):
-    """Calls, and returns the error with this code that the call must raise."""
+    """Asserts that a call raises an error with this code, and returns the error."""
     with pytest.raises(vetassist.VetassistError) as caught:
         call(*arguments, **named)
     assert caught.value.code == code, str(caught.value)
-    # Nothing of a cause is told either: Python's own errors quote their input.
+    # Python's own errors quote their input, so no cause may be attached.
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None or caught.value.__suppress_context__
     return caught.value

@@ -1,9 +1,9 @@
-"""Tests the wheel of the Python package: installs it into an environment of each Python that is here, and runs pytest.
+"""Tests the Python package's wheel: installs it into an environment of each available Python, and runs pytest.
 
     python tests/python_package/run.py FOLDER_OF_THE_WHEEL [--all | --clients]
 
-With --all in every CPython from 3.9 on that is on the path or that pyenv has, otherwise in the one that runs this. With
---clients the tests of the clients, which take the server that the environment names, otherwise all others.
+With --all, every CPython from 3.9 on that is in PATH or in pyenv is used; otherwise only the one that runs this script.
+With --clients, the tests of the clients run, which use the server that the environment names; otherwise all other tests.
 """
 
 import glob
@@ -18,14 +18,14 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parents[1]
 OLDEST = (3, 9)
-# Where the stubs are compared and the example is checked. The tools want a newer Python than the package does.
+# This file uses the type checkers, which require a newer Python than the package does.
 TYPES = "test_module_types.py"
 CLIENTS = HERE / "client"
 PYTEST = ["-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider"]
 
 
 def version_of(program):
-    """Returns a Python's version, and whether it runs without its lock; None for what does not run."""
+    """Returns a Python's version, and whether it is free-threaded; None if it does not run."""
     code = "import sys, platform; print(*sys.version_info[:2], platform.python_implementation(), sys.abiflags)"
     done = subprocess.run([program, "-c", code], capture_output=True, text=True, check=False)
     found = re.fullmatch(r"(\d+) (\d+) CPython ?(t?)", done.stdout.strip())
@@ -33,7 +33,7 @@ def version_of(program):
 
 
 def pythons():
-    """Returns each CPython that is here, by its version."""
+    """Returns each available CPython by its version."""
     found = {}
     root = os.environ.get("PYENV_ROOT", pathlib.Path.home() / ".pyenv")
     candidates = [shutil.which(f"python3.{minor}{flag}") for minor in range(9, 20) for flag in ("", "t")]
@@ -46,7 +46,7 @@ def pythons():
 
 
 def environment(version, program, requirements):
-    """Returns the Python of an environment with these requirements, made anew when they change."""
+    """Returns the Python of an environment with these requirements, which is created again when they change."""
     folder = TOP / os.environ.get("CARGO_TARGET_DIR", "target") / "python-tests" / ".".join(map(str, version)).rstrip(".")
     python, stamp = folder / "bin/python", folder / "requirements.txt"
     wanted = "".join((HERE / name).read_text() for name in requirements)
@@ -54,7 +54,7 @@ def environment(version, program, requirements):
         subprocess.run([program, "-m", "venv", "--clear", folder], check=True)
         files = [part for name in requirements for part in ("-r", HERE / name)]
         pip(python, "install", "--quiet", *files)
-        # Written last.
+        # Written last, so that an incomplete environment is created again.
         stamp.write_text(wanted)
     return python
 
@@ -73,7 +73,7 @@ def test(version, program, wheel, with_types):
     python = environment(version, program, requirements)
     installed = pip(python, "install", "--quiet", "--no-deps", "--force-reinstall", wheel, check=False)
     if version[2]:
-        # The wheel is for Pythons with their lock, and pip says so.
+        # The wheel does not support free-threaded CPython, and pip reports this.
         assert installed.returncode != 0 and "not a supported wheel" in installed.stderr, installed
         print(f"    CPython {name}: the wheel is refused", flush=True)
         return
@@ -86,7 +86,7 @@ def test(version, program, wheel, with_types):
 
 
 def test_clients(version, program, wheel):
-    """Installs the wheel with the drivers of databases, and runs the tests of the clients."""
+    """Installs the wheel and the database drivers, and runs the tests of the clients."""
     python = environment((*version[:2], "clients"), program, ["client/requirements.txt"])
     pip(python, "install", "--quiet", "--no-deps", "--force-reinstall", wheel)
     environ = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
@@ -94,7 +94,7 @@ def test_clients(version, program, wheel):
 
 
 def main():
-    """Tests in one Python, or in all."""
+    """Runs the tests in one Python or in all."""
     folder, *options = sys.argv[1:]
     (wheel,) = pathlib.Path(folder).resolve().glob("*.whl")
     base = getattr(sys, "_base_executable", sys.executable)

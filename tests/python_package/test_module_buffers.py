@@ -1,4 +1,4 @@
-"""Bytes of every kind: read where they are or copied, also while somebody changes them."""
+"""Tests every kind of bytes-like object, also while another thread changes it."""
 
 import array
 import mmap
@@ -14,7 +14,7 @@ SIZES = [0, 1, 15, 16, 17, 1000, 16_384, (1 << 18) - 1, 1 << 18, 1 << 20]
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_all_kinds_are_the_same_bytes(size):
+def test_all_kinds_of_buffers_are_sealed_and_opened_alike(size):
     data = bytes(number % 251 for number in range(size))
     backwards = memoryview(data[::-1])[::-1]
     kinds = [bytearray(data), memoryview(data), memoryview(bytearray(data)), memoryview(array.array("B", data)), backwards]
@@ -32,7 +32,7 @@ def test_all_kinds_are_the_same_bytes(size):
             assert KEY.open(form, kind) == data
 
 
-def test_results_are_bytes_of_their_own():
+def test_results_are_new_bytes_objects():
     sealed = KEY.seal(b"x")
     assert type(sealed) is bytes
     assert type(KEY.open(sealed)) is bytes
@@ -41,17 +41,17 @@ def test_results_are_bytes_of_their_own():
     assert len({KEY.seal(b"x")[:12] for _ in range(10_000)}) == 10_000
 
 
-def test_a_bytearray_is_left_as_it_was():
+def test_a_bytearray_argument_is_unchanged_and_released():
     given = bytearray(b"secret")
     sealed = KEY.seal(given, given)
     vetassist.Key(bytearray(32))
     assert given == b"secret"
-    # Nothing keeps hold of it: a bytearray that is held cannot grow.
+    # The module must have released the buffer: a bytearray with an exported buffer cannot grow.
     given.extend(b"more")
     assert KEY.open(sealed, b"secret") == b"secret"
 
 
-def test_released_views_and_other_items_are_refused():
+def test_released_views_and_views_of_larger_items_are_refused():
     view = memoryview(b"x" * 32)
     view.release()
     for call in (KEY.seal, KEY.open, vetassist.Key, vetassist.MasterKey, vetassist.KeyRing.parse):
@@ -61,9 +61,9 @@ def test_released_views_and_other_items_are_refused():
 
 
 @pytest.mark.parametrize("size", [1000, 1 << 17])
-def test_bytes_that_change_while_in_use_are_sealed_as_they_were_at_one_moment(size):
-    """A thread fills the buffer with other bytes all the time. What was copied under Python's lock opens, and is one of its
-    fills, because a fill is one step of Python's."""
+def test_bytes_that_change_during_a_call_are_sealed_as_they_were_at_one_moment(size):
+    """Another thread keeps overwriting the buffer. The module copies it while it holds the GIL, and each overwrite is one
+    step under the GIL, so the sealed bytes always come from exactly one of them."""
     given = bytearray(size)
     stop = threading.Event()
 
@@ -87,7 +87,7 @@ def test_bytes_that_change_while_in_use_are_sealed_as_they_were_at_one_moment(si
         thread.join()
 
 
-def test_a_bytearray_that_shrinks_and_grows_while_in_use_does_no_harm():
+def test_resizing_a_bytearray_during_a_call_does_no_harm():
     given = bytearray(1 << 18)
     stop = threading.Event()
 

@@ -1,4 +1,4 @@
-"""Tests the objects of keys: freeing, `with`, printing, and no copies."""
+"""Tests keys and key rings: freeing, `with`, printing, and that they cannot be copied."""
 
 import copy
 import gc
@@ -44,7 +44,7 @@ USES = [
 
 
 @pytest.mark.parametrize("make, use", USES)
-def test_what_was_freed_cannot_be_used(make, use):
+def test_a_freed_key_cannot_be_used(make, use):
     key = make(RAW)
     key.free()
     refused("ERR_FREED", use, key)
@@ -58,7 +58,7 @@ def test_what_was_freed_cannot_be_used(make, use):
     refused("ERR_FREED", use, key)
 
 
-def test_what_was_made_of_a_key_outlives_it():
+def test_keys_made_from_a_key_outlive_it():
     master = vetassist.MasterKey(RAW)
     key, ring, again = master.derive_user_key(USER), vetassist.KeyRing([master]), vetassist.MasterKey(master)
     master.free()
@@ -86,7 +86,7 @@ def test_a_key_never_prints_itself(make):
 
 
 @pytest.mark.parametrize("make", MAKE)
-def test_classes_are_frozen(make):
+def test_keys_have_no_settable_attributes_and_no_subclasses(make):
     key = make(RAW)
     for name in ("new", "held", "seal", "free", "__class__", "__dict__"):
         with pytest.raises((AttributeError, TypeError)):
@@ -109,15 +109,15 @@ def test_a_key_cannot_be_made_without_its_constructor():
 
 
 def test_errors_survive_pickling():
-    """As they must between processes of a pool."""
+    """A pool of processes pickles the errors of its calls."""
     error = refused("ERR_SECRET_IN_METADATA", vetassist.check_event_data, {"password": "hunter2"})
     again = pickle.loads(pickle.dumps(error))
     assert (type(again), again.code, str(again), again.path) == (type(error), error.code, str(error), "event_data.password")
     assert (repr(error), copy.copy(error).code) == (repr(again), error.code)
 
 
-def test_a_key_freed_while_in_use_serves_the_call_under_way():
-    """Large values are sealed without Python's lock, so that another thread can free the key meanwhile."""
+def test_a_call_completes_if_its_key_is_freed_meanwhile():
+    """Large values are sealed without the GIL, so another thread can free the key during the call."""
     large = bytes(4 << 20)
     for _ in range(20):
         key = vetassist.Key(RAW)
@@ -143,7 +143,7 @@ def test_a_key_freed_while_in_use_serves_the_call_under_way():
         assert all(other.open(sealed) == large for sealed in outcomes if sealed is not None)
 
 
-def test_an_object_in_a_circle_is_collected():
+def test_a_key_in_a_reference_cycle_is_collected():
     circle = [vetassist.Key(RAW)]
     circle.append(circle)
     del circle

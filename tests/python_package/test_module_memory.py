@@ -1,4 +1,6 @@
-"""Memory stays flat, whatever is called and however it ends. VETASSIST_TEST_ALL=1 makes ten million calls."""
+"""Memory use does not grow, whichever function is called and whether it succeeds.
+
+VETASSIST_TEST_ALL=1 makes ten million calls."""
 
 import gc
 import os
@@ -10,7 +12,7 @@ import vetassist
 
 RAW = bytes(32)
 ROUNDS = 5_000_000 if os.environ.get("VETASSIST_TEST_ALL") else 80_000
-# What the interpreter's own allocators keep or give back.
+# The interpreter's allocators may keep or return this much memory.
 SLACK = 2 << 20
 
 
@@ -27,7 +29,7 @@ MEGABYTE = bytes(1 << 20)
 
 
 def fails(call, *arguments):
-    """Calls what must raise."""
+    """Makes a call that must raise an error."""
     try:
         call(*arguments)
     except vetassist.VetassistError:
@@ -70,17 +72,17 @@ def fails_in_arguments():
     fails(vetassist.hash_ip, "x" * 100)
 
 
-def leaves_the_lock():
+def seals_without_the_gil():
     return len(KEY.seal(MEGABYTE))
 
 
-CALLS = [seals_and_opens, seals_tokens, makes_keys, hashes, walks_json, fails_to_open, fails_in_arguments, leaves_the_lock]
+CALLS = [seals_and_opens, seals_tokens, makes_keys, hashes, walks_json, fails_to_open, fails_in_arguments, seals_without_the_gil]
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_memory_stays_flat(call):
-    # Each of these makes several calls of the package.
-    rounds = ROUNDS // {leaves_the_lock: 800, fails_in_arguments: 10, walks_json: 10}.get(call, 4)
+def test_memory_use_does_not_grow(call):
+    # Each of these functions calls the package several times.
+    rounds = ROUNDS // {seals_without_the_gil: 800, fails_in_arguments: 10, walks_json: 10}.get(call, 4)
     for _ in range(rounds // 4):
         call()
     gc.collect()
@@ -91,8 +93,8 @@ def test_memory_stays_flat(call):
     assert resident() - before < SLACK
 
 
-def test_what_leaks_is_found():
-    """The measure is one that can fail."""
+def test_a_leak_is_detected():
+    """This shows that the measurement can fail."""
     before, kept = resident(), []
     for number in range(50_000):
         kept.append(KEY.seal(bytes(1000 + number % 2)))

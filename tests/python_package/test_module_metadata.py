@@ -1,4 +1,4 @@
-"""The rules for events and devices, and the address of a client, as the npm package's tests have them."""
+"""Tests the rules for events and devices, and the address of a client. The npm package's tests have the same cases."""
 
 import collections
 import enum
@@ -40,7 +40,7 @@ def test_devices_are_hashed_under_a_key_or_a_ring():
     assert vetassist.hash_device({"ip": ADDRESS}, None) == {"ip_hash": HASH}
 
 
-def test_what_holds_no_address_stays_as_it_is():
+def test_a_device_without_addresses_is_unchanged():
     device = {"version": "120.0.0.0", "n": [0, -1, 1.5, 1e21, 10**40, -(2**70), None, True, 'quoted " \\ \0 \u6771'], "": {}}
     found = vetassist.hash_device(device)
     assert found == device and found is not device
@@ -92,7 +92,7 @@ def test_secrets_are_refused_and_not_quoted(secret, path):
     assert not any(part in repr(error) for part in ("hunter2", "123456789", "abc", "eyJ", "1234"))
 
 
-def test_types_of_events():
+def test_only_valid_event_types_are_accepted():
     assert vetassist.check_event_type("login_failed") is None
     for wrong in ("", " ", "login", "Tokens-Stored", "x" * 51, "2YotnFZFEjr1zCsicMWpAA", "a\0b" * 30):
         refused("ERR_INVALID_EVENT_TYPE", vetassist.check_event_type, wrong)
@@ -147,7 +147,7 @@ def test_types_of_events():
     ],
     ids=lambda value: repr(value)[:60],
 )
-def test_the_address_in_a_header(value, hops, expected):
+def test_the_address_is_read_from_a_header(value, hops, expected):
     assert vetassist.address_of(value, hops) == expected
     if hops == 1:
         assert vetassist.address_of(value) == expected
@@ -166,7 +166,7 @@ def test_the_address_in_a_header(value, hops, expected):
         ("[::1]", "brackets.*address_of"),
     ],
 )
-def test_the_message_tells_what_an_address_was_taken_for(address, says):
+def test_the_message_names_the_mistake_in_an_address(address, says):
     error = refused("ERR_INVALID_ADDRESS", vetassist.hash_ip, address)
     assert __import__("re").search(says, str(error))
     assert ADDRESS not in str(error)

@@ -1,4 +1,4 @@
-"""Tests the package: the wheel, the source archive, the README and its examples."""
+"""Tests the package: its wheel, its source archive, and its README with the examples."""
 
 import doctest
 import importlib.metadata
@@ -20,12 +20,12 @@ README = TOP / "crates/vetassist-py/README.md"
 WHEEL = os.environ.get("VETASSIST_TEST_WHEEL")
 
 
-def test_the_readmes_examples_are_true():
+def test_the_readmes_examples_give_the_shown_results():
     found = doctest.testfile(str(README), module_relative=False, globs={})
     assert found.attempted > 15 and found.failed == 0
 
 
-def test_the_readme_names_all_that_there_is():
+def test_the_readme_names_every_function_class_and_method():
     text = README.read_text(encoding="utf-8")
     exported = set(vetassist.__all__) - {"__version__", "Checkpoint", "SchemaDifference", "User", "VaToken", "Session", "AuthAudit"}
     named = set(re.findall(r"`(\w+)[`(.]", text)) | set(re.findall(r"`\w+\.(\w+)\(", text))
@@ -43,7 +43,7 @@ def test_the_readme_has_every_code_with_its_class():
     assert {code: of for code, of in rows.items() if of != "VetassistError"}.items() <= known.items()
 
 
-def test_the_metadata():
+def test_the_metadata_states_version_license_and_python():
     metadata = importlib.metadata.metadata("vetassist")
     assert metadata["Version"] == vetassist.__version__
     assert metadata["License-Expression"] == "MIT OR Apache-2.0"
@@ -52,9 +52,9 @@ def test_the_metadata():
     assert "ERR_OPEN_FAILED" in (metadata["Description"] or metadata.get_payload())
 
 
-def test_the_wheel_has_what_it_must():
-    """Started by `cargo xtask test python`, which names the wheel."""
-    assert WHEEL, "VETASSIST_TEST_WHEEL names the wheel"
+def test_the_wheel_has_the_required_files_and_no_others():
+    """`cargo xtask test python` sets VETASSIST_TEST_WHEEL to the wheel."""
+    assert WHEEL, "VETASSIST_TEST_WHEEL is not set"
     assert re.fullmatch(r"vetassist-[\d.]+-cp39-abi3-manylinux_\d+_\d+_\w+\.whl", pathlib.Path(WHEEL).name)
     with zipfile.ZipFile(WHEEL) as wheel:
         names = wheel.namelist()
@@ -62,13 +62,13 @@ def test_the_wheel_has_what_it_must():
     for needed in ("vetassist/py.typed", "vetassist/_native.pyi", "LICENSE-MIT", "LICENSE-APACHE"):
         assert any(name.endswith(needed) for name in names), needed
     assert not [name for name in names if "test" in name or "pycache" in name]
-    # Nothing of the machine that built it is in it.
+    # The module must not contain paths of the machine that built it.
     home = str(pathlib.Path.home()).encode()
     assert str(TOP).encode() not in module and home not in module
     assert len(module) < 2 << 20
 
 
-def test_the_source_archive_has_what_it_must():
+def test_the_source_archive_has_the_required_files():
     (path,) = pathlib.Path(WHEEL).parent.glob("vetassist-*.tar.gz")
     with tarfile.open(path) as archive:
         names = {name.split("/", 1)[1] for name in archive.getnames()}

@@ -1,4 +1,4 @@
-"""Threads and processes: no two seals ever share a nonce, whatever forks, and nothing is locked in a child."""
+"""Tests threads and processes: no nonce is used twice, also after forks, and no lock blocks a child."""
 
 import concurrent.futures
 import ctypes
@@ -21,14 +21,14 @@ CLONE_NEWPID = 0x20000000
 
 
 def nonces(count=200):
-    """Seals, and returns the nonces."""
+    """Seals some values, and returns their nonces."""
     sealed = [KEY.seal(b"x") for _ in range(count)] + [RING.encrypt_token("x", USER) for _ in range(count)]
     assert all(RING.decrypt_token(token, USER) == "x" for token in sealed[count:])
     return [value[:12].hex() for value in sealed]
 
 
 def in_child(child):
-    """Forks, calls in the child, and returns the lines that it wrote."""
+    """Calls a function in a forked child, and returns the lines that it returned there."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -48,7 +48,7 @@ def in_child(child):
 
 
 def test_children_never_repeat_a_nonce():
-    """Forked after the first seal, and after each other, as gunicorn's workers with --preload are."""
+    """The children are forked after the first seal, like gunicorn's workers with --preload, and one forks again."""
     seen = nonces(10)
     for _ in range(20):
         seen += in_child(lambda: nonces(20))
@@ -78,7 +78,7 @@ print(len(seen), len(set(seen)))
 
 
 def test_a_child_in_a_new_pid_namespace_does_not_repeat_nonces():
-    """Its process id is 1, as that of a parent in a container may be: no id tells a child from its parent."""
+    """The child's process id is 1, as a parent's in a container may be, so the id cannot distinguish them."""
     libc = ctypes.CDLL(None, use_errno=True)
 
     def namespaced():
@@ -115,25 +115,25 @@ def test_a_child_forked_while_other_threads_seal_is_not_blocked():
 
 
 def sealed_elsewhere(number):
-    """Seals in a process of a pool."""
+    """Seals some values in a process of a pool, and returns their nonces."""
     return [vetassist.Key(RAW).seal(str(number))[:12].hex() for _ in range(50)]
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_processes_of_a_pool(method):
+def test_processes_of_a_pool_do_not_repeat_nonces(method):
     context = multiprocessing.get_context(method)
     with concurrent.futures.ProcessPoolExecutor(2, mp_context=context) as pool:
         seen = [nonce for some in pool.map(sealed_elsewhere, range(8)) for nonce in some]
         assert len(set(seen)) == len(seen) == 400
         with pytest.raises(vetassist.InvalidTypeError):
             pool.submit(repr, KEY).result()
-        # An error comes back as it was raised.
+        # An error arrives with its class and code.
         with pytest.raises(vetassist.OpenError) as caught:
             pool.submit(vetassist.decrypt, bytes(28), RAW).result()
         assert caught.value.code == "ERR_OPEN_FAILED"
 
 
-def test_threads_share_keys():
+def test_threads_can_share_keys():
     def work(number):
         seen = []
         for at in range(300):
@@ -151,7 +151,7 @@ def test_threads_share_keys():
 
 
 def test_other_threads_run_while_a_large_value_is_sealed():
-    """The lock is released: a thread that looks at the clock is never kept from it for as long as one call takes."""
+    """The GIL is released: another thread that keeps reading the clock is never blocked for the duration of a call."""
     large = bytes(256 << 20)
     longest, done = [0.0], threading.Event()
 
@@ -170,7 +170,7 @@ def test_other_threads_run_while_a_large_value_is_sealed():
     finally:
         done.set()
         thread.join()
-    # Python fills the result with zeros first, under its lock.
+    # Python first fills the result with zeros, and holds the GIL meanwhile.
     assert longest[0] < 0.6 * took
 
 
@@ -186,7 +186,7 @@ for name in ("_interpreters", "_xxsubinterpreters"):
     except ImportError:
         continue
     break
-# With its own lock, and with the lock and the modules of the main interpreter.
+# With its own GIL, and with the GIL and the modules of the main interpreter.
 made = [interpreters.create()]
 for arguments, named in ((("legacy",), {}), ((), {"isolated": False})):
     try:
@@ -217,8 +217,8 @@ def test_subinterpreters_are_refused_clearly():
     assert "not refused" not in done.stdout and "still here" in done.stdout
 
 
-def test_python_without_its_lock_is_refused_clearly():
-    """As nobody has tested it there. No such Python is at hand, so one says that it is."""
+def test_free_threaded_python_is_refused_clearly():
+    """The package has not been tested there. This test only pretends that the interpreter is free-threaded."""
     done = run("import sys; sys.abiflags += 't'\nimport vetassist")
     assert done.returncode == 1
     assert "ImportError: vetassist does not run on free-threaded CPython" in done.stderr

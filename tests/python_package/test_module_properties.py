@@ -1,4 +1,4 @@
-"""Compares with `cryptography`, `hashlib` and `ipaddress`, for any values."""
+"""Compares the module with `cryptography`, `hashlib` and `ipaddress` for random values."""
 
 import hashlib
 import hmac
@@ -25,7 +25,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=2000)
 
 
 def derived(master, salt, info):
-    """Derives a key as the backend does."""
+    """Derives a key with HKDF, as the backend does."""
     return HKDF(algorithm=hashes.SHA256(), length=32, salt=salt, info=info).derive(master)
 
 
@@ -41,7 +41,7 @@ def halves(sealed):
 
 
 @given(RAW, DATA, DATA)
-def test_what_cryptography_sealed_opens_here(raw, data, aad):
+def test_values_sealed_by_cryptography_open_here(raw, data, aad):
     nonce = os.urandom(12)
     sealed = nonce + AESGCM(raw).encrypt(nonce, data, aad)
     assert vetassist.Key(raw).open(sealed, aad) == data
@@ -49,7 +49,7 @@ def test_what_cryptography_sealed_opens_here(raw, data, aad):
 
 
 @given(RAW, DATA, DATA, st.data())
-def test_what_was_altered_does_not_open(raw, data, aad, draw):
+def test_an_altered_value_does_not_open(raw, data, aad, draw):
     sealed = bytearray(vetassist.encrypt(data, raw, aad))
     at = draw.draw(st.integers(0, len(sealed) * 8 - 1))
     sealed[at // 8] ^= 1 << at % 8
@@ -57,7 +57,7 @@ def test_what_was_altered_does_not_open(raw, data, aad, draw):
 
 
 @given(RAW, st.uuids(), TEXT)
-def test_tokens_are_the_backends_both_ways(raw, user, token):
+def test_tokens_open_in_the_backend_and_the_other_way(raw, user, token):
     ring = vetassist.KeyRing([raw])
     theirs = AESGCM(derived(raw, b"vetassist_token_v1", str(user).encode()))
     nonce = os.urandom(12)
@@ -68,7 +68,7 @@ def test_tokens_are_the_backends_both_ways(raw, user, token):
 
 
 @given(st.lists(RAW, min_size=1, max_size=16, unique=True), TEXT, st.data())
-def test_each_key_of_a_ring_opens(keys, token, draw):
+def test_each_key_of_a_ring_opens_its_tokens(keys, token, draw):
     at = draw.draw(st.integers(0, len(keys) - 1))
     user = uuid.UUID(int=at)
     sealed = vetassist.KeyRing([keys[at]]).encrypt_token(token, user)
@@ -87,9 +87,9 @@ def test_addresses_hash_as_hashlib_does(raw, address):
 
 
 @given(TEXT)
-def test_text_is_an_address_only_where_ipaddress_says_so(text):
+def test_text_is_accepted_as_an_address_exactly_if_ipaddress_accepts_it(text):
     try:
-        # It accepts zones, which no host is told by elsewhere.
+        # `ipaddress` accepts IPv6 zones, which vetassist refuses because they have a meaning only on one host.
         ipaddress.ip_address(text.replace("%", "x"))
     except ValueError:
         refused("ERR_INVALID_ADDRESS", vetassist.hash_ip, text)
@@ -105,12 +105,12 @@ JSON = st.recursive(
 
 
 @given(JSON)
-def test_any_json_is_judged_and_what_is_left_is_json(value):
+def test_any_json_is_checked_and_hashing_it_gives_json(value):
     try:
         vetassist.check_event_data(value)
     except vetassist.SecretInMetadataError as error:
         assert error.path.startswith("event_data")
     found = vetassist.hash_device(value)
     json.dumps(found, allow_nan=False)
-    # What was hashed is not hashed again.
+    # Hashing again changes nothing.
     assert vetassist.hash_device(found) == found

@@ -1,5 +1,5 @@
-"""Hostile arguments: every call with every wrong type, wrong sizes, and huge ones. Each is refused with its code, and the
-module goes on."""
+"""Tests hostile arguments: every function with every wrong type, with wrong sizes, and with huge values. Each is refused
+with its code, and the module keeps working."""
 
 import array
 import datetime
@@ -25,18 +25,18 @@ TYPE = "ERR_INVALID_ARG_TYPE"
 
 
 class Lying:
-    """Says that it is whatever it is asked for, and raises wherever it can."""
+    """Claims to be bytes, and raises an error in every method."""
 
     __class__ = bytes
 
     def __bytes__(self):
-        raise AssertionError("nobody asks")
+        raise AssertionError("the module called a method of the argument")
 
     __str__ = __repr__ = __index__ = __len__ = __iter__ = __bytes__
 
 
 class LyingType(type):
-    """Has no name that is text."""
+    """A type whose name cannot be read."""
 
     __name__ = property(lambda cls: 1 / 0)
 
@@ -46,14 +46,14 @@ class Nameless(metaclass=LyingType):
 
 
 class OwnBytes(bytes):
-    """Says that it is other bytes than it is."""
+    """Bytes whose methods return other bytes."""
 
     def __bytes__(self):
         return b"other"
 
 
 class OwnBytearray(bytearray):
-    """Says that it is a number, and other bytes than it is."""
+    """A bytearray whose methods return a number and other bytes."""
 
     def __index__(self):
         return 3
@@ -63,7 +63,7 @@ class OwnBytearray(bytearray):
 
 
 class OwnText(str):
-    """Says that it is other text than it is."""
+    """Text whose methods return other text."""
 
     def __str__(self):
         return "other"
@@ -101,7 +101,7 @@ NO_TEXT = ("\ud800", "ERR_INVALID_TEXT")
 
 
 def values(*more, without=()):
-    """Returns what is wrong everywhere, each with its code, without what is right here."""
+    """Returns the values of WRONG that are not of the types `without`, each with its code, and `more`."""
     return [(value, TYPE) for value in WRONG if not isinstance(value, without)] + list(more)
 
 
@@ -174,7 +174,7 @@ def test_every_public_call_is_in_the_table_above():
     text = inspect.getsource(sys.modules[__name__])
     functions = [name for name in vetassist.__all__ if inspect.isroutine(getattr(vetassist, name))]
     taking_none = {"generate_key"}
-    # Those that share all of their code with one that is in it.
+    # Their code is the same as that of parse_user, which is in the table.
     alike = {"parse_va_token", "parse_session", "parse_auth_audit"}
     missing = [name for name in functions if f"vetassist.{name}(" not in text]
     assert set(missing) - taking_none - alike == set()
@@ -192,7 +192,7 @@ def test_wrong_numbers_of_arguments_are_type_errors(arguments, named):
             call(*arguments, **named)
 
 
-def test_subclasses_are_what_they_hold_and_not_what_they_say():
+def test_subclasses_are_read_without_calling_their_methods():
     assert KEY.open(KEY.seal(OwnBytes(b"held"))) == b"held"
     assert KEY.open(KEY.seal(OwnBytearray(b"held"))) == b"held"
     assert KEY.open(KEY.seal(OwnText("held"))) == b"held"
@@ -234,7 +234,7 @@ def test_wrong_ids_are_refused(wrong):
         refused("ERR_INVALID_USER_ID", call, wrong)
 
 
-def test_rings_are_refused():
+def test_invalid_rings_are_refused():
     keys = [bytes([number]) * 32 for number in range(17)]
     assert len(vetassist.KeyRing(keys[:16])) == 16
     for wrong in ([], keys, [RAW, RAW], [RAW, MASTER]):
@@ -243,7 +243,7 @@ def test_rings_are_refused():
 
 
 @pytest.mark.parametrize("wrong", ["{}==", "{}=", " {}", "{}\n", "{}AAA", "{}\0", "é{}", "{}!"])
-def test_text_that_nobody_sealed_is_refused(wrong):
+def test_text_that_is_not_a_sealed_value_is_refused(wrong):
     known = "AAAAAAAAAAAAAAAAUw-K-8dFNrmpY7TxxMtziw"
     assert vetassist.Key(bytes(32)).open_from_text(known) == ""
     refused("ERR_INVALID_SEALED_TEXT", KEY.open_from_text, wrong.format(known))
@@ -251,7 +251,7 @@ def test_text_that_nobody_sealed_is_refused(wrong):
         refused("ERR_INVALID_SEALED_TEXT", KEY.open_from_text, other)
 
 
-def test_bytes_that_are_no_text_are_refused_without_being_quoted():
+def test_invalid_utf8_is_refused_and_not_quoted():
     sealed = KEY.seal(b"secret \xff")
     error = refused("ERR_NOT_UTF8", KEY.open_text, sealed)
     assert "secret" not in repr(error)
@@ -260,8 +260,8 @@ def test_bytes_that_are_no_text_are_refused_without_being_quoted():
     assert "secret" not in repr(error)
 
 
-def test_what_there_is_no_memory_for_is_refused():
-    """In a child with little memory, because a machine may promise more than it has."""
+def test_values_too_large_for_the_memory_are_refused():
+    """This runs in a child with little memory, because the system may grant more memory than there is."""
     import subprocess
 
     code = """

@@ -1,4 +1,4 @@
-"""Rows of the four tables, as drivers return them."""
+"""Tests reading rows of the four tables, in the forms that drivers return."""
 
 import dataclasses
 import datetime
@@ -71,7 +71,7 @@ TYPES = {
     "hash": str,
     "bool": bool,
 }
-# What a column of each kind must not hold; never what would be quoted.
+# Values that a column of each kind must not have.
 WRONG = {
     "uuid": ["", "x", ID.replace("-", ""), 5, b"x", ID + "\n"],
     "text": [5, b"text", ["x"], True],
@@ -92,7 +92,7 @@ FORMS = {
 
 
 class Record:
-    """A row as asyncpg has it: its columns by name, and no mapping."""
+    """A row like asyncpg's: it has keys() and [name], but is not a Mapping."""
 
     def __init__(self, row):
         self._row = row
@@ -117,7 +117,7 @@ def test_the_classes_have_the_columns_of_the_tables():
 
 
 @pytest.mark.parametrize("parse", ROWS)
-def test_rows_are_read(parse):
+def test_rows_are_read_into_frozen_dataclasses(parse):
     row = ROWS[parse]
     for given in (row, Record(row), {**row, "another": object()}):
         found = parse(given)
@@ -148,7 +148,7 @@ def test_columns_are_read_in_every_form_and_refused_in_others(table):
         assert "is missing" in str(refused("ERR_INVALID_ROW", parse, missing))
 
 
-def test_a_user_does_not_print_who_they_are():
+def test_a_printed_user_has_no_personal_data():
     text = repr(vetassist.parse_user(ROWS[vetassist.parse_user]))
     assert ID in text
     for secret in ("1012667145V762142", "confirmed", "example.com", "J\u00f6rg", "\u6771"):
@@ -156,12 +156,12 @@ def test_a_user_does_not_print_who_they_are():
     assert "\\x07" not in repr(vetassist.parse_va_token(ROWS[vetassist.parse_va_token]))
 
 
-def test_tuples_are_refused():
+def test_rows_without_column_names_are_refused():
     for row in (tuple(ROWS[vetassist.parse_user].values()), list(ROWS[vetassist.parse_user].values()), "x", b"x", None, 5):
         refused("ERR_INVALID_ARG_TYPE", vetassist.parse_user, row)
 
 
 @pytest.mark.parametrize("wrong", [[["a", "b"]], [["a", "b", 5]], [{"object": "a"}], [None], ["abc"], [b"abc"], [("a", "b", "\ud800")]])
-def test_what_is_no_row_of_the_schema_is_refused(wrong):
+def test_malformed_rows_of_the_schema_query_are_refused(wrong):
     error = refused("ERR_INVALID_ROW", vetassist.check_schema, wrong)
     assert "rows[0]" in str(error)

@@ -1,4 +1,4 @@
-"""The stubs: they are what the module has, and an example passes the strictest checks of two readers of types."""
+"""Tests that the stubs agree with the module, and that an example passes mypy and pyright at their strictest settings."""
 
 import os
 import pathlib
@@ -17,7 +17,7 @@ def run(*arguments):
     return done.returncode, done.stdout + done.stderr
 
 
-def test_the_stubs_are_what_the_module_has():
+def test_the_stubs_agree_with_the_module():
     status, said = run("mypy.stubtest", "vetassist._native")
     assert status == 0, said
 
@@ -33,8 +33,8 @@ def test_the_example_passes_mypy_and_pyright():
         assert status == 0, said
 
 
-def test_mistakes_are_found(tmp_path):
-    """Each line of the example that is marked as wrong is one that both find."""
+def test_type_checkers_find_the_marked_mistakes(tmp_path):
+    """Both type checkers must report each line of the example that is marked as wrong."""
     lines = EXAMPLE.read_text(encoding="utf-8").split("\n")
     wrong = [number for number, line in enumerate(lines, 1) if "# type: ignore" in line]
     assert len(wrong) > 5

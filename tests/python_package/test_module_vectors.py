@@ -1,4 +1,4 @@
-"""The reference vectors: what others made opens here, and what must be refused is refused."""
+"""Tests the reference vectors: valid values open, and invalid ones are refused."""
 
 import pytest
 from module_support import refused, vectors
@@ -13,8 +13,8 @@ SCHEMA = vectors("schema")
 
 
 @pytest.mark.parametrize("case", REFERENCE["user_key"])
-def test_a_users_key_is_the_references(case):
-    """The key's bytes are nobody's to see, so it opens what the reference's key sealed, and the other way."""
+def test_a_user_key_equals_the_references(case):
+    """A derived key cannot be read, so each of the two keys must open what the other has sealed."""
     raw = bytes.fromhex(case["key"])
     key = vetassist.MasterKey(case["master"]).derive_user_key(case["user_id"])
     assert key.open(vetassist.encrypt(b"x", raw)) == b"x"
@@ -22,7 +22,7 @@ def test_a_users_key_is_the_references(case):
 
 
 @pytest.mark.parametrize("case", REFERENCE["seal"])
-def test_sealed_values_open(case):
+def test_sealed_values_of_the_reference_open(case):
     key = vetassist.Key(bytes.fromhex(case["key"]))
     sealed, aad = bytes.fromhex(case["sealed"]), bytes.fromhex(case["aad"])
     assert key.open(sealed, aad).hex() == case["plaintext"]
@@ -30,7 +30,7 @@ def test_sealed_values_open(case):
 
 
 @pytest.mark.parametrize("case", REFERENCE["token"])
-def test_tokens_open(case):
+def test_tokens_of_the_reference_open(case):
     ring = vetassist.KeyRing([vetassist.generate_key(), case["master"]])
     sealed = bytes.fromhex(case["sealed"])
     assert ring.decrypt_token(sealed, case["user_id"]) == case["token"]
@@ -40,7 +40,7 @@ def test_tokens_open(case):
 
 
 @pytest.mark.parametrize("case", REFERENCE["open_must_fail"], ids=lambda case: case["why"])
-def test_what_must_not_open_does_not(case):
+def test_sealed_values_of_the_reference_that_must_fail_are_refused(case):
     sealed = bytes.fromhex(case["sealed"])
     code = "ERR_SEALED_TOO_SHORT" if len(sealed) < 28 else "ERR_OPEN_FAILED"
     key, aad = bytes.fromhex(case["key"]), bytes.fromhex(case["aad"])
@@ -50,7 +50,7 @@ def test_what_must_not_open_does_not(case):
 
 
 @pytest.mark.parametrize("case", REFERENCE["ip_hash"], ids=lambda case: case["ip"])
-def test_addresses_hash(case):
+def test_addresses_have_the_hashes_of_the_reference(case):
     assert vetassist.hash_ip(case["ip"]) == case["sha256"]
     assert vetassist.hash_ip(case["canonical"]) == case["sha256"]
     assert vetassist.hash_ip_keyed(case["ip"], case["master"]) == case["keyed"]
@@ -58,14 +58,14 @@ def test_addresses_hash(case):
 
 
 @pytest.mark.parametrize("address", REFERENCE["ip_rejected"])
-def test_what_is_no_address_is_refused(address):
+def test_invalid_addresses_are_refused(address):
     error = refused("ERR_INVALID_ADDRESS", vetassist.hash_ip, address)
     refused("ERR_INVALID_ADDRESS", vetassist.hash_ip_keyed, address, bytes(32))
     assert not address.strip() or address not in str(error)
 
 
 @pytest.mark.parametrize("case", REFERENCE["fingerprint"])
-def test_fingerprints(case):
+def test_fingerprints_equal_the_references(case):
     raw = bytes.fromhex(case["master"])
     for key in (case["master"], raw, vetassist.MasterKey(raw), vetassist.KeyRing([raw])):
         assert vetassist.fingerprint(key) == case["fingerprint"]
@@ -73,14 +73,14 @@ def test_fingerprints(case):
 
 
 @pytest.mark.parametrize("case", KEY_FILES["refused"], ids=lambda case: case["why"])
-def test_key_files_are_refused(case):
+def test_invalid_key_files_are_refused(case):
     for text in (case["text"], case["text"].encode(), bytearray(case["text"].encode())):
         error = refused("ERR_INVALID_KEY_RING", vetassist.KeyRing.parse, text)
         assert str(error) == f"the key ring was refused: {case['error']}"
 
 
 @pytest.mark.parametrize("case", KEY_FILES["read"], ids=lambda case: case["why"])
-def test_key_files_are_read(case):
+def test_valid_key_files_are_read(case):
     ring = vetassist.KeyRing.parse(case["text"])
     assert len(ring) == case["keys"]
     lines = (line.split("#")[0].strip() for line in case["text"].split("\n"))
@@ -88,7 +88,7 @@ def test_key_files_are_read(case):
 
 
 @pytest.mark.parametrize("keys", [AUDIT["verifier"], [AUDIT["verifier"]], (AUDIT["verifier"],)])
-def test_checkpoints_verify(keys):
+def test_valid_checkpoints_are_verified(keys):
     for note in (AUDIT["checkpoint"], AUDIT["checkpoint"].encode()):
         found = vetassist.verify_checkpoint(note, keys)
         assert (found.origin, found.size) == (AUDIT["origin"], 5)
@@ -97,17 +97,17 @@ def test_checkpoints_verify(keys):
 
 
 @pytest.mark.parametrize("case", AUDIT_REFUSED["notes"], ids=lambda case: case["why"])
-def test_checkpoints_are_refused(case):
+def test_invalid_checkpoints_are_refused(case):
     refused("ERR_INVALID_CHECKPOINT", vetassist.verify_checkpoint, case["note"], AUDIT["verifier"])
 
 
 @pytest.mark.parametrize("case", AUDIT_REFUSED["verifiers"], ids=lambda case: case["why"])
-def test_verifier_keys_are_refused(case):
+def test_invalid_verifier_keys_are_refused(case):
     call = vetassist.verify_checkpoint
     refused("ERR_INVALID_VERIFIER_KEY", call, AUDIT["checkpoint"], case["verifier"])
 
 
-def test_a_schema_that_agrees_agrees():
+def test_an_installed_schema_has_no_differences():
     rows = SCHEMA["agreeing"]
     named = [dict(zip(("object", "attribute", "value"), row)) for row in rows]
     for given in (rows, tuple(rows), [tuple(row) for row in rows], named):
@@ -116,9 +116,9 @@ def test_a_schema_that_agrees_agrees():
 
 
 @pytest.mark.parametrize("case", SCHEMA["drifts"], ids=lambda case: case["change"][:60])
-def test_a_schema_that_drifted_differs(case):
+def test_each_change_of_the_schema_is_reported(case):
     gone = {tuple(row) for row in case["without"]}
     rows = [row for row in SCHEMA["agreeing"] if tuple(row) not in gone] + case["with"]
-    # In the order in which the differences were written down.
+    # Sorted like the rows from which the expected differences were recorded.
     found = vetassist.check_schema(sorted(rows, key="\0".join))
     assert found == [vetassist.SchemaDifference(*difference) for difference in case["differences"]]

@@ -1,7 +1,7 @@
-"""A key that was freed is no longer in the memory of its process, and neither are the copies that calls made of it.
+"""A freed key is no longer in its process's memory, nor are the copies that calls made of it.
 
-The parent looks into the memory of a child, to which it gave the key in a bytearray. The stack is left out: what calls leave
-there is overwritten by the next ones."""
+The parent searches the memory of a child, to which it passed the key in a bytearray. The stack is not searched, because
+later calls overwrite it."""
 
 import os
 import subprocess
@@ -36,7 +36,7 @@ os.read(0, 1)
 
 
 def count(pid, wanted):
-    """Counts how often bytes stand in a process's memory, but for its stack."""
+    """Counts how often these bytes are in a process's memory, without its stack."""
     found = 0
     with open(f"/proc/{pid}/maps", encoding="ascii") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
         for line in maps:
@@ -57,7 +57,7 @@ def test_a_freed_key_is_wiped(of):
         child.stdin.write(key)
         child.stdin.flush()
         assert child.stdout.readline() == b"made\n"
-        # What keeps the key to use it, and nothing else. The round keys of AES begin with it, too.
+        # Only the object itself has the key. The round keys of AES-256 also begin with it.
         assert count(child.pid, key) == (2 if of == "Key" else 1)
         child.stdin.write(b"x")
         child.stdin.flush()

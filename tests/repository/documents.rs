@@ -9,22 +9,22 @@ use crate::shell;
 /// A Markdown page of the repository.
 #[derive(Debug)]
 pub struct Page {
-    /// Where it is, from the repository's top folder.
+    /// The path from the repository's top folder.
     pub path: String,
-    /// Its Markdown.
+    /// The Markdown of the page.
     pub text: String,
 }
 
 /// A block of code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
-    /// The words after the three backticks: the language, and how it is tested.
+    /// The words after the three backticks: the language, and the way of testing.
     pub info: String,
     /// The code.
     pub code: String,
 }
 
-/// Returns every Markdown page that git knows. `bench/page.md` is not one: it becomes a part of BENCHMARKS.md.
+/// Returns every Markdown page that git knows, except `bench/page.md`, which becomes a part of BENCHMARKS.md.
 #[must_use]
 pub fn pages() -> Vec<Page> {
     let sh = shell();
@@ -91,7 +91,7 @@ impl Page {
         self.text.lines().filter(outside).collect()
     }
 
-    /// Returns the names by which links reach the headings, as forges make them.
+    /// Returns the anchors of the headings, as forges make them.
     #[must_use]
     pub fn anchors(&self) -> Vec<String> {
         let headings = self.prose().into_iter().filter(|line| line.starts_with('#'));
@@ -110,7 +110,7 @@ impl Page {
         all.map(ToOwned::to_owned).collect()
     }
 
-    /// Returns the path from the top folder of what a link of this page names.
+    /// Returns the path, from the top folder, of the target of a link of this page.
     #[must_use]
     pub fn target(&self, link: &str) -> String {
         if link.is_empty() {

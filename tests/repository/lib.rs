@@ -1,5 +1,5 @@
-//! A shell and the Markdown pages for the tests of what is committed.
-#![allow(clippy::unwrap_used, clippy::missing_panics_doc)] // a test that cannot go on has failed
+//! A shell and the Markdown pages for the tests of the repository's files.
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc)] // a panic fails the test, as it should
 
 mod documents;
 

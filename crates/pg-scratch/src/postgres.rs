@@ -33,7 +33,7 @@ impl Postgres {
     /// Returns the installation that a `pg_config` belongs to.
     ///
     /// # Errors
-    /// If it cannot be run or names no version.
+    /// If it cannot be run or prints no version.
     pub fn from_pg_config(pg_config: &Path) -> Result<Self> {
         let ask = |option: &str| {
             capture(Command::new(pg_config).arg(option)).map(|answer| answer.trim().to_owned())
@@ -42,7 +42,7 @@ impl Postgres {
         let major = version
             .split(|c: char| !c.is_ascii_digit())
             .find_map(|part| part.parse().ok())
-            .with_context(|| format!("{} names no version", pg_config.display()))?;
+            .with_context(|| format!("{} prints no version", pg_config.display()))?;
         Ok(Self {
             major,
             pg_config: pg_config.to_owned(),
@@ -64,11 +64,11 @@ impl Postgres {
         Self::from_pg_config(&pg_config)
     }
 
-    /// Returns the supported installations of Debian's packages that have the headers an extension is built
-    /// with, and prints why it passes over the others.
+    /// Returns the supported installations of Debian packages that have the headers for building extensions. Prints why it
+    /// skips the others.
     ///
     /// # Errors
-    /// If one of them cannot be asked about itself.
+    /// If the `pg_config` of one of them fails.
     pub fn all_of_debian() -> Result<Vec<Self>> {
         let Ok(entries) = fs::read_dir("/usr/lib/postgresql") else { return Ok(Vec::new()) };
         let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
@@ -78,11 +78,13 @@ impl Postgres {
         for major in majors {
             let headers = format!("/usr/include/postgresql/{major}/server/postgres.h");
             if !SUPPORTED.contains(&major) {
-                println!("PostgreSQL {major} is none of those supported: {SUPPORTED:?}");
+                println!(
+                    "PostgreSQL {major} is not supported: the supported versions are {SUPPORTED:?}"
+                );
             } else if Path::new(&headers).exists() {
                 found.push(Self::debian(major)?);
             } else {
-                println!("PostgreSQL {major} is here without its headers: apt-get install postgresql-server-dev-{major}");
+                println!("the headers of PostgreSQL {major} are missing: apt-get install postgresql-server-dev-{major}");
             }
         }
         Ok(found)

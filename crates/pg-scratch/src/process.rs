@@ -1,4 +1,4 @@
-//! Runs programs. Commands are the standard library's, because tests put their arguments together one by one.
+//! Runs programs. Commands are those of the standard library, because tests add their arguments one by one.
 
 use std::{
     ffi::OsStr,
@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{bail, Context, Result};
 
-/// Runs a command with our output, and fails if it fails.
+/// Runs a command with the output of this process, and fails if the command fails.
 ///
 /// # Errors
 /// If it cannot be started or does not exit with 0.
@@ -21,7 +21,7 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs a command and returns its standard output; its standard error is in the error if it fails.
+/// Runs a command and returns its standard output. If the command fails, the error has its standard error.
 ///
 /// # Errors
 /// If it cannot be started or does not exit with 0.
@@ -42,16 +42,16 @@ pub fn output(command: &mut Command) -> Result<Output> {
     command.stdin(Stdio::null()).output().with_context(|| cannot_start(command))
 }
 
-/// Returns true if we are root.
+/// Returns true if this process runs as root.
 #[must_use]
 pub fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }
 
-/// Returns a command that runs as root: as it is if we are root, by sudo if not.
+/// Returns a command that runs as root, by sudo if this process does not run as root.
 ///
 /// # Errors
-/// If we are not root and there is no sudo.
+/// If this process does not run as root and sudo is missing.
 pub fn as_root(program: &str) -> Result<Command> {
     if is_root() {
         return Ok(Command::new(program));
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quoted_words_reach_a_program_whole() {
+    fn a_quoted_word_reaches_a_program_unchanged() {
         for word in ["", "plain", "two words", "it's", "$HOME `id` \"x\" \\ ;&|", "'"] {
             let script = format!("printf %s {}", quote(word));
             let said = capture(Command::new("sh").args(["-c", &script]));

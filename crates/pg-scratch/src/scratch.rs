@@ -1,4 +1,4 @@
-//! A copy of a PostgreSQL installation to try things in, so that the system's stays as it is.
+//! A temporary copy of a PostgreSQL installation, so that the system's stays unchanged.
 
 use std::{
     env, fs,
@@ -16,17 +16,17 @@ use crate::{bundled::bind, postgres::Postgres, process::run, server_user::run_as
 
 const PREFIX: &str = "vetassist-";
 
-/// Names the copy for tests that another process made it for.
+/// The variable that names the copy to tests, which another process made.
 pub const VARIABLE: &str = "VETASSIST_TEST_PG";
 
-/// Names another, of a newer version, where two are tested.
+/// The variable that names a second copy of a newer version, for tests of two versions.
 pub const NEWER_VARIABLE: &str = "VETASSIST_TEST_NEWER_PG";
 
-/// Set where the tests are to take the minutes that they need.
+/// The variable that makes tests run their long form, which takes minutes.
 pub const ALL_VARIABLE: &str = "VETASSIST_TEST_ALL";
 
-/// A relocated PostgreSQL: it finds its libraries and shared files beside its programs wherever it
-/// stands. Servers of it live below the same folder, which goes when this is dropped.
+/// A relocated PostgreSQL, which finds its libraries and shared files relative to its programs. Its servers are in the same
+/// folder, which is removed when this value is dropped.
 #[derive(Debug)]
 pub struct Scratch {
     root: PathBuf,
@@ -35,13 +35,13 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Copies an installation, without the extension even where it has it.
+    /// Copies an installation without the extension, even if the installation has it.
     ///
     /// # Errors
     /// If the files cannot be copied.
     pub fn create(postgres: &Postgres) -> Result<Self> {
         remove_stale();
-        // Not below the repository: the server's user may not be able to get there.
+        // The folder is outside the repository, because the server's user may not have access to that.
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let root = env::temp_dir().join(format!("{PREFIX}{}-{number}", process::id()));
@@ -50,7 +50,7 @@ impl Scratch {
         fs::set_permissions(&root, fs::Permissions::from_mode(0o755))?;
         let home = postgres.bin.parent().unwrap_or(&postgres.bin);
         scratch.copy(home)?;
-        // Where a Python package carries it, the libraries that it needs stand beside the package.
+        // A Python package has the needed libraries in a folder next to the package.
         if let Some(beside) = home.parent().map(|package| package.with_extension("libs")) {
             if beside.is_dir() {
                 scratch.copy(&beside)?;
@@ -80,7 +80,7 @@ impl Scratch {
     /// Returns the copy that the environment names.
     ///
     /// # Errors
-    /// If it names none.
+    /// If it names no copy.
     pub fn from_env() -> Result<Self> {
         Self::named_by(VARIABLE)
     }
@@ -99,7 +99,7 @@ impl Scratch {
         Ok(Self { root, postgres, owned: false })
     }
 
-    /// Returns the folder of it all.
+    /// Returns the folder of the copy and its servers.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
@@ -131,14 +131,13 @@ impl Drop for Scratch {
     }
 }
 
-/// Stops every server below the folder at once, then removes it. What cannot be removed now is tried again next
-/// time.
+/// Stops every server in the folder, then removes the folder. The next run removes files that cannot be removed now.
 fn remove(root: &Path) {
     for entry in fs::read_dir(root).into_iter().flatten().flatten() {
         let pid_file = entry.path().join("data/postmaster.pid");
         let Ok(text) = fs::read_to_string(pid_file) else { continue };
         let Some(pid) = text.lines().next().filter(|pid| is_alive(pid)) else { continue };
-        // As its user: the number may be another process's by now.
+        // The server's user sends the signal, because the number may belong to another process by now.
         let _ = run_as_server_user(&format!("kill -QUIT {pid}"));
         for _ in 0..50 {
             if !is_alive(pid) {
@@ -154,7 +153,7 @@ fn is_alive(pid: &str) -> bool {
     pid.parse::<u32>().is_ok() && Path::new("/proc").join(pid).exists()
 }
 
-/// Removes what earlier runs that were killed left behind.
+/// Removes the folders of earlier runs that were killed.
 fn remove_stale() {
     for entry in fs::read_dir(env::temp_dir()).into_iter().flatten().flatten() {
         let name = entry.file_name();

@@ -1,4 +1,4 @@
-//! The user that runs servers. PostgreSQL refuses to run as root, so for root it is Debian's `postgres`.
+//! The user that runs servers. PostgreSQL refuses to run as root, so root runs servers as Debian's user `postgres`.
 
 use std::{
     fs,
@@ -22,7 +22,7 @@ struct User {
     home: String,
 }
 
-/// Returns the server's user where we are not that user ourselves.
+/// Returns the server's user if it is not the user of this process.
 fn other_user() -> Option<&'static User> {
     static USER: OnceLock<Option<User>> = OnceLock::new();
     USER.get_or_init(|| {
@@ -37,10 +37,10 @@ fn other_user() -> Option<&'static User> {
     .as_ref()
 }
 
-/// Returns a shell script as a command that the server's user runs.
+/// Returns a command that runs a shell script as the server's user.
 pub(crate) fn as_server_user(script: &str) -> Command {
     let mut sh = Command::new("sh");
-    // The server's user may not be allowed where we are.
+    // The server's user may not have access to the current folder.
     sh.current_dir("/").args(["-c", script]);
     if let Some(user) = other_user() {
         sh.uid(user.id).gid(user.group).env("HOME", &user.home).env("USER", "postgres");

@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_a_number_and_a_unit() {
+    fn a_duration_is_a_number_and_a_unit() {
         assert_eq!(parse_duration("90m"), Ok(Duration::from_secs(5400)));
         assert_eq!(parse_duration("1h"), Ok(Duration::from_secs(3600)));
         assert_eq!(parse_duration("0s"), Ok(Duration::ZERO));
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_written_as_far_as_the_calendar_goes() {
+    fn a_time_is_written_as_rfc_3339_or_as_out_of_range() {
         let time = Timestamp::from_unix_micros(1_767_323_045_678_901);
         assert_eq!(time.map(text).as_deref(), Some("2026-01-02T03:04:05.678901Z"));
         assert_eq!(text(Timestamp::INFINITY), "infinity");

@@ -1,5 +1,5 @@
-//! Has what this project signs and proves judged by Go's packages for transparency logs and by Python: neither shares a
-//! line with us. `cargo xtask test judges` brings both.
+//! Verifies notes and proofs of the core with Go's packages for transparency logs and with Python. Neither shares code with
+//! the core. `cargo xtask test judges` installs both.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::{
@@ -35,7 +35,7 @@ fn vectors(name: &str) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
-/// A log of our own: every proof of small sizes, and of some large ones; notes by one key and by two.
+/// Returns a log with every proof of small sizes and of some large ones, and with notes by one key and by two.
 fn own_claims() -> Value {
     let origin = Origin::new(Uuid::from_u128(19));
     let name = origin.to_string();
@@ -75,7 +75,7 @@ fn own_claims() -> Value {
     })
 }
 
-/// The vectors that every implementation is held against, refusals included.
+/// Returns the vectors that every implementation is tested with, refusals included.
 fn vector_claims(go_alone: bool) -> Value {
     let known = vectors("audit.json");
     let numbers = |text: &str, between| {
@@ -111,7 +111,7 @@ fn vector_claims(go_alone: bool) -> Value {
     })
 }
 
-/// Hands claims to a judge, and returns how many it checked, or what it objects to.
+/// Passes claims to a verifier. Returns the number of claims that it checked, or its error.
 fn judge(mut command: Command, claims: &Value) -> Result<usize, String> {
     let mut child = command
         .stdin(Stdio::piped())
@@ -130,7 +130,7 @@ fn judge(mut command: Command, claims: &Value) -> Result<usize, String> {
 
 fn go() -> Command {
     let mut go = Command::new("go");
-    // Debian's packages, and no module from elsewhere.
+    // Go uses Debian's packages, and fetches no modules.
     go.env("GO111MODULE", "off").env("GOPATH", "/usr/share/gocode").env("GOFLAGS", "");
     go.env("GOCACHE", Path::new(env!("CARGO_TARGET_TMPDIR")).join("go"));
     go.arg("run").arg(repository().join("tests/go/judge.go"));
@@ -144,7 +144,7 @@ fn python() -> Command {
     python
 }
 
-/// Returns the number of claims, but for proofs from 0 where the judge knows none.
+/// Returns the number of claims, without proofs from size 0 if the verifier has none.
 fn count(claims: &Value, with_empty: bool) -> usize {
     let length = |name: &str| claims[name].as_array().unwrap().len();
     let from_0 = claims["consistency"].as_array().unwrap().iter().filter(|one| one["from"] == 0);
@@ -152,7 +152,7 @@ fn count(claims: &Value, with_empty: bool) -> usize {
     length("notes") + length("inclusion") + length("consistency") + length("refused") - left_out
 }
 
-/// Ways to make claims wrong, of which a judge must object to each.
+/// Returns wrong claims. A verifier must refuse each of them.
 fn wrong_claims() -> Vec<(&'static str, Value)> {
     let mut wrong = Vec::new();
     let mut change = |what, change: fn(&mut Value)| {
@@ -183,7 +183,7 @@ fn wrong_claims() -> Vec<(&'static str, Value)> {
 }
 
 #[test]
-fn go_agrees() {
+fn go_verifies_the_notes_and_proofs() {
     for claims in [own_claims(), vector_claims(true)] {
         assert_eq!(judge(go(), &claims), Ok(count(&claims, false)));
     }
@@ -193,7 +193,7 @@ fn go_agrees() {
 }
 
 #[test]
-fn python_agrees() {
+fn python_verifies_the_notes_and_proofs() {
     let vectors = vector_claims(false);
     let rows = vectors["rows"].as_array().unwrap().len();
     assert_eq!(judge(python(), &vectors), Ok(count(&vectors, true) + rows));

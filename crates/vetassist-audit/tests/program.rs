@@ -1,4 +1,4 @@
-//! The program itself: its files, what it prints, and how it ends.
+//! Tests the program: its files, its output and its exit codes.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod memory;
@@ -36,7 +36,7 @@ fn path(folder: &TempDir, name: &str) -> String {
 }
 
 #[test]
-fn keys_are_made_once_and_for_their_owner() {
+fn a_key_file_is_not_overwritten_and_must_be_private() {
     let folder = tempfile::tempdir().unwrap();
     let file = path(&folder, "audit.key");
     let arguments = ["--key-file", &file, "--origin", ORIGIN];
@@ -48,11 +48,11 @@ fn keys_are_made_once_and_for_their_owner() {
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     let again = run(&[&["verifier"], &arguments[..]].concat());
     assert_eq!(again.stdout, made.stdout);
-    // One that is there is not written over.
+    // An existing key file is not overwritten.
     let kept = fs::read(&file).unwrap();
     assert_eq!(code(&run(&[&["keygen"], &arguments[..]].concat())), 2);
     assert_eq!(fs::read(&file).unwrap(), kept);
-    // One that others may read is none, and nothing of it is said.
+    // A key file that others may read is refused, and nothing of it is printed.
     fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
     let refused = run(&[&["verifier"], &arguments[..]].concat());
     assert_eq!(code(&refused), 2);
@@ -65,7 +65,7 @@ fn keys_are_made_once_and_for_their_owner() {
     assert!(!said(&refused).contains(&digits[..8]), "{}", said(&refused));
 }
 
-/// An export, a note of it, and the key's verifier.
+/// Writes an export and a note of it. Returns their paths and the key's verifier.
 fn exported(folder: &Path, log: &mut Memory) -> (PathBuf, PathBuf, VerifierKey) {
     let key = AuditKey::from_bytes(&[1; 32]);
     let name = log.origin.to_string();
@@ -83,7 +83,7 @@ fn write(file: &Path, log: &mut Memory) {
 }
 
 #[test]
-fn verification_ends_with_what_it_found() {
+fn the_exit_code_of_verify_tells_intact_from_changed_and_failed() {
     let folder = tempfile::tempdir().unwrap();
     let mut log = Memory::new();
     log.sign_ins(20);
@@ -101,11 +101,11 @@ fn verification_ends_with_what_it_found() {
     write(Path::new(file), &mut log);
     let changed = run(&arguments);
     assert_eq!(code(&changed), 1);
-    let expected = "problem: changed, entry 6, row 7: the row is not what was sealed\n";
+    let expected = "problem: changed, entry 6, row 7: the row differs from the sealed row\n";
     assert!(said(&changed).starts_with(expected), "{}", said(&changed));
     assert!(said(&changed).ends_with("1 changed\nNOT intact: 1 problems\n"), "{}", said(&changed));
 
-    // Usage and files.
+    // Wrong usage and unreadable files end with 2.
     for arguments in [
         &["verify", file][..],
         &["verify", file, "--key", "none"],
@@ -126,7 +126,7 @@ fn verification_ends_with_what_it_found() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_no_finding_and_passwords_are_not_printed() {
+fn a_failed_connection_ends_with_2_and_prints_no_password() {
     let folder = tempfile::tempdir().unwrap();
     let (key, watched) = (path(&folder, "key"), path(&folder, "watched"));
     assert_eq!(code(&run(&["keygen", "--key-file", &key, "--origin", ORIGIN])), 0);

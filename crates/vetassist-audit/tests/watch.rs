@@ -1,4 +1,4 @@
-//! Watching a log: what is signed, what is refused, and what is on the disk when.
+//! Tests the watching of a log: signed checkpoints, refused logs, and the order of writes.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod memory;
@@ -64,7 +64,7 @@ impl Folder {
 }
 
 #[test]
-fn what_grows_is_signed_and_noted() {
+fn each_checkpoint_of_a_growing_log_is_signed_and_recorded() {
     let (folder, mut log) = (Folder::new(), Memory::new());
     let mut notes = Vec::new();
     for minutes in 0..5 {
@@ -81,7 +81,7 @@ fn what_grows_is_signed_and_noted() {
         watched::read(&folder.path()).unwrap().into_iter().map(|line| line.note).collect();
     assert_eq!(kept, notes);
     assert_eq!(log.watched.len(), 5);
-    // The event of the last watch was sealed.
+    // The events of the watches were sealed.
     assert_eq!(log.entries.len(), 5 * 7 + 5);
 }
 
@@ -101,7 +101,7 @@ impl Write for AfterTheDisk<'_> {
 }
 
 #[test]
-fn nothing_is_printed_before_the_disk_has_it() {
+fn a_note_is_printed_only_after_it_is_on_the_disk() {
     let (folder, mut log) = (Folder::new(), Memory::new());
     log.sign_ins(3);
     let mut file = WatchedFile::open(&folder.path()).unwrap();
@@ -112,11 +112,11 @@ fn nothing_is_printed_before_the_disk_has_it() {
     assert_eq!(watched::read(&folder.path()).unwrap().len(), 1);
 }
 
-/// A change of the log: its name, how it is made, and which error tells of it.
+/// A change of the log: its name, the change and the expected error.
 type Case = (&'static str, fn(&mut Memory), fn(&WatchError) -> bool);
 
 #[test]
-fn what_does_not_continue_is_neither_signed_nor_kept() {
+fn a_log_that_does_not_continue_is_not_signed_or_kept() {
     let table: [Case; 6] = [
         (
             "an entry of before was changed, and the log grew",
@@ -161,7 +161,7 @@ fn what_does_not_continue_is_neither_signed_nor_kept() {
         log.sign_ins(10);
         folder.watch(&mut log, 0).0.unwrap();
         let kept = fs::read(folder.path()).unwrap();
-        // The event of the watch is not what makes it grow.
+        // The log must not grow by the event of the watch.
         log.rows.retain(|_, row| row.event_type != "audit_watched");
         tamper(&mut log);
         let (done, printed) = folder.watch(&mut log, 1);
@@ -175,7 +175,7 @@ fn what_does_not_continue_is_neither_signed_nor_kept() {
 }
 
 #[test]
-fn a_log_that_does_not_grow_is_told_of_after_an_hour() {
+fn a_log_that_does_not_grow_is_reported_after_an_hour() {
     let (folder, mut log) = (Folder::new(), Memory::new());
     log.sign_ins(5);
     for minutes in [0, 59, 60] {
@@ -185,7 +185,7 @@ fn a_log_that_does_not_grow_is_told_of_after_an_hour() {
     }
     let (done, note) = folder.watch(&mut log, 61);
     assert!(matches!(done, Err(WatchError::Stopped(_))));
-    // It is as it was, so it is signed all the same.
+    // The log is unchanged, so its checkpoint is signed.
     assert!(!note.is_empty());
     assert_eq!(watched::read(&folder.path()).unwrap().len(), 1);
     log.seal();
@@ -197,11 +197,11 @@ fn a_key_is_rotated_by_signing_with_both() {
     let (folder, mut log) = (Folder::new(), Memory::new());
     log.sign_ins(5);
     folder.watch_with(&mut log, &[key(1)], 0).0.unwrap();
-    // A key that signed nothing yet is none to go on with.
+    // A key that signed no earlier note is refused.
     let (done, printed) = folder.watch_with(&mut log, &[key(2)], 1);
     assert!(matches!(done, Err(WatchError::LastNote(_))));
     assert_eq!(printed, "");
-    // Both, although nothing was sealed in between.
+    // Both keys sign, although nothing was sealed in between.
     let (done, note) = folder.watch_with(&mut log, &[key(1), key(2)], 1);
     done.unwrap();
     for seed in [1, 2] {
@@ -212,13 +212,13 @@ fn a_key_is_rotated_by_signing_with_both() {
     done.unwrap();
     assert!(Checkpoint::open(note.as_bytes(), &[verifier(1, &log)]).is_err());
     assert!(Checkpoint::open(note.as_bytes(), &[verifier(2, &log)]).is_ok());
-    // The former key has had its time.
+    // The former key is refused after the rotation.
     let (done, _) = folder.watch_with(&mut log, &[key(1)], 3);
     assert!(matches!(done, Err(WatchError::LastNote(_))));
 }
 
 #[test]
-fn the_file_is_believed_only_if_a_key_signed_it() {
+fn a_watched_file_without_a_known_signature_is_refused() {
     let (folder, mut log) = (Folder::new(), Memory::new());
     log.sign_ins(5);
     folder.watch(&mut log, 0).0.unwrap();
@@ -230,7 +230,7 @@ fn the_file_is_believed_only_if_a_key_signed_it() {
 }
 
 #[test]
-fn a_line_that_was_cut_short_is_written_anew() {
+fn a_truncated_line_is_written_again() {
     let (folder, mut log) = (Folder::new(), Memory::new());
     log.sign_ins(5);
     folder.watch(&mut log, 0).0.unwrap();
@@ -246,17 +246,17 @@ fn a_line_that_was_cut_short_is_written_anew() {
         let kept = watched::read(&folder.path()).unwrap();
         assert_eq!(kept.len(), 2, "{cut}");
     }
-    // Nothing is left of it, however long it was.
+    // A long truncated line is removed completely.
     fs::write(folder.path(), [&whole[..first], &[b'x'; 5000]].concat()).unwrap();
     folder.watch(&mut log, 1).0.unwrap();
     assert!(fs::read(folder.path()).unwrap().ends_with(b"}\n"));
-    // What is whole and no line of ours is not.
+    // A complete line that is malformed is an error.
     fs::write(folder.path(), [&whole[..first], b"{}\n"].concat()).unwrap();
     assert!(WatchedFile::open(&folder.path()).is_err());
 }
 
 #[test]
-fn two_watchers_do_not_share_a_file() {
+fn a_second_watcher_of_the_same_file_is_refused() {
     let folder = Folder::new();
     let first = WatchedFile::open(&folder.path()).unwrap();
     assert!(WatchedFile::open(&folder.path()).is_err());

@@ -209,7 +209,7 @@ impl Suspicion {
             Self::Credentials => "holds credentials",
             Self::SocialSecurityNumber => "holds what looks like a social security number",
             Self::PrivateKey => "holds a private key",
-            Self::Parameter => "holds text with a value that is named like a secret",
+            Self::Parameter => "holds text in which a value is named like a secret",
             Self::Token => "looks like a token",
         }
     }

@@ -109,7 +109,7 @@ impl fmt::Display for EventTypeError {
         match self {
             Self::Blank => f.write_str("must not be blank"),
             Self::TooLong => write!(f, "must not be longer than {MAX_EVENT_TYPE} characters"),
-            Self::Reserved => f.write_str("is a name that the library keeps for itself"),
+            Self::Reserved => f.write_str("is reserved for events that vetassist writes"),
             Self::Secret(suspicion) => f.write_str(suspicion.as_str()),
         }
     }

@@ -16,7 +16,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_for_nothing_are_no_icn() {
+    fn placeholders_are_no_icn() {
         for icn in
             ["", " \t\n", "unknown", " Unknown ", "NONE", "Null", "undefined", "N/A", "n/a\n"]
         {

@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_spelling_has_the_same_words() {
+    fn snake_camel_and_kebab_case_give_the_same_words() {
         for (name, expected) in [
             ("a_name", "a name"),
             ("aName", "a name"),

@@ -1,4 +1,4 @@
-//! The audit log's values of another implementation, refusals included.
+//! Compares the audit log with the values of another implementation, refusals included.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::collections::BTreeMap;
@@ -133,7 +133,7 @@ fn u64_of(number: usize) -> u64 {
 }
 
 #[test]
-fn rows_are_committed_to_and_encoded_as_elsewhere() {
+fn rows_and_commitments_match_the_vectors() {
     let vectors = vectors();
     for row in &vectors.rows {
         let (id, user_id, event_type, event_data, ip_hash, created_at) = &row.fields;
@@ -165,7 +165,7 @@ fn rows_are_committed_to_and_encoded_as_elsewhere() {
 }
 
 #[test]
-fn entries_are_read_and_written_alike() {
+fn each_entry_of_the_vectors_is_read_and_written_unchanged() {
     let vectors = vectors();
     assert_eq!(vectors.entries.len() + vectors.more.len(), 7);
     for leaf in vectors.entries.iter().chain(&vectors.more) {
@@ -175,7 +175,7 @@ fn entries_are_read_and_written_alike() {
         assert!(leaf.what.starts_with(entry.kind()), "{}", leaf.what);
         assert_eq!(entry.encode().unwrap(), data, "{}", leaf.what);
         assert_eq!(entry.leaf_hash().unwrap(), hash(&leaf.leaf), "{}", leaf.what);
-        // What is cut short anywhere is no entry.
+        // A truncated entry is refused.
         for len in 0..data.len() {
             assert!(Entry::decode(&data[..len]).is_err(), "{} of {}", len, leaf.what);
         }
@@ -183,7 +183,7 @@ fn entries_are_read_and_written_alike() {
 }
 
 #[test]
-fn no_other_bytes_are_entries() {
+fn each_malformed_entry_of_the_vectors_is_refused() {
     for refused in refusals().entries {
         let data = hex::decode(&refused.data).unwrap();
         assert!(Entry::decode(&data).is_err(), "{}", refused.why);
@@ -191,15 +191,15 @@ fn no_other_bytes_are_entries() {
 }
 
 #[test]
-fn long_values_are_not_committed_to() {
+fn a_commitment_to_a_value_that_is_too_long_is_refused() {
     let longest = "x".repeat(MAX_VALUE_LEN);
     assert!(commit(&[0; 16], Some(&longest)).is_ok());
     assert_eq!(commit(&[0; 16], Some(&(longest + "x"))), Err(EntryError::TooLong));
 }
 
 #[test]
-fn every_time_of_postgresql_is_exact() {
-    // The last is past what 64 bits hold from 1970 on.
+fn the_first_and_last_times_of_postgresql_are_exact() {
+    // The last time is past the microseconds since 1970 that 64 bits can hold.
     let times = [
         (Timestamp::MIN, "-210866803200000000"),
         (Timestamp::MAX, "9224318015999999999"),
@@ -224,7 +224,7 @@ fn every_time_of_postgresql_is_exact() {
 }
 
 #[test]
-fn roots_and_proofs_are_those_of_elsewhere() {
+fn roots_and_proofs_match_the_vectors() {
     let vectors = vectors();
     let leaves = leaves(&vectors);
     for (size, expected) in &vectors.roots {
@@ -247,7 +247,7 @@ fn roots_and_proofs_are_those_of_elsewhere() {
 }
 
 #[test]
-fn wrong_proofs_are_refused() {
+fn each_wrong_proof_of_the_vectors_is_refused() {
     let leaves = leaves(&vectors());
     let refusals = refusals();
     for refused in &refusals.inclusion {
@@ -269,7 +269,7 @@ fn wrong_proofs_are_refused() {
 }
 
 #[test]
-fn checkpoints_are_signed_and_opened_as_elsewhere() {
+fn signed_checkpoints_match_the_vectors() {
     let vectors = vectors();
     let key = key(&vectors);
     let verifier = key.verifier(&vectors.origin).unwrap();
@@ -292,13 +292,13 @@ fn checkpoints_are_signed_and_opened_as_elsewhere() {
 }
 
 #[test]
-fn a_checkpoint_is_signed_under_its_own_origin() {
+fn a_checkpoint_opens_only_if_its_own_origin_signed_it() {
     let vectors = vectors();
     let key = key(&vectors);
     let other = vectors.origin.replace("0f6c", "0f6d");
     let known = [&vectors.origin, &other].map(|name| key.verifier(name).unwrap());
     let body = vectors.checkpoint.split_once("\n\n").unwrap().0.to_owned() + "\n";
-    // Under each name it is a note of a known key, and under one alone a checkpoint.
+    // Notes of both names open with a known key. Only the note of its own origin is a checkpoint.
     let note = sign_note(&body, &other, &[&key]).unwrap();
     assert!(open_note(note.as_bytes(), &known).is_ok());
     assert_eq!(Checkpoint::open(note.as_bytes(), &known), Err(NoteError::NotSigned));
@@ -308,7 +308,7 @@ fn a_checkpoint_is_signed_under_its_own_origin() {
 }
 
 #[test]
-fn other_notes_are_refused() {
+fn each_malformed_note_of_the_vectors_is_refused() {
     let vectors = vectors();
     let verifiers: [VerifierKey; 1] = [vectors.verifier.parse().unwrap()];
     let origin = vectors.origin.parse().unwrap();
@@ -316,7 +316,7 @@ fn other_notes_are_refused() {
         let RefusedNote { why, go_refuses, note } = refused;
         let found = Checkpoint::open(note.as_bytes(), &verifiers);
         assert!(!found.is_ok_and(|checkpoint| checkpoint.origin == origin), "{why}");
-        // What Go refuses is no note, whatever it says.
+        // A note that Go refuses is malformed whatever its text is.
         assert!(!go_refuses || open_note(note.as_bytes(), &verifiers).is_err(), "{why}");
     }
     for refused in refusals().verifiers {
@@ -325,7 +325,7 @@ fn other_notes_are_refused() {
 }
 
 #[test]
-fn limits_of_a_note_are_those_promised() {
+fn notes_have_limits_of_length_and_signatures() {
     let vectors = vectors();
     let key = key(&vectors);
     let known = [key.verifier("a").unwrap()];
@@ -344,7 +344,7 @@ fn limits_of_a_note_are_those_promised() {
     }
     assert_eq!(open_note(others(100).as_bytes(), &known), Err(NoteError::TooManySignatures));
 
-    // Two keys while one is rotated: who knows either opens it.
+    // During a rotation two keys sign. Either verifier opens the note.
     let new = AuditKey::from_bytes(&[7; 32]);
     let both = sign_note("text\n", "a", &[&key, &new]).unwrap();
     for (known, signatures) in [
@@ -355,7 +355,7 @@ fn limits_of_a_note_are_those_promised() {
         assert_eq!(open_note(both.as_bytes(), &known).unwrap().signatures().len(), signatures);
     }
 
-    // 1 MB, and blank lines in the text.
+    // The note has 1 MB, with blank lines in the text.
     let around = sign_note("\n", "a", &[&key]).unwrap().len();
     let longest = format!("{}\n", &"x\n\ny".repeat(250_000)[..1_000_000 - around]);
     let note = sign_note(&longest, "a", &[&key]).unwrap();
@@ -377,7 +377,7 @@ fn limits_of_a_note_are_those_promised() {
 }
 
 #[test]
-fn keys_do_not_print_themselves() {
+fn the_debug_format_of_a_key_shows_no_byte_of_it() {
     let vectors = vectors();
     let key = key(&vectors);
     assert_eq!(hex::encode(key.expose_bytes()), vectors.audit_key);

@@ -1,4 +1,4 @@
-//! Properties that hold for every tree, entry and note, and for every way to damage them.
+//! Tests properties of every tree, entry and note, and of damaged ones.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use proptest::prelude::*;
@@ -19,7 +19,7 @@ fn number(size: usize) -> u64 {
     size.try_into().unwrap()
 }
 
-/// The root by RFC 6962's own words.
+/// Returns the root as RFC 6962 defines it.
 fn root_by_definition(leaves: &[Hash]) -> Hash {
     match leaves {
         [] => root(&[]),
@@ -38,7 +38,7 @@ fn flip(hash: &Hash, bit: usize) -> Hash {
 }
 
 #[test]
-fn every_proof_of_small_trees_verifies_for_itself_alone() {
+fn every_proof_of_small_trees_verifies_only_its_own_claim() {
     let all = leaves(40);
     let roots: Vec<Hash> = (0..=all.len()).map(|size| root(&all[..size])).collect();
     for to in 0..=all.len() {
@@ -60,7 +60,7 @@ fn every_proof_of_small_trees_verifies_for_itself_alone() {
                     &roots[to],
                     &proof,
                 );
-                // From 0 and from all of them the proof is empty.
+                // The proofs from size 0 and from the whole size are empty.
                 let is_alike = proof.is_empty() && (other == 0 || other == to);
                 assert_eq!(verified.is_ok(), other == from || is_alike, "{from}, {other} to {to}");
             }
@@ -70,7 +70,7 @@ fn every_proof_of_small_trees_verifies_for_itself_alone() {
 
 proptest! {
     #[test]
-    fn trees_grow_to_the_root_of_the_definition(size in 0_usize..600) {
+    fn a_growing_tree_has_the_root_of_rfc_6962(size in 0_usize..600) {
         let leaves = leaves(size);
         let mut frontier = Frontier::new();
         leaves.iter().for_each(|leaf| frontier.push(*leaf));
@@ -79,7 +79,7 @@ proptest! {
     }
 
     #[test]
-    fn damaged_inclusion_proofs_fail(
+    fn damaged_inclusion_proofs_are_refused(
         (size, index) in (1_usize..600).prop_flat_map(|size| (Just(size), 0..size)),
         place: prop::sample::Index,
         bit in 0_usize..256,
@@ -106,7 +106,7 @@ proptest! {
     }
 
     #[test]
-    fn damaged_consistency_proofs_fail(
+    fn damaged_consistency_proofs_are_refused(
         (to, from) in (1_usize..600).prop_flat_map(|to| (Just(to), 0..=to)),
         place: prop::sample::Index,
         bit in 0_usize..256,
@@ -139,7 +139,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_reads_as_an_entry_is_written_so(entry in entries(), at: prop::sample::Index, byte: u8) {
+    fn an_entry_has_only_one_encoding(entry in entries(), at: prop::sample::Index, byte: u8) {
         let mut data = entry.encode().unwrap();
         let at = at.index(data.len());
         data[at] = byte;
@@ -149,7 +149,7 @@ proptest! {
     }
 
     #[test]
-    fn lists_of_entries_hold_what_was_put_in(
+    fn ranges_of_entries_hold_exactly_their_entries(
         entries in prop::collection::btree_set(prop_oneof![0..50_u64, 0..MAX_SIZE], 0..40),
         other in 0..60_u64,
     ) {

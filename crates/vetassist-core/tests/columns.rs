@@ -1,4 +1,4 @@
-//! The rules that other languages are given are those that this crate keeps itself.
+//! Tests that the rules for other languages are the rules of this crate.
 #![cfg(all(feature = "serde", feature = "chrono"))]
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -24,7 +24,7 @@ fn reads_as<T: FromStr>(_: &T, text: &str) -> bool {
     text.parse::<T>().is_ok()
 }
 
-/// A text that is right or nearly so.
+/// Returns text that matches, or that differs from such text in one character.
 fn near(kind: Kind) -> impl Strategy<Value = String> {
     let anchored = kind.pattern().unwrap();
     let right = proptest::string::string_regex(&anchored[1..anchored.len() - 1]).unwrap();
@@ -47,39 +47,39 @@ fn near(kind: Kind) -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn hashes(text in near(Kind::Hash)) {
+    fn the_pattern_of_hashes_matches_the_text_that_the_core_reads(text in near(Kind::Hash)) {
         prop_assert_eq!(matches(Kind::Hash, &text), text.parse::<IpHash>().is_ok());
     }
 
     #[test]
-    fn uuids(text in near(Kind::Uuid)) {
+    fn the_pattern_of_uuids_matches_the_text_that_the_core_reads(text in near(Kind::Uuid)) {
         prop_assert_eq!(matches(Kind::Uuid, &text), reads_as(&Uuid::nil().hyphenated(), &text));
     }
 
     #[test]
-    fn sealed_values(text in near(Kind::Sealed)) {
+    fn the_pattern_of_sealed_values_matches_the_text_that_the_core_reads(text in near(Kind::Sealed)) {
         prop_assert_eq!(matches(Kind::Sealed, &text), from_value::<Sealed>(json!(text)).is_ok());
     }
 
     #[test]
-    fn digits(number in any::<i64>(), text in near(Kind::Digits)) {
+    fn the_pattern_of_digits_matches_every_bigint(number in any::<i64>(), text in near(Kind::Digits)) {
         prop_assert!(matches(Kind::Digits, &number.to_string()));
-        // A few numbers of 19 digits are no `bigint`; no column has them.
+        // Some numbers of 19 digits are too large for a `bigint`; no column has them.
         let reads = text.parse::<i128>().is_ok() && !text.starts_with('+') && text.trim_start_matches('-').len() <= 19;
         prop_assert_eq!(matches(Kind::Digits, &text), reads);
     }
 
     #[test]
-    fn times_that_are_read_match(micros in -62_167_219_200_000_000_i64..253_402_300_800_000_000, minutes in -840..=840_i32) {
+    fn the_pattern_of_times_matches_the_text_that_the_core_reads(micros in -62_167_219_200_000_000_i64..253_402_300_800_000_000, minutes in -840..=840_i32) {
         let utc = DateTime::<Utc>::from_timestamp_micros(micros).unwrap();
         let zone = chrono::FixedOffset::east_opt(60 * minutes).unwrap();
         let there = utc.with_timezone(&zone);
-        // In this zone it may be another year, which neither has.
+        // In this zone the year may be outside the range, which neither reads.
         if let 0..=9999 = chrono::Datelike::year(&there) {
             for text in [utc.to_rfc3339_opts(SecondsFormat::AutoSi, true), there.to_rfc3339()] {
                 prop_assert!(matches(Kind::Time, &text), "{}", text);
                 prop_assert!(from_value::<Timestamp>(json!(text)).is_ok(), "{}", text);
-                // As PostgreSQL prints it.
+                // PostgreSQL prints it like this.
                 let printed = text.replacen('T', " ", 1).replace("+00:00", "+00");
                 prop_assert!(matches(Kind::Time, &printed), "{}", printed);
             }
@@ -87,26 +87,26 @@ proptest! {
     }
 
     #[test]
-    fn times_that_match_are_read(text in near(Kind::Time)) {
+    fn the_core_reads_times_that_match_the_pattern(text in near(Kind::Time)) {
         let found = Regex::new(Kind::Time.pattern().unwrap()).unwrap();
         let read = |text: &str| from_value::<Timestamp>(json!(text)).is_ok();
         if let Some(parts) = found.captures(&text) {
             let part = |index| parts.get(index).map_or("", |part| part.as_str());
             let zone = if part(4).len() == 3 { format!("{}:00", part(4)) } else { part(4).to_owned() };
             let normal = format!("{}T{}{}{zone}", part(1), part(2), part(3));
-            // Of which no calendar, clock or zone has all.
+            // The pattern also matches times that do not exist, such as month 13.
             let sane = format!("2026-03-01T12:30:15{}{}", part(3), if zone == "Z" { "Z" } else { "+05:30" });
             prop_assert!(read(&sane), "{}", sane);
             prop_assert_eq!(matches(Kind::Time, &normal), true);
         } else {
-            // Lower-case letters are RFC 3339's as well, and no server's.
+            // RFC 3339 allows lower-case letters, which no server writes.
             prop_assert!(!read(&text) || text.contains(['t', 'z']), "{}", text);
         }
     }
 }
 
 #[test]
-fn infinite_times_do_not_match() {
+fn the_pattern_of_times_refuses_infinite_and_incomplete_times() {
     for text in
         ["infinity", "-infinity", "2026-03-01", "2026-03-01 12:34:56", "2026-03-01 12:34:56.Z"]
     {
@@ -115,7 +115,7 @@ fn infinite_times_do_not_match() {
 }
 
 #[test]
-fn every_column_has_its_kind_and_every_kind_its_name() {
+fn every_column_has_a_kind_and_every_kind_a_column() {
     let names: BTreeSet<&str> = Kind::ALL.iter().map(|kind| kind.name()).collect();
     assert_eq!(names.len(), Kind::ALL.len());
     let value = |kind| match kind {
@@ -149,7 +149,7 @@ fn every_column_has_its_kind_and_every_kind_its_name() {
         assert!(reads(&row), "{}", table.name);
         for column in table.columns {
             used.insert(Kind::of(column).name());
-            // NULL is read where the column may be, and a value of another kind nowhere.
+            // NULL is read if the column may be NULL. A value of another kind is refused.
             let mut with = row.clone();
             with[column.name] = serde_json::Value::Null;
             assert_eq!(reads(&with), !column.not_null, "{}.{}", table.name, column.name);
@@ -164,11 +164,11 @@ fn every_column_has_its_kind_and_every_kind_its_name() {
             );
         }
     }
-    assert_eq!(used, names, "no kind is without a column");
+    assert_eq!(used, names, "a kind has no column");
 }
 
 #[test]
-fn lengths_are_those_of_the_types() {
+fn the_length_of_a_column_is_that_of_its_type() {
     let mut known = 0;
     for table in tables() {
         for column in table.columns {

@@ -1,4 +1,4 @@
-//! A forked process never repeats a nonce that its parent drew.
+//! Tests that a forked process never repeats a nonce of its parent.
 #![allow(clippy::unwrap_used, missing_docs, unsafe_code)]
 
 use std::{
@@ -18,14 +18,14 @@ extern "C" fn forked() {
     FORKS.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Enough to go on into further blocks.
+/// The number of draws, which needs more than one block.
 const DRAWS: usize = 500;
 
 fn draw(pool: &mut NoncePool, epoch: u64) -> Vec<u8> {
     (0..DRAWS).flat_map(|_| *pool.draw(epoch).unwrap().as_bytes()).collect()
 }
 
-/// Draws in a child process, which has a copy of the pool, and returns what it drew.
+/// Draws in a child process, which has a copy of the pool, and returns the nonces.
 fn draw_in_child(pool: &mut NoncePool, epoch_of: fn() -> u64) -> Vec<u8> {
     let mut ends = [0; 2];
     // SAFETY: room for two descriptors.
@@ -66,7 +66,7 @@ fn parent_and_children_share_no_nonce() {
     assert_eq!(unsafe { libc::pthread_atfork(None, None, Some(forked)) }, 0);
     let epoch = || FORKS.load(Ordering::Relaxed);
     let mut pool = NoncePool::new();
-    // Some of a block is used, the rest is what a careless child would repeat.
+    // A part of a block is used. A child with the same epoch would repeat the rest.
     let mut drawn = vec![draw(&mut pool, epoch())];
     for _ in 0..4 {
         drawn.push(draw_in_child(&mut pool, epoch));
@@ -76,8 +76,8 @@ fn parent_and_children_share_no_nonce() {
 }
 
 #[test]
-fn a_child_that_does_not_change_its_epoch_repeats_its_siblings() {
-    // Shows that the test above would notice.
+fn children_with_an_unchanged_epoch_share_nonces() {
+    // This shows that the test above can fail.
     let epoch = || 1;
     let mut pool = NoncePool::new();
     let mut drawn = vec![draw(&mut pool, epoch())];

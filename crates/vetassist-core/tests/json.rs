@@ -1,4 +1,4 @@
-//! The limits of JSON values, and that looking at one takes time in proportion to its length.
+//! Tests the limits of JSON values, and that a check takes time in proportion to the length.
 #![cfg(feature = "serde_json")]
 #![allow(clippy::unwrap_used, missing_docs, unsafe_code)]
 
@@ -14,7 +14,7 @@ use vetassist_core::{
 type Json = Value<serde_json::Number>;
 
 #[test]
-fn a_value_may_be_so_large_and_no_larger() {
+fn a_value_of_more_than_max_bytes_is_refused() {
     let room = MAX_BYTES - "\"\"".len();
     assert!(Json::from_text(&format!("\"{}\"", "x".repeat(room))).is_ok());
     assert_eq!(Json::from_text(&format!("\"{}\"", "x".repeat(room + 1))), Err(JsonError::TooLarge));
@@ -25,7 +25,7 @@ fn a_value_may_be_so_large_and_no_larger() {
         "\\u0041".repeat(room)
     ))
     .is_ok());
-    // As many bytes of any kind as compact JSON has.
+    // The bytes of compact JSON count, for items of any kind.
     for (item, bytes) in
         [("7", 1), ("null", 4), ("[]", 2), ("{}", 2), ("false", 5), ("\"\u{e9}\"", 4)]
     {
@@ -42,7 +42,7 @@ fn a_value_may_be_so_large_and_no_larger() {
     let most = (MAX_BYTES - 2 + 1) / 10;
     assert!(Json::from_text(&object(most)).is_ok());
     assert_eq!(Json::from_text(&object(most + 1)), Err(JsonError::TooLarge));
-    // A number is as large as the builder is told, whatever it would print.
+    // The caller states the size of a number.
     let mut builder = Builder::new();
     builder.number("1e131071", MAX_BYTES).unwrap();
     assert_eq!(builder.finish(), Ok(Value::Number("1e131071")));
@@ -51,7 +51,7 @@ fn a_value_may_be_so_large_and_no_larger() {
 }
 
 #[test]
-fn a_value_may_be_so_deep_and_no_deeper() {
+fn a_value_deeper_than_max_depth_is_refused() {
     let nested = |open: &str, close: &str, depth: usize| {
         format!("{}1{}", open.repeat(depth), close.repeat(depth))
     };
@@ -66,7 +66,7 @@ fn a_value_may_be_so_deep_and_no_deeper() {
 }
 
 #[test]
-fn what_is_no_json_is_refused() {
+fn malformed_json_is_refused() {
     for text in [
         "",
         " ",
@@ -87,7 +87,7 @@ fn what_is_no_json_is_refused() {
 }
 
 #[test]
-fn a_builder_takes_only_what_can_be_json() {
+fn a_builder_refuses_calls_that_do_not_build_json() {
     type Step = fn(&mut Builder<()>) -> Result<(), JsonError>;
     let (null, array, object, end): (Step, Step, Step, Step) =
         (Builder::null, Builder::begin_array, Builder::begin_object, Builder::end);
@@ -115,7 +115,7 @@ fn a_builder_takes_only_what_can_be_json() {
     }
 }
 
-/// Returns how long this thread has worked, whatever else the machine does.
+/// Returns the CPU time of this thread, which does not depend on other load.
 fn cpu_time() -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: room for the time.
@@ -123,9 +123,9 @@ fn cpu_time() -> Duration {
     Duration::new(time.tv_sec.cast_unsigned(), u32::try_from(time.tv_nsec).unwrap())
 }
 
-/// Bytes of each kind that some rule looks for, and what is of none.
+/// Bytes of each kind that a rule searches for, and others.
 const OF_EACH_KIND: &[u8] = b"aA0 =:.-%\\\",&";
-/// Longer parts that some rule looks for.
+/// Longer parts that a rule searches for.
 const PARTS: [&str; 40] = [
     "token",
     "token ",
@@ -169,12 +169,12 @@ const PARTS: [&str; 40] = [
     "\u{2011}",
 ];
 
-/// The most time that a byte may take, built for debugging: many times what it takes.
+/// The most time that a byte may take in a debug build, which is many times the usual time.
 const PATIENCE: Duration = Duration::from_micros(80);
 
-/// A text is looked at in time, as a value and as a name. What looks at all that follows from each place
-/// again takes minutes for one of 64 KiB.
-fn in_time(text: String, is_name: bool) {
+/// Asserts that a text is checked in time, as a value and as a name. A check that searches the rest of the text at each
+/// place would take minutes for 64 KiB.
+fn assert_in_time(text: String, is_name: bool) {
     let started = cpu_time();
     let (len, shown) =
         (u32::try_from(text.len()).unwrap(), text.chars().take(20).collect::<String>());
@@ -197,17 +197,17 @@ fn in_time(text: String, is_name: bool) {
 }
 
 #[test]
-fn repeats_take_time_in_proportion() {
+fn repeated_parts_take_time_in_proportion() {
     for part in PARTS {
-        in_time(part.repeat(MAX_BYTES / 2 / part.len()), true);
+        assert_in_time(part.repeat(MAX_BYTES / 2 / part.len()), true);
     }
-    // All of them where they are looked at fast, and one of each kind otherwise.
+    // A release build tries all bytes, a debug build one of each kind.
     let all: Vec<u8> = (1..128).collect();
     let bytes = if cfg!(debug_assertions) { OF_EACH_KIND } else { &all };
     for first in bytes {
         for second in bytes {
             let two = [*first, *second];
-            in_time(str::from_utf8(&two).unwrap().repeat(MAX_BYTES / 16), false);
+            assert_in_time(str::from_utf8(&two).unwrap().repeat(MAX_BYTES / 16), false);
         }
     }
 }
@@ -222,8 +222,8 @@ fn blanks_take_time_in_proportion() {
         ("a=", "b"),
         ("", ""),
     ] {
-        in_time(format!("{before}{}{after}", " ".repeat(MAX_BYTES / 2)), true);
-        in_time(format!("{before} ").repeat(2000), true);
+        assert_in_time(format!("{before}{}{after}", " ".repeat(MAX_BYTES / 2)), true);
+        assert_in_time(format!("{before} ").repeat(2000), true);
     }
 }
 
@@ -233,7 +233,7 @@ fn many_members_take_time_in_proportion() {
     for members in [
         (0..8000).map(|n| member(n.to_string(), "1.2.3.4")).collect::<Vec<_>>(),
         (0..8000).map(|n| member(format!("::{n:x}"), "1.2.3.4")).collect(),
-        // One name again and again, and one address as a name.
+        // One repeated name, and one address as every name.
         (0..8000).map(|_| member("ip".to_owned(), "1.2.3.4")).collect(),
         (0..8000).map(|n| member(format!("::1%{n}"), "::1")).collect(),
         (0..8000)

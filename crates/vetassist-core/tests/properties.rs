@@ -1,4 +1,4 @@
-//! Properties that hold for every key, plaintext and AAD, and for every way to damage a sealed value.
+//! Tests properties of every key, plaintext and AAD, and of damaged sealed values.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::{
@@ -21,7 +21,7 @@ fn hex_key(n: u8) -> String {
 
 proptest! {
     #[test]
-    fn what_is_sealed_opens(
+    fn sealed_bytes_open_to_the_plaintext(
         key in any::<[u8; KEY_LEN]>(),
         plaintext in prop::collection::vec(any::<u8>(), 0..5000),
         aad in prop::collection::vec(any::<u8>(), 0..300),
@@ -57,7 +57,7 @@ proptest! {
     }
 
     #[test]
-    fn ring_parsing_never_panics_and_never_quotes(text in prop::collection::vec(any::<u8>(), 0..400)) {
+    fn an_error_of_parsing_a_ring_quotes_no_byte_of_it(text in prop::collection::vec(any::<u8>(), 0..400)) {
         if let Err(error) = KeyRing::parse(&text) {
             let shown = format!("{error} {error:?}");
             prop_assert!(shown.is_ascii());
@@ -105,7 +105,7 @@ fn every_truncation_and_extension_is_refused() {
 }
 
 #[test]
-fn the_aad_counts() {
+fn bytes_sealed_with_another_aad_are_refused() {
     let key = Key::generate().unwrap();
     let sealed = key.seal(PLAINTEXT, AAD).unwrap();
     for other in [b"".as_slice(), b"Context", b"context ", b"contex"] {
@@ -131,7 +131,7 @@ fn buffers_of_the_wrong_length_are_refused() {
 }
 
 #[test]
-fn text_that_is_not_utf8_is_refused() {
+fn opening_bytes_that_are_not_utf8_as_text_is_refused() {
     let key = Key::generate().unwrap();
     let sealed = key.seal(b"\xff\xfe", b"").unwrap();
     assert_eq!(key.open_text(&sealed, b""), Err(OpenError::NotUtf8));
@@ -154,7 +154,7 @@ fn keys_of_other_lengths_are_refused() {
 }
 
 #[test]
-fn nothing_secret_is_printed() {
+fn the_debug_format_of_keys_shows_no_secret() {
     let bytes = [0xc5; KEY_LEN];
     let (key, master) = (Key::from_bytes(&bytes), MasterKey::from_bytes(&bytes));
     let ring = KeyRing::parse(hex_key(0xc5).as_bytes()).unwrap();
@@ -165,7 +165,7 @@ fn nothing_secret_is_printed() {
 }
 
 #[test]
-fn the_newest_key_seals_and_every_key_opens() {
+fn the_current_key_seals_and_every_key_opens() {
     let user_id = Uuid::from_u128(7);
     let text: String = (0..16).map(|n| hex_key(n) + "\n").collect();
     let full = KeyRing::parse(text.as_bytes()).unwrap();
@@ -181,7 +181,7 @@ fn the_newest_key_seals_and_every_key_opens() {
 }
 
 #[test]
-fn rings_are_read_as_written() {
+fn a_ring_is_read_with_comments_blank_lines_and_upper_case() {
     let (a, b) = (hex_key(0xaa), hex_key(0xbb));
     let upper = a.to_uppercase();
     for text in [
@@ -197,7 +197,7 @@ fn rings_are_read_as_written() {
 }
 
 #[test]
-fn rings_of_no_keys_or_of_a_key_twice_are_refused() {
+fn a_ring_without_keys_with_a_repeated_key_or_with_17_keys_is_refused() {
     assert_eq!(KeyRing::new(vec![]).unwrap_err(), RingError::Empty);
     let key = || MasterKey::from_bytes(&[1; KEY_LEN]);
     let other = MasterKey::from_bytes(&[2; KEY_LEN]);
@@ -210,7 +210,7 @@ fn rings_of_no_keys_or_of_a_key_twice_are_refused() {
 }
 
 #[test]
-fn a_failing_random_source_fails_the_draw_and_is_asked_again() {
+fn a_failing_random_source_fails_every_draw() {
     fn failing(bytes: &mut [u8]) -> Result<(), RandomError> {
         bytes.fill(7);
         Err(RandomError)
@@ -231,7 +231,7 @@ fn nonces_do_not_repeat() {
 }
 
 #[test]
-fn ip_hashes_are_read_strictly() {
+fn a_malformed_ip_hash_is_refused() {
     let good = IpHash::of_text("203.0.113.7").unwrap();
     assert_eq!(good.as_str().parse(), Ok(good));
     let text = good.to_string();

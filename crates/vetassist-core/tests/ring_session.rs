@@ -1,4 +1,4 @@
-//! A ring at work seals, opens and rotates as the ring does, for one user after another.
+//! Tests that a session seals, opens and rotates like its ring, for many users.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use proptest::prelude::*;
@@ -31,7 +31,7 @@ fn open(session: &mut RingSession, user: Uuid, sealed: &[u8]) -> Result<Vec<u8>,
 
 proptest! {
     #[test]
-    fn it_serves_users_in_any_order_as_the_ring_does(
+    fn a_session_seals_and_opens_for_users_in_any_order(
         keys in prop::collection::hash_set(any::<u8>(), 1..=MAX_KEYS),
         users in prop::collection::vec(0..4_u128, 1..20),
         token in ".{0,200}",
@@ -62,7 +62,7 @@ proptest! {
 }
 
 #[test]
-fn a_users_keys_are_those_of_their_positions_whichever_is_asked_for_first() {
+fn a_users_key_at_each_position_is_right_in_any_order_of_calls() {
     let (ring, mut session) = (ring(&[1, 2, 3]), session(&[1, 2, 3]));
     for position in [2, 0, 1] {
         let expected = ring.keys()[position].derive_user_key(&USER);
@@ -73,7 +73,7 @@ fn a_users_keys_are_those_of_their_positions_whichever_is_asked_for_first() {
 }
 
 #[test]
-fn rotation_opens_once_and_says_what_it_did() {
+fn resealing_returns_current_resealed_or_unopened() {
     let mut session = session(&[1, 2, 3]);
     let current = seal(&mut session, USER, TOKEN);
     let older = ring(&[3]).user(USER).seal_token(str::from_utf8(TOKEN).unwrap()).unwrap();
@@ -94,7 +94,7 @@ fn rotation_opens_once_and_says_what_it_did() {
             assert_eq!(open(&mut session, USER, &resealed).unwrap(), TOKEN);
             assert_eq!(session.token_key(USER, &resealed, &mut [0; TOKEN.len()]), Ok(Some(0)));
         } else {
-            assert!(resealed.iter().all(|byte| *byte == 0), "{expected:?}: no plaintext is left");
+            assert!(resealed.iter().all(|byte| *byte == 0), "{expected:?}: plaintext is left");
         }
     }
     for len in [0, older.len() - 1, older.len() + 1] {
@@ -104,7 +104,7 @@ fn rotation_opens_once_and_says_what_it_did() {
 }
 
 #[test]
-fn the_key_of_a_token_is_found_and_no_plaintext_is_left() {
+fn finding_the_key_of_a_token_leaves_no_plaintext() {
     let mut session = session(&[1, 2]);
     let older = ring(&[2]).user(USER).seal_token(str::from_utf8(TOKEN).unwrap()).unwrap();
     let foreign = ring(&[3]).user(USER).seal_token(str::from_utf8(TOKEN).unwrap()).unwrap();
@@ -118,7 +118,7 @@ fn the_key_of_a_token_is_found_and_no_plaintext_is_left() {
 }
 
 #[test]
-fn a_ring_is_read_in_its_place_and_a_broken_one_leaves_none() {
+fn reading_a_malformed_ring_leaves_the_session_without_one() {
     let text = |key: &str| key.repeat(KEY_LEN);
     let mut place = None;
     let session = RingSession::read_into(&mut place, text("01").as_bytes()).unwrap();
@@ -174,7 +174,7 @@ fn another_epoch_draws_new_nonces() {
 }
 
 #[test]
-fn nothing_secret_is_printed() {
+fn the_debug_format_of_a_session_shows_no_secret() {
     let mut session = session(&[0xc5]);
     let _ = seal(&mut session, USER, b"\xc5\xc5\xc5");
     let shown = format!("{session:?} {session:#?}");

@@ -1,4 +1,4 @@
-//! Rows and what their columns are made of, without a server. `tests/server` has them go through one.
+//! Tests rows and the types of their columns without a server. `tests/server` tests them with one.
 #![cfg(all(feature = "serde", feature = "time", feature = "chrono"))]
 #![allow(clippy::unwrap_used)]
 
@@ -16,7 +16,7 @@ fn at(instant: OffsetDateTime) -> Timestamp {
 }
 
 #[test]
-fn a_sealed_value_is_at_least_nonce_and_tag() {
+fn a_sealed_value_shorter_than_nonce_and_tag_is_refused() {
     assert_eq!(Sealed::try_from(vec![0; OVERHEAD - 1]), Err(OpenError::TooShort(27)));
     assert_eq!(Sealed::try_from(&[][..]), Err(OpenError::TooShort(0)));
     let sealed = Sealed::try_from(vec![7; OVERHEAD]).unwrap();
@@ -25,7 +25,7 @@ fn a_sealed_value_is_at_least_nonce_and_tag() {
 }
 
 #[test]
-fn a_fingerprint_is_read_as_it_is_written() {
+fn only_a_fingerprint_as_it_is_written_is_read() {
     let fingerprint = MasterKey::from_bytes(&[0x11; 32]).fingerprint();
     assert_eq!(fingerprint.to_string().parse(), Ok(fingerprint));
     let text = fingerprint.to_string();
@@ -35,13 +35,13 @@ fn a_fingerprint_is_read_as_it_is_written() {
 }
 
 #[test]
-fn the_ends_of_time_are_the_servers() {
+fn the_first_and_last_timestamps_are_those_of_the_server() {
     for outside in [i64::MIN, -210_866_803_200_000_001] {
         assert_eq!(Timestamp::from_unix_micros(outside), None, "{outside}");
     }
     assert_eq!(Timestamp::from_unix_micros(-210_866_803_200_000_000), Some(Timestamp::MIN));
     assert_eq!(Timestamp::MIN.unix_micros(), Some(-210_866_803_200_000_000));
-    // The last 30 years of the server are more than 64 bits hold since 1970.
+    // The server's last 30 years are past the microseconds since 1970 that 64 bits can hold.
     assert_eq!(Timestamp::MAX.unix_micros(), None);
     let last = Timestamp::from_unix_micros(i64::MAX).unwrap();
     assert_eq!(last.unix_micros(), Some(i64::MAX));
@@ -50,7 +50,7 @@ fn the_ends_of_time_are_the_servers() {
 }
 
 #[test]
-fn what_a_calendar_does_not_have_is_an_error() {
+fn a_timestamp_that_a_calendar_does_not_have_is_an_error() {
     use TimestampError::{Infinite, OutOfRange};
     for (timestamp, error) in [
         (Timestamp::INFINITY, Infinite),
@@ -68,19 +68,19 @@ fn what_a_calendar_does_not_have_is_an_error() {
 }
 
 #[test]
-fn nanoseconds_are_cut_to_the_microsecond_before() {
+fn nanoseconds_are_rounded_down_to_microseconds() {
     let cut = at(datetime!(1969-12-31 23:59:59.999_999 UTC));
     assert_eq!(at(datetime!(1969-12-31 23:59:59.999_999_999 UTC)), cut);
     assert_eq!(cut.unix_micros(), Some(-1));
     let chrono = DateTime::<Utc>::from_timestamp_nanos(-1);
     assert_eq!(Timestamp::try_from(chrono), Ok(cut));
-    // Another offset, the same instant.
+    // Another offset gives the same instant.
     assert_eq!(at(datetime!(1970-01-01 05:30 +05:30)).unix_micros(), Some(0));
 }
 
 proptest! {
     #[test]
-    fn both_calendars_agree(micros in -210_866_803_200_000_000_i64..=253_402_300_799_999_999) {
+    fn time_and_chrono_give_the_same_timestamp(micros in -210_866_803_200_000_000_i64..=253_402_300_799_999_999) {
         let timestamp = Timestamp::from_unix_micros(micros).unwrap();
         prop_assert_eq!(timestamp.unix_micros(), Some(micros));
         let (time, chrono): (OffsetDateTime, DateTime<Utc>) =
@@ -92,7 +92,7 @@ proptest! {
 }
 
 #[test]
-fn timestamps_are_rfc_3339_and_two_words() {
+fn timestamps_are_written_as_rfc_3339_or_infinity() {
     for (timestamp, text) in [
         (at(datetime!(2026-03-01 12:00 UTC)), "2026-03-01T12:00:00Z"),
         (at(datetime!(9999-12-31 23:59:59.999_999 UTC)), "9999-12-31T23:59:59.999999Z"),
@@ -124,7 +124,7 @@ fn sealed_values_are_written_as_the_server_writes_bytea() {
 }
 
 #[test]
-fn json_keeps_every_digit_as_text_and_is_itself_in_json() {
+fn a_json_value_keeps_every_digit_and_is_written_as_json() {
     let digits = Json::from_text("{\"n\": 1e400}");
     assert_eq!(digits.as_str(), "{\"n\": 1e400}");
     assert!(digits.read::<serde_json::Value>().is_err());
@@ -145,7 +145,7 @@ fn json_keeps_every_digit_as_text_and_is_itself_in_json() {
 }
 
 #[test]
-fn debug_shows_neither_persons_nor_ciphertext() {
+fn the_debug_format_of_rows_shows_no_personal_data_or_ciphertext() {
     let user = User {
         id: Uuid::nil(),
         va_icn: Some("secretICN".into()),

@@ -1,4 +1,4 @@
-//! The stored form of an address.
+//! Tests the stored form of an address.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use vetassist_core::{parse_address, IpHash, IpHashing, KeyRing, MasterKey, StoredIpHash};

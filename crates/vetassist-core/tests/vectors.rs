@@ -1,4 +1,4 @@
-//! The reference values of another implementation (Python `cryptography`), refusals included.
+//! Compares the core with the reference values of another implementation (Python `cryptography`), refusals included.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use serde::Deserialize;
@@ -82,7 +82,7 @@ fn nonce(hex: &str) -> Nonce {
 }
 
 #[test]
-fn user_keys() {
+fn each_vector_of_a_user_key_is_derived() {
     let cases = vectors().user_key;
     assert!(!cases.is_empty());
     for case in cases {
@@ -95,7 +95,7 @@ fn user_keys() {
 }
 
 #[test]
-fn sealed_values() {
+fn each_vector_of_a_sealed_value_is_sealed_and_opened() {
     let cases = vectors().seal;
     assert!(!cases.is_empty());
     for case in cases {
@@ -108,7 +108,7 @@ fn sealed_values() {
 }
 
 #[test]
-fn tokens() {
+fn each_vector_of_a_token_is_sealed_and_opened() {
     let cases = vectors().token;
     assert!(!cases.is_empty());
     for case in cases {
@@ -122,7 +122,7 @@ fn tokens() {
 }
 
 #[test]
-fn what_must_not_open() {
+fn each_vector_that_must_not_open_is_refused() {
     let cases = vectors().open_must_fail;
     assert!(!cases.is_empty());
     for case in cases {
@@ -137,7 +137,7 @@ fn what_must_not_open() {
 }
 
 #[test]
-fn ip_hashes() {
+fn each_vector_of_an_ip_hash_matches() {
     let cases = vectors().ip_hash;
     assert!(!cases.is_empty());
     for case in cases {
@@ -152,7 +152,7 @@ fn ip_hashes() {
 }
 
 #[test]
-fn what_is_no_address() {
+fn each_vector_of_a_malformed_address_is_refused() {
     let cases = vectors().ip_rejected;
     assert!(!cases.is_empty());
     for text in cases {
@@ -161,7 +161,7 @@ fn what_is_no_address() {
 }
 
 #[test]
-fn fingerprints() {
+fn each_vector_of_a_fingerprint_matches() {
     let cases = vectors().fingerprint;
     assert!(!cases.is_empty());
     for case in cases {
@@ -191,7 +191,7 @@ struct ReadFile {
 }
 
 #[test]
-fn key_files() {
+fn each_vector_of_a_key_file_is_read_or_refused() {
     let files: KeyFiles =
         serde_json::from_str(include_str!("../../../tests/vectors/key-files.json")).unwrap();
     assert!(!files.refused.is_empty() && !files.read.is_empty());

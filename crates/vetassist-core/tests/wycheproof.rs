@@ -1,4 +1,4 @@
-//! Project Wycheproof's AES-GCM cases of our parameters: 256-bit key, 96-bit nonce, 128-bit tag.
+//! Tests Project Wycheproof's AES-GCM cases with a 256-bit key, a 96-bit nonce and a 128-bit tag.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use vetassist_core::{Key, Nonce, OpenError};
@@ -8,7 +8,7 @@ use wycheproof::{
 };
 
 #[test]
-fn aes_256_gcm() {
+fn each_wycheproof_case_of_aes_256_gcm_opens_or_is_refused() {
     let set = TestSet::load(TestName::AesGcm).unwrap();
     let (mut valid, mut invalid) = (0, 0);
     for group in set.test_groups {
@@ -35,7 +35,7 @@ fn aes_256_gcm() {
             }
         }
     }
-    // So that a change in the crate's data cannot make the test empty.
+    // The test must not become empty if the crate's data changes.
     assert!(valid >= 30 && invalid >= 20, "only {valid} valid and {invalid} invalid cases");
     println!("{valid} valid, {invalid} invalid");
 }

@@ -1,4 +1,4 @@
-//! The encoding of the database, which all text outside Rust is in.
+//! The encoding of the database. All text outside Rust has this encoding.
 
 use core::cell::OnceCell;
 
@@ -7,7 +7,7 @@ use pgrx::pg_sys;
 use crate::backend;
 
 thread_local! {
-    /// Of the one database that a backend is ever connected to.
+    /// Cached, because a backend is connected to one database for its whole life.
     static IS_UTF8: OnceCell<bool> = const { OnceCell::new() };
 }
 
@@ -18,7 +18,7 @@ pub(crate) fn is_utf8() -> bool {
     })
 }
 
-/// Returns whether this database does not know what its text is encoded in.
+/// Returns whether the encoding of this database is `SQL_ASCII`, so that the encoding of its text is unknown.
 pub(crate) fn is_unknown() -> bool {
     backend::encoding() == pg_sys::pg_enc::PG_SQL_ASCII as i32
 }

@@ -1,7 +1,7 @@
-//! Maps what goes wrong to the caller's terms: each error of the core with its SQLSTATE, message and hint.
+//! Maps each error of the core to a SQLSTATE, a message and a hint.
 //!
-//! No message, detail or hint holds a byte of a key, a token or a plaintext. Where PostgreSQL itself
-//! would quote bytes in an error (encoding conversion does), this crate raises its own instead.
+//! No message, detail or hint holds a byte of a key, a token or a plaintext. PostgreSQL's own errors of encoding conversion
+//! quote bytes, so this crate raises its own errors instead.
 
 use std::{ffi::CString, fmt::Write};
 
@@ -19,8 +19,8 @@ use crate::encoding;
 /// The result of a function that SQL calls.
 pub(crate) type SqlResult<T> = core::result::Result<T, ErrorReport>;
 
-/// An error within this crate. It is one word: a report is as large as four lines of the processor's cache, and each
-/// function on the way would move the result together with the room for one.
+/// An error within this crate. It is a box, one machine word: a report fills four cache lines, and each function that
+/// returns a result would have to move that much memory.
 pub(crate) struct Error(Box<ErrorReport>);
 
 pub(crate) type Result<T, E = Error> = core::result::Result<T, E>;
@@ -42,12 +42,12 @@ impl Error {
         ))
     }
 
-    /// Adds a detail, which may be longer than a line.
+    /// Adds a detail, which may have several lines.
     pub(crate) fn with_detail(self, detail: String) -> Self {
         Self(Box::new((*self.0).set_detail(printable(detail))))
     }
 
-    /// Says what is wrong with a `jsonb`; `name` is the argument's.
+    /// Returns the error for a `jsonb` that was refused. `name` is the name of the argument.
     pub(crate) fn from_json(name: &str, error: JsonError) -> Self {
         let what = match error {
             JsonError::TooLarge => "is longer than 64 kB",
@@ -57,18 +57,18 @@ impl Error {
         Self::new(
             PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             format!("{name} {what}"),
-            "It is for short metadata. Nothing was written.",
+            "Pass short metadata only. Nothing was written.",
         )
     }
 
-    /// Raises it. Nothing after it is executed.
+    /// Raises the error. It does not return.
     pub(crate) fn raise(self) -> ! {
         self.0.report(PgLogLevel::ERROR);
         unreachable!("an error was reported")
     }
 }
 
-/// Returns a message as it may leave: PostgreSQL takes it to be in the database's encoding, and pgrx holds it in UTF-8.
+/// Returns a message that is valid in the database's encoding, which PostgreSQL expects. pgrx does not convert it from UTF-8.
 fn printable(message: String) -> String {
     if message.is_ascii() || encoding::is_utf8() {
         return message;
@@ -78,20 +78,20 @@ fn printable(message: String) -> String {
         if character.is_ascii() {
             ascii.push(character);
         } else {
-            // As JSON and SQL write it. Writing to a string does not fail.
+            // JSON and SQL use this notation. Writing to a string does not fail.
             let _ = write!(ascii, "\\u{:04X}", u32::from(character));
         }
     }
     ascii
 }
 
-/// Writes to the server's log, and to no client, whatever its `client_min_messages`.
+/// Writes a line to the server's log only. No client gets it, no matter what its `client_min_messages` is.
 pub(crate) fn log_to_server(message: String) {
     ErrorReport::new(PgSqlErrorCode::ERRCODE_CONFIG_FILE_ERROR, printable(message), "vetassist")
         .report(PgLogLevel::LOG_SERVER_ONLY);
 }
 
-/// Warns the client.
+/// Sends a warning to the client.
 pub(crate) fn warn(message: impl Into<String>, hint: &'static str) {
     ErrorReport::from(Error::new(PgSqlErrorCode::ERRCODE_WARNING, message, hint))
         .report(PgLogLevel::WARNING);
@@ -145,7 +145,7 @@ impl From<RandomError> for Error {
         Self::new(
             PgSqlErrorCode::ERRCODE_SYSTEM_ERROR,
             error.to_string(),
-            "Nothing was sealed. See that the operating system's getrandom works, then try again.",
+            "Nothing was sealed. Check that getrandom of the operating system works, then try again.",
         )
     }
 }
@@ -165,12 +165,12 @@ impl From<IpHashError> for Error {
         Self::new(
             PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
             error.to_string(),
-            "Pass what vetassist_hash_ip() returns.",
+            "Pass the hash that vetassist_hash_ip() returns.",
         )
     }
 }
 
-/// Says that a value would be longer than PostgreSQL's 1 GB.
+/// Returns the error for a value that would be longer than PostgreSQL's limit of 1 GB.
 pub(crate) fn too_large() -> Error {
     Error::new(
         PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
@@ -179,40 +179,40 @@ pub(crate) fn too_large() -> Error {
     )
 }
 
-/// Says what PostgreSQL says itself where it is its own memory.
+/// Returns the error for a failed allocation. PostgreSQL raises its own for its own memory.
 pub(crate) fn out_of_memory() -> Error {
     Error::new(
         PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY,
         "there is not enough memory for a copy of the text",
-        "A UTF8 database needs none.",
+        "A database whose encoding is UTF8 needs no copy.",
     )
 }
 
-/// Says that text cannot be had in the encoding asked for.
+/// Returns the error for text that cannot be converted from or to UTF-8.
 pub(crate) fn untranslatable() -> Error {
     Error::new(
         PgSqlErrorCode::ERRCODE_UNTRANSLATABLE_CHARACTER,
-        "the text has a character that the other encoding has not",
-        "Sealed text is UTF-8. Open it as bytea, with vetassist_decrypt(), or use a UTF8 database.",
+        "the text cannot be converted between UTF-8 and the encoding of the database",
+        "Sealed text is UTF-8. Open it as bytea, with vetassist_decrypt(), or use a database whose encoding is UTF8.",
     )
 }
 
-/// Says that a key ring cannot be used. `place` says where it came from.
+/// Returns the error for a malformed key ring. `place` names its source.
 pub(crate) fn bad_ring(place: &str, error: RingError) -> Error {
     config(
         format!("the {place} is malformed: {error}"),
-        "One key of 64 hexadecimal digits a line, the current one first, at most 16; # begins a comment.",
+        "Write each key as a line of 64 hexadecimal digits, the current key first, at most 16 keys; # begins a comment.",
     )
 }
 
-/// Says what is wrong with where the key ring comes from.
+/// Returns the error for a source of the key ring, or a setting, that cannot be used.
 pub(crate) fn config(message: impl Into<String>, hint: &'static str) -> Error {
     Error::new(PgSqlErrorCode::ERRCODE_CONFIG_FILE_ERROR, message, hint)
 }
 
-/// Raises that an account is not active. Nothing after it is executed.
+/// Raises the error for an account that is not active. It does not return.
 ///
-/// pgrx knows PostgreSQL's own SQLSTATEs alone, so PostgreSQL is told directly.
+/// pgrx knows only PostgreSQL's own SQLSTATEs, so this calls PostgreSQL directly.
 #[allow(unsafe_code)]
 pub(crate) fn raise_inactive(user: Uuid, hint: &'static str) -> ! {
     let text = |text: String| CString::new(text).unwrap_or_default();

@@ -1,15 +1,15 @@
 //! The PostgreSQL extension: translation between SQL and `vetassist-core`, which holds the logic.
 
-// Unsafe code is where PostgreSQL or the system has nothing safe. Each place allows it for itself.
+// Unsafe code is used only if PostgreSQL or the system offers no safe interface. Each place allows it explicitly.
 #![deny(unsafe_code)]
-// The error is PostgreSQL's, which aborts the statement: its size is paid once.
+// The large error is that of pgrx. It aborts the statement, so it is moved only once.
 #![allow(clippy::result_large_err)]
 
 use pgrx::{pg_guard, pg_module_magic};
 
 mod arguments;
 mod backend;
-#[allow(unsafe_code)] // it does nothing else
+#[allow(unsafe_code)] // the whole module reads PostgreSQL's structures
 mod call;
 mod encoding;
 mod errors;
@@ -22,9 +22,9 @@ mod values;
 
 pg_module_magic!(name, version);
 
-/// PostgreSQL calls this once in each process that loads the library.
+/// Defines the settings and registers the callbacks. PostgreSQL calls it once in each process that loads the library.
 ///
-/// It must not need a key: a server whose key is missing starts all the same.
+/// It must not need a key, so that a server starts even if its key is missing.
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
     settings::define();

@@ -1,4 +1,4 @@
-//! Runs what takes the rights of the tables' owner, whoever calls.
+//! Runs code with the rights of the tables' owner, no matter which role calls.
 
 use pgrx::{pg_sys, spi::SpiClient};
 
@@ -12,7 +12,7 @@ pub(crate) fn owner_of_tables(client: &SpiClient<'_>) -> Result<pg_sys::Oid> {
     )
 }
 
-/// Returns the owner of the extension's tables, or the caller where that is a superuser.
+/// Returns the caller if it is a superuser, otherwise the owner of the extension's tables.
 pub(crate) fn owner_or_superuser(client: &SpiClient<'_>) -> Result<pg_sys::Oid> {
     found(
         client,
@@ -21,8 +21,8 @@ pub(crate) fn owner_or_superuser(client: &SpiClient<'_>) -> Result<pg_sys::Oid> 
     )
 }
 
-/// Returns the role that a query says, in which `tables.users` is the table of users. Operators are written with their
-/// schema: a function without a search_path of its own may ask.
+/// Returns the role that a query selects. In the query, `tables.users` is the table of users. Operators have their schema,
+/// because functions without a search_path of their own call this too.
 fn found(client: &SpiClient<'_>, role: &str) -> Result<pg_sys::Oid> {
     let query = format!(
         "SELECT ({role})
@@ -39,13 +39,13 @@ fn found(client: &SpiClient<'_>, role: &str) -> Result<pg_sys::Oid> {
     one(client.select(&query, Some(1), &[]).and_then(|rows| rows.first().get_one()))
 }
 
-/// Runs something with the rights of a role, as PostgreSQL checks foreign keys: row security hides nothing from it.
+/// Runs `f` with the rights of a role, in the way in which PostgreSQL checks foreign keys: row security hides no rows.
 pub(crate) fn as_role<T>(role: pg_sys::Oid, f: impl FnOnce() -> T) -> T {
     let _role = Role::assume(role);
     f()
 }
 
-/// The caller, until the rights are his again.
+/// The caller and its security context. Dropping the value restores both.
 struct Role {
     caller: pg_sys::Oid,
     context: i32,
@@ -65,12 +65,12 @@ impl Drop for Role {
     }
 }
 
-/// Sets who the current user is, and in which context; returns what both were.
+/// Sets the current user and the security context, and returns the former values.
 #[allow(unsafe_code)]
 fn exchange(user: pg_sys::Oid, context: impl FnOnce(i32) -> i32) -> (pg_sys::Oid, i32) {
     let (mut old_user, mut old_context) = (pg_sys::Oid::INVALID, 0);
-    // SAFETY: reads and sets variables of this process. Where an error ends what is done meanwhile, they are set again as
-    // the panic unwinds, and by PostgreSQL at the end of the transaction.
+    // SAFETY: this reads and sets variables of this process. If an error occurs in the meantime, the unwinding panic resets
+    // them, and so does PostgreSQL at the end of the transaction.
     unsafe {
         pg_sys::GetUserIdAndSecContext(&raw mut old_user, &raw mut old_context);
         pg_sys::SetUserIdAndSecContext(user, context(old_context));

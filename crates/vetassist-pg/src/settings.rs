@@ -1,9 +1,10 @@
 //! The settings. None of them ever holds a key.
 //!
-//! Until the library is loaded, PostgreSQL knows a setting by its name alone and takes any value from anybody. When it
-//! is defined, PostgreSQL judges the value that was given last, a connection's option before the server's file, and
-//! where that is refused it goes on with our default and a WARNING: the server's value is lost. So a setting whose
-//! value was refused fails every call that asks for it, until it is given one that is allowed.
+//! Until the library is loaded, PostgreSQL knows only the name of a setting, and any role may give it any value. When the
+//! library defines the setting, PostgreSQL checks only the value that was given last; an option of the connection comes
+//! after the server's file. If PostgreSQL refuses that value, it sends a WARNING and uses the default of vetassist: the
+//! server's value is lost. So every call that reads a setting whose value was refused raises an error, until the setting has
+//! a valid value.
 
 use core::{
     ffi::CStr,
@@ -43,22 +44,22 @@ static AUDIT_OPENINGS: Setting<bool> =
     Setting { name: c"vetassist.audit_openings", value: GucSetting::<bool>::new(false) };
 static REFRESH_PAUSED: Setting<bool> =
     Setting { name: c"vetassist.refresh_paused", value: GucSetting::<bool>::new(false) };
-/// Read by the script of the installation alone, and by whoever compares the tables.
+/// Read only by the script of the installation and by the comparison of the tables, not by this crate.
 static ADOPT_FROM: Setting<Option<CString>> =
     Setting { name: c"vetassist.adopt_from", value: GucSetting::<Option<CString>>::new(None) };
 static DROP_WITH_DATA: Setting<bool> =
     Setting { name: c"vetassist.drop_with_data", value: GucSetting::<bool>::new(false) };
 
-/// The names of the settings whose value was refused. It is a setting itself, so that parallel workers have it too.
+/// The names of the settings whose value was refused. It is itself a setting, so that parallel workers have it too.
 static REFUSED: Setting<Option<CString>> = Setting {
     name: c"vetassist.refused_settings",
     value: GucSetting::<Option<CString>>::new(None),
 };
 
-/// Set when a setting was assigned that says where the ring comes from.
+/// Set when one of the settings for the source of the ring was assigned.
 static CHANGED: AtomicBool = AtomicBool::new(false);
 
-/// Which hash of an address is stored.
+/// The kind of hash that is stored for an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PostgresGucEnum)]
 #[allow(non_camel_case_types)] // the names are the setting's values
 pub(crate) enum IpHashKind {
@@ -69,7 +70,7 @@ pub(crate) enum IpHashKind {
 }
 
 impl<T: GucValue> Setting<T> {
-    /// Returns the value that is in force. Nothing else reads a setting.
+    /// Returns the value in force, or an error if the given value was refused. All reads of a setting use this function.
     fn get(&'static self) -> Result<T> {
         if let Some(refused) = REFUSED.value.get() {
             let mut names = refused.to_bytes().split(|byte| *byte == b' ');
@@ -78,14 +79,14 @@ impl<T: GucValue> Setting<T> {
             {
                 return Err(config(
                     format!("the value given for {} was refused", self.name.to_string_lossy()),
-                    "Leave it out of the connection's options, see that the server's configuration has a valid value, and connect again.",
+                    "Remove it from the options of the connection, check that the server's configuration has a valid value, and connect again.",
                 ));
             }
         }
         Ok(self.value.get())
     }
 
-    /// Defines it, and adds it to `refused` if it was given a value that PostgreSQL does not let pass.
+    /// Defines the setting. Adds it to `refused` if it had a value that PostgreSQL refuses.
     fn define(
         &'static self,
         refused: &mut Vec<&'static CStr>,
@@ -99,15 +100,15 @@ impl<T: GucValue> Setting<T> {
     }
 }
 
-/// Which of a setting's values.
+/// Selects one of a setting's values.
 #[derive(Clone, Copy)]
 enum Which {
     InForce,
-    /// The one that RESET returns to, which SET does not touch.
+    /// The value that RESET restores. SET does not change it.
     Reset,
 }
 
-/// Returns whether anybody gave a setting a value.
+/// Returns whether a setting was given a value, even if the value is the default.
 fn is_given(name: &CStr, which: Which) -> bool {
     let Some(setting) = find(name) else { return false };
     let source = match which {
@@ -117,11 +118,11 @@ fn is_given(name: &CStr, which: Which) -> bool {
     source != pg_sys::GucSource::PGC_S_DEFAULT
 }
 
-/// Finds what PostgreSQL knows of a setting, by a name in any case.
+/// Finds PostgreSQL's record of a setting. Upper and lower case of the name do not matter.
 #[allow(unsafe_code)]
 #[cfg(feature = "pg15")]
 fn find(name: &CStr) -> Option<pg_sys::config_generic> {
-    // SAFETY: PostgreSQL's own list, with that many entries, none of them null. A name ends with a NUL.
+    // SAFETY: this is PostgreSQL's own list, which has that many entries, none of them null. A name ends with a NUL.
     unsafe {
         let count = usize::try_from(pg_sys::GetNumConfigOptions()).unwrap_or(0);
         let settings = core::slice::from_raw_parts(pg_sys::get_guc_variables(), count);
@@ -132,11 +133,11 @@ fn find(name: &CStr) -> Option<pg_sys::config_generic> {
     }
 }
 
-/// Finds what PostgreSQL knows of a setting, by a name in any case.
+/// Finds PostgreSQL's record of a setting. Upper and lower case of the name do not matter.
 #[allow(unsafe_code)]
 #[cfg(not(feature = "pg15"))]
 fn find(name: &CStr) -> Option<pg_sys::config_generic> {
-    // SAFETY: the name ends with a NUL; null where there is no such setting, with an error for nobody.
+    // SAFETY: the name ends with a NUL. If there is no such setting, PostgreSQL returns null and raises no error.
     unsafe {
         pg_sys::find_option(name.as_ptr(), false, true, pgrx::PgLogLevel::ERROR as _)
             .as_ref()
@@ -144,27 +145,27 @@ fn find(name: &CStr) -> Option<pg_sys::config_generic> {
     }
 }
 
-/// Defines the settings; called when the library is loaded.
+/// Defines the settings. It is called once, when the library is loaded.
 #[allow(unsafe_code)]
 pub(crate) fn define() {
     let mut refused = Vec::new();
     define_source(
         &MASTER_KEY_FILE,
         &mut refused,
-        c"File that holds the key ring of vetassist.",
-        c"One key of 64 hexadecimal digits a line, the current one first. The file must belong to the server's user or to root and be closed to others.",
+        c"Sets the file that holds the key ring of vetassist.",
+        c"Each line holds a key of 64 hexadecimal digits, the first line the current key. The file must belong to the server's user or to root and be closed to others.",
     );
     define_source(
         &MASTER_KEY_COMMAND,
         &mut refused,
-        c"Shell command that prints the key ring of vetassist.",
-        c"Used when vetassist.master_key_file is not set. It runs as ssl_passphrase_command does; its output is never logged.",
+        c"Sets the shell command that prints the key ring of vetassist.",
+        c"It is used if vetassist.master_key_file is not set. It runs as ssl_passphrase_command does. Its output is never logged.",
     );
     IP_HASH.define(&mut refused, |name, value| {
         GucRegistry::define_enum_guc(
             name,
-            c"Which hash of an address vetassist stores.",
-            c"sha256 is SHA-256 over the address, keyed is HMAC-SHA-256 over that under a key derived from the current master key.",
+            c"Sets the hash that vetassist stores for an address.",
+            c"sha256 is the SHA-256 of the address. keyed is the HMAC-SHA-256 of that hash, under a key derived from the current master key.",
             value,
             GucContext::Suset,
             GucFlags::empty(),
@@ -173,8 +174,8 @@ pub(crate) fn define() {
     AUDIT_MIN_RETENTION.define(&mut refused, |name, value| {
         GucRegistry::define_string_guc(
             name,
-            c"How long rows of the audit trail of vetassist are kept at least.",
-            c"An interval. vetassist_purge_audit() refuses to delete what is younger.",
+            c"Sets the shortest time for which vetassist keeps rows of the audit trail.",
+            c"The value is an interval. vetassist_purge_audit() refuses to delete younger rows.",
             value,
             GucContext::Suset,
             GucFlags::empty(),
@@ -183,8 +184,8 @@ pub(crate) fn define() {
     AUDIT_OPENINGS.define(&mut refused, |name, value| {
         GucRegistry::define_bool_guc(
             name,
-            c"Whether the opening of a stored token is an event of the audit trail.",
-            c"What opens one is then refused where no event can be written.",
+            c"Writes an event to the audit trail when a stored token is opened.",
+            c"If it is on and no event can be written, as on a standby, functions that open a stored token raise an error.",
             value,
             GucContext::Suset,
             GucFlags::empty(),
@@ -193,8 +194,8 @@ pub(crate) fn define() {
     REFRESH_PAUSED.define(&mut refused, |name, value| {
         GucRegistry::define_bool_guc(
             name,
-            c"Whether no token is handed out to be refreshed.",
-            c"For the time after a restore, when the stored refresh tokens may have been used before.",
+            c"Pauses the refresh of tokens: no lease is given.",
+            c"Turn it on after a restore, when the stored refresh tokens may have been used already.",
             value,
             GucContext::Suset,
             GucFlags::empty(),
@@ -203,8 +204,8 @@ pub(crate) fn define() {
     ADOPT_FROM.define(&mut refused, |name, value| {
         GucRegistry::define_string_guc(
             name,
-            c"Role whose tables the installation of vetassist adopts.",
-            c"They become the extension's, and the role keeps what its backend needs until vetassist_revoke() takes it.",
+            c"Sets the role whose tables the installation of vetassist adopts.",
+            c"The extension takes over the tables. The role keeps the rights that its backend needs until vetassist_revoke() takes them.",
             value,
             GucContext::Suset,
             GucFlags::empty(),
@@ -213,21 +214,21 @@ pub(crate) fn define() {
     DROP_WITH_DATA.define(&mut refused, |name, value| {
         GucRegistry::define_bool_guc(
             name,
-            c"Whether the extension may be dropped while its tables have rows.",
-            c"Its tables and all that is in them go with it. vetassist_detach() makes them stay.",
+            c"Allows the extension vetassist to be dropped while its tables have rows.",
+            c"The tables are dropped together with their rows. vetassist_detach() keeps the tables.",
             value,
-            // Whoever may drop the extension may also say that he means it.
+            // Any role that may drop the extension may confirm it with this setting.
             GucContext::Userset,
             GucFlags::empty(),
         );
     });
     define_refused(&refused);
-    // Names that nobody defined would otherwise be accepted in silence, misspelt ones among them.
-    // SAFETY: the prefix is a NUL-terminated string that Postgres copies.
+    // Without this, PostgreSQL would silently accept misspelt names of settings.
+    // SAFETY: the prefix is a NUL-terminated string that PostgreSQL copies.
     unsafe { pg_sys::MarkGUCPrefixReserved(c"vetassist".as_ptr()) };
 }
 
-/// Defines a setting that says where the ring comes from.
+/// Defines a setting for the source of the ring.
 #[allow(unsafe_code)]
 fn define_source(
     setting: &'static Setting<Option<CString>>,
@@ -238,7 +239,7 @@ fn define_source(
     let (context, flags) = (GucContext::Suset, GucFlags::SUPERUSER_ONLY);
     let changed = Some(source_changed as unsafe extern "C-unwind" fn(_, _));
     setting.define(refused, |name, value| {
-        // SAFETY: the hook is guarded and does nothing but raise a flag.
+        // SAFETY: the hook is guarded and only sets a flag.
         unsafe {
             GucRegistry::define_string_guc_with_hooks(
                 name, short, long, value, context, flags, None, changed, None,
@@ -247,13 +248,13 @@ fn define_source(
     });
 }
 
-/// Writes down which settings were given what was refused. Only a superuser could change it.
+/// Stores the names of the settings whose value was refused, in a setting that only a superuser can change.
 #[allow(unsafe_code)]
 fn define_refused(refused: &[&'static CStr]) {
     GucRegistry::define_string_guc(
         REFUSED.name,
-        c"Settings of vetassist whose value was refused when the library was loaded.",
-        c"What depends on them fails until they are set to a valid value.",
+        c"Shows the settings of vetassist whose value was refused when the library was loaded.",
+        c"Functions that read one of these settings fail until it has a valid value.",
         &REFUSED.value,
         GucContext::Suset,
         GucFlags::NO_SHOW_ALL | GucFlags::NO_RESET_ALL | GucFlags::DISALLOW_IN_FILE,
@@ -278,49 +279,49 @@ unsafe extern "C-unwind" fn source_changed(
     CHANGED.store(true, Ordering::Relaxed);
 }
 
-/// Returns whether such a setting was assigned since the last call.
+/// Returns whether a setting for the source of the ring was assigned since the last call.
 pub(crate) fn take_changed() -> bool {
-    // A load and, rarely, a store: the flag is only ever touched by this process's one thread.
+    // The load comes first because it is cheap and the flag is seldom set. Only this process's one thread uses the flag.
     CHANGED.load(Ordering::Relaxed) && CHANGED.swap(false, Ordering::Relaxed)
 }
 
-/// `vetassist.master_key_file`, if it is set to something.
+/// Returns `vetassist.master_key_file`, unless it is not set or empty.
 pub(crate) fn master_key_file() -> Result<Option<CString>> {
     Ok(MASTER_KEY_FILE.get()?.filter(|value| !value.is_empty()))
 }
 
-/// `vetassist.master_key_command`, if it is set to something.
+/// Returns `vetassist.master_key_command`, unless it is not set or empty.
 pub(crate) fn master_key_command() -> Result<Option<CString>> {
     Ok(MASTER_KEY_COMMAND.get()?.filter(|value| !value.is_empty()))
 }
 
-/// `vetassist.ip_hash`.
+/// Returns `vetassist.ip_hash`.
 pub(crate) fn ip_hash() -> Result<IpHashKind> {
     IP_HASH.get()
 }
 
-/// `vetassist.audit_min_retention`.
+/// Returns `vetassist.audit_min_retention`.
 pub(crate) fn audit_min_retention() -> Result<Interval> {
     let value = AUDIT_MIN_RETENTION.get()?.unwrap_or_default();
     value.to_str().ok().and_then(|value| Interval::from_str(value).ok()).ok_or_else(|| {
         config(
-            "vetassist.audit_min_retention is no interval",
-            "Set it to how long the audit trail is kept at least, such as 1 year.",
+            "vetassist.audit_min_retention is not an interval",
+            "Set it to the shortest time for which rows of the audit trail are kept, such as 1 year.",
         )
     })
 }
 
-/// `vetassist.audit_openings`.
+/// Returns `vetassist.audit_openings`.
 pub(crate) fn audit_openings() -> Result<bool> {
     AUDIT_OPENINGS.get()
 }
 
-/// `vetassist.refresh_paused`.
+/// Returns `vetassist.refresh_paused`.
 pub(crate) fn refresh_paused() -> Result<bool> {
     REFRESH_PAUSED.get()
 }
 
-/// `vetassist.drop_with_data`.
+/// Returns `vetassist.drop_with_data`.
 pub(crate) fn drop_with_data() -> Result<bool> {
     DROP_WITH_DATA.get()
 }

@@ -1,6 +1,6 @@
 //! Statements that a backend plans once and keeps.
 //!
-//! They are handed tokens only sealed, so that no setting that shows nested statements shows a token.
+//! They get only sealed tokens, so that settings that log nested statements do not reveal a token.
 
 use core::{cell::Cell, ffi::CStr};
 use std::ffi::CString;
@@ -18,8 +18,8 @@ use crate::{
     values::{readable, Text},
 };
 
-/// Makes a structure of plans, one for each statement: its name, the types of its parameters, its SQL, in which `@`
-/// stands for the schema.
+/// Makes a structure of plans, one for each statement. A statement has a name, the types of its parameters and its SQL, in
+/// which `@` stands for the schema.
 macro_rules! statements {
     ($($(#[$comment:meta])* $name:ident ($($type:ident),*) $sql:literal)*) => {
         /// The statements, for tables that are in one schema.
@@ -40,19 +40,20 @@ macro_rules! statements {
     };
 }
 
-// Whoever runs them has a `search_path` of `pg_catalog` alone. PostgreSQL makes each expression ready anew at each run,
-// which is much of what a run takes: so a parameter says what the time is, also where a default would.
+// The functions that run these statements have a `search_path` of `pg_catalog, pg_temp`. PostgreSQL initialises each
+// expression again at each run, which is a large part of its time. So a parameter passes the time, even if the column's
+// default would give the same.
 statements! {
-    /// Makes a user or updates one: `id`, `va_icn`, now. Of two sign-ins of a new veteran at the same moment the second
-    /// waits here for the first.
+    /// Makes a user or updates one: `id`, `va_icn`, now. If a new veteran signs in twice at the same time, the second
+    /// sign-in waits here for the first.
     put_user(UUIDOID, TEXTOID, TIMESTAMPTZOID)
     "INSERT INTO @.vetassist_users AS u (id, va_icn, created_at, updated_at, last_login_at)
      VALUES ($1, $2, $3, $3, $3)
      ON CONFLICT (va_icn) DO UPDATE SET last_login_at = excluded.last_login_at
      RETURNING u.id, u.is_active"
 
-    /// The same with what is known of him: status, e-mail, first and last name. What is NULL leaves what is stored; a
-    /// comparison with what was NULL is not true, and so a change.
+    /// Does the same with personal data: status, e-mail, first and last name. A NULL keeps the stored value. A comparison
+    /// with a stored NULL is not true, so it counts as a change.
     describe_user(UUIDOID, TEXTOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID)
     "INSERT INTO @.vetassist_users AS u
          (id, va_icn, created_at, updated_at, last_login_at, va_veteran_status, email, first_name, last_name)
@@ -71,17 +72,17 @@ statements! {
          last_login_at = excluded.last_login_at
      RETURNING u.id, u.is_active"
 
-    /// Returns whether a user is active: `id`. Keeps the row from being erased until the transaction ends.
+    /// Returns whether a user is active: `id`. Prevents the erasure of the user until the transaction ends.
     is_active(UUIDOID)
     "SELECT u.is_active FROM @.vetassist_users AS u WHERE u.id = $1 FOR KEY SHARE"
 
-    /// A new user's sealed tokens: `id`, `user_id`, both tokens, type, scope, expiry, now.
+    /// Stores a new user's sealed tokens: `id`, `user_id`, both tokens, type, scope, expiry, now.
     add_tokens(UUIDOID, UUIDOID, BYTEAOID, BYTEAOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID)
     "INSERT INTO @.vetassist_va_tokens
          (id, user_id, access_token_encrypted, refresh_token_encrypted, token_type, scope, expires_at, created_at)
      VALUES ($1, $2, $3, $4, coalesce($5, 'Bearer'), $6, $7, $8)"
 
-    /// New tokens of a user who has some: `user_id`, both tokens, type, scope, expiry, now.
+    /// Replaces the tokens of a user who has some: `user_id`, both tokens, type, scope, expiry, now.
     replace_tokens(UUIDOID, BYTEAOID, BYTEAOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID)
     "UPDATE @.vetassist_va_tokens AS t SET
          access_token_encrypted = $2,
@@ -92,7 +93,8 @@ statements! {
          refreshed_at = $7
      WHERE t.user_id = $1"
 
-    /// Either, where others may do the same just now; parameters as of `add_tokens`.
+    /// Stores or replaces tokens, even if another session does the same at the same time. It takes the parameters of
+    /// `add_tokens`.
     put_tokens(UUIDOID, UUIDOID, BYTEAOID, BYTEAOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID)
     "INSERT INTO @.vetassist_va_tokens AS t
          (id, user_id, access_token_encrypted, refresh_token_encrypted, token_type, scope, expires_at, created_at)
@@ -105,17 +107,17 @@ statements! {
          expires_at = excluded.expires_at,
          refreshed_at = excluded.created_at"
 
-    /// A session: `id`, `user_id`, `jwt_id`, device, expiry, now.
+    /// Stores a session: `id`, `user_id`, `jwt_id`, device, expiry, now.
     add_session(UUIDOID, UUIDOID, TEXTOID, JSONBOID, TIMESTAMPTZOID, TIMESTAMPTZOID)
     "INSERT INTO @.vetassist_sessions (id, user_id, jwt_id, device_info, expires_at, created_at)
      VALUES ($1, $2, $3, $4, $5, $6)"
 
-    /// The event of a sign-in: `user_id`, its metadata, the hash of the address, now.
+    /// Writes the event of a sign-in: `user_id`, its metadata, the hash of the address, now.
     log_login(UUIDOID, JSONBOID, TEXTOID, TIMESTAMPTZOID)
     "INSERT INTO @.vetassist_auth_audit (user_id, event_type, event_data, ip_hash, created_at)
      VALUES ($1, 'login', $2, $3, $4)"
 
-    /// Remembers that a hash is keyed. It is looked for first: an address that was seen before costs no lock.
+    /// Registers a hash as keyed. It looks for the hash first, so that a known address takes no lock.
     mark_keyed(TEXTOID)
     "INSERT INTO @.vetassist_keyed_ip_hashes (ip_hash)
      SELECT $1 WHERE NOT EXISTS (SELECT FROM @.vetassist_keyed_ip_hashes AS k WHERE k.ip_hash = $1)
@@ -132,18 +134,20 @@ fn keep(
 }
 
 thread_local! {
-    /// Those that were used last. They are never freed: the backend may be ending, and then it is too late.
+    /// The statements that were used last. They are never freed: a destructor would run while the backend ends, which is too
+    /// late to free a plan.
     static PREPARED: Cell<Option<&'static Statements>> = const { Cell::new(None) };
 }
 
 impl Statements {
-    /// Returns the statements for the schema that a function is in, which is its extension's.
+    /// Returns the statements for the schema of a function, which is the schema of the extension.
     #[allow(unsafe_code)]
     pub(crate) fn of(
         fcinfo: pg_sys::FunctionCallInfo,
         client: &SpiClient<'_>,
     ) -> Result<&'static Self> {
-        // SAFETY: reads the catalog. The name of the schema ends with a NUL and is in the memory context of the call, or null.
+        // SAFETY: this reads the catalog. The name of the schema is null, or ends with a NUL and is in the memory context of
+        // the call.
         let schema = unsafe {
             let schema = pg_sys::get_func_namespace(call::function(fcinfo));
             let name = pg_sys::get_namespace_name(schema);
@@ -165,42 +169,43 @@ pub(crate) fn run<'conn>(
     statement: &OwnedPreparedStatement,
     arguments: &[DatumWithOid<'_>],
 ) -> Result<SpiTupleTable<'conn>> {
-    // Planned as one that writes. `update` would demand a transaction id first, which a standby has none of,
-    // and PostgreSQL says it better.
+    // `select` with a statement that was prepared to write. `update` would ask for a transaction id first. A standby has
+    // none, and PostgreSQL's own error for a standby is clearer.
     client.select(statement, None, arguments).map(SpiTupleTable::first).map_err(failed)
 }
 
-/// Runs with a connection to PostgreSQL's own interface for statements.
+/// Calls `f` with a connection to SPI, PostgreSQL's interface for statements.
 pub(crate) fn connected<T>(f: impl FnOnce(&mut SpiClient<'_>) -> Result<T>) -> Result<T> {
     Spi::connect_mut(|client| f(client))
 }
 
-/// Says what no caller can do anything about.
+/// Returns the internal error for an error of SPI.
 #[allow(clippy::needless_pass_by_value)] // for map_err
 pub(crate) fn failed(error: spi::Error) -> Error {
     internal(&error.to_string())
 }
 
-/// Returns the one value that a statement returns, which is not NULL.
+/// Returns the single value that a statement returns, or an internal error if it is NULL.
 pub(crate) fn one<T>(found: spi::Result<Option<T>>) -> Result<T> {
     found.map_err(failed)?.ok_or_else(|| internal("a statement returned nothing"))
 }
 
+/// Returns an internal error, which the caller can do nothing about.
 pub(crate) fn internal(what: &str) -> Error {
     Error::new(
         PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
-        format!("a statement of vetassist's failed: {what}"),
-        "Please report it. SELECT * FROM vetassist_check_schema() says whether the tables are as they must be.",
+        format!("a statement of vetassist failed: {what}"),
+        "SELECT * FROM vetassist_check_schema() shows whether the tables were changed. If they were not, please report this error.",
     )
 }
 
 thread_local! {
-    /// Set once this process saw that what is installed is of this version. It never goes back.
+    /// Set once this process found this version installed. It is never reset.
     static IS_CURRENT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Returns whether the functions that are installed are those of this version: a package replaces the library before
-/// anybody runs ALTER EXTENSION UPDATE.
+/// Returns whether the installed functions are those of this version. A package replaces the library before a superuser runs
+/// ALTER EXTENSION UPDATE.
 pub(crate) fn is_current(client: &SpiClient<'_>) -> Result<bool> {
     if !IS_CURRENT.get() {
         let older = client.select(
@@ -236,8 +241,8 @@ fn quoted(name: Text<'_>) -> Result<String> {
     identifier(&name)
 }
 
-/// Returns a name as a statement may have it. Statements are in the database's encoding, and Rust's in UTF-8: elsewhere
-/// than in a UTF8 database they are ASCII.
+/// Returns a name in the form of a quoted identifier. A statement must have the database's encoding, but Rust has it in
+/// UTF-8. So statements are ASCII unless the encoding of the database is UTF8.
 fn identifier(name: &CStr) -> Result<String> {
     if encoding::is_utf8() || name.to_bytes().is_ascii() {
         return Ok(format!("\"{}\"", name.to_string_lossy().replace('"', "\"\"")));

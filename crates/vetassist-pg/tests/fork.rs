@@ -1,4 +1,4 @@
-//! A child that forks never uses its parent's ring, nor a nonce that its parent drew.
+//! Tests that a forked child never uses its parent's ring, or a nonce of its parent.
 #![allow(clippy::unwrap_used)] // a test that cannot go on has failed
 
 #[allow(unsafe_code)]
@@ -35,16 +35,16 @@ fn opens(place: &mut Place, sealed: &[u8]) -> bool {
     place.get().unwrap().open_token_into(USER, sealed, &mut token) == Ok(0) && token == TOKEN
 }
 
-/// Bytes of this process's memory.
+/// Returns bytes of this process's memory.
 fn bytes_at(address: usize) -> Vec<u8> {
-    // The system reads them, so that nothing is assumed of what they are.
+    // The system reads them, so no Rust reference to wiped memory is needed.
     let mut bytes = vec![1; 32];
     let memory = fs::File::open("/proc/self/mem").unwrap();
     memory.read_exact_at(&mut bytes, address as u64).unwrap();
     bytes
 }
 
-/// Looks at the ring in a child. Returns the nonce of what it seals, if all is as it must be.
+/// Checks the ring in a child. Returns the nonce of a token that it seals, if every check passes.
 fn child(place: &mut Place, key: usize, is_protected: bool, of_parent: &[u8]) -> Option<[u8; 12]> {
     let is_wiped = bytes_at(key) == [0; 32];
     let is_there = place.get().is_some();
@@ -56,7 +56,7 @@ fn child(place: &mut Place, key: usize, is_protected: bool, of_parent: &[u8]) ->
 
 #[test]
 #[allow(unsafe_code)]
-fn a_child_reads_the_ring_anew() {
+fn a_forked_child_has_no_ring_until_it_reads_it() {
     forks::count().unwrap();
     for is_protected in [true, false] {
         let mut place = Place::new().unwrap();
@@ -71,7 +71,7 @@ fn a_child_reads_the_ring_anew() {
         assert_eq!(bytes_at(key), [0x22; 32]);
 
         let (mut from_child, mut to_parent) = io::pipe().unwrap();
-        // SAFETY: the child does nothing but what follows, and ends without this process's destructors.
+        // SAFETY: the child only runs the next lines, and ends without this process's destructors.
         let pid = unsafe { libc::fork() };
         if pid == 0 {
             let nonce = child(&mut place, key, is_protected, &first);
@@ -87,7 +87,7 @@ fn a_child_reads_the_ring_anew() {
         // SAFETY: waits for our own child.
         assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
         assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0, "{status}");
-        // The parent goes on, with other nonces.
+        // The parent continues with other nonces.
         let second = seal(&mut place);
         assert!(opens(&mut place, &first) && opens(&mut place, &second));
         assert!(nonce != first[..12] && nonce != second[..12] && first[..12] != second[..12]);
@@ -95,11 +95,11 @@ fn a_child_reads_the_ring_anew() {
 }
 
 #[test]
-fn what_is_dropped_is_gone() {
+fn a_replaced_or_cleared_ring_is_wiped() {
     let mut place = Place::new().unwrap();
     place.read(TEXT).unwrap();
     let key = ptr::from_ref(place.get().unwrap().ring().current().expose_bytes()) as usize;
-    // While it is there, a ring that is no ring wipes the one before.
+    // Reading a malformed ring wipes the current one.
     assert!(place.read(b"no key").is_err() && place.get().is_none());
     assert_eq!(bytes_at(key), [0; 32]);
     place.read(TEXT).unwrap();

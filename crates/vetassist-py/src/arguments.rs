@@ -86,6 +86,7 @@ impl<'py> Data<'py> {
     }
 
     /// Returns the bytes.
+    #[allow(unsafe_code)]
     pub(crate) fn as_bytes(&self) -> &[u8] {
         match self {
             Self::Bytes(bytes) => bytes.as_bytes(),
@@ -97,6 +98,7 @@ impl<'py> Data<'py> {
 }
 
 impl Drop for Copy<'_> {
+    #[allow(unsafe_code)]
     fn drop(&mut self) {
         // SAFETY: nobody else has the bytearray, and nothing is borrowed from it any more.
         unsafe { self.0.as_bytes_mut() }.zeroize();

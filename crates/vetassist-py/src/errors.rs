@@ -40,7 +40,7 @@ fn type_name(of: &Bound<'_, PyType>) -> String {
 
 /// Returns the error for text that has no UTF-8. Python's own error holds the whole text.
 pub(crate) fn not_encodable(what: &str, text: &Bound<'_, PyString>) -> PyErr {
-    let message = format!("{what} has a lone surrogate, which no UTF-8 stands for");
+    let message = format!("{what} has a lone surrogate, which UTF-8 cannot encode");
     error(text.py(), "ERR_INVALID_TEXT", &message)
 }
 

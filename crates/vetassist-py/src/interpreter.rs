@@ -11,6 +11,7 @@ static SERVED: AtomicI64 = AtomicI64::new(NONE);
 
 /// Refuses every interpreter but the first: the module keeps classes and functions of Python's, and interpreters must not
 /// share objects.
+#[allow(unsafe_code)]
 pub(crate) fn claim(_: Python<'_>) -> PyResult<()> {
     // SAFETY: the caller is attached to an interpreter, as its token of Python says, so that there is a current one.
     let id = unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) };

@@ -109,7 +109,8 @@ impl Key {
             let mut bytes = room(py, text.len())?;
             let decoded = Base64UrlUnpadded::decode(text, &mut bytes).map(<[u8]>::len);
             let refused = |_| {
-                let message = "sealed text is base64url without padding (RFC 4648, section 5)";
+                let message =
+                    "the sealed text is not base64url without padding (RFC 4648, section 5)";
                 error(py, "ERR_INVALID_SEALED_TEXT", message)
             };
             let len = decoded.map_err(refused)?;

@@ -27,7 +27,8 @@ pub(crate) fn schema_differences(rows: &Bound<'_, PyAny>) -> PyResult<Vec<Differ
     } else if let Ok(tuple) = rows.cast::<PyTuple>() {
         tuple.clone()
     } else {
-        return Err(wrong_type("what SCHEMA_QUERY returned", "a list or a tuple of rows", rows));
+        let expected = "the list or tuple of rows that SCHEMA_QUERY returned";
+        return Err(wrong_type("rows", expected, rows));
     };
     let mut facts = Vec::new();
     for (at, row) in rows.iter().enumerate() {
@@ -38,8 +39,9 @@ pub(crate) fn schema_differences(rows: &Bound<'_, PyAny>) -> PyResult<Vec<Differ
             let text =
                 value.ok().and_then(|value| with_text(&value, "", |text| Ok(text.to_owned())).ok());
             text.ok_or_else(|| {
-                let message =
-                    format!("rows[{at}] has no text {name}: these are no rows of SCHEMA_QUERY");
+                let message = format!(
+                    "rows[{at}] has no text {name}: pass the rows that SCHEMA_QUERY returned"
+                );
                 error(row.py(), "ERR_INVALID_ROW", &message)
             })
         };

@@ -54,7 +54,7 @@ pub(crate) fn room(py: Python<'_>, len: usize) -> PyResult<Vec<u8>> {
     let mut zeros = Vec::new();
     zeros
         .try_reserve_exact(len)
-        .map_err(|_| error(py, "ERR_TOO_LARGE", "the result is larger than there is memory for"))?;
+        .map_err(|_| error(py, "ERR_TOO_LARGE", "there is not enough memory for the result"))?;
     zeros.resize(len, 0);
     Ok(zeros)
 }

@@ -10,7 +10,7 @@ use crate::{
     extension::with_server,
     setup::{python, Tools, PYTHON_VARIABLE, WASM_TARGET},
     sql,
-    workspace::{target, version},
+    workspace::{target, version, HOST},
 };
 
 /// The oldest Node that the package and its tests run in.
@@ -75,7 +75,8 @@ pub(crate) fn build(tools: &Tools) -> Result<()> {
         sh.copy_file(target().join(built), modules.join(name))?;
     }
     // The tests hold the package's command against it.
-    tools.cargo("build -p vetassist-audit --bin vetassist-audit").run()?;
+    let program = format!("build {HOST} --bin vetassist-audit --test program");
+    tools.cargo(&program).run()?;
     // It is part of the package.
     sql::write_plain()?;
     install_locked(sh, Path::new(PACKAGE))?;

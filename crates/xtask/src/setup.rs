@@ -91,8 +91,10 @@ impl Tools {
         let (program, toolchain) =
             (root.join("bin").join(format!("cargo-{name}")), &self.toolchain);
         if !program.exists() {
+            // Optimising it takes longer than it saves.
             step(&format!("building cargo-{name} {version} (once, some minutes)"), || {
-                let install = format!("install cargo-{name} --locked --version {version} --root");
+                let install = "install --debug --locked --version";
+                let install = format!("{install} {version} cargo-{name} --root");
                 Ok(self.cargo(&install).arg(&root).run()?)
             })?;
         }
@@ -168,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions() {
+    fn a_version_is_parsed_and_completed() {
         assert_eq!(parse("1.96").ok(), Some((1, 96)));
         assert_eq!(parse("1.100.0-nightly").ok(), Some((1, 100)));
         assert!(parse("nightly").is_err());

@@ -249,7 +249,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_head_alone_names_files() {
+    fn only_the_head_of_a_file_names_other_files() {
         let part =
             "-- Users.\n--\n-- requires: a.sql b/\n-- requires: c.sql\n\n-- requires: d.sql\n";
         assert_eq!(named(part, "-- requires: "), ["a.sql", "b/", "c.sql"]);
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn every_file_is_in_a_script() -> Result<()> {
+    fn every_file_is_part_of_a_script() -> Result<()> {
         let roots = ["extension/install.sql", "extension/upgrade.sql", "plain/install.sql"];
         let mut done = HashSet::new();
         for root in roots {
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn no_script_makes_what_may_be_there_or_leaves_a_placeholder() -> Result<()> {
+    fn no_script_has_if_not_exists_or_a_placeholder() -> Result<()> {
         let mut texts = vec![plain()?];
         texts.extend(scripts()?.into_iter().map(|(_, text)| text).take(2));
         for text in texts {
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_script_knows_the_names_of_what_it_makes() {
+    fn a_script_records_the_names_of_the_objects_that_it_creates() {
         let mut script = Script::default();
         script.note_names(
             "-- A table.\n-- makes: s\n\nCREATE TABLE @extschema@.t (\nCREATE UNIQUE INDEX i ON t (c);\n    CREATE TABLE inner (

@@ -20,7 +20,7 @@ use crate::{
     fuzz, npm, python as python_package, release,
     setup::{python, Tools, BARE_METAL_TARGET, PG_CONFIG_VARIABLE, PYTHON_VARIABLE, WASM_TARGET},
     sql, supply_chain,
-    workspace::step,
+    workspace::{step, HOST},
 };
 
 /// The steps to run.
@@ -58,8 +58,10 @@ enum When {
     Always,
     /// With `--all`, because it takes minutes, or builds programs of others.
     All,
+    /// Never: another step has its tests, and this one runs them sooner.
+    Named,
 }
-use When::{All, Always};
+use When::{All, Always, Named};
 
 type Step = (&'static str, When, &'static str, fn(&Run) -> Result<u64>);
 
@@ -90,25 +92,27 @@ const STEPS: &[Step] = &[
     }),
     ("clippy", Always, "linting", |run| {
         // Each as it is built: cargo builds a crate anew for every other set of features.
-        run.cargo("clippy --locked -p vetassist-pg --all-targets -- -D warnings")?;
-        run.cargo("clippy --workspace --exclude vetassist-pg --exclude vetassist-wasm --exclude vetassist-schema-wasm --exclude vetassist-metadata-wasm --all-targets -- -D warnings")?;
-        run.cargo(&format!("clippy -p vetassist-wasm -p vetassist-schema-wasm -p vetassist-metadata-wasm --target {WASM_TARGET} -- -D warnings"))
-    }),
-    ("core", Always, "testing the core", |run| {
-        if let Some(name) = &run.name {
-            return run.cargo(&format!("test -p vetassist-core --all-features --tests -- {name}"));
-        }
-        run.cargo("test -p vetassist-core --all-features")?;
-        // Each feature by itself, which compiles what it depends on for each.
-        let features =
-            ["", "audit", "getrandom", "serde", "time", "chrono", "serde_json", "postgres"];
-        for feature in features.iter().filter(|_| run.all) {
-            let core = "check -p vetassist-core --no-default-features --features";
-            run.count(run.tools.cargo(core).arg(feature))?;
+        run.cargo("clippy --locked -p vetassist-pg -p vetassist-py --all-targets -- -D warnings")?;
+        run.cargo("clippy -p xtask -p pg-scratch -p vetassist-repository-tests --all-targets -- -D warnings")?;
+        run.cargo(&format!("clippy {HOST} --all-targets -- -D warnings"))?;
+        // Tests that are run only by their names.
+        run.cargo(&format!("clippy {HOST},vetassist-audit/judges,vetassist-server-tests/packages,vetassist-server-tests/two-servers --test judges --test package --test server --test upgrade -- -D warnings"))?;
+        for packages in [
+            "vetassist-wasm -p vetassist-schema-wasm -p vetassist-metadata-wasm",
+            "vetassist-audit-wasm",
+        ] {
+            run.cargo(&format!("clippy -p {packages} --target {WASM_TARGET} -- -D warnings"))?;
         }
         Ok(0)
     }),
-    ("audit", Always, "testing the program that watches the audit log", |run| {
+    ("rust", Always, "testing the core and the program that watches the audit log", |run| {
+        run.cargo(&format!("test {HOST}"))
+    }),
+    ("core", Named, "testing the core alone", |run| {
+        let (kind, name) = run.name.as_deref().map_or(("", ""), |name| ("--tests", name));
+        run.cargo(&format!("test -p vetassist-core --all-features {kind} -- {name}"))
+    }),
+    ("audit", Named, "testing the program that watches the audit log alone", |run| {
         run.cargo(&format!("test -p vetassist-audit -- {}", run.name.as_deref().unwrap_or("")))
     }),
     ("docs", Always, "building the core's documentation, and a site of all", |run| {
@@ -117,7 +121,11 @@ const STEPS: &[Step] = &[
         let doc = run.tools.cargo("doc -p vetassist-core --all-features --no-deps");
         run.count(doc.env("RUSTDOCFLAGS", "-D warnings"))
     }),
-    ("bare-metal", All, "building the core where there is no operating system", |run| {
+    ("features", All, "building the core with each feature, and where there is no system", |run| {
+        for feature in "audit getrandom serde time chrono serde_json postgres".split(' ') {
+            let core = "check -p vetassist-core --no-default-features --features";
+            run.count(run.tools.cargo(core).arg(feature))?;
+        }
         let core = format!("build -p vetassist-core --target {BARE_METAL_TARGET}");
         run.cargo(&format!("{core} --no-default-features"))?;
         run.cargo(&format!("{core} --no-default-features --features audit,serde,time"))
@@ -173,13 +181,13 @@ const STEPS: &[Step] = &[
     ("package", All, "building what a release consists of, installing and removing it", |run| {
         install_missing(&["lintian", "mmdebstrap", "unzip"])?;
         let folder = release::build_for_tests(&run.postgres)?;
-        let tests = run.tools.cargo("test -p vetassist-server-tests --features packages");
-        run.count(tests.args(["--test", "package"]).env("VETASSIST_TEST_PACKAGES", folder))
+        let tests = format!("test {HOST},vetassist-server-tests/packages --test package");
+        run.count(run.tools.cargo(&tests).env("VETASSIST_TEST_PACKAGES", folder))
     }),
     ("judges", All, "letting Go and Python judge the audit log's notes and proofs", |run| {
         install_missing(&["golang-go", "golang-golang-x-mod-dev"])?;
-        let tests = run.tools.cargo("test -p vetassist-audit --features judges --test judges");
-        run.count(tests.env(PYTHON_VARIABLE, python()?))
+        let tests = format!("test {HOST},vetassist-audit/judges --test judges");
+        run.count(run.tools.cargo(&tests).env(PYTHON_VARIABLE, python()?))
     }),
     ("others", All, "testing the extension in the other versions of PostgreSQL", |run| {
         for major in SUPPORTED.filter(|major| *major != DEFAULT_MAJOR) {
@@ -207,8 +215,8 @@ const STEPS: &[Step] = &[
             let newer = find_or_fetch(newer)?;
             let newer = Extension::build(&run.tools, &newer, Profile::Debug)?.scratch(&newer)?;
             let older = Extension::build(&run.tools, &older, Profile::Debug)?.scratch(&older)?;
-            let tests = run.tools.cargo("test -p vetassist-server-tests --features two-servers");
-            let tests = tests.args(["--test", "upgrade"]);
+            let tests = format!("test {HOST},vetassist-server-tests/two-servers --test upgrade");
+            let tests = run.tools.cargo(&tests);
             run.count(tests.env(VARIABLE, older.root()).env(NEWER_VARIABLE, newer.root()))?;
         }
         Ok(0)
@@ -231,13 +239,12 @@ pub(crate) fn test(selection: Selection) -> Result<()> {
     let started = Instant::now();
     let (tools, debian) = Tools::with_postgres()?;
     let postgres = pg.map_or(Ok(debian), find_or_fetch)?;
-    let (passed, failed) = (Cell::new(0), Cell::new(0));
-    let run = Run { tools, postgres, all, name, passed, failed };
+    let run = Run { tools, postgres, all, name, passed: Cell::new(0), failed: Cell::new(0) };
     for (name, when, what, how) in STEPS {
         let wanted = match (&only, pg) {
             (Some(only), _) => only == name,
             (None, Some(_)) => NEEDS_SERVER.contains(name),
-            (None, None) => all || *when == Always,
+            (None, None) => *when == Always || all && *when == All,
         };
         if !wanted {
             continue;
@@ -274,6 +281,9 @@ const VERSIONS: &[&str] = &[
     "upgrades::",
 ];
 
+/// The tests of the server that are half of its time: each goes through a list of attacks. They belong to `--all`.
+const ATTACKS: &str = "attacks::";
+
 /// The tests of the server that take a minute each.
 const MINUTES: &[&str] = &[
     "attacks::callers_settings",
@@ -287,20 +297,19 @@ impl Run {
     fn server(&self, postgres: &Postgres) -> Result<u64> {
         let scratch = Extension::build(&self.tools, postgres, Profile::Debug)?.scratch(postgres)?;
         self.tools.sh.write_file(scratch.root().join("vetassist.sql"), sql::plain()?)?;
-        // The tests run the examples, and find them beside themselves. Both calls name the same packages, because cargo
-        // builds a crate anew for every other set of features.
-        let packages =
-            "-p vetassist-server-tests -p example-rust-tokio-postgres -p example-rust-sqlx";
-        self.tools.cargo(&format!("build {packages} --tests --bins")).run()?;
-        let tests = self.tools.cargo(&format!("test {packages} --test server --"));
+        // The tests run the examples, and find them beside themselves.
+        self.tools.cargo(&format!("build {HOST} --bins --test server")).run()?;
+        let tests = self.tools.cargo(&format!("test {HOST} --test server --"));
         let mut tests = tests.args(&self.name).env(VARIABLE, scratch.root());
-        // What takes minutes does not depend on PostgreSQL's version.
-        if postgres.major == DEFAULT_MAJOR {
-            tests = if self.all { tests.env(ALL_VARIABLE, "1") } else { tests };
-        } else if self.name.is_none() && (!self.all || postgres.major == RELEASED) {
-            tests = tests.args(MINUTES.iter().flat_map(|name| ["--skip", name]));
+        if self.name.is_none() && !self.all {
+            println!("{ATTACKS} is left to --all, and to `cargo xtask test server {ATTACKS}`");
+            tests = tests.args(["--skip", ATTACKS]);
+        } else if self.name.is_none() && postgres.major == DEFAULT_MAJOR {
+            tests = tests.env(ALL_VARIABLE, "1");
         } else if self.name.is_none() {
-            tests = tests.args(VERSIONS);
+            // What takes minutes does not depend on PostgreSQL's version.
+            let versions = if postgres.major == RELEASED { &[][..] } else { VERSIONS };
+            tests = tests.args(versions).args(MINUTES.iter().flat_map(|name| ["--skip", name]));
         }
         self.count(tests.env(PYTHON_VARIABLE, python()?))
     }
@@ -336,12 +345,12 @@ impl Run {
 /// The numbers of a line `test result: ok. 7 passed; 0 failed; …`.
 fn counts(line: &str) -> (u64, u64) {
     let Some((_, result)) = line.split_once("test result: ") else { return (0, 0) };
+    let words: Vec<&str> = result.split([' ', ';']).filter(|word| !word.is_empty()).collect();
     let number_before = |word: &str| {
-        let words: Vec<&str> = result.split([' ', ';']).filter(|word| !word.is_empty()).collect();
-        let index = words.iter().position(|candidate| *candidate == word)?;
-        words.get(index.checked_sub(1)?)?.parse().ok()
+        let pair = words.windows(2).find(|pair| pair[1] == word);
+        pair.and_then(|pair| pair[0].parse().ok()).unwrap_or(0)
     };
-    (number_before("passed").unwrap_or(0), number_before("failed").unwrap_or(0))
+    (number_before("passed"), number_before("failed"))
 }
 
 #[cfg(test)]
@@ -349,7 +358,7 @@ mod self_tests {
     use super::*;
 
     #[test]
-    fn results_are_counted() {
+    fn the_numbers_of_passed_and_failed_tests_are_read() {
         let line =
             "test result: FAILED. 17 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out";
         assert_eq!(counts(line), (17, 2));

@@ -1,4 +1,4 @@
-//! The modules of `crates/vetassist-wasm`, reachable from Rust.
+//! Includes the modules of `crates/vetassist-wasm`, so that the fuzz targets can call them.
 
 extern crate alloc;
 

@@ -1,5 +1,5 @@
-// npx vetassist audit: an export of a log in PGlite, verified by the package's command and by the program, which must say and
-// return the same.
+// Tests `npx vetassist audit`: the package's command and the program verify an export of a log in PGlite, and must have the same
+// output and exit code.
 //
 // VETASSIST_TEST_AUDIT is the path of the program.
 import assert from 'node:assert/strict';
@@ -31,14 +31,14 @@ await seal();
 const checkpoint = await one('SELECT vetassist_audit_checkpoint()');
 const [origin] = checkpoint.split('\n');
 
-// The watcher's part: signed notes, as C2SP describes them.
+// Signed notes as C2SP describes them, which the watcher would make.
 const key = createPrivateKey({ key: Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), Buffer.alloc(32, 7)]), format: 'der', type: 'pkcs8' });
 const publicKey = Buffer.concat([Buffer.from([1]), createPublicKey(key).export({ format: 'der', type: 'spki' }).subarray(-32)]);
 const id = createHash('sha256').update(origin).update('\n').update(publicKey).digest().subarray(0, 4);
 const verifier = `${origin}+${id.toString('hex')}+${publicKey.toString('base64')}`;
 const note = (text) => `${text}\n\u2014 ${origin} ${Buffer.concat([id, sign(null, Buffer.from(text), key)]).toString('base64')}\n`;
 
-// The export: its lines, as the program's documentation describes them.
+// The lines of the export, as the program's documentation describes them.
 const { rows } = await db.query('SELECT * FROM vetassist_audit_entries(0, 10000)');
 const base64 = (bytes) => (bytes === null ? undefined : Buffer.from(bytes).toString('base64'));
 const line = ({ data, leaf_hash: leaf, event_data_salt: first, ip_hash_salt: second, ...rest }) => ({
@@ -70,11 +70,11 @@ const other = file('rewritten', note(checkpoint.replace(/\n.{4}(.*\n)$/, '\nAAAA
 const watched = file('watched', `${JSON.stringify({ seen_at: '2026-01-02T03:04:05Z', note: note(early) })}\n`);
 
 let cases = 0;
-/** Runs both, and returns what they have in common. */
+/** Runs the command and the program, asserts that their results are equal, and returns the result. */
 function both(...args) {
   const run = (path, given) => {
     const { status, stdout, stderr } = spawnSync(path, given, { encoding: 'utf8' });
-    // The names that the two go by.
+    // Only the names of the two differ.
     const named = (said) => said.replaceAll('vetassist audit verify', 'vetassist-audit verify');
     return { status, stdout: named(stdout), stderr: named(stderr) };
   };

@@ -1,4 +1,4 @@
-// The package where things are missing: its .wasm files, the permission to read, TextEncoder, WebAssembly itself.
+// Tests the package without its .wasm files, without the permission to read, without TextEncoder and without WebAssembly.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ const equal = (found, expected, what) => {
   assert.equal(found, expected, what);
 };
 
-// Code that names the package, where it is alone and has lost its modules.
+// A copy of the package without its .wasm files, and code that imports it.
 const packaged = join(folder, 'node_modules/vetassist');
 cpSync(fileURLToPath(new URL('../node_modules/vetassist', import.meta.url)), packaged, { recursive: true });
 for (const name of readdirSync(join(packaged, 'dist'))) if (name.endsWith('.wasm')) rmSync(join(packaged, 'dist', name));
@@ -31,7 +31,7 @@ try {
     }
   }
 
-  // A runtime that has the language and little else.
+  // A context that has only JavaScript itself.
   const bundle = async (contents, platform) => {
     const { outputFiles } = await build({
       stdin: { contents, resolveDir: folder },
@@ -53,16 +53,16 @@ try {
     };
     const encoders = { TextEncoder, TextDecoder };
     const seals = "const key = new api.Key(new Uint8Array(32)); key.openText(key.seal('worked'))";
-    equal(inside(encoders, seals), 'worked', `for ${platform}, with all that it needs`);
+    equal(inside(encoders, seals), 'worked', `for ${platform}, with encoders and WebAssembly`);
     equal(inside({}, seals), 'VetassistError ERR_UNSUPPORTED_RUNTIME this runtime has no TextDecoder', `for ${platform}, without encoders`);
     const without = inside({ ...encoders, WebAssembly: undefined }, seals);
     equal(without, 'VetassistError ERR_WASM_UNAVAILABLE this runtime has no WebAssembly, and this package does not run without it', `for ${platform}`);
     const noRandomness = inside({ ...encoders, crypto: undefined }, seals);
     equal(noRandomness.startsWith('VetassistError ERR_NO_RANDOMNESS'), true, noRandomness);
-    // What needs no module needs nothing.
+    // A function without a module works without WebAssembly.
     equal(inside({ WebAssembly: undefined }, 'api.parseUser({})'), 'VetassistError ERR_INVALID_ROW vetassist_users.id must be a UUID, and is missing', `for ${platform}`);
   }
 } finally {
   rmSync(folder, { recursive: true });
 }
-console.log(`where things are missing: ${cases} cases agree`);
+console.log(`runtimes without parts of the platform: ${cases} cases agree`);

@@ -1,10 +1,10 @@
-// A page of one script, bundled by esbuild.
+// Builds a page of one script with esbuild.
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { build } from 'esbuild';
 
-/** Bundles `name.mjs` into a new folder with `name.html` beside it, and returns the folder. */
+/** Bundles `name.mjs` into a new folder with a `name.html`, and returns the folder. */
 export async function bundled(script) {
   const folder = await mkdtemp(join(tmpdir(), 'vetassist-page-'));
   const name = basename(script, '.mjs');

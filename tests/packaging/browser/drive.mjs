@@ -1,4 +1,4 @@
-// Chromium and Firefox as Debian packs them, without a window.
+// Runs pages in Debian's Chromium and Firefox, without a window.
 import assert from 'node:assert/strict';
 import { chromium as playwright } from 'playwright-core';
 import puppeteer from 'puppeteer-core';
@@ -8,7 +8,7 @@ const LAUNCH = {
   async chromium() {
     return playwright.launch({
       executablePath: '/usr/bin/chromium',
-      // It refuses to sandbox itself as root; the pages are ours. Nothing of it is to use the network.
+      // Chromium refuses to run its sandbox as root. The pages are those of the tests. The flags turn network services off.
       chromiumSandbox: false,
       args: [
         '--disable-gpu',
@@ -26,7 +26,7 @@ const LAUNCH = {
 };
 const PATIENCE = 60_000;
 
-/** Loads pages of a folder one after the other, each a path, and returns what each reported. */
+/** Loads pages of a folder one after another, and returns the report of each. */
 export async function inBrowser(name, folder, paths) {
   const server = await serve(folder);
   const browser = await LAUNCH[name]();
@@ -41,7 +41,7 @@ export async function inBrowser(name, folder, paths) {
       let timer;
       const late = new Promise((_, reject) => {
         timer = setTimeout(
-          () => reject(new Error(`${name}, ${path}: nothing within a minute: ${trouble.join('; ')}`)),
+          () => reject(new Error(`${name}, ${path}: no report within a minute: ${trouble.join('; ')}`)),
           PATIENCE,
         );
       });
@@ -58,7 +58,7 @@ export async function inBrowser(name, folder, paths) {
   }
 }
 
-/** Runs pages that must pass, and the first again where it is not allowed to compile WebAssembly. */
+/** Runs pages that must pass, and runs the first again under a policy that forbids compiling WebAssembly. */
 export async function passes(name, folder, ...paths) {
   const expected = 'ERR_WASM_UNAVAILABLE';
   const { version, reports } = await inBrowser(name, folder, [...paths, `${paths[0]}?expect=${expected}`]);
@@ -71,7 +71,7 @@ export async function passes(name, folder, ...paths) {
   assert.equal(refused.code, expected, `a policy without wasm-unsafe-eval: ${refused.error}`);
 }
 
-/** Loads an address in Chromium, and returns what an element of the page says once it says something. */
+/** Loads an address in Chromium, and returns the text of an element as soon as it has text. */
 export async function chromium(url, selector) {
   const browser = await LAUNCH.chromium();
   try {
@@ -83,7 +83,7 @@ export async function chromium(url, selector) {
     try {
       await page.waitForFunction((which) => document.querySelector(which)?.textContent, selector, { timeout: PATIENCE });
     } catch (error) {
-      throw new Error(`${url} says nothing: ${trouble.join('; ')}`, { cause: error });
+      throw new Error(`${url} shows no text: ${trouble.join('; ')}`, { cause: error });
     }
     return await page.textContent(selector);
   } finally {

@@ -1,4 +1,4 @@
-// The package in a page, as it was packed: no bundler, no fetch.
+// Tests the packed package in a page, without a bundler and without fetch.
 import * as api from '../node_modules/vetassist/dist/index.js';
 import * as metadata from '../node_modules/vetassist/dist/metadata.js';
 import { report } from './report.mjs';
@@ -27,6 +27,6 @@ await report({ ...api, ...metadata }, 'without a bundler', async () => {
     [{ ring: new api.KeyRing([raw]) }, 'DataCloneError'],
   ]) {
     const found = await refusal(value);
-    if (found !== expected) throw new Error(`IndexedDB answers ${found} instead of ${expected}`);
+    if (found !== expected) throw new Error(`IndexedDB gives ${found} instead of ${expected}`);
   }
 });

@@ -1,11 +1,11 @@
-// What a page says of its run, to the server it came from.
+// Reports the result of a page to its server.
 import { run } from '../run.mjs';
 
-/** Runs the conformance tests, and something first, and sends what came of it. */
+/** Runs `first` and the conformance tests, and sends the result. */
 export async function report(api, how, first = async () => {}) {
   let said;
   try {
-    // A page without permission to compile WebAssembly is to be told so.
+    // A page without permission to compile WebAssembly must get this error.
     const wanted = new URL(location.href).searchParams.get('expect');
     if (wanted === null) {
       await first();

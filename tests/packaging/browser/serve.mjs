@@ -1,4 +1,4 @@
-// A server of the files of the tests, on this machine only.
+// Serves the files of the tests, on this machine only.
 import { createServer } from 'node:http';
 import { readFile } from 'node:fs/promises';
 import { extname, join, normalize } from 'node:path';
@@ -11,7 +11,7 @@ const TYPES = {
   '.wasm': 'application/wasm',
 };
 
-/** Serves a folder. `said()` waits for what the next page reports. */
+/** Serves a folder. `said()` waits for the report of the next page. */
 export async function serve(folder) {
   let hear;
   const server = createServer(async (request, response) => {

@@ -1,4 +1,4 @@
-// vetassist/slim in a page, with a module that is fetched and compiled as it arrives.
+// Tests vetassist/slim in a page, with a module that is compiled while it is fetched.
 import * as api from '../node_modules/vetassist/dist/slim.js';
 import { report } from './report.mjs';
 
@@ -23,7 +23,7 @@ await report(api, 'slim', async () => {
         return;
       }
     }
-    throw new Error('what has a module of its own worked without it');
+    throw new Error('a function with a module of its own worked without that module');
   }
   throw new Error('vetassist/slim worked before it was started');
 });

@@ -1,4 +1,4 @@
-// The package in a browser, straight from its folder: node browser/test.mjs chromium|firefox
+// Tests the package in a browser, from its folder: node browser/test.mjs chromium|firefox
 import { fileURLToPath } from 'node:url';
 import { passes } from './drive.mjs';
 

@@ -1,11 +1,11 @@
-// The package in Bun, imported; `require` gives the same classes.
+// Tests the package in Bun: imported, and with `require`, which must give the same classes.
 import { createRequire } from 'node:module';
 import * as api from 'vetassist';
 import * as metadata from 'vetassist/metadata';
 import { run } from '../run.mjs';
-import { takesTheFasterWay } from '../ways.mjs';
+import { usesTheFasterImplementation } from '../faster.mjs';
 
 const required = createRequire(import.meta.url)('vetassist');
 if (required.Key !== api.Key) throw new Error('import and require give two classes');
 console.log(await run({ ...api, ...metadata }, `bun ${Bun.version}`));
-await takesTheFasterWay(api, { seal: 0, open: 0 });
+await usesTheFasterImplementation(api, { seal: 0, open: 0 });

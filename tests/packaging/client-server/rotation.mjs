@@ -1,4 +1,4 @@
-// Turning a client's key against turning the server's: the same tokens, the same server.
+// Compares a rotation by the client with a rotation by the server, with the same tokens and the same server.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { generateKey, KeyRing } from 'vetassist';
@@ -7,8 +7,8 @@ import { createClient } from 'vetassist/client';
 const BATCH = 1000;
 
 /**
- * Stores tokens of so many users, rotates them by the server's procedure and then by the client, and returns the seconds that
- * each took, and by how many bytes the most heap of the second half of the client's rotation is over that of the first.
+ * Stores tokens of this number of users, rotates them by the server's procedure and then by the client. Returns the seconds of
+ * each rotation, and by how many bytes the largest heap in the second half of the client's rotation exceeds that of the first.
  */
 export async function rotations({ rows, options, serverRing, users }) {
   const old = new KeyRing([serverRing[1]]);

@@ -1,5 +1,5 @@
-// vetassist/client against a real server: one service with the ring here and with the ring at the server, over node-postgres and
-// postgres.js; exchanges under contention; rotation.
+// Tests vetassist/client against a real server: one service with the ring in the client and with the ring in the server, over
+// node-postgres and postgres.js; concurrent exchanges; rotation.
 //
 // VETASSIST_TEST_SOCKET and VETASSIST_TEST_RING as in ../sql/test.mjs.
 import assert from 'node:assert/strict';
@@ -39,7 +39,7 @@ await first.query("CREATE ROLE plain_owner LOGIN");
 const open = [];
 const workerKey = Buffer.from(generateKey()).toString('hex');
 
-/** Makes a database with the extension, or with the plain installation by a role that is no superuser. */
+/** Creates a database with the extension, or with the plain file, which a role that is no superuser runs. */
 async function database(name, { isPlain = false } = {}) {
   await first.query(`CREATE DATABASE ${name} OWNER ${isPlain ? 'plain_owner' : 'postgres'}`);
   const admin = new pg.Client({ host, user: isPlain ? 'plain_owner' : 'postgres', database: name });
@@ -68,13 +68,13 @@ async function database(name, { isPlain = false } = {}) {
 }
 
 if (process.env.VETASSIST_TEST_ROTATION) {
-  // Somebody measures, and nothing else.
+  // Only measures.
   const made = await database('rotation');
   await rotatedByBoth(made, { db: fromPg(made.pool()) });
   process.exit();
 }
 
-// One service, both ways.
+// The same service with the ring in the client and in the server.
 const ring = new KeyRing([generateKey()]);
 for (const [name, more, options] of [
   ['ring_here', {}, { ring }],
@@ -87,12 +87,12 @@ for (const [name, more, options] of [
   cases += await service({ options: given, rows: made.rows, keyed: options.ring !== undefined });
   await createClient(given).check();
   if (name === 'ring_here') {
-    // postgres.js, with and without prepared statements, and with names spelt otherwise.
+    // postgres.js, with and without prepared statements, and with transformed names.
     for (const drive of [{}, { prepare: false }, { transform: postgres.camel }, { transform: postgres.toPascal }]) {
       cases += await service({ options: { ...given, db: fromPostgres(made.sql(drive)) }, rows: made.rows, keyed: true });
     }
-    await theClock(given);
-    await held(made, given);
+    await usesTheClockOfTheDatabase(given);
+    await returnsToALockedRow(made, given);
   }
   for (const isolation of ['read committed', 'repeatable read']) {
     await thirtyRounds(made, given, isolation);
@@ -104,12 +104,12 @@ for (const [name, more, options] of [
   if (name === 'plain_by_pg') {
     const rows = await movesToTheExtension(name, given);
     cases += await service({ options: given, rows, keyed: true });
-    await inWorkers(await database('in_workers'));
+    await worksInWorkers(await database('in_workers'));
   }
 }
 
-// The extension takes a plain installation over while a client is at work, which goes on with its ring, its role and its tokens.
-// Returns how a superuser reads rows there.
+// The extension adopts a plain installation while a client works, which keeps its ring, its role and its tokens. Returns a
+// function that reads rows as a superuser.
 async function movesToTheExtension(name, options) {
   const va = provider();
   const client = createClient({ ...options, refresh: va.refresh });
@@ -121,7 +121,7 @@ async function movesToTheExtension(name, options) {
   await superuser.query("LOAD 'vetassist'; SET vetassist.adopt_from = 'plain_owner'; CREATE EXTENSION vetassist SCHEMA sealed");
   const owners = await superuser.query("SELECT DISTINCT relowner FROM pg_class WHERE relnamespace = 'sealed'::regnamespace");
   equal(owners.rows.length, 1, 'every table belongs to one role');
-  // The role that had the tables keeps its rights, so that what runs as it goes on.
+  // The former owner keeps its privileges, so a service that uses that role continues to work.
   await client.check({ allowRoles: ['plain_owner'] });
   equal((await client.accessToken(userId)).token, before.token, 'a token from before opens');
   equal((await client.session(jwtId)).userId, userId);
@@ -130,7 +130,7 @@ async function movesToTheExtension(name, options) {
   return async (text, params) => (await superuser.query(text, params)).rows;
 }
 
-// 30 rounds of 50 callers, each with a client of its own, against a provider that answers in 2 ms: 30 exchanges.
+// 30 rounds of 50 callers, each with its own client, against a provider that responds in 2 ms, make 30 exchanges.
 async function thirtyRounds(made, options, isolation) {
   const va = provider({ answerMs: 2 });
   const pool = made.pool({ max: 25, options: `-c default_transaction_isolation=${isolation.replace(' ', '\\ ')}` });
@@ -148,8 +148,8 @@ async function thirtyRounds(made, options, isolation) {
   }
 }
 
-// The clock that counts is the database's.
-async function theClock(options) {
+// The database's clock is used, not the client's.
+async function usesTheClockOfTheDatabase(options) {
   const { now } = Date;
   Date.now = () => now() + 86_400_000;
   const made = await createClient(options).signIn({ vaIcn: randomUUID(), tokens: { access_token: 'x', expires_in: 60 }, session: { expiresInSeconds: 60 } });
@@ -157,8 +157,8 @@ async function theClock(options) {
   check(made.expiresAt - Date.now() < 61_000, 'a session ends by the clock of the database');
 }
 
-// Turning a client's key while somebody holds a row: it is visited again, and done is done.
-async function held(made, options) {
+// A rotation by the client visits a locked row again.
+async function returnsToALockedRow(made, options) {
   const va = provider();
   const client = createClient(options);
   await made.rows('DELETE FROM vetassist_va_tokens', []);
@@ -170,18 +170,18 @@ async function held(made, options) {
   await made.rows('SELECT 1 FROM vetassist_va_tokens WHERE user_id = $1 FOR UPDATE', [owners[5]]);
   const bytes = [];
   ring[Symbol.for('vetassist.eachKey')]((key) => bytes.push(key.slice()));
-  const turning = createClient({ ...options, ring: new KeyRing([generateKey(), ...bytes]) });
-  let step = await turning.rotateTokens({ maxMs: 3000 });
-  equal([step.held, step.resealed], [1, 39], 'all but the row that is held');
-  check(step.after !== null, 'so it is not done');
+  const rotating = createClient({ ...options, ring: new KeyRing([generateKey(), ...bytes]) });
+  let step = await rotating.rotateTokens({ maxMs: 3000 });
+  equal([step.held, step.resealed], [1, 39], 'all rows except the locked one');
+  check(step.after !== null, 'the rotation is not finished');
   setTimeout(() => made.rows('COMMIT', []), 300);
-  step = await turning.rotateTokens({ after: step.after });
+  step = await rotating.rotateTokens({ after: step.after });
   equal([step.after, step.held, step.resealed], [null, 0, 1]);
-  const status = await turning.rotationStatus();
+  const status = await rotating.rotationStatus();
   equal(status.map(({ sealedValues }) => sealedValues), [80, 0, 0]);
 }
 
-// Where the server seals, its procedure does it.
+// If the server seals, the client calls its procedure.
 async function rotatedByServer(options) {
   const client = createClient(options);
   const step = await client.rotateTokens();
@@ -189,7 +189,7 @@ async function rotatedByServer(options) {
   equal((await client.rotationStatus())[0].fingerprint, new KeyRing([serverRing[0]]).fingerprints()[0]);
 }
 
-// The client's rotation takes as many rows in bounded memory. VETASSIST_TEST_ROTATION says how many, where somebody measures.
+// The client's rotation needs bounded memory for any number of rows. VETASSIST_TEST_ROTATION sets the number for a measurement.
 async function rotatedByBoth(made, options) {
   const users = Number(process.env.VETASSIST_TEST_ROTATION ?? 3000);
   const { server, own, grown } = await rotations({ rows: made.rows, options, serverRing, users });
@@ -198,8 +198,8 @@ async function rotatedByBoth(made, options) {
   check(grown < 30e6, said);
 }
 
-// Workers: requests at once and one after the other, each with a client of its own.
-async function inWorkers(made) {
+// Workers: concurrent and successive requests, each with its own client.
+async function worksInWorkers(made) {
   const va = provider({ answerMs: 2 });
   const web = await va.listen();
   const proxy = createServer((socket) => {
@@ -220,14 +220,14 @@ async function inWorkers(made) {
   };
   try {
     const { userId, jwtId } = await ask('signIn', { vaIcn: randomUUID(), tokens: va.issue(), session: { expiresInSeconds: 60 }, ip: '203.0.113.7' });
-    equal((await ask('session', jwtId)).userId, userId, 'one after the other');
+    equal((await ask('session', jwtId)).userId, userId, 'successive requests');
     for (let round = 1; round <= 3; round++) {
       await made.rows('UPDATE vetassist_va_tokens SET expires_at = now() WHERE user_id = $1', [userId]);
       const got = await Promise.all(Array.from({ length: 10 }, () => ask('accessToken', userId)));
-      equal([new Set(got.map(({ token }) => token)).size, va.exchanges, va.reuse], [1, round, 0], 'at once');
+      equal([new Set(got.map(({ token }) => token)).size, va.exchanges, va.reuse], [1, round, 0], 'concurrent requests');
     }
     equal((await ask('eraseUser', userId)).erased, true);
-    await theExample(made, { va, web, port: proxy.address().port });
+    await exampleWorks(made, { va, web, port: proxy.address().port });
   } finally {
     await flare.dispose();
     await web.close();
@@ -235,8 +235,8 @@ async function inWorkers(made) {
   }
 }
 
-// The example: from the sign-in to the erasure, as a browser goes through it.
-async function theExample(made, { va, web, port }) {
+// The example, from the sign-in to the erasure, with the requests of a browser.
+async function exampleWorks(made, { va, web, port }) {
   const api = createHttpServer((request, response) => {
     const [, token] = /^Bearer (.+)$/.exec(request.headers.authorization ?? '') ?? [];
     response.writeHead(va.introspect(token).active ? 200 : 401).end('records');
@@ -265,7 +265,7 @@ async function theExample(made, { va, web, port }) {
     equal((await go('/records')).status, 401);
     const sent = await go('/sign-in');
     const there = await fetch(sent.headers.get('Location'), { redirect: 'manual' });
-    equal((await go('/callback?code=x&state=y')).status, 400, "another's state");
+    equal((await go('/callback?code=x&state=y')).status, 400, 'a wrong state');
     const back = new URL(there.headers.get('Location'));
     equal((await go(back.pathname + back.search)).headers.get('Location'), '/records');
     equal(await (await go('/records')).text(), 'records');

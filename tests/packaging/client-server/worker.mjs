@@ -1,4 +1,4 @@
-// A Worker over TCP: each request makes its client, over a ring at module scope.
+// A Worker over TCP: each request creates its client, with a ring at module scope.
 import pg from 'pg';
 import { KeyRing } from 'vetassist';
 import { createClient, fromPg } from 'vetassist/client';

@@ -1,7 +1,7 @@
-// Assertions that count the cases, for the tests of the client.
+// Assertions for the tests of the client, which count the cases.
 import assert from 'node:assert/strict';
 
-/** Returns the assertions, and total(more), which adds cases that were counted otherwise and returns how many there are. */
+/** Returns the assertions, and total(more), which adds cases that were counted elsewhere and returns the number of cases. */
 export function counted() {
   let cases = 0;
   return {
@@ -13,7 +13,7 @@ export function counted() {
       cases += 1;
       assert(is, what);
     },
-    /** Returns the error, which has this code and nothing of the driver's. */
+    /** Asserts that a call fails with this code and without the driver's details, and returns the error. */
     async rejects(code, call, more = {}) {
       cases += 1;
       let thrown;

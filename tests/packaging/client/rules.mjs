@@ -1,4 +1,4 @@
-// The client's rules, each with the trap that it is for.
+// Tests the client's rules, each with the mistake that it prevents.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { generateKey, hashIp, hashIpKeyed, KeyRing } from 'vetassist';
@@ -8,7 +8,7 @@ import { counted } from './cases.mjs';
 
 const { clientAddress, createClient } = module;
 
-/** Runs them over a PGlite with the plain installation. rows(text, params) reads and changes the tables as their owner. */
+/** Tests the rules in a PGlite with the plain file. rows(text, params) reads and changes the tables as their owner. */
 export async function rules({ options, rows }) {
   const { equal, check, rejects, total } = counted();
   const { db, ring, schema = 'public' } = options;
@@ -19,7 +19,7 @@ export async function rules({ options, rows }) {
   const signIn = (by = client, more = {}) => by.signIn({ vaIcn: icn(), tokens: va.issue(), session: { expiresInSeconds: 60 }, ...more });
   const expire = (userId) => rows(`UPDATE ${quoted}.vetassist_va_tokens SET expires_at = now() WHERE user_id = $1 RETURNING 1`, [userId]);
 
-  // Each operation is one statement outside a transaction, with every parameter cast, the schema named and now() in its text.
+  // Each operation is one statement outside a transaction. It casts every parameter, names the schema and contains now().
   const said = [];
   const spy = { query: (text, params) => (said.push([text, params]), db.query(text, params)) };
   const spied = createClient({ ...options, db: spy, refresh: va.refresh });
@@ -55,15 +55,15 @@ export async function rules({ options, rows }) {
     await call();
     equal(said.length, most, `${operation} takes ${said.length} statements`);
     for (const [text, params] of said) {
-      check(text.startsWith('SELECT ') && text.includes('now()'), `a cache would answer ${text}`);
+      check(text.startsWith('SELECT ') && text.includes('now()'), `a cache could store ${text}`);
       check(!/\$\d+(?!\d|::)/.test(text), `a parameter is not cast in ${text}`);
       check(/\bset_config\('search_path'|"[^ ]*"\."?vetassist_|vetassist_/.test(text) && !/(?<![."\w])vetassist_\w+\(/.test(text), `no schema is named in ${text}`);
-      check(params.every((param) => param === null || ['string', 'number', 'boolean'].includes(typeof param)), 'a parameter of a type that drivers differ in');
+      check(params.every((param) => param === null || ['string', 'number', 'boolean'].includes(typeof param)), 'drivers handle the type of a parameter differently');
       equal(Math.max(0, ...Array.from(text.matchAll(/\$(\d+)/g), ([, at]) => Number(at))), params.length);
     }
   }
 
-  // A driver that spells columns in its own way, and a search_path that leads elsewhere.
+  // A driver that transforms the names of columns, and another search_path.
   const camel = { query: async (text, params) => (await db.query(text, params)).map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name.toUpperCase(), value]))) };
   const two = await signIn(createClient({ ...options, db: camel }));
   await rows("SELECT set_config('search_path', 'pg_temp', false)", []);
@@ -74,7 +74,7 @@ export async function rules({ options, rows }) {
   await client.check();
   total(2);
 
-  // What a driver says of an error does not come out; whether the call may be repeated does.
+  // The client's errors do not hold the driver's details. They say whether the call may be repeated.
   const leaky = { message: 'value "ICN 1" of jane@example.com', detail: 'Key (va_icn)=(ICN 1)', where: 'PL/pgSQL', hint: 'jane@example.com', parameters: ['ICN 1'], query: 'SELECT' };
   for (const [code, expected, retryable] of [
     ['VA001', 'ERR_ACCOUNT_INACTIVE', false], ['23503', 'ERR_NO_SUCH_USER', false], ['23505', 'ERR_JWT_ID_USED', false],
@@ -87,14 +87,14 @@ export async function rules({ options, rows }) {
     const failing = { query: () => Promise.reject(Object.assign(new Error(isOurs ? 'a message of ours' : leaky.message), { ...leaky, message: undefined, code }, { message: isOurs ? 'a message of ours' : leaky.message })) };
     const error = await rejects(expected, () => createClient({ ...options, db: failing }).endSessions(userId), { retryable });
     const whole = JSON.stringify([error.message, { ...error }, error.cause ?? null]);
-    check(!/jane|ICN 1|PL\/pgSQL|Key/.test(whole), `${code} gives away ${whole}`);
+    check(!/jane|ICN 1|PL\/pgSQL|Key/.test(whole), `the error of ${code} holds details: ${whole}`);
     equal(error.sqlstate, /^E[A-Z]+$/.test(code) ? undefined : code);
     check(error.cause === undefined && error.name === 'VetassistError');
   }
   const broken = { query: () => Promise.reject(Object.assign(new Error('x'), { code: 'ECONNRESET' })) };
   await rejects('ERR_DATABASE', () => createClient({ ...options, db: broken }).user(userId), { retryable: true });
 
-  // A collision is tried again, but not within a transaction of the caller's, where nothing can be.
+  // A serialization failure is retried, except in the caller's transaction, which cannot continue.
   let collisions = 3;
   const colliding = { query: (text, params) => (collisions-- > 0 ? Promise.reject(Object.assign(new Error('x'), { code: '40001' })) : db.query(text, params)) };
   const attempts = [];
@@ -104,7 +104,7 @@ export async function rules({ options, rows }) {
   await rejects('ERR_DATABASE', () => createClient({ ...options, db }).with(colliding).user(userId), { retryable: true, sqlstate: '40001' });
   equal(collisions, 2);
 
-  // A ring that seals nothing of what is stored is refused before it does.
+  // A ring that opens none of the stored tokens is refused before it seals.
   const stranger = createClient({ ...options, ring: new KeyRing([generateKey()]), refresh: va.refresh });
   const nobody = icn();
   await rejects('ERR_UNKNOWN_KEYS', () => signIn(stranger, { vaIcn: nobody }));
@@ -117,14 +117,14 @@ export async function rules({ options, rows }) {
   const turned = createClient({ ...options, ring: new KeyRing([key, ...bytesOfOld]), refresh: va.refresh });
   const third = await signIn(turned);
   const known = (await rows(`SELECT ${quoted}.vetassist_known_keys() AS key`, [])).map((row) => row.key);
-  equal(known.sort(), [...new KeyRing([key, ...bytesOfOld]).fingerprints()].sort(), 'a key is noted once it sealed something');
-  // Tokens that another backend stored, whose key nobody noted: a ring that opens one of them is no stranger.
+  equal(known.sort(), [...new KeyRing([key, ...bytesOfOld]).fingerprints()].sort(), 'a key is recorded when it first seals');
+  // Another backend stored tokens without recording its key. A ring that opens one of them is accepted.
   await rows(`DELETE FROM ${quoted}.vetassist_key_fingerprints RETURNING 1`, []);
   await rejects('ERR_UNKNOWN_KEYS', () => signIn(stranger));
   await signIn(createClient(options));
   total(1);
 
-  // The account was made meanwhile by somebody else, under another id: one more round, and its tokens open.
+  // Another sign-in created the account at the same time with another id. The client tries again, and the tokens open.
   const raced = icn();
   let isRaced = false;
   const racing = {
@@ -142,25 +142,25 @@ export async function rules({ options, rows }) {
   equal((await client.accessToken(winner.userId)).token, tokens.access_token);
   equal(await rows(`SELECT id FROM ${quoted}.vetassist_users WHERE va_icn = $1`, [raced]), [{ id: winner.userId }]);
 
-  // What a client forgot to seal is refused, and so is what it forgot to hash.
+  // A token that the client did not seal is refused, and so is an address that it did not hash.
   const jwt = 'eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.e30.c2lnbmF0dXJl';
   const careless = { fingerprints: () => ring.fingerprints(), encryptToken: () => new TextEncoder().encode(jwt), decryptToken: () => '' };
   const refused = await rejects('ERR_REFUSED', () => createClient({ ...options, ipHash: 'sha256', ring: careless }).storeTokens(two.userId, va.issue()));
-  check(!refused.message.includes('eyJ'), 'not a byte of it');
+  check(!refused.message.includes('eyJ'), 'the error holds no byte of the token');
 
-  // Within a transaction of the caller's there is nothing that exchanges, and a rollback takes everything back.
+  // In the caller's transaction no operation exchanges tokens, and a rollback undoes everything.
   const within = client.with(db);
   for (const name of ['accessToken', 'withToken', 'refreshExpiring', 'rotateTokens', 'check', 'with']) check(!(name in within), `${name} in a transaction`);
   const gone = icn();
   await options.db.database.transaction(async (tx) => {
     const bound = client.with(module.fromPglite(tx));
     const made = await bound.signIn({ vaIcn: gone, tokens: va.issue(), session: { expiresInSeconds: 60 } });
-    check((await bound.session(made.jwtId)) !== null, 'it is there');
+    check((await bound.session(made.jwtId)) !== null, 'the session exists in the transaction');
     await tx.rollback();
   });
   equal(await rows(`SELECT 1 FROM ${quoted}.vetassist_users WHERE va_icn = $1`, [gone]), []);
 
-  // Drift, rights that nobody named, functions that are missing.
+  // check() finds drift, other privileges and missing functions.
   await client.check();
   await rows(`DROP INDEX ${quoted}.idx_vetassist_audit_type`, []);
   const drifted = await rejects('ERR_DRIFTED', () => client.check());
@@ -176,7 +176,7 @@ export async function rules({ options, rows }) {
   await rows(`GRANT USAGE ON SCHEMA ${quoted} TO ${role}`, []);
   await rows(`SET ROLE ${role}`, []);
   const powerless = await rejects('ERR_DRIFTED', () => client.check());
-  check(powerless.differences.some(({ object, problem }) => object === 'function vetassist_login_sealed' && problem === 'no right to execute'), 'a right is missing');
+  check(powerless.differences.some(({ object, problem }) => object === 'function vetassist_login_sealed' && problem === 'no right to execute'), 'a missing privilege is found');
   await rejects('ERR_FORBIDDEN', () => client.session('x'), { sqlstate: '42501' });
   await rows('RESET ROLE', []);
   await rows(`REVOKE ALL ON SCHEMA ${quoted} FROM ${role}`, []);
@@ -188,7 +188,7 @@ export async function rules({ options, rows }) {
   await client.check();
   total(3);
 
-  // Turning the key, in bounded steps: a row that changed is visited again, and one that no key opens holds nobody up.
+  // A rotation in bounded steps visits a changed row again. A token that no key opens does not stop it.
   await rows(`DELETE FROM ${quoted}.vetassist_va_tokens RETURNING 1`, []);
   const owners = [];
   for (let each = 0; each < 25; each++) owners.push((await signIn()).userId);
@@ -204,7 +204,7 @@ export async function rules({ options, rows }) {
       const found = await db.query(text, params);
       if (text.includes('vetassist_sealed_page') && !isChanged && params.length > 0) {
         isChanged = true;
-        // A refresh at the worst moment, by a service that still has the old ring.
+        // A service with the old ring refreshes the tokens between reading and resealing.
         await client.storeTokens(owners[3], va.issue());
       }
       return found;
@@ -227,17 +227,17 @@ export async function rules({ options, rows }) {
   equal(await turning.rotateTokens(), { after: null, seen: 25, resealed: 0, unopened: [lostUser], held: 0 });
   await rejects('ERR_INVALID_ARG_TYPE', () => turning.rotateTokens({ after: "'; --" }));
   const { after } = await turning.rotateTokens({ maxMs: 0 });
-  check(after !== null, 'no time, no end');
+  check(after !== null, 'without time the rotation does not finish');
   const opened = newRing.decryptToken((await rows(`SELECT access_token_encrypted AS sealed FROM ${quoted}.vetassist_va_tokens WHERE user_id = $1`, [owners[0]]))[0].sealed, owners[0], { withPosition: true });
-  check(opened.position === 0 && opened.token.startsWith('access-'), 'which key opened');
+  check(opened.position === 0 && opened.token.startsWith('access-'), 'the first key opened the token');
 
-  // A token that no key opens: as good as expired, and its refresh token is a failure of its own.
+  // An access token that no key opens counts as expired. A refresh token that no key opens is a failed refresh.
   await rejects('ERR_SIGN_IN_AGAIN', () => client.accessToken(lostUser));
   await rows(`UPDATE ${quoted}.vetassist_va_tokens SET refresh_token_encrypted = access_token_encrypted WHERE user_id = $1 RETURNING 1`, [lostUser]);
   await rejects('ERR_REFRESH_TIMEOUT', () => client.accessToken(lostUser, { waitMs: 100 }), { retryable: true });
   equal((await client.tokenStatus(lostUser)).lastError, 'unopenable');
 
-  // A ring that was freed says so, and no user is told to sign in again.
+  // A freed ring causes ERR_FREED, not ERR_SIGN_IN_AGAIN.
   const freed = new KeyRing([generateKey()]);
   freed.free();
   await assert.rejects(async () => createClient({ ...options, ring: freed }).accessToken(owners[0]), { code: 'ERR_FREED' });
@@ -253,7 +253,7 @@ export async function rules({ options, rows }) {
   const [{ ip_hash: hash }] = await rows(`SELECT ip_hash FROM ${quoted}.vetassist_auth_audit WHERE id = $1`, [await client.logEvent('looked_at', { ip: '203.0.113.7' })]);
   equal(hash, options.ipHash === 'sha256' ? hashIp('203.0.113.7') : hashIpKeyed('203.0.113.7', ring));
 
-  // Nothing is kept when calls have ended, and nothing is begun before one is made.
+  // Creating a client sends no statement.
   said.length = 0;
   createClient({ ...options, db: spy });
   equal(said.length, 0);

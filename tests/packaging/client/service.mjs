@@ -1,5 +1,5 @@
-// One service, written once: it signs in, refreshes, shows and ends sessions, erases, audits. It runs wherever the tokens are
-// sealed, and whatever the database is.
+// Tests the client as a service uses it: sign-ins, refreshes, sessions, erasures and events. Runs with the ring in the client or
+// in the server, and with any database.
 import { randomUUID } from 'node:crypto';
 import { createClient } from 'vetassist/client';
 import { provider } from 'vetassist/testing';
@@ -24,7 +24,7 @@ export async function service({ options, rows, keyed, canSetActive = true }) {
   const signIn = (more = {}) => client.signIn({ vaIcn: icn(), tokens: va.issue(), session: { expiresInSeconds: 3600 }, ip: '203.0.113.7', ...more });
   const eventsOf = async (userId) => (await rows(`SELECT event_type FROM ${table('auth_audit')} WHERE user_id = $1 ORDER BY id`, [userId])).map((row) => row.event_type);
 
-  // What an earlier run left.
+  // Sessions of an earlier run.
   await client.purgeSessions({ olderThanDays: 0 });
 
   // Signing in.
@@ -51,7 +51,7 @@ export async function service({ options, rows, keyed, canSetActive = true }) {
   const odd = await rejects('ERR_REFUSED', () => client.user('no-such-id'));
   check(!odd.message.includes('no-such-id'), 'no parameter in a message');
 
-  // Without a lifetime nothing is stored, not even the account.
+  // Without a lifetime no token and no account is stored.
   const { expires_in: _, ...endless } = va.issue();
   const nobody = icn();
   await rejects('ERR_NO_LIFETIME', () => signIn({ vaIcn: nobody, tokens: endless }));
@@ -61,7 +61,7 @@ export async function service({ options, rows, keyed, canSetActive = true }) {
   const { expiresAt } = await lasting.tokenStatus(ninety.userId);
   check(expiresAt - Date.now() > 60_000 && expiresAt - Date.now() < 91_000, 'the default lifetime');
 
-  // An address that is none loses no sign-in.
+  // A malformed address does not make a sign-in fail.
   told.length = 0;
   const bad = await signIn({ ip: 'unknown, 203.0.113.7' });
   equal(told.filter(({ type }) => type === 'bad_address'), [{ type: 'bad_address', operation: 'signIn' }]);
@@ -69,7 +69,7 @@ export async function service({ options, rows, keyed, canSetActive = true }) {
   const strict = createClient({ ...options, onBadAddress: 'throw' });
   await rejects('ERR_INVALID_ADDRESS', () => strict.signIn({ vaIcn: icn(), tokens: va.issue(), session: { expiresInSeconds: 60 }, ip: 'unknown' }));
 
-  // What is stored: hashes and no addresses, sealed tokens and no others.
+  // Addresses are stored as hashes, and tokens are sealed.
   const stored = await rows(`SELECT device_info::text AS device, t.access_token_encrypted::text AS sealed
     FROM ${table('sessions')} AS s JOIN ${table('va_tokens')} AS t USING (user_id) WHERE s.id = $1`, [one.sessionId]);
   const device = JSON.parse(stored[0].device);
@@ -78,7 +78,7 @@ export async function service({ options, rows, keyed, canSetActive = true }) {
   check(!stored[0].sealed.includes(Buffer.from(first.access_token).toString('hex')), 'the token is sealed');
   const [{ ip_hash: hash }] = await rows(`SELECT ip_hash FROM ${table('auth_audit')} WHERE user_id = $1 AND event_type = 'login' LIMIT 1`, [one.userId]);
   const registered = await rows(`SELECT ip_hash FROM ${table('keyed_ip_hashes')} WHERE ip_hash = ANY (ARRAY[$1, $2])`, [hash, device.ip_hash]);
-  equal(registered.length, keyed ? 2 : 0, 'keyed hashes are remembered as such');
+  equal(registered.length, keyed ? 2 : 0, 'keyed hashes are recorded as keyed');
 
   // Sessions.
   const active = await client.session(one.jwtId);
@@ -86,12 +86,12 @@ export async function service({ options, rows, keyed, canSetActive = true }) {
   equal(await client.session('another'), null);
   const another = await client.newSession(one.userId, { expiresInSeconds: 60, ip: '2001:db8::1', deviceInfo: { agent: 'phone' } });
   equal(await client.extendSession(another.jwtId, one.userId, { expiresInSeconds: 7200 }), true);
-  check((await client.session(another.jwtId)).expiresAt - Date.now() > 7_100_000, 'it lasts longer');
+  check((await client.session(another.jwtId)).expiresAt - Date.now() > 7_100_000, 'the session is extended');
   equal((await client.sessions(one.userId)).map(({ sessionId }) => sessionId).sort(), [one, two, another].map(({ sessionId }) => sessionId).sort());
   equal(await client.endSession({ jwtId: two.jwtId }, one.userId), true);
-  equal(await client.endSession({ jwtId: two.jwtId }, one.userId), false, 'it has ended');
-  equal(await client.endSession({ sessionId: one.sessionId }, bad.userId), false, "another user's");
-  equal(await client.extendSession(two.jwtId, one.userId, { expiresInSeconds: 7200 }), false, 'never one that ended');
+  equal(await client.endSession({ jwtId: two.jwtId }, one.userId), false, 'the session has ended');
+  equal(await client.endSession({ sessionId: one.sessionId }, bad.userId), false, 'a session of another user is not ended');
+  equal(await client.extendSession(two.jwtId, one.userId, { expiresInSeconds: 7200 }), false, 'an ended session is not extended');
   equal(await client.session(two.jwtId), null);
   equal(await client.endSessions(one.userId, { exceptJwtId: one.jwtId }), 1);
   equal((await client.sessions(one.userId)).filter(({ isActive }) => isActive).map(({ jwtId }) => jwtId), [one.jwtId]);
@@ -104,7 +104,7 @@ export async function service({ options, rows, keyed, canSetActive = true }) {
   equal(await client.updateUser(one.userId, { lastName: 'Two' }), false);
   equal((await client.user(one.userId)).email, 'two@example.com');
 
-  // Access tokens: as stored, refreshed when due, and never exchanged twice.
+  // Access tokens are returned as stored, refreshed when due, and never exchanged twice.
   const good = await signIn();
   const asStored = await client.accessToken(good.userId);
   equal(await client.accessToken(good.userId), asStored);
@@ -114,15 +114,15 @@ export async function service({ options, rows, keyed, canSetActive = true }) {
   check(renewed.token !== asStored.token && renewed.expiresAt - Date.now() > 3_500_000, 'renewed before it ended');
   equal([va.exchanges, (await client.accessToken(good.userId)).token], [1, renewed.token]);
   await expire(good.userId, 30);
-  equal((await client.accessToken(good.userId, { minValidMs: 10_000 })).token, renewed.token, 'good for as long as is asked');
+  equal((await client.accessToken(good.userId, { minValidMs: 10_000 })).token, renewed.token, 'the token is valid for minValidMs');
   await expire(good.userId);
   told.length = 0;
   const many = await Promise.all(Array.from({ length: 50 }, () => client.accessToken(good.userId)));
-  equal([new Set(many.map(({ token }) => token)).size, va.exchanges, va.reuse], [1, 2, 0], 'many calls at once make one exchange');
-  equal(told.filter(({ name }) => name === 'accessToken').length, 2, 'of one client they share its two statements');
+  equal([new Set(many.map(({ token }) => token)).size, va.exchanges, va.reuse], [1, 2, 0], 'concurrent calls make one exchange');
+  equal(told.filter(({ name }) => name === 'accessToken').length, 2, 'concurrent calls of one client share its two statements');
   await rejects('ERR_NO_TOKENS', () => client.accessToken(randomUUID()));
 
-  // A 401 refreshes that very token once.
+  // A 401 refreshes the rejected token once.
   const used = [];
   const request = (status) => async (token) => {
     used.push(token);
@@ -131,7 +131,7 @@ export async function service({ options, rows, keyed, canSetActive = true }) {
   const [{ token: revoked }] = many;
   equal(await client.withToken(good.userId, request((token) => (token === revoked ? 401 : 200))), { status: 200 });
   equal([used.length, va.exchanges], [2, 3]);
-  // Somebody renewed it meanwhile: the one that they stored is used, and none is exchanged.
+  // If new tokens were stored in the meantime, they are used, and no exchange is made.
   used.length = 0;
   const theirs = va.issue();
   equal(
@@ -142,26 +142,26 @@ export async function service({ options, rows, keyed, canSetActive = true }) {
     }),
     { status: 200 },
   );
-  equal([used.length, used[1], va.exchanges], [2, theirs.access_token, 3], 'not one that somebody renewed meanwhile');
+  equal([used.length, used[1], va.exchanges], [2, theirs.access_token, 3], 'the stored token is used');
   used.length = 0;
   equal(await client.withToken(good.userId, request(() => 401)), { status: 401 });
-  equal([used.length, va.exchanges], [2, 4], 'once and not for ever');
+  equal([used.length, va.exchanges], [2, 4], 'a second 401 is returned');
 
-  // What fails backs off, and the old token serves as long as it lives.
+  // A failed refresh backs off. The old token is returned until it expires.
   await expire(good.userId, 30);
   va.fail();
   const { token: current } = await client.accessToken(good.userId, { minValidMs: 0 });
-  equal((await client.accessToken(good.userId)).token, current, 'the old one, while it lives');
-  equal((await client.accessToken(good.userId)).token, current, 'and nobody asks again yet');
+  equal((await client.accessToken(good.userId)).token, current, 'the old token until it expires');
+  equal((await client.accessToken(good.userId)).token, current, 'no exchange during the back-off');
   const failed = await client.tokenStatus(good.userId);
   equal([failed.state, failed.attempts, failed.lastError, failed.hasRefreshToken], ['wait', 1, 'server_error', true]);
   const exchangesBefore = va.exchanges;
   await expire(good.userId);
   const soon = await rejects('ERR_REFRESH_TIMEOUT', () => client.accessToken(good.userId, { waitMs: 50 }), { retryable: true, userId: good.userId });
-  check(soon.retryAt instanceof Date, 'it says when');
+  check(soon.retryAt instanceof Date, 'the error has retryAt');
   equal(va.exchanges, exchangesBefore, 'nothing was exchanged');
   await rows(`DELETE FROM ${table('refresh_states')} WHERE user_id = $1 RETURNING user_id`, [good.userId]);
-  equal((await client.accessToken(good.userId)).token !== current, true, 'and it goes on');
+  equal((await client.accessToken(good.userId)).token !== current, true, 'refreshing works again');
 
   const failing = await signIn();
   await expire(failing.userId);
@@ -180,7 +180,7 @@ export async function service({ options, rows, keyed, canSetActive = true }) {
   await client.storeTokens(dead.userId, va.issue());
   check((await client.accessToken(dead.userId)).token, 'new tokens');
 
-  // A signal ends the waiting, and never the exchange.
+  // An abort signal ends the wait, but not the exchange.
   const patient = await signIn();
   await expire(patient.userId);
   va.slow(300);
@@ -189,13 +189,13 @@ export async function service({ options, rows, keyed, canSetActive = true }) {
   const stop = new AbortController();
   setTimeout(() => stop.abort(), 50);
   await rejects('ERR_ABORTED', () => carrying.accessToken(patient.userId, { signal: stop.signal }), { retryable: true });
-  equal(work.length, 1, 'waitUntil carries it past the request');
+  equal(work.length, 1, 'waitUntil receives the exchange');
   await Promise.all(work);
   const asBefore = va.exchanges;
-  check((await client.accessToken(patient.userId)).token.startsWith('access-'), 'it was stored');
+  check((await client.accessToken(patient.userId)).token.startsWith('access-'), 'the new token was stored');
   equal(va.exchanges, asBefore);
 
-  // A late answer is stored all the same, and no exchange is repeated.
+  // A late response is stored, and the exchange is not repeated.
   const late = await signIn();
   await expire(late.userId);
   va.slow(400);
@@ -203,17 +203,17 @@ export async function service({ options, rows, keyed, canSetActive = true }) {
   const hasty = createClient({
     ...options,
     refreshTimeoutMs: 100,
-    // As those do that listen to no signal.
+    // This function ignores the signal.
     refresh: (token, { userId }) => va.refresh(token, { userId }),
     waitUntil: (carried) => work.push(carried),
   });
   await rejects('ERR_REFRESH_TIMEOUT', () => hasty.accessToken(late.userId), { retryable: true });
   await Promise.all(work);
   await Promise.all(work);
-  equal((await client.tokenStatus(late.userId)).state, 'ready', 'the late answer');
+  equal((await client.tokenStatus(late.userId)).state, 'ready', 'the late response was stored');
   equal(va.reuse, 0);
 
-  // An answer to the finish that is lost: it is asked again, on a fresh call, and the exchange is not.
+  // If the result of vetassist_finish_refresh is lost, the client calls it again and does not repeat the exchange.
   const lost = await signIn();
   await expire(lost.userId);
   let drops = 2;
@@ -228,7 +228,7 @@ export async function service({ options, rows, keyed, canSetActive = true }) {
   const kept = await createClient({ ...options, db: losing, refresh: va.refresh }).accessToken(lost.userId);
   equal([va.exchanges - exchanged, (await client.accessToken(lost.userId)).token], [1, kept.token]);
 
-  // Where new tokens are stored during an exchange, they stay.
+  // New tokens that are stored during an exchange stay.
   const overtaken = await signIn();
   await expire(overtaken.userId);
   const newer = va.issue();
@@ -244,7 +244,7 @@ export async function service({ options, rows, keyed, canSetActive = true }) {
   equal((await slow.accessToken(overtaken.userId)).token, newer.access_token);
   equal(told2, ['discarded']);
 
-  // Refreshing ahead: claims, of which one is refused and one fails.
+  // refreshExpiring: of four claims one is refused and one fails.
   await rows(`UPDATE ${table('va_tokens')} SET expires_at = now() + interval '1 day' RETURNING user_id`, []);
   const due = [];
   for (let each = 0; each < 6; each++) due.push((await signIn()).userId);
@@ -257,7 +257,7 @@ export async function service({ options, rows, keyed, canSetActive = true }) {
   equal(await client.refreshExpiring({ max: 4 }), { stored: 2, rejected: [], failed: [], more: false });
   equal(va.reuse, 0);
 
-  // The trail: of the service's own events, and never a secret.
+  // The service's own events are written, and secrets in them are refused.
   check(/^\d+$/.test(await client.logEvent('login_failed', { ip: '203.0.113.9', data: { reason: 'expired', from: '198.51.100.77' } })), 'the id of an event');
   const secret = await rejects('ERR_SECRET_IN_METADATA', () => client.logEvent('login_failed', { data: { users: [{ password: 'hunter2' }] } }));
   equal(secret.path, 'event_data.users[0].password');
@@ -266,7 +266,7 @@ export async function service({ options, rows, keyed, canSetActive = true }) {
   const [{ data }] = await rows(`SELECT event_data::text AS data FROM ${table('auth_audit')} WHERE event_type = 'login_failed' ORDER BY id DESC LIMIT 1`, []);
   check(!data.includes('198.51.100.77') && data.includes('_hash'), 'addresses in metadata are hashed');
 
-  // An inactive account: refused, and the refusal is in the trail when it throws.
+  // An inactive account is refused, and the refusal is an event.
   if (canSetActive) {
     equal(await client.setActive(one.userId, false, { reason: 'asked for it' }), true);
     equal(await client.setActive(one.userId, false), false);
@@ -278,7 +278,7 @@ export async function service({ options, rows, keyed, canSetActive = true }) {
     equal(await client.setActive(one.userId, true), true);
   }
 
-  // Giving up tokens, and erasing.
+  // Disconnecting and erasing.
   const leaving = await signIn({ tokens: first });
   equal(await client.disconnect(leaving.userId), { accessToken: first.access_token, refreshToken: first.refresh_token });
   equal(await client.disconnect(leaving.userId), null);
@@ -289,12 +289,12 @@ export async function service({ options, rows, keyed, canSetActive = true }) {
   equal(await client.user(leaving.userId).then(({ vaIcn: left, isActive }) => [left, isActive]), [null, false]);
   equal((await eventsOf(leaving.userId)).slice(-2), ['tokens_disconnected', 'user_erased']);
 
-  // What is told of it.
+  // Events of onEvent hold no personal data and no token.
   const spoken = JSON.stringify(told);
-  for (const value of [vaIcn, '203.0.113', 'two@example.com', 'access-', 'refresh-']) check(!spoken.includes(value), `${value} was told`);
-  check(told.some(({ type, name, sqlstate }) => type === 'statement' && name === 'signIn' && sqlstate === undefined), 'statements are told');
+  for (const value of [vaIcn, '203.0.113', 'two@example.com', 'access-', 'refresh-']) check(!spoken.includes(value), `an event holds ${value}`);
+  check(told.some(({ type, name, sqlstate }) => type === 'statement' && name === 'signIn' && sqlstate === undefined), 'statements are events');
   const deaf = createClient({ ...options, onEvent() { throw new Error('a listener that throws'); } });
-  check(await deaf.user(one.userId), 'whoever listens disturbs nothing');
+  check(await deaf.user(one.userId), 'an error in a listener is ignored');
   await pause(0);
   return total();
 }

@@ -1,4 +1,4 @@
-// vetassist/client with no server at all: PGlite with the plain installation, and a ring.
+// Tests vetassist/client without a server, in PGlite with the plain file and a ring.
 import assert from 'node:assert/strict';
 import { generateKey, KeyRing } from 'vetassist';
 import { pglite } from 'vetassist/testing';

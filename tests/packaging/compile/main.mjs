@@ -1,4 +1,4 @@
-// For a program that is compiled.
+// The entry of the compiled program.
 import * as api from 'vetassist';
 import * as metadata from 'vetassist/metadata';
 import { run } from '../run.mjs';

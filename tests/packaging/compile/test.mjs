@@ -1,4 +1,4 @@
-// The package in one file by Bun, as a program and for Node, run where nothing is beside it.
+// Tests the package in one file that Bun built, as a program and for Node, in a folder without other files.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';

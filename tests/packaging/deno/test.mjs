@@ -1,9 +1,9 @@
-// The package in Deno, which grants it nothing.
+// Tests the package in Deno without permissions.
 import { createRequire } from 'node:module';
 import * as api from 'vetassist';
 import * as metadata from 'vetassist/metadata';
 import { run } from '../run.mjs';
-import { takesTheFasterWay } from '../ways.mjs';
+import { usesTheFasterImplementation } from '../faster.mjs';
 
 for (const name of ['read', 'write', 'net', 'env', 'sys', 'run', 'ffi']) {
   const { state } = await Deno.permissions.query({ name });
@@ -12,4 +12,4 @@ for (const name of ['read', 'write', 'net', 'env', 'sys', 'run', 'ffi']) {
 const required = createRequire(import.meta.url)('vetassist');
 if (required.Key !== api.Key) throw new Error('import and require give two classes');
 console.log(await run({ ...api, ...metadata }, `deno ${Deno.version.deno}, without permissions`));
-await takesTheFasterWay(api, { seal: 512, open: 400 });
+await usesTheFasterImplementation(api, { seal: 512, open: 400 });

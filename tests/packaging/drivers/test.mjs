@@ -1,5 +1,5 @@
-// What node-postgres and postgres.js return from a real server: rows that parse, and catalogs that
-// JavaScript and SQL judge alike.
+// Tests rows that node-postgres and postgres.js return from a real server, and that JavaScript and SQL find the same differences
+// of the tables.
 //
 // VETASSIST_TEST_SOCKET and VETASSIST_TEST_RING as in ../sql/test.mjs.
 import assert from 'node:assert/strict';
@@ -62,14 +62,14 @@ for (const [driver, query] of Object.entries(DRIVERS)) {
   assert.throws(() => api.parseSession(infinite), { code: 'ERR_INVALID_ROW', message: /expires_at/ });
   cases += 1;
 
-  // The same differences, in the same order, as the extension finds.
+  // JavaScript finds the same differences as the extension, in the same order.
   for (const changes of [
     [],
     ['ALTER TABLE vetassist_users ALTER email TYPE text'],
     ['ALTER TABLE vetassist_users ADD "odd, column" int', 'CREATE INDEX odd ON vetassist_users ("odd, column")'],
     ['DROP INDEX idx_vetassist_sessions_user', 'COMMENT ON COLUMN vetassist_sessions.jwt_id IS NULL'],
     ['SELECT vetassist_detach()', 'DROP TABLE vetassist_auth_audit'],
-    // Its guard refuses that, and where it was off, the comparison tells.
+    // The guard refuses this. With the guard off, the comparison finds it.
     ['CREATE SCHEMA other', 'ALTER EVENT TRIGGER vetassist_guard_schema DISABLE', 'ALTER TABLE vetassist_users SET SCHEMA other'],
   ]) {
     const compare = async () => {

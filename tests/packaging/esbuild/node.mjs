@@ -1,4 +1,4 @@
-// For a bundle that runs in Node.
+// The entry of the bundles for Node.
 import * as api from 'vetassist';
 import * as metadata from 'vetassist/metadata';
 import { run } from '../run.mjs';

@@ -1,4 +1,4 @@
-// For a bundle that runs in a page.
+// The entry of the bundles for pages.
 import * as api from 'vetassist';
 import * as metadata from 'vetassist/metadata';
 import { report } from '../browser/report.mjs';

@@ -1,5 +1,4 @@
-// The package through esbuild: as one file for Node, of either kind, and for pages, as a module and as a
-// plain script.
+// Tests the package bundled by esbuild: for Node as ESM and CommonJS, and for pages as a module and as a script.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -38,7 +37,7 @@ try {
     await bundle('page.mjs', outfile, { format, platform: 'browser' });
     const type = format === 'esm' ? ' type="module"' : '';
     const page = outfile.replace('.js', '.html');
-    // No charset is named: a bundle must not depend on the page's.
+    // The page names no charset, because a bundle must not depend on it.
     await writeFile(join(folder, page), `<!doctype html><script src="${outfile}"${type}></script>`);
     await passes('chromium', folder, `/${page}`);
   }

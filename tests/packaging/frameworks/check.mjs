@@ -1,8 +1,8 @@
-// What every app does with the package: a few of the conformance tests' cases, in one file that any bundler takes.
+// A few cases of the conformance tests, in one file that every bundler accepts. Every app runs them.
 
 const bytes = (hex) => Uint8Array.from(hex.match(/../g), (pair) => Number.parseInt(pair, 16));
 
-/** Throws at the first case that is wrong; returns how many there were. Takes `vetassist/metadata` too, where it is given. */
+/** Throws at the first failure; returns the number of cases. `metadata`, if given, is `vetassist/metadata`. */
 export function check(api, metadata) {
   let cases = 0;
   const equal = (found, expected, what) => {

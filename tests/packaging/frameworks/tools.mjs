@@ -1,4 +1,4 @@
-// What the tests of the apps share: folders, programs, servers.
+// Shared functions for the tests of the apps: folders, programs, servers.
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
@@ -12,7 +12,7 @@ export const here = fileURLToPath(new URL('.', import.meta.url));
 export const bin = (name) => `${here}node_modules/.bin/${name}`;
 export const deno = `${here}../node_modules/.bin/deno`;
 
-/** Copies an app, and the cases, to a folder where it finds the packages, and returns the folder. */
+/** Copies an app and check.mjs to a folder where Node finds the packages, and returns the folder. */
 export function app(name) {
   const folder = `${here}.build/${name}`;
   rmSync(folder, { recursive: true, force: true });
@@ -22,14 +22,14 @@ export function app(name) {
   return folder;
 }
 
-/** Copies what was built to where nothing is beside it, and returns the folder. */
+/** Copies a built folder to a new folder without other files, and returns that. */
 export function alone(built) {
   const folder = mkdtempSync(join(tmpdir(), 'vetassist-alone-'));
   cpSync(built, folder, { recursive: true });
   return folder;
 }
 
-/** Runs a program to its end, and returns what it printed. */
+/** Runs a program, and returns its output. */
 export async function runs(cwd, program, args, env = {}) {
   try {
     const { stdout } = await promisify(execFile)(program, args, {
@@ -43,7 +43,7 @@ export async function runs(cwd, program, args, env = {}) {
   }
 }
 
-/** A port that is free. */
+/** Returns a free port. */
 export async function port() {
   const server = createServer();
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -52,7 +52,7 @@ export async function port() {
   return found;
 }
 
-/** Starts a server, waits until it answers, gives its address to `use`, and ends it. */
+/** Starts a server, waits until it responds, passes its address to `use`, and stops it. */
 export async function serving(cwd, program, args, at, env, use) {
   const url = `http://localhost:${at}`;
   const child = spawn(program, args, {
@@ -76,9 +76,9 @@ export async function serving(cwd, program, args, at, env, use) {
     }
     return await use(url, () => said);
   } catch (error) {
-    throw new Error(`${error.stack}\nwhat the server said:\n${said}`);
+    throw new Error(`${error.stack}\noutput of the server:\n${said}`);
   } finally {
-    // Its children too, which are a group of their own.
+    // The server and its children are a process group.
     try {
       process.kill(-child.pid, 'SIGTERM');
     } catch {}
@@ -86,7 +86,7 @@ export async function serving(cwd, program, args, at, env, use) {
   }
 }
 
-/** Checks the response of a route: the number of cases that agree. */
+/** Checks the response of a route, and returns the number of cases that agree. */
 export async function agrees(url, what) {
   const response = await fetch(url);
   const text = await response.text();
@@ -97,17 +97,17 @@ export async function agrees(url, what) {
 }
 
 const arch = { x64: 'x64', arm64: 'arm64' }[process.arch];
-/** Other versions of Node than the machine's. */
+/** Returns the path of another version of Node. */
 export const node = (major) => `${here}node_modules/node${major}-${arch}/bin/node`;
 const wrangler = `${here}node_modules/wrangler/bin/wrangler.js`;
 
-/** Runs a Worker as `wrangler dev` does, gives its address to `use`, and returns what that returns. */
+/** Runs a Worker with `wrangler dev`, passes its address to `use`, and returns the result of `use`. */
 export async function onWorkerd(folder, script, use, more = ['--compatibility-flags', 'nodejs_compat']) {
   const at = await port();
   const args = [wrangler, 'dev', script, '--port', String(at), '--inspector-port', String(await port()), '--compatibility-date', '2026-04-01', ...more];
   return serving(folder, node(22), args, at, {}, use);
 }
 
-/** Builds a Worker as `wrangler deploy` does, and uploads nothing. */
+/** Builds a Worker with `wrangler deploy` without uploading it. */
 export const dryRun = (folder, script, out) =>
   runs(folder, node(22), [wrangler, 'deploy', script, '--dry-run', '--outdir', out]);

@@ -1,5 +1,5 @@
 'use strict';
-// The package in Node, required.
+// Tests the package in Node with `require`.
 const api = { ...require('vetassist'), ...require('vetassist/metadata') };
 
 import('../run.mjs')

@@ -1,4 +1,4 @@
-// The package in Node, imported; `require` gives the same classes; and both ways with `node:crypto`.
+// Tests the package in Node: imported, with `require`, which must give the same classes, and against `node:crypto`.
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { createRequire } from 'node:module';
 import assert from 'node:assert/strict';
@@ -8,15 +8,15 @@ import * as slim from 'vetassist/slim';
 import { together } from '../conformance.mjs';
 import * as copy from '../node_modules/vetassist/dist/index.js';
 import { run } from '../run.mjs';
-import { takesTheFasterWay } from '../ways.mjs';
+import { usesTheFasterImplementation } from '../faster.mjs';
 
 const said = await run({ ...api, ...metadata }, 'node, ESM');
 
 const require = createRequire(import.meta.url);
 assert.equal(require('vetassist').Key, api.Key, 'import and require share their classes');
-assert.equal(require('vetassist/slim').Key, slim.Key, 'and in vetassist/slim');
+assert.equal(require('vetassist/slim').Key, slim.Key, 'import and require of vetassist/slim share their classes');
 
-// Another copy of the package, as a hot reload or an import beside a require leaves behind.
+// Another copy of the package, as after a hot reload.
 assert.notEqual(copy.Key, api.Key);
 together(api, copy);
 together(copy, api);
@@ -31,13 +31,13 @@ for (const length of [0, 1, 16, 1000, 70_000]) {
   const decipher = createDecipheriv('aes-256-gcm', raw, sealed.subarray(0, 12));
   decipher.setAAD(aad).setAuthTag(sealed.subarray(-16));
   const opened = Buffer.concat([decipher.update(sealed.subarray(12, -16)), decipher.final()]);
-  assert.deepEqual(opened, plaintext, 'node:crypto opens ours');
+  assert.deepEqual(opened, plaintext, 'node:crypto opens bytes that the package sealed');
 
   const iv = randomBytes(12);
   const cipher = createCipheriv('aes-256-gcm', raw, iv).setAAD(aad);
   const body = Buffer.concat([cipher.update(plaintext), cipher.final()]);
   const theirs = key.open(Buffer.concat([iv, body, cipher.getAuthTag()]), aad);
-  assert.deepEqual(Buffer.from(theirs), plaintext, 'we open its');
+  assert.deepEqual(Buffer.from(theirs), plaintext, 'the package opens bytes that node:crypto sealed');
 }
 console.log(said);
-await takesTheFasterWay(api, { seal: 256, open: 176 });
+await usesTheFasterImplementation(api, { seal: 256, open: 176 });

@@ -1,4 +1,4 @@
-// The example service in Node, as a role that may do no more than it needs.
+// Tests the example service in Node, as a role with only the tier `app`.
 //
 // VETASSIST_TEST_SOCKET and VETASSIST_TEST_RING as in ../sql/test.mjs.
 import assert from 'node:assert/strict';
@@ -24,7 +24,7 @@ const equal = (found, expected, what) => {
   assert.deepEqual(found, expected, what);
 };
 
-// It refuses to start on a database that has drifted, and names what has.
+// The service refuses to start if the tables have drifted, and names the differences.
 await admin.query('DROP INDEX idx_vetassist_audit_type');
 await assert.rejects(() => Service.start(pool), /drifted: idx_vetassist_audit_type: missing$/);
 await assert.rejects(() => Service.start(pool, 'elsewhere'), /vetassist_users: missing/);
@@ -47,7 +47,7 @@ equal(await service.signOut(signedIn.jwtId, signedIn.userId), false);
 equal(await service.isSignedIn(signedIn.jwtId), false);
 equal(await service.isSignedIn(again.jwtId), true);
 
-// One exchange for all who ask at once, for a worker as for web requests; an outcome for each that VA.gov may have.
+// Concurrent requests and workers make one exchange. Each outcome of an exchange is handled.
 const va = provider({ answerMs: 20 });
 const { userId: busy } = await service.signIn('node 2', va.issue(), '203.0.113.7');
 const expire = () => admin.query("UPDATE vetassist_va_tokens SET expires_at = now() - interval '1 s' WHERE user_id = $1", [busy]);
@@ -60,14 +60,14 @@ equal((await Promise.all([service.refreshDue(va.refresh), service.refreshDue(va.
 equal([va.exchanges, va.reuse], [2, 0]);
 va.fail();
 await admin.query("UPDATE vetassist_va_tokens SET expires_at = now() + interval '30 s' WHERE user_id = $1", [busy]);
-equal(va.introspect(await service.accessToken(busy, va.refresh)).active, true, 'the old one, while it lives');
+equal(va.introspect(await service.accessToken(busy, va.refresh)).active, true, 'the old token until it expires');
 await admin.query('UPDATE vetassist_refresh_states SET retry_at = now()');
 va.refuse();
 await expire();
 equal(await service.accessToken(busy, va.refresh), null, 'the veteran must sign in again');
 equal([await service.refreshDue(va.refresh), va.exchanges, va.reuse], [0, 2, 0]);
 
-// What is in the tables: sealed, hashed, logged.
+// The tables hold sealed tokens, hashes and events.
 const { rows } = await admin.query('SELECT * FROM vetassist_va_tokens WHERE user_id = $1', [signedIn.userId]);
 const sealed = parseVaToken(rows[0]);
 equal(new KeyRing(keys.split(',')).decryptToken(sealed.refresh_token_encrypted, signedIn.userId), 'the refresh token');
@@ -75,7 +75,7 @@ const logins = "SELECT event_type, ip_hash FROM vetassist_auth_audit WHERE user_
 const events = await admin.query(logins, [signedIn.userId]);
 equal(events.rows, ['203.0.113.7', '2001:db8::1'].map((ip) => ({ event_type: 'login', ip_hash: hashIp(ip) })));
 
-// An account that may not be used: refused, and the refusal is in the trail.
+// An inactive account is refused, and the refusal is an event.
 await admin.query('UPDATE vetassist_users SET is_active = false WHERE id = $1', [signedIn.userId]);
 await assert.rejects(() => service.signIn('node 1', tokens, '203.0.113.9'), AccountInactive);
 const refused = await admin.query("SELECT user_id, ip_hash FROM vetassist_auth_audit WHERE event_type = 'login_refused'");

@@ -1,4 +1,4 @@
-// A sign-in with no server at all: the plain tables in PGlite, and everything else by the package.
+// Tests sign-ins without a server: the plain file in PGlite, and the package for the rest.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -35,9 +35,9 @@ equal((await problems()).length, 13, 'an empty database');
 await db.exec(sql);
 equal(await differences(), [], 'the plain tables');
 await db.exec(sql);
-equal(await differences(), [], 'and once more');
+equal(await differences(), [], 'after a second run of the plain file');
 
-// Drift, of each kind that a plain database can have, and back again.
+// Each kind of drift that a plain database can have. It is rolled back afterwards.
 for (const [change, expected] of [
   ['DROP TABLE vetassist_sessions', ['vetassist_sessions: missing']],
   ['ALTER TABLE vetassist_users ADD nickname text', ['vetassist_users.nickname: extra']],
@@ -66,7 +66,7 @@ for (const [change, expected] of [
 await db.exec('CREATE SCHEMA other');
 equal((await differences('other')).map(({ found }) => found), Array(13).fill('in schema public'), 'another schema');
 
-// Sign-ins: the user, both tokens sealed under the user's own key, the session, the event.
+// A sign-in stores the user, both tokens sealed with the user's key, the session and the event.
 const old = masterKey();
 const ring = new api.KeyRing([old]);
 const turned = new api.KeyRing([masterKey(), old]);
@@ -108,7 +108,7 @@ for (const [i, [id, token, ip]] of seen.entries()) {
   equal([user.id, user.va_icn, user.is_active], [id, `ICN${i + 1}`, true]);
   assert(user.created_at instanceof Date && user.last_login_at instanceof Date);
   const row = api.parseVaToken(await one('SELECT * FROM vetassist_va_tokens WHERE user_id = $1', id));
-  equal(turned.decryptToken(row.access_token_encrypted, id), token, 'it opens after a turn of the ring');
+  equal(turned.decryptToken(row.access_token_encrypted, id), token, 'a token opens after a rotation');
   equal(+row.expires_at, +expires);
   if ((i + 1) % 3) equal(ring.decryptToken(row.refresh_token_encrypted, id), `${token}!`);
   else equal(row.refresh_token_encrypted, null);
@@ -119,13 +119,13 @@ for (const [i, [id, token, ip]] of seen.entries()) {
   equal([event.id, event.event_type, event.event_data, event.ip_hash], [String(i + 1), 'login', { number: i + 1 }, api.hashIp(ip)]);
 }
 
-// Text instead of what the driver makes of columns: as a gateway over HTTP hands it on.
+// Columns as text, as a gateway over HTTP returns them.
 const id = seen[0][0];
 const raw = await one('SELECT to_jsonb(t) AS row FROM vetassist_va_tokens AS t WHERE user_id = $1', id);
 equal(typeof raw.row.access_token_encrypted, 'string');
 equal(ring.decryptToken(api.parseVaToken(raw.row).access_token_encrypted, id), seen[0][1], 'from JSON');
 
-// A refresh, a revocation, and the trail that nobody rewrites.
+// A refresh, a revocation, and the append-only trail.
 await db.query('UPDATE vetassist_va_tokens SET access_token_encrypted = $2, refreshed_at = now() WHERE user_id = $1', [
   id,
   turned.encryptToken('a new token', id),
@@ -138,11 +138,11 @@ assert(api.parseSession(await one("SELECT * FROM vetassist_sessions WHERE jwt_id
 for (const statement of ['DELETE FROM vetassist_auth_audit', "UPDATE vetassist_auth_audit SET event_type = 'x'", 'TRUNCATE vetassist_auth_audit']) {
   await rejects('42501', () => db.exec(statement));
 }
-// A timestamp that no Date can be.
+// A timestamp that Date cannot represent.
 await db.query("UPDATE vetassist_sessions SET expires_at = 'infinity' WHERE jwt_id = 'jwt-2'");
 const infinite = await one("SELECT * FROM vetassist_sessions WHERE jwt_id = 'jwt-2'");
 await rejects('ERR_INVALID_ROW', async () => api.parseSession(infinite));
-equal(await differences(), [], 'the tables after all that');
+equal(await differences(), [], 'the tables are unchanged');
 
 await db.close();
 console.log(`PGlite, without a server: ${cases} cases agree`);

@@ -1,4 +1,4 @@
-// The fake provider of vetassist/testing: as functions, and over HTTP with PKCE, by import and by require.
+// Tests the fake provider of vetassist/testing: as functions, and over HTTP with PKCE, imported and required.
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { createRequire } from 'node:module';
@@ -17,7 +17,7 @@ const rejects = async (call, expected) => {
 const { provider } = testing;
 equal(Object.keys(createRequire(import.meta.url)('vetassist/testing')).sort(), Object.keys(testing).sort());
 
-// Refresh tokens rotate, and the reuse of one revokes its family.
+// Refresh tokens rotate. Reuse of a refresh token revokes its family.
 const va = provider({ lifetimeSeconds: 60 });
 const first = va.issue('jane');
 equal(va.introspect(first.access_token), { active: true, sub: 'jane', scope: 'openid offline_access', token_type: 'Bearer', exp: va.introspect(first.access_token).exp });
@@ -28,11 +28,11 @@ equal([va.introspect(first.refresh_token).active, va.introspect(second.refresh_t
 await rejects(() => va.refresh(first.refresh_token), { error: 'invalid_grant' });
 equal(va.reuse, 1);
 await rejects(() => va.refresh(second.refresh_token), { error: 'invalid_grant' });
-equal(va.introspect(second.access_token).active, false, 'the whole family');
+equal(va.introspect(second.access_token).active, false, 'the whole family is revoked');
 await rejects(() => va.refresh('unknown'), { error: 'invalid_grant' });
 equal(va.introspect('unknown'), { active: false });
 
-// Without rotation the same one goes on.
+// Without rotation the refresh token stays the same.
 const steady = provider({ rotate: false });
 const kept = steady.issue();
 equal((await steady.refresh(kept.refresh_token)).refresh_token, kept.refresh_token);
@@ -43,7 +43,7 @@ equal(steady.reuse, 0);
 const third = va.issue();
 va.expire();
 equal(va.introspect(third.access_token).active, false);
-equal(va.introspect(va.issue().access_token).active, true, 'what is issued afterwards is good');
+equal(va.introspect(va.issue().access_token).active, true, 'a token issued afterwards is active');
 va.revoke(third.refresh_token);
 await rejects(() => va.refresh(third.refresh_token), { error: 'invalid_grant' });
 const fourth = va.issue();
@@ -60,7 +60,7 @@ assert(Date.now() - began >= 55);
 va.lose();
 const exchanges = va.exchanges;
 await rejects(() => va.refresh(fifth.refresh_token), { code: 'ECONNRESET' });
-equal(va.exchanges, exchanges + 1, 'it was given');
+equal(va.exchanges, exchanges + 1, 'the exchange took place');
 await rejects(() => va.refresh(fifth.refresh_token), { error: 'invalid_grant' });
 cases += 2;
 
@@ -89,17 +89,17 @@ try {
   const code = back.searchParams.get('code');
   const [granted, tokens, cached] = await post('/token', grant(code));
   equal([granted, tokens.scope, cached, va.introspect(tokens.access_token).sub], [200, 'openid', 'no-store', 'john']);
-  equal((await post('/token', grant(code))).slice(0, 2), [400, { error: 'invalid_grant' }], 'a code is spent once');
+  equal((await post('/token', grant(code))).slice(0, 2), [400, { error: 'invalid_grant' }], 'a code can be used once');
   for (const wrong of [{ code_verifier: 'another' }, { client_id: 'another' }, { redirect_uri: 'https://evil.example/' }]) {
     const fresh = await codeOf();
     equal((await post('/token', grant(fresh, wrong))).slice(0, 2), [400, { error: 'invalid_grant' }]);
-    equal((await post('/token', grant(fresh)))[0], 400, 'and is spent by a wrong try');
+    equal((await post('/token', grant(fresh)))[0], 400, 'a failed use also consumes the code');
   }
   for (const missing of [{ state: undefined }, { code_challenge: undefined }, { code_challenge_method: 'plain' }, { response_type: 'token' }]) {
     const [sent, target] = await authorize(missing);
     equal([sent, target.searchParams.get('error'), target.searchParams.has('code')], [302, 'invalid_request', false]);
   }
-  equal((await authorize({ redirect_uri: undefined }))[0], 400, 'nobody is sent anywhere');
+  equal((await authorize({ redirect_uri: undefined }))[0], 400, 'without redirect_uri there is no redirect');
   equal((await post('/token', { grant_type: 'password' })).slice(0, 2), [400, { error: 'unsupported_grant_type' }]);
   equal((await post('/nowhere', {}))[0], 404);
 

@@ -1,4 +1,4 @@
-"""Opens what it is sent and checks the rest, then seals the same under the same keys. JSON in and out."""
+"""Opens the given values, checks the hashes, and seals the same values with the same keys. Reads and writes JSON."""
 
 import json
 import os

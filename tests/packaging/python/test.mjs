@@ -1,4 +1,4 @@
-// Both ways with Python's `cryptography`. VETASSIST_TEST_PYTHON names a Python that has it.
+// Tests that the package and Python's `cryptography` open each other's values. VETASSIST_TEST_PYTHON names a Python that has it.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes, randomInt } from 'node:crypto';
@@ -30,7 +30,7 @@ const given = {
   }),
 };
 const answer = execFileSync(python, [fileURLToPath(new URL('other.py', import.meta.url))], {
-  // Keys go by the pipe: arguments are for everybody to read.
+  // Keys are passed through the pipe, because every user can read arguments.
   input: JSON.stringify(given),
   env: { ...process.env, PYTHONPATH: fileURLToPath(new URL('../../python', import.meta.url)), PYTHONDONTWRITEBYTECODE: '1' },
   maxBuffer: 2 ** 28,

@@ -1,4 +1,4 @@
-// The documentation: every JavaScript example runs in the runtime that it names, and the tables name what there is.
+// Tests the documentation: every JavaScript example runs in its runtime, and the tables list every function and code.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -23,7 +23,7 @@ const VETASSIST_MASTER_KEY = masterKey();
 
 let cases = 0;
 
-/** Turns `value; // => expected` and `call; // throws CODE` into checks. */
+/** Rewrites `value; // => expected` and `call; // throws CODE` as checks. */
 function checked(code) {
   let checks = 0;
   const lines = code.split('\n').map((line) => {
@@ -39,7 +39,7 @@ function checked(code) {
     }
     return line;
   });
-  assert(checks > 0, `nothing is checked in\n${code}`);
+  assert(checks > 0, `the example has no check:\n${code}`);
   const same = `let seen = 0;
 const same = (found, expected) => {
   if (!Object.is(found, expected)) throw new Error(\`\${found} where \${expected} was expected\`);
@@ -88,7 +88,7 @@ async function runs(info, code, number) {
   cases += checks;
 }
 
-/** The first column of the table below a heading, as the code that is in it. */
+/** Returns the code in the first column of the table below a heading. */
 function firstColumn(heading) {
   const section = reference.split(/^## /m).find((part) => part.startsWith(`${heading}\n`));
   const rows = section.split('\n').filter((line) => line.startsWith('| `'));

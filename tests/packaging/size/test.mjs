@@ -1,4 +1,4 @@
-// What the package costs those who bundle it, and how it looks to those who read what was bundled.
+// Tests the size of bundles with the package, and how readable they are.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync, readdirSync, statSync } from 'node:fs';
@@ -58,30 +58,30 @@ for (const [code, most] of [
   ]) {
     check(size <= most, `${code} costs ${size} bytes by ${how}, more than ${most}`);
   }
-  // Wrangler uploads each module that it comes across, also what it then leaves out of the script.
+  // Wrangler uploads each module that the bundler meets, even if the script does not use it.
   for (const conditions of [[], ['workerd', 'worker', 'browser'], ['edge-light']]) {
     const { inputs } = (await byEsbuild(code, { conditions })).metafile;
     const met = Object.keys(inputs).filter((path) => /metadata/.test(path));
-    check(met.length === 0, `${code} comes across ${met}`);
+    check(met.length === 0, `${code} makes the bundler meet ${met}`);
   }
 }
 const key = "import { Key } from 'vetassist'; console.log(new Key(bytes).seal('x'));";
-check((await bundled(key)) > 100_000, 'a Key brings the module');
-check((await bundled(key)) < 130_000, 'a Key does not bring the module that compares schemas');
+check((await bundled(key)) > 100_000, 'a Key needs the module');
+check((await bundled(key)) < 130_000, 'a Key does not need the module that compares schemas');
 
-// Names are those of the classes when all others are short, and lines are no longer than one reads.
+// Minified code keeps the names of the classes. The package's own lines are short.
 const { outputFiles } = await build({ stdin: { contents: "export * from 'vetassist';", resolveDir: here }, bundle: true, format: 'esm', minify: true, write: false });
 const minified = await import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`);
 for (const name of ['Key', 'MasterKey', 'KeyRing', 'VetassistError']) check(minified[name].name === name, `${name} is called ${minified[name].name}`);
 const packaged = (name) => fileURLToPath(new URL(`../node_modules/vetassist/${name}`, import.meta.url));
-// All but the modules as text, where nothing is thrown.
+// All files except the modules as text, which throw no error.
 const code = readdirSync(packaged('dist')).filter((name) => /\.c?js$/.test(name) && !name.startsWith('inline'));
-check(code.length > 20, `${code} is all code that there is`);
+check(code.length > 20, `only ${code} was found`);
 for (const name of code) {
   const longest = Math.max(...readFileSync(packaged(`dist/${name}`), 'utf8').split('\n').map((line) => line.length));
   check(longest < 400, `${name} has a line of ${longest} characters`);
 }
-// What Node prints of an error that nobody catches: where it was thrown, what it says, and the stack.
+// Node prints the line, the message and the stack of an uncaught error, so long lines would fill the screen.
 for (const uncaught of ["require('vetassist').hashIp('x')", "require('vetassist/metadata').checkEventData({ password: 'hunter2' })"]) {
   const { status, stderr } = spawnSync(process.execPath, ['-e', uncaught], { cwd: here, encoding: 'utf8' });
   check(status === 1 && /VetassistError: .+\n/.test(stderr), stderr);

@@ -1,7 +1,7 @@
-// What JavaScript seals, SQL opens in a real server, and the reverse.
+// Tests that SQL in a real server opens values that JavaScript sealed, and the reverse.
 //
-// VETASSIST_TEST_SOCKET names the folder of the socket of a server with the extension's files, and
-// VETASSIST_TEST_RING the two keys of its ring, newest first.
+// VETASSIST_TEST_SOCKET names the folder of the socket of a server with the extension's files. VETASSIST_TEST_RING has the two
+// keys of its ring, the current one first.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
@@ -46,12 +46,12 @@ const OPENS = 'SELECT vetassist_decrypt_token(sealed, id) FROM unnest($1::bytea[
   const sizes = all.map((token) => Buffer.byteLength(token));
   assert(Math.min(...sizes) === 0 && sizes.includes(1) && Math.max(...sizes) === 4096);
 
-  // Under the ring's newest key, and under its older one.
+  // Sealed with the current key of the ring, and with the old one.
   for (const seals of [ring, turned]) {
     const sealed = all.map((token, i) => Buffer.from(seals.encryptToken(token, users[i])));
     const opened = await column(OPENS, sealed, users);
     assert.equal(opened.length, COUNT);
-    opened.forEach((token, i) => equal(token, all[i], 'SQL opens what JavaScript sealed'));
+    opened.forEach((token, i) => equal(token, all[i], 'SQL opens a token that JavaScript sealed'));
     await sqlRefuses('39000', 'SELECT vetassist_decrypt_token($1, $2)', sealed[0], user());
   }
   const sealed = await column(SEALS, all, users);
@@ -59,14 +59,14 @@ const OPENS = 'SELECT vetassist_decrypt_token(sealed, id) FROM unnest($1::bytea[
   sealed.forEach((bytes, i) => {
     equal(bytes.length, sizes[i] + 28, 'the length of a sealed value');
     for (const opens of [ring, turned, current]) {
-      equal(opens.decryptToken(bytes, users[i]), all[i], 'JavaScript opens what SQL sealed');
+      equal(opens.decryptToken(bytes, users[i]), all[i], 'JavaScript opens a token that SQL sealed');
     }
     refuses('ERR_OPEN_FAILED', () => old.decryptToken(bytes, users[i]));
     refuses('ERR_OPEN_FAILED', () => ring.decryptToken(bytes, user()));
   });
 }
 
-// Values under keys of the caller's, with AAD, and the derivation of users' keys.
+// Values sealed with the caller's keys and AAD, and the derivation of users' keys.
 for (let i = 0; i < 300; i++) {
   const [key, value, aad] = [32, i < 3 ? i : i * 7, i % 4].map((size) => randomBytes(size));
   const sealed = Buffer.from(api.encrypt(value, key, aad));
@@ -81,7 +81,7 @@ for (let i = 0; i < 300; i++) {
   equal(new api.Key(derived).openText(mine.seal('x')), 'x', 'the same user key');
 }
 
-// What text of one side the other cannot hold: SQL has no NUL, and neither takes bytes for text.
+// SQL text cannot hold NUL, and neither side accepts bytes that are not UTF-8 as text.
 {
   const id = user();
   const key = new api.MasterKey(keys[0]).deriveUserKey(id);
@@ -96,7 +96,7 @@ for (let i = 0; i < 300; i++) {
   refuses('ERR_SEALED_TOO_SHORT', () => ring.decryptToken(short, id));
 }
 
-// Hashes, and the names of the keys.
+// Hashes, and the fingerprints of the keys.
 for (let i = 0; i < 1000; i++) {
   const ip = address();
   const plain = api.hashIp(ip);

@@ -1,6 +1,6 @@
-// Measures in this runtime: what a seal and an open take by the module alone, by node:crypto and by the package, in
-// nanoseconds of the processor's time, the least of many rounds that take turns. Time of the processor and not of the
-// clock, because a collection of garbage on another thread is paid for as well, and other programs' work is not.
+// Measures in this runtime the CPU time of sealing and opening with the module alone, with node:crypto and with the package, in
+// nanoseconds: the minimum of many rounds that take turns. CPU time includes garbage collection on other threads, and does not
+// include the work of other programs.
 import * as nodeCrypto from 'node:crypto';
 import process from 'node:process';
 import * as api from 'vetassist';
@@ -13,7 +13,7 @@ const now = () => {
   return (user + system) * 1000;
 };
 
-/** A key of another copy of the package, one that finds no node:crypto. */
+/** Returns a key of another copy of the package that does not find node:crypto. */
 async function moduleOnly() {
   const { getBuiltinModule } = process;
   process.getBuiltinModule = undefined;
@@ -32,7 +32,7 @@ const [ours, module] = [new api.Key(raw), await moduleOnly()];
 const ways = {
   ours: { seal: (data) => ours.seal(data), open: (data) => ours.open(data) },
   module: { seal: (data) => module.seal(data), open: (data) => module.open(data) },
-  // As its users write it.
+  // Typical code with node:crypto.
   node: {
     seal(plaintext) {
       const iv = nodeCrypto.randomBytes(12);
@@ -48,7 +48,7 @@ const ways = {
   },
 };
 
-/** Nanoseconds of each way, the least of all rounds. */
+/** Returns the nanoseconds of each implementation, the minimum of all rounds. */
 function least(action, data) {
   const counts = {};
   const found = {};
@@ -60,7 +60,7 @@ function least(action, data) {
   };
   for (const name of Object.keys(ways)) {
     counts[name] = 1;
-    // The least of three, because one may load or compile something, or collect garbage.
+    // The minimum of three, because a round may include compilation or garbage collection.
     const quickest = () => Math.min(...[1, 2, 3].map(() => took(name, counts[name])));
     while (quickest() < sample * 500_000) counts[name] *= 2;
     found[name] = Infinity;

@@ -1,6 +1,6 @@
-// Seals and opens by the module and by WebCrypto, in the same way but for who computes.
+// Seals and opens with the module and with WebCrypto, in the same format.
 
-/** Seals, then opens, in one way or the other, so many times one after the other. */
+/** Seals and opens with one implementation, `count` times in sequence. */
 export async function rounds(api, key, cryptoKey, how, size, count) {
   const plaintext = new Uint8Array(size).fill(7);
   if (how === 'module') {
@@ -28,7 +28,7 @@ export async function keys(api) {
 
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
 
-/** For each size, the module's time over WebCrypto's: medians of batches that take turns. */
+/** Returns for each size the module's time divided by WebCrypto's: medians of batches that take turns. */
 export async function ratios(run) {
   const found = [];
   for (const size of SIZES) {
@@ -38,7 +38,7 @@ export async function ratios(run) {
       for (const how of Object.keys(times)) {
         const started = performance.now();
         await run(how, size, count);
-        // The first is for the compilers.
+        // The first batch warms up the compilers.
         if (batch > 0) times[how].push((performance.now() - started) / count);
       }
     }

@@ -1,4 +1,4 @@
-// Does what it is asked: time stands still in a Worker while it computes, so the asker measures.
+// Runs the requested work. The clock of a Worker stands still while it computes, so the caller measures.
 import * as api from 'vetassist';
 import { keys, rounds } from './rounds.mjs';
 

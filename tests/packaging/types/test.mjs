@@ -1,5 +1,5 @@
-// The declarations: under both ways to resolve modules, for import and require, with uses that must and
-// misuses that must not compile; and against what the package really exports.
+// Tests the declarations: with both kinds of module resolution, for import and require, with uses that must compile and misuses
+// that must not, and against the package's exports.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -19,7 +19,7 @@ const tsc = fileURLToPath(new URL('../node_modules/typescript/bin/tsc', here));
 
 let cases = 0;
 
-/** Compiles files of the build folder, and returns what the compiler says. */
+/** Compiles files of the build folder, and returns the compiler's exit code and output. */
 function compile(resolution, files, options = {}) {
   const config = {
     compilerOptions: {
@@ -52,7 +52,7 @@ function compiles(...given) {
   cases += 1;
 }
 
-/** A TypeScript file that holds if the declarations have these exports, methods and codes, and no other. */
+/** Returns a TypeScript file that compiles only if the declarations have exactly these exports, methods and codes. */
 function exactly(specifier, actual, codes = {}) {
   const lines = [`import * as declared from '${specifier}';`, 'type Is<T extends true> = T;'];
   const only = (names, type) => {
@@ -61,7 +61,7 @@ function exactly(specifier, actual, codes = {}) {
     lines.push(`({ ${record} }) satisfies Record<${type}, true>;`);
     cases += names.length;
   };
-  // How many arguments there are at most.
+  // The largest number of arguments.
   const arity = (type, { length }) => {
     lines.push(`export type A${lines.length} = Is<Required<${type}>['length'] extends ${length} ? true : false>;`);
     cases += 1;
@@ -86,7 +86,7 @@ function exactly(specifier, actual, codes = {}) {
       arity(`Parameters<${declared}['${method}']>`, value[method]);
     }
   }
-  // Those that a file throws.
+  // The codes that a file throws.
   for (const [type, file] of Object.entries(codes)) {
     const thrown = readFileSync(packaged(file), 'utf8').match(/(?<=')ERR_[A-Z\d_]+(?=')|(?<=")ERR_[A-Z\d_]+(?=")/g);
     only([...new Set(thrown)], type);
@@ -94,7 +94,7 @@ function exactly(specifier, actual, codes = {}) {
   return `${lines.join('\n')}\n`;
 }
 
-/** A piece of TypeScript that holds if the client's codes are those that it throws, or may pass on. */
+/** Returns TypeScript that compiles only if the client's declared codes are those that it throws or passes on. */
 function clientCodes() {
   const codes = (name) => new Set(readFileSync(packaged(`dist/${name}.cjs`), 'utf8').match(/(?<=["'])ERR_[A-Z\d_]+(?=["'])/g));
   const own = [...codes('client')].filter((code) => !codes('core').has(code));
@@ -114,9 +114,9 @@ try {
   writeFileSync(file('slim.ts'), exactly('vetassist/slim', slim, CODES));
   writeFileSync(file('client.ts'), `${exactly('vetassist/client', client)}${clientCodes()}`);
   writeFileSync(file('testing.ts'), exactly('vetassist/testing', testing));
-  // What the compiler infers of the implementation fits what is declared. The sources, whose comments say what `define`
-  // makes; and without the methods of that name, which are defined where the compiler does not see
-  // them. The conformance tests call them.
+  // The types that the compiler infers from the sources must fit the declarations. Comments in the sources state the types of
+  // `define`. Methods named [Symbol.dispose] are left out, because the compiler does not see their definition. The conformance
+  // tests call them.
   cpSync(new URL('../../../crates/vetassist-wasm/npm/src/', here), new URL('actual/', build), { recursive: true });
   mkdirSync(new URL('declared/', build));
   for (const name of ['index', 'metadata', 'rows', 'slim']) {
@@ -127,7 +127,7 @@ try {
     file('implementation.ts'),
     `import type * as declared from './declared/slim.js';
 import * as actual from './actual/slim.js';
-// The name of an error is a string as far as the compiler sees.
+// The compiler infers the type string for the name of an error.
 const { VetassistError, ...exported } = actual;
 export const fits: Omit<typeof declared, 'VetassistError'> = exported;
 export const error: Error & { code: string } = new VetassistError('ERR_FREED', 'message', {});
@@ -141,7 +141,7 @@ export const error: Error & { code: string } = new VetassistError('ERR_FREED', '
   compiles('bundler', files, { customConditions: ['browser'] });
   compiles('nodenext', ['implementation.ts'], { allowJs: true, noUncheckedIndexedAccess: false, skipLibCheck: true });
 
-  // The checks themselves can fail.
+  // The checks can fail.
   const broken = {
     'one.ts': exactly('vetassist', { ...api, extra: () => {} }),
     'two.ts': exactly('vetassist', { ...api, hashIp: (address, more) => [address, more] }),
@@ -155,7 +155,7 @@ export const error: Error & { code: string } = new VetassistError('ERR_FREED', '
       cases += 1;
     }
   }
-  // A bundler of TypeScript's kind finds the module's declarations too.
+  // The declarations of the .wasm file are found as well.
   writeFileSync(file('wasm.ts'), "import module from 'vetassist/vetassist.wasm';\nexport const compiled: WebAssembly.Module = module;\n");
   compiles('bundler', ['wasm.ts']);
   assert.equal(typeof createRequire(import.meta.url).resolve('vetassist/vetassist.wasm'), 'string');

@@ -1,4 +1,4 @@
-// Uses of the client that must compile, and misuses that must not.
+// Has uses of the client that must compile, and misuses that must not.
 import { KeyRing } from 'vetassist';
 import { clientAddress, createClient, fromNeon, fromPg, fromPglite, fromPostgres } from 'vetassist/client';
 import type { Client, ClientError, Db, Options, TokenResponse } from 'vetassist/client';

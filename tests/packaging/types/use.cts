@@ -1,4 +1,4 @@
-// The same by `require`.
+// Has uses with `require`.
 import api = require('vetassist');
 import slim = require('vetassist/slim');
 

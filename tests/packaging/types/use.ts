@@ -1,4 +1,4 @@
-// Uses of the package that must compile, and misuses that must not.
+// Has uses of the package that must compile, and misuses that must not.
 import * as api from 'vetassist';
 import {
   type AuthAudit,
@@ -55,7 +55,7 @@ slim.initSync(new WebAssembly.Module(raw));
 // `VetassistError` and the keys of the two entries are interchangeable as types.
 const same: Key = new slim.Key(raw);
 
-// What a driver returns fits the rows.
+// Rows of a driver have these types.
 const user = { id: 'x', email: null } as User;
 const tokens: Pick<VaToken, 'access_token_encrypted' | 'user_id'> = { access_token_encrypted: raw, user_id: user.id };
 const session = {} as Session;
@@ -81,7 +81,7 @@ new Key('0'.repeat(64));
 Key(raw);
 // @ts-expect-error a ring is made of several
 new KeyRing(master);
-// @ts-expect-error whose token?
+// @ts-expect-error the user is missing
 ring.encryptToken('token');
 // @ts-expect-error tokens are text
 ring.encryptToken(raw, 'user');
@@ -89,9 +89,9 @@ ring.encryptToken(raw, 'user');
 api.hashIp('::1').then;
 // @ts-expect-error the default entry starts itself
 api.init;
-// @ts-expect-error codes are not made up
+// @ts-expect-error a code must be a known one
 new VetassistError('ERR_MINE', 'message');
-// @ts-expect-error and do not change
+// @ts-expect-error a code is read-only
 new VetassistError('ERR_FREED', 'message').code = 'ERR_FREED';
 
 export { hashes, id, later, names, once, onceText, opened, parsed, revoked, same, started, text, token, tokens };

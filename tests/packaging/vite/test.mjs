@@ -1,4 +1,4 @@
-// The package through Vite, in Chromium and Firefox.
+// Tests the package bundled by Vite, in Chromium and Firefox.
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';

@@ -1,4 +1,4 @@
-// Keys are gone from the module's memory once they are freed, and plaintext once a call is over.
+// Tests that the module's memory holds no key after free(), and no plaintext after a call.
 import assert from 'node:assert/strict';
 
 let memory;
@@ -21,8 +21,8 @@ const check = (found, expected, what) => {
 
 const snapshot = () => Buffer.from(memory.buffer).toString('latin1');
 
-// The cipher keeps a key as its schedule, whose parts are not the key's own bytes. So what is looked for
-// is all that differs between the memory after the use of one key, and after the same use of another.
+// The cipher stores a key as its schedule, whose bytes differ from the key's. So the test searches for all bytes that differ
+// between the memory after the use of one key and after the same use of another.
 function checkWiped(kind, make, use) {
   const usedOnce = () => {
     const raw = crypto.getRandomValues(new Uint8Array(32));
@@ -33,19 +33,19 @@ function checkWiped(kind, make, use) {
     object.free();
     return { raw, before, seen };
   };
-  usedOnce(); // The memory has its size and shape from here on.
+  usedOnce(); // After this the memory has its final size and layout.
   const [one, { raw, before, seen }] = [usedOnce(), usedOnce()];
   const after = snapshot();
   let material = 0;
   for (let at = 0; at < before.length; at += 8) {
     const piece = before.slice(at, at + 8);
-    // Fingerprints and hashes are made to be shown; they alone are hexadecimal text.
+    // Fingerprints and hashes are public. Only they are hexadecimal text.
     if (piece === one.before.slice(at, at + 8) || /^[\da-f]{8}$/.test(piece)) continue;
     material += 8;
-    check(after.includes(piece), false, `${kind}: 8 bytes at ${at} outlive it`);
+    check(after.includes(piece), false, `${kind}: 8 bytes at ${at} are left`);
   }
-  check(holds(raw), false, `${kind}: the key itself outlives it`);
-  check(holds(Buffer.from(hex(raw))), false, `${kind}: the key's text outlives it`);
+  check(holds(raw), false, `${kind}: the key is left`);
+  check(holds(Buffer.from(hex(raw))), false, `${kind}: the key's text is left`);
   check(material >= 32, true, `${kind}: only ${material} bytes depended on the key`);
   return seen;
 }
@@ -73,9 +73,9 @@ const seen = [
   checkWiped('KeyRing', (raw) => new api.KeyRing([raw, hex(garbage.slice(0, 32))]), useRing),
   checkWiped('KeyRing of text', (raw) => api.KeyRing.parse(hex(raw)), useRing),
 ];
-check(seen.includes(true), true, 'this finds a key that lives');
+check(seen.includes(true), true, 'the search finds a key that is not freed');
 
-// What was opened or sealed stays in no staging buffer, whether the call succeeds or not.
+// No staging buffer holds plaintext after a call, whether it succeeds or fails.
 const key = new api.Key(api.generateKey());
 for (const size of [20, 5_000, 400_000]) {
   const secret = Buffer.alloc(size, `a token of ${size} bytes, kept for nobody `);
@@ -86,7 +86,7 @@ for (const size of [20, 5_000, 400_000]) {
   check(holds(piece), false, 'after opening');
   sealed[sealed.length - 1] ^= 1;
   assert.throws(() => key.open(sealed), { code: 'ERR_OPEN_FAILED' });
-  check(holds(piece), false, 'after refusing');
+  check(holds(piece), false, 'after a failed call');
   key.seal('x', secret);
   check(holds(piece), false, 'AAD');
 }

@@ -1,4 +1,4 @@
-// The example Worker in workerd: it opens tokens, hashes addresses, and lets nothing else out.
+// Tests the example Worker in workerd: it opens tokens, hashes addresses, and discloses nothing else.
 import assert from 'node:assert/strict';
 import * as api from 'vetassist';
 import { example } from '../example.mjs';
@@ -27,7 +27,7 @@ const post = (body, headers) =>
 const refused = async (status, code, ...given) => {
   const response = await post(...given);
   assert.deepEqual([response.status, await response.json()], [status, { code }]);
-  assert.equal(calls.length, 0, 'nothing is asked of VA.gov');
+  assert.equal(calls.length, 0, 'VA.gov is not called');
   cases += 1;
 };
 

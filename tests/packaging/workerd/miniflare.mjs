@@ -1,11 +1,11 @@
-// Bundles a Worker as Cloudflare's command-line tool does, and starts it.
+// Bundles a Worker like Cloudflare's command-line tool, and starts it.
 import { basename } from 'node:path';
 import { isBuiltin } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { Miniflare } from 'miniflare';
 
-/** Node's own modules, which older packages require, and by their short names. */
+/** Resolves Node's modules, which older packages require by their short names. */
 const BUILT_IN = {
   name: 'built-in',
   setup({ onLoad, onResolve }) {
@@ -18,7 +18,7 @@ const BUILT_IN = {
   },
 };
 
-/** Miniflare running the script at this URL. */
+/** Returns a Miniflare that runs the script at this URL. */
 export async function worker(script, options) {
   const { outputFiles } = await build({
     entryPoints: [fileURLToPath(script)],
@@ -36,11 +36,11 @@ export async function worker(script, options) {
   });
   const modules = outputFiles.map(({ path, contents, text }) =>
     path.endsWith('.wasm')
-      ? // As the script asks for it.
+      ? // The script imports it by this path.
         { type: 'CompiledWasm', path: `${basename(path)}?module`, contents }
       : { type: 'ESModule', path: basename(path), contents: text },
   );
-  // The script that answers requests comes first.
+  // The script that handles requests must come first.
   modules.sort((a, b) => a.type.localeCompare(b.type)).reverse();
   return new Miniflare({ modules, compatibilityDate: '2026-04-01', ...options });
 }

@@ -1,5 +1,5 @@
-// The package in Cloudflare's workerd, bundled as its command-line tool bundles: for the condition
-// `workerd`, with `.wasm` files beside the script.
+// Tests the package in Cloudflare's workerd, bundled like its command-line tool: with the condition `workerd`, and `.wasm` files
+// next to the script.
 import assert from 'node:assert/strict';
 import { worker } from './miniflare.mjs';
 

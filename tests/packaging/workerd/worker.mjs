@@ -1,5 +1,4 @@
-// A Cloudflare Worker that uses the package at module scope, where there is no randomness, and in a
-// request.
+// A Cloudflare Worker that uses the package at module scope, where there is no randomness, and in a request.
 import * as api from 'vetassist';
 import * as metadata from 'vetassist/metadata';
 import reference from '../../vectors/reference.json' with { type: 'json' };
@@ -14,7 +13,7 @@ const early = {
 const empty = '000000000000000000000000530f8afbc74536b9a963b4f1c4cb738b';
 const bytes = (hex) => Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
 early.opened = early.key.open(bytes(empty));
-// So large a value goes by way of WebCrypto, which must do it here too.
+// A value of this size is opened with WebCrypto, which must work here.
 const { key, sealed, aad, plaintext } = reference.seal.findLast(({ sealed }) => sealed.length > 16_000);
 early.large = await new api.Key(bytes(key)).openAsync(bytes(sealed), bytes(aad));
 for (const draw of [() => early.key.seal('x'), () => early.ring.encryptToken('x', crypto.randomUUID), api.generateKey]) {

@@ -10,19 +10,19 @@ _OF_A_DRIVER = ("detail", "where", "hint", "diag", "pgcode", "query", "cursor", 
 
 
 async def raises(code: str, call: Awaitable[Any], **more: Any) -> Any:
-    """Returns the error of a call, which has this code and nothing of the driver's."""
+    """Asserts that a call raises this code without the driver's details, and returns the error."""
     try:
         found = await call
     except vetassist.VetassistError as error:
         raised = error
     else:
-        raise AssertionError(f"it returned {found!r}, and should have raised {code}")
+        raise AssertionError(f"the call returned {found!r} instead of raising {code}")
     assert raised.code == code, repr(raised)
     for name, value in more.items():
         assert getattr(raised, name) == value, (name, getattr(raised, name), repr(raised))
     for name in _OF_A_DRIVER:
         assert not hasattr(raised, name), name
-    # Those who report errors walk along these, and the driver's error would be there.
+    # Error reporters follow the chain of causes, so it must not contain the driver's error.
     seen: list[BaseException] = [raised]
     while (earlier := seen[-1].__cause__ or seen[-1].__context__) is not None and len(seen) < 10:
         assert type(earlier).__module__.split(".")[0] not in ("asyncpg", "psycopg", "psycopg2", "psycopg_pool"), repr(

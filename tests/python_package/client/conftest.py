@@ -1,4 +1,4 @@
-"""Fixtures of the tests of the clients."""
+"""Fixtures for the tests of the clients."""
 
 from __future__ import annotations
 

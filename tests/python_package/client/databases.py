@@ -1,4 +1,4 @@
-"""Databases of the test server, and the drivers that get there."""
+"""Creates databases on the test server, and connects drivers to them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def connect(database: str, user: str = "postgres", **more: Any) -> psycopg.Conne
 
 
 class Database:
-    """A database with vetassist, and a connection of its owner's."""
+    """A database with vetassist, and a connection of its owner."""
 
     def __init__(self, name: str, admin: psycopg.Connection[tuple[Any, ...]], schema: str) -> None:
         self.name = name
@@ -40,7 +40,7 @@ class Database:
         return self.rows(text, params)[0][0]
 
     def expire(self, user_id: uuid.UUID, seconds: float = 0) -> None:
-        """Lets a user's access token expire so many seconds from now."""
+        """Makes a user's access token expire this number of seconds from now."""
         self.rows(
             "UPDATE {va_tokens} SET expires_at = now() + %s * interval '1 second' WHERE user_id = %s",
             [seconds, user_id],
@@ -70,14 +70,14 @@ def make_roles() -> None:
 
 @contextmanager
 def made(name: str, *, is_plain: bool = False) -> Iterator[Database]:
-    """Makes a database, and closes its owner's connection at the end."""
+    """Creates a database, and closes its owner's connection at the end."""
     database = _make(name, is_plain=is_plain)
     with database.admin:
         yield database
 
 
 def _make(name: str, *, is_plain: bool) -> Database:
-    """Makes a database with the extension, or with the plain installation by a role that is no superuser."""
+    """Creates a database, either with the extension or with the plain installation by a role that is not a superuser."""
     name = f"{name}_{uuid.uuid4().hex[:8]}"
     with connect("postgres") as first:
         first.execute(f"CREATE DATABASE {name} OWNER {'plain_owner' if is_plain else 'postgres'}")

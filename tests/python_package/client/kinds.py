@@ -1,6 +1,6 @@
-"""The four ways to a database, each as an asynchronous client, so that one test serves all.
+"""The four supported drivers, each as an asynchronous client, so that one test covers them all.
 
-A refresh function and a request are written blocking in the tests, and run in a thread where the client is asynchronous.
+The tests write refresh functions and requests as blocking functions. With an asynchronous client they run in a thread.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def _awaited(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Threaded:
-    """A blocking client, each call of which runs in a thread."""
+    """A blocking client whose calls each run in a thread."""
 
     def __init__(self, client: Any) -> None:
         self.blocking = client
@@ -52,7 +52,7 @@ def _awaited_keywords(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Awaited:
-    """An asynchronous client, whose refresh functions and requests are blocking ones."""
+    """An asynchronous client that takes blocking refresh functions and requests."""
 
     def __init__(self, client: Any) -> None:
         self.awaited = client
@@ -73,23 +73,23 @@ class Awaited:
 
 
 class Kind:
-    """Clients over one driver and one pool."""
+    """Makes clients of one driver and one pool."""
 
     def __init__(self, name: str, pool: Any) -> None:
         self.name = name
         self.pool = pool
 
     def client(self, *, db: Any = None, **options: Any) -> Any:
-        """Makes a client. db stands for the pool."""
+        """Makes a client of the pool, or of `db`."""
         if self.name in BLOCKING:
             return Threaded(vetassist.Client(self.pool if db is None else db, **options))
-        # The same function as before, so that it is known as the client's own.
+        # A client recognizes its own refresh function by identity, so it is wrapped only once.
         if options.get("refresh") is not None:
             options["refresh"] = _awaited(options["refresh"])
         return Awaited(vetassist.aio.Client(self.pool if db is None else db, **options))
 
     def database(self) -> Any:
-        """Returns what carries out statements: to stand between it and a client."""
+        """Returns the object that executes a client's statements, so that a test can put another in front of it."""
         client = self.client(ring=vetassist.KeyRing([vetassist.generate_key()]))
         return (client.blocking if self.name in BLOCKING else client.awaited)._database
 
@@ -98,7 +98,7 @@ class Kind:
 async def opened(
     name: str, database: str, *, most: int = 10, settings: Optional[dict[str, str]] = None, wait_seconds: float = 30
 ) -> AsyncIterator[Kind]:
-    """Opens a pool of a driver with these settings of the server, which waits so long for a connection."""
+    """Opens a driver's pool whose connections have these settings, and which waits this long for a connection."""
     escaped = {setting: value.replace(" ", "\\ ") for setting, value in (settings or {}).items()}
     about = {
         "host": SOCKET,
@@ -123,7 +123,7 @@ async def opened(
         ) as blocking:
             yield Kind(name, blocking)
     else:
-        # Rows as dicts, as services have them.
+        # Rows are dicts, which many services use.
         old = psycopg2.pool.ThreadedConnectionPool(1, most, cursor_factory=psycopg2.extras.RealDictCursor, **about)
         try:
             yield Kind(name, old)
@@ -132,5 +132,5 @@ async def opened(
 
 
 def connection_error() -> Exception:
-    """Returns the error of a connection that broke."""
+    """Returns the error that psycopg raises for a broken connection."""
     return psycopg.OperationalError("server closed the connection unexpectedly")

@@ -1,7 +1,7 @@
-"""A token endpoint that behaves as VA.gov's does, and as badly as one wishes.
+"""A token endpoint that behaves as VA.gov's does, and fails in the ways that a test asks for.
 
-Refresh tokens rotate, the reuse of one revokes its family, authorization codes take PKCE; and the same over HTTP. It is the
-one of the npm package's `vetassist/testing`, for Python's tests.
+Refresh tokens rotate, reuse of a refresh token revokes its family, and authorization codes require PKCE. It can also serve
+over HTTP. It is a Python version of the provider in the npm package's `vetassist/testing`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class OAuthError(Exception):
 
 @dataclass
 class Family:
-    """The tokens that began with one sign-in."""
+    """All tokens that stem from one sign-in."""
 
     subject: str
     scope: str
@@ -56,7 +56,7 @@ class Provider:
         self.lifetime_seconds = lifetime_seconds
         self.answer_seconds = answer_seconds
         self.exchanges = 0
-        #: How often a refresh token was shown that had been exchanged already. Anything but 0 is a defect of the caller.
+        #: How often an already exchanged refresh token was presented. Anything but 0 is a defect of the caller.
         self.reuse = 0
         self.closing = threading.Event()
         self._lock = threading.Lock()
@@ -67,22 +67,22 @@ class Provider:
         self._shift = 0.0
 
     def order(self, kind: str, times: int = 1, seconds: float = 0.0) -> None:
-        """Orders what the next answers do: `refused`, `failed`, `silent`, `slow` or `lost`."""
+        """Sets the fault of the next exchanges: `refused`, `failed`, `silent`, `slow` or `lost`."""
         self._faults += [(kind, seconds)] * times
 
     def refresh(self, token: str, _context: object = None) -> dict[str, Any]:
-        """Exchanges a refresh token, as the next fault has it."""
+        """Exchanges a refresh token, with the next fault that was ordered."""
         kind, seconds = self._faults.pop(0) if self._faults else ("none", 0.0)
         wait = {"silent": LONGEST, "slow": seconds}.get(kind, self.answer_seconds)
         if wait:
             self.closing.wait(wait)
         if kind == "silent":
-            raise ConnectionError("nobody answered")
+            raise ConnectionError("the token endpoint did not respond")
         if kind in ("refused", "failed"):
             raise OAuthError(*(("invalid_grant", 400) if kind == "refused" else ("server_error", 500)))
         answer = self._exchange(token)
         if kind == "lost":
-            raise ConnectionResetError("the connection was lost after the answer was given")
+            raise ConnectionResetError("the connection was lost after the tokens were exchanged")
         return answer
 
     def _now(self) -> float:
@@ -112,7 +112,7 @@ class Provider:
             if held is None or held.family.is_revoked:
                 raise OAuthError("invalid_grant")
             if held.is_used:
-                # Two have it, so one has stolen it (RFC 9700 section 4.14.2).
+                # Two parties have this token, so one of them may have stolen it (RFC 9700 section 4.14.2).
                 self.reuse += 1
                 held.family.is_revoked = True
                 raise OAuthError("invalid_grant")
@@ -120,7 +120,7 @@ class Provider:
             return self._answer(held.family)
 
     def authorize(self, asked: dict[str, str]) -> str:
-        """Returns where a browser is sent that asks for authorization."""
+        """Returns the address to which a browser that asks for authorization is redirected."""
         back = asked["redirect_uri"]
         is_right = asked.get("response_type") == "code" and asked.get("code_challenge_method") == "S256"
         if not is_right or not asked.get("code_challenge") or not asked.get("state"):
@@ -130,7 +130,7 @@ class Provider:
         return f"{back}?{urlencode({'code': code, 'state': asked['state']})}"
 
     def redeem(self, form: dict[str, str]) -> dict[str, Any]:
-        # A code is spent by the first who shows it, right or wrong.
+        # The first attempt uses up a code, whether it succeeds or not.
         asked = self._codes.pop(form.get("code", ""), None)
         if (
             asked is None
@@ -147,12 +147,12 @@ class Provider:
             held.family.is_revoked = True
 
     def is_good(self, token: str) -> bool:
-        """Tells whether an access token is good, as the API behind it finds out."""
+        """Returns whether an access token is valid, as VA.gov's APIs would decide."""
         held = self._access.get(token)
         return held is not None and not held.family.is_revoked and held.expires > self._now()
 
     def introspect(self, token: str) -> dict[str, Any]:
-        """Returns whose an access token is (RFC 7662)."""
+        """Returns the subject of an access token (RFC 7662)."""
         held = self._access.get(token)
         return (
             {"active": True, "sub": held.family.subject}
@@ -161,12 +161,12 @@ class Provider:
         )
 
     def expire(self) -> None:
-        """Lets every access token expire that was issued until now."""
+        """Makes every access token that was issued until now expire."""
         self._shift += self.lifetime_seconds
 
     @contextmanager
     def listening(self) -> Iterator[str]:
-        """Serves the same over HTTP at 127.0.0.1: the endpoints, and /records, which takes an access token."""
+        """Serves the endpoints over HTTP at 127.0.0.1, and /records, which requires an access token."""
         server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever)
@@ -182,7 +182,7 @@ class Provider:
 
 def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
-        # A service keeps its connections.
+        # Clients may keep their connections open.
         protocol_version = "HTTP/1.1"
 
         def _said(self, status: int, body: Any = None, location: Optional[str] = None) -> None:

@@ -1,4 +1,4 @@
-"""The part of the service that refreshes tokens: once, whoever asks, and losing no answer."""
+"""The part of the service that refreshes tokens: each token is exchanged once, and no response is lost."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vetassist.client import RefreshEvent, SignInAgainError
 
 
 async def refreshes(service: Service) -> Any:
-    """As stored, refreshed when due, and never exchanged twice."""
+    """A token is returned as stored, refreshed when it is due, and never exchanged twice."""
     client, va, database = service.client, service.va, service.database
     good = (await service.sign_in()).user_id
     stored = await client.access_token(good)
@@ -25,7 +25,7 @@ async def refreshes(service: Service) -> Any:
     assert (va.exchanges, (await client.access_token(good)).token) == (1, renewed.token)
     database.expire(good, 30)
     assert (await client.access_token(good, min_valid_seconds=10)).token == renewed.token, (
-        "good for as long as is asked"
+        "it is valid for as long as the caller asks"
     )
     database.expire(good)
     service.told.clear()
@@ -59,12 +59,12 @@ async def refreshes_on_401(service: Service, good: Any, revoked: str) -> None:
 
     assert (await client.with_token(good, request(lambda token: token != revoked))).status_code == 200
     assert (len(used), va.exchanges) == (2, 3)
-    # The same where the request raises for its status.
+    # The same holds if the request raises an error for status 401.
     used.clear()
     second = (await client.access_token(good)).token
     assert (await client.with_token(good, request(lambda token: token != second, raising=True))).status_code == 200
     assert (len(used), va.exchanges) == (2, 4)
-    # Somebody renewed it meanwhile: the one that they stored is used, and none is exchanged.
+    # Another process renewed the token meanwhile: its token is used, and none is exchanged.
     theirs = {**va.issue(), "expires_in": 4000}
     before = va.exchanges
     loop = asyncio.get_running_loop()
@@ -75,10 +75,10 @@ async def refreshes_on_401(service: Service, good: Any, revoked: str) -> None:
         return Response(200 if token == theirs["access_token"] else 401)
 
     assert (await client.with_token(good, overtaken)).status_code == 200
-    assert va.exchanges == before, "not one that somebody renewed meanwhile"
+    assert va.exchanges == before, "a token that was renewed meanwhile is not exchanged"
     used.clear()
     assert (await client.with_token(good, request(lambda _: False))).status_code == 401
-    assert (len(used), va.exchanges) == (2, before + 1), "once and not for ever"
+    assert (len(used), va.exchanges) == (2, before + 1), "a request is repeated only once"
     try:
         await client.with_token(good, request(lambda _: False, raising=True))
     except Refused:
@@ -88,13 +88,13 @@ async def refreshes_on_401(service: Service, good: Any, revoked: str) -> None:
 
 
 async def backs_off(service: Service, good: Any) -> None:
-    """Backs off after a failure; the old token serves as long as it lives."""
+    """After a failure the client waits before the next exchange, and returns the old token until it expires."""
     client, va, database = service.client, service.va, service.database
     database.expire(good, 30)
     va.order("failed")
     current = (await client.access_token(good, min_valid_seconds=0)).token
-    assert (await client.access_token(good)).token == current, "the old one, while it lives"
-    assert (await client.access_token(good)).token == current, "and nobody asks again yet"
+    assert (await client.access_token(good)).token == current, "the old token until it expires"
+    assert (await client.access_token(good)).token == current, "the client still waits"
     failed = await client.token_status(good)
     assert (failed.state, failed.attempts, failed.last_error, failed.has_refresh_token) == (
         "wait",
@@ -109,7 +109,7 @@ async def backs_off(service: Service, good: Any) -> None:
     )
     assert ahead(soon.retry_at) > 0 and va.exchanges == before
     database.rows("DELETE FROM {refresh_states} WHERE user_id = %s", [good])
-    assert (await client.access_token(good)).token != current, "and it goes on"
+    assert (await client.access_token(good)).token != current, "exchanges are resumed"
 
     failing = (await service.sign_in()).user_id
     database.expire(failing)
@@ -117,7 +117,7 @@ async def backs_off(service: Service, good: Any) -> None:
     error = await raises("ERR_REFRESH_FAILED", client.access_token(failing), retryable=True)
     assert error.__cause__.error == "server_error" and error.retry_at is not None
 
-    # invalid_grant is final, until new tokens are stored.
+    # invalid_grant is final until new tokens are stored.
     dead = (await service.sign_in()).user_id
     database.expire(dead)
     va.order("refused")
@@ -131,7 +131,7 @@ async def backs_off(service: Service, good: Any) -> None:
 
 
 async def loses_no_answer(service: Service) -> None:
-    """A late answer is stored all the same; a finish whose answer is lost is asked again, and the exchange is not."""
+    """A late response is stored. If the connection breaks while it is stored, only storing it is repeated."""
     client, va, database = service.client, service.va, service.database
     late = (await service.sign_in()).user_id
     database.expire(late)
@@ -139,7 +139,7 @@ async def loses_no_answer(service: Service) -> None:
     hasty = service.other(refresh=va.refresh, refresh_timeout_seconds=0.1)
     await raises("ERR_REFRESH_TIMEOUT", hasty.access_token(late), retryable=True)
     await hasty.settle()
-    assert ((await client.token_status(late)).state, va.reuse) == ("ready", 0), "the late answer"
+    assert ((await client.token_status(late)).state, va.reuse) == ("ready", 0), "the late response is stored"
 
     lost = (await service.sign_in()).user_id
     database.expire(lost)
@@ -154,7 +154,7 @@ async def loses_no_answer(service: Service) -> None:
     kept = await losing.access_token(lost)
     assert (va.exchanges - before, (await client.access_token(lost)).token) == (1, kept.token)
 
-    # Where new tokens are stored during an exchange, they stay.
+    # Tokens that are stored during an exchange are kept.
     overtaken = (await service.sign_in()).user_id
     database.expire(overtaken)
     told: list[Any] = []

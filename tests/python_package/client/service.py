@@ -1,6 +1,6 @@
-"""One service, written once: it signs in, refreshes, shows and ends sessions, erases, audits.
+"""A service that uses the whole client: sign-in, refresh, sessions, erasure and audit trail.
 
-It runs over each driver, wherever the tokens are sealed, and whatever the database is.
+It runs with each driver, with tokens sealed by the client or by the server, and with both kinds of installation.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from shared import NO_USER, Service, ahead, icn
 from vetassist.client import AccountInactiveError, BadAddressEvent, GivenUp, StatementEvent
 
 
-async def signs_in(service: Service) -> Any:
+async def checks_sign_ins(service: Service) -> Any:
     client, database, va = service.client, service.database, service.va
     va_icn, first = icn(), va.issue()
     device = {"agent": 'test "quoted" \u00e9', "ip": "198.51.100.9", "version": "120.0.0.0", "list": [1, None]}
     one = await service.sign_in(
         va_icn=va_icn, tokens=first, email="one@example.com", first_name="One", device_info=device
     )
-    assert 3590 < ahead(one.expires_at) < 3700, "a lifetime in seconds, by the clock of the database"
+    assert 3590 < ahead(one.expires_at) < 3700, "the lifetime counts from the database's clock"
     two = await service.sign_in(va_icn=va_icn)
     assert two.user_id == one.user_id and two.session_id != one.session_id and two.jwt_id != one.jwt_id
     account = await client.user(one.user_id)
@@ -46,7 +46,7 @@ async def signs_in(service: Service) -> Any:
     for text in ("half \ud800", "a NUL \0"):
         await raises("ERR_INVALID_TEXT", service.sign_in(last_name=text))
 
-    # What is stored: hashes and no addresses, sealed tokens and no others.
+    # Addresses are stored only as hashes, and tokens only sealed.
     stored, sealed = database.rows(
         "SELECT device_info::text, t.access_token_encrypted FROM {sessions} AS s JOIN {va_tokens} AS t USING (user_id)"
         " WHERE s.id = %s",
@@ -62,22 +62,22 @@ async def signs_in(service: Service) -> Any:
     registered = database.value(
         "SELECT count(*) FROM {keyed_ip_hashes} WHERE ip_hash = ANY (%s)", [[hashed, kept["ip_hash"]]]
     )
-    assert registered == (2 if service.is_keyed else 0), "keyed hashes are remembered as such"
+    assert registered == (2 if service.is_keyed else 0), "keyed hashes are recorded as keyed"
     return one, two, va_icn
 
 
-async def demands_a_lifetime(service: Service) -> None:
+async def a_token_without_a_lifetime_is_refused(service: Service) -> None:
     tokens = service.va.issue()
     del tokens["expires_in"]
     nobody = icn()
     await raises("ERR_NO_LIFETIME", service.sign_in(va_icn=nobody, tokens=tokens))
-    assert service.database.rows("SELECT 1 FROM {users} WHERE va_icn = %s", [nobody]) == [], "not even the account"
+    assert service.database.rows("SELECT 1 FROM {users} WHERE va_icn = %s", [nobody]) == [], "no account is created"
     lasting = service.other(default_lifetime_seconds=90)
     ninety = await service.sign_in(lasting, tokens=tokens)
     assert 60 < ahead((await lasting.token_status(ninety.user_id)).expires_at) < 91
 
 
-async def loses_no_sign_in_for_an_address(service: Service) -> Any:
+async def a_bad_address_does_not_stop_a_sign_in(service: Service) -> Any:
     service.told.clear()
     bad = await service.sign_in(ip="unknown, 203.0.113.7")
     assert [event for event in service.told if isinstance(event, BadAddressEvent)] == [BadAddressEvent("sign_in")]
@@ -86,7 +86,7 @@ async def loses_no_sign_in_for_an_address(service: Service) -> Any:
     return bad
 
 
-async def has_sessions(service: Service, one: Any, two: Any, bad: Any) -> None:
+async def checks_sessions(service: Service, one: Any, two: Any, bad: Any) -> None:
     client = service.client
     active = await client.session(one.jwt_id)
     assert (active.session_id, active.user_id, active.account.email) == (one.session_id, one.user_id, "one@example.com")
@@ -97,10 +97,10 @@ async def has_sessions(service: Service, one: Any, two: Any, bad: Any) -> None:
     listed = await client.sessions(one.user_id)
     assert {each.session_id for each in listed} == {one.session_id, two.session_id, more.session_id}
     assert await client.end_session(one.user_id, jwt_id=two.jwt_id) is True
-    assert await client.end_session(one.user_id, jwt_id=two.jwt_id) is False, "it has ended"
-    assert await client.end_session(bad.user_id, session_id=one.session_id) is False, "another user's"
+    assert await client.end_session(one.user_id, jwt_id=two.jwt_id) is False, "it has already ended"
+    assert await client.end_session(bad.user_id, session_id=one.session_id) is False, "the session of another user"
     await raises("ERR_INVALID_ARG_TYPE", client.end_session(one.user_id))
-    assert await client.extend_session(two.jwt_id, one.user_id, session_seconds=7200) is False, "never one that ended"
+    assert await client.extend_session(two.jwt_id, one.user_id, session_seconds=7200) is False, "it has ended"
     assert await client.session(two.jwt_id) is None
     assert await client.end_sessions(one.user_id, except_jwt_id=one.jwt_id) == 1
     listed = await client.sessions(one.user_id)
@@ -113,7 +113,7 @@ async def has_sessions(service: Service, one: Any, two: Any, bad: Any) -> None:
     assert (await client.user(one.user_id)).email == "two@example.com"
 
 
-async def keeps_a_trail(service: Service) -> None:
+async def checks_the_audit_trail(service: Service) -> None:
     client, database = service.client, service.database
     data = {"reason": "expired", "from": "198.51.100.77"}
     assert await client.log_event("login_failed", ip="203.0.113.9", data=data) > 0
@@ -130,7 +130,7 @@ async def keeps_a_trail(service: Service) -> None:
     assert "198.51.100.77" not in logged and "_hash" in logged
 
 
-async def refuses_an_inactive_account(service: Service, one: Any, va_icn: str) -> None:
+async def an_inactive_account_is_refused(service: Service, one: Any, va_icn: str) -> None:
     client, database = service.client, service.database
     assert await client.set_active(one.user_id, False, reason="asked for it") is True
     assert await client.set_active(one.user_id, False) is False
@@ -139,13 +139,13 @@ async def refuses_an_inactive_account(service: Service, one: Any, va_icn: str) -
         "ERR_ACCOUNT_INACTIVE", service.sign_in(va_icn=va_icn), user_id=one.user_id, sqlstate="VA001", retryable=False
     )
     assert isinstance(refused, AccountInactiveError)
-    assert database.events_of(one.user_id)[-1] == "login_refused", "it is in the trail when it raises"
+    assert database.events_of(one.user_id)[-1] == "login_refused", "the audit trail has the refusal"
     await raises("ERR_ACCOUNT_INACTIVE", client.store_tokens(one.user_id, service.va.issue()))
     await raises("ERR_ACCOUNT_INACTIVE", client.access_token(one.user_id))
     assert await client.set_active(one.user_id, True) is True
 
 
-async def erases(service: Service) -> None:
+async def checks_erasure(service: Service) -> None:
     client, va = service.client, service.va
     first, last = va.issue(), va.issue()
     leaving = (await service.sign_in(tokens=first)).user_id
@@ -162,34 +162,34 @@ async def erases(service: Service) -> None:
     assert service.database.events_of(leaving)[-2:] == ["tokens_disconnected", "user_erased"]
 
 
-async def tells(service: Service, one: Any, va_icn: str) -> None:
+async def checks_events(service: Service, one: Any, va_icn: str) -> None:
     spoken = repr(service.told)
     for value in (va_icn, "203.0.113", "two@example.com", "access-", "refresh-"):
-        assert value not in spoken, f"{value} was told"
+        assert value not in spoken, f"an event contains {value}"
     assert any(isinstance(event, StatementEvent) and event.operation == "erase_user" for event in service.told)
 
     def throws(_: object) -> None:
         raise RuntimeError("a listener that raises")
 
-    assert await service.other(on_event=throws).user(one.user_id) is not None, "whoever listens disturbs nothing"
+    assert await service.other(on_event=throws).user(one.user_id) is not None, "an error in a listener has no effect"
 
 
 async def run(kind: Kind, database: Database, options: dict[str, Any]) -> None:
-    """Runs the service."""
+    """Runs all parts of the service."""
     service = Service(kind, database, options)
     await service.client.check()
-    one, two, va_icn = await signs_in(service)
-    await demands_a_lifetime(service)
-    bad = await loses_no_sign_in_for_an_address(service)
-    await has_sessions(service, one, two, bad)
+    one, two, va_icn = await checks_sign_ins(service)
+    await a_token_without_a_lifetime_is_refused(service)
+    bad = await a_bad_address_does_not_stop_a_sign_in(service)
+    await checks_sessions(service, one, two, bad)
     good, revoked = await refreshes.refreshes(service)
     await refreshes.refreshes_on_401(service, good, revoked)
     await refreshes.backs_off(service, good)
     await refreshes.loses_no_answer(service)
     await refreshes.refreshes_ahead(service)
-    await keeps_a_trail(service)
-    await refuses_an_inactive_account(service, one, va_icn)
-    await erases(service)
-    await tells(service, one, va_icn)
+    await checks_the_audit_trail(service)
+    await an_inactive_account_is_refused(service, one, va_icn)
+    await checks_erasure(service)
+    await checks_events(service, one, va_icn)
     await service.client.settle()
     await service.client.check()

@@ -1,4 +1,4 @@
-"""State that the parts of the service share."""
+"""The state that all parts of the service share."""
 
 from __future__ import annotations
 

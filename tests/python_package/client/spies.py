@@ -1,4 +1,4 @@
-"""Observers between a client and its database, for blocking and asynchronous drivers."""
+"""Databases that observe a client's statements or make them fail, for blocking and asynchronous drivers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def between(
     before: Optional[Callable[[str, Any], None]] = None,
     after: Optional[Callable[[str, Any], None]] = None,
 ) -> Any:
-    """Makes a database that calls these around each statement. What they raise is a driver's error."""
+    """Makes a database that calls these functions around each statement. Their exceptions count as the driver's."""
     database = kind.database()
 
     class Blocking:
@@ -38,7 +38,7 @@ def between(
 
 
 def failing(kind: Kind, make: Callable[[], Exception], times: int = 10**6) -> Any:
-    """Makes a database whose next statements fail, before they are carried out."""
+    """Makes a database whose next statements fail before they are executed."""
     left = [times]
 
     def fail(_text: str, _params: Any) -> None:

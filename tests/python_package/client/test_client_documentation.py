@@ -1,4 +1,4 @@
-"""Runs the Python of the front page and of docs/, and compares the page on Python with the package."""
+"""Runs the Python examples of README.md and docs/, and compares docs/python.md with the package."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ BLOCKS = [
 
 
 def exchange(refresh_token: str, context: vetassist.client.RefreshContext) -> dict[str, str]:
-    """Stands for the token endpoint, which no block needs: the tokens are fresh."""
-    raise AssertionError("a fresh token was exchanged")
+    """Stands for the token endpoint, which no example calls because its tokens are not due."""
+    raise AssertionError("a token that was not due was exchanged")
 
 
-def test_there_are_blocks() -> None:
+def test_the_pages_have_python_examples() -> None:
     assert len(BLOCKS) >= 4
 
 
 @pytest.mark.parametrize("code", BLOCKS)
-def test_a_block(code: str) -> None:
+def test_each_python_example_of_the_pages_runs(code: str) -> None:
     with databases.made("page") as database:
         about = {"host": databases.SOCKET, "user": databases.SERVICE, "dbname": database.name}
         with psycopg_pool.ConnectionPool(kwargs=about, min_size=1, max_size=2, open=True) as pool:
@@ -48,17 +48,17 @@ def first_column(heading: str, nth: int = 0) -> set[str]:
     return {name for row in rows for code in re.findall(r"`([^`]+)`", row.split(" | ")[0]) for name in re.findall(r"^\w+(?:\.\w+)?", code)}
 
 
-def test_the_options_are_those_of_the_client() -> None:
+def test_the_page_lists_the_options_of_the_client() -> None:
     options = set(inspect.signature(vetassist.Client).parameters) - {"db"}
     assert first_column("The client", 0) == options
 
 
-def test_the_operations_are_those_of_the_client() -> None:
+def test_the_page_lists_the_operations_of_the_client() -> None:
     operations = {name for name in dir(vetassist.Client) if not name.startswith("_")}
     assert first_column("The client", 1) == operations
 
 
-def test_the_functions_are_those_of_the_package() -> None:
+def test_the_page_lists_the_functions_of_the_package() -> None:
     said = {name.split(".")[0] for name in first_column("Functions")}
     methods = {"seal", "open", "open_text", "seal_to_text", "open_from_text", "free", "derive_user_key", "encrypt_token", "decrypt_token", "fingerprints"}
     rows = {"AuthAudit", "Session", "User", "VaToken", "Checkpoint", "SchemaDifference"}
@@ -66,7 +66,7 @@ def test_the_functions_are_those_of_the_package() -> None:
     assert said - methods == set(vetassist.__all__) - rows - errors - {"Client", "__version__"}
 
 
-def test_the_errors_are_those_of_the_package() -> None:
+def test_the_page_lists_the_errors_of_the_package() -> None:
     for line in PAGE.split("\n## Errors\n")[1].splitlines():
         found = re.match(r"\| `(\w+)`.* \| (.*) \|", line)
         kind = found and getattr(vetassist, found[1], None)

@@ -1,4 +1,4 @@
-"""Tests the particulars of drivers: transactions of the caller's, single connections, cursors of other kinds, and that
+"""Tests what differs between drivers: transactions of the caller, single connections, kinds of cursors, and that
 psycopg2 writes parameters into statements."""
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def database() -> Iterator[Database]:
 
 
 @pytest.mark.parametrize("driver", ["asyncpg", "psycopg-async", "psycopg", "psycopg2"])
-def test_a_transaction_of_the_callers(driver: str, database: Database) -> None:
+def test_a_client_works_in_the_callers_transaction_and_does_not_end_it(driver: str, database: Database) -> None:
     gone, va = icn(), Provider()
     about: dict[str, Any] = {"host": SOCKET, "user": SERVICE, "dbname": database.name}
 
@@ -58,15 +58,15 @@ def test_a_transaction_of_the_callers(driver: str, database: Database) -> None:
             within = client.within(connection)
             for name in EXCHANGING:
                 plain = within.awaited if driver in ("asyncpg", "psycopg-async") else within.blocking
-                assert not hasattr(plain, name), f"{name} in a transaction"
+                assert not hasattr(plain, name), f"{name} is available in a transaction"
             made = await sign_in(within, va, va_icn=gone)
             assert await within.session(made.jwt_id) is not None
-            assert await client.session(made.jwt_id) is None, "nobody else sees it yet"
-            # A client over this connection would have to end the transaction.
+            assert await client.session(made.jwt_id) is None, "the transaction has not been committed"
+            # A client of this connection would have to end the transaction.
             alone = kind.client(db=connection, ring=RING)
             await raises("ERR_INVALID_ARG_TYPE", alone.user(made.user_id))
             await (transaction.rollback() if driver == "asyncpg" else _awaited(connection.rollback()))
-            # Outside of one it serves, also for calls at once.
+            # Outside a transaction the connection works, also for concurrent calls.
             found = await asyncio.gather(*(alone.user(made.user_id) for _ in range(5)))
             assert found == [None] * 5
             await _awaited(connection.close())
@@ -79,7 +79,7 @@ def test_a_transaction_of_the_callers(driver: str, database: Database) -> None:
     asyncio.run(run())
 
 
-def test_a_connection_is_left_as_it_was(database: Database) -> None:
+def test_the_settings_of_a_connection_are_unchanged_after_a_call(database: Database) -> None:
     for driver in (psycopg, psycopg2):
         connection: Any = driver.connect(host=SOCKET, user=SERVICE, dbname=database.name)
         client = vetassist.Client(connection, ring=RING)
@@ -91,13 +91,13 @@ def test_a_connection_is_left_as_it_was(database: Database) -> None:
         assert closed.value.code == "ERR_DATABASE" and closed.value.retryable
 
 
-def test_rows_and_cursors_of_other_kinds(database: Database) -> None:
+def test_a_connection_may_have_any_row_factory_and_cursor_factory(database: Database) -> None:
     va = Provider()
     connection: Any = psycopg.connect(
         host=SOCKET, user=SERVICE, dbname=database.name, row_factory=dict_row, cursor_factory=psycopg.ClientCursor
     )
     with connection:
-        # ClientCursor writes parameters into the statement, as psycopg2 does: ours does not.
+        # ClientCursor writes parameters into the statement, as psycopg2 does. The client's own cursor does not.
         client = vetassist.Client(connection, schema="public")
         token = f"secret-{uuid.uuid4().hex}"
         one = client.sign_in(icn(), {**va.issue(), "access_token": token}, session_seconds=60)
@@ -111,7 +111,7 @@ def test_rows_and_cursors_of_other_kinds(database: Database) -> None:
 
 
 def _statements(database: Database) -> str:
-    """Returns the texts of statements that pg_stat_activity shows of this database."""
+    """Returns the statements of this database in pg_stat_activity."""
     return "\n".join(
         row[0] for row in database.rows("SELECT query FROM pg_stat_activity WHERE datname = current_database()")
     )
@@ -124,7 +124,7 @@ def fresh() -> Iterator[Database]:
 
 
 @pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
-def test_an_engine_of_sqlalchemy(driver: str, fresh: Database) -> None:
+def test_a_client_works_with_an_engine_of_sqlalchemy(driver: str, fresh: Database) -> None:
     address = f"postgresql+{driver}://{SERVICE}@/{fresh.name}?host={SOCKET}"
     engine = sqlalchemy.create_engine(address, pool_size=1, max_overflow=0, pool_timeout=0.2)
     client, va, gone = vetassist.Client(engine, ring=RING), Provider(), icn()
@@ -132,17 +132,17 @@ def test_an_engine_of_sqlalchemy(driver: str, fresh: Database) -> None:
         one = client.sign_in(icn(), va.issue(), session_seconds=60)
         assert client.session(one.jwt_id) is not None
         with Session(engine) as session:
-            # In the session's own transaction, and gone with it.
+            # This account is created in the session's transaction, so the rollback removes it.
             connection = session.connection().connection.driver_connection
             assert connection is not None
             client.within(connection).sign_in(gone, va.issue(), session_seconds=60)
             with pytest.raises(vetassist.VetassistError) as taken:
                 client.end_sessions(one.user_id)
-            assert taken.value.retryable, "the engine has no other connection, so nothing was asked"
+            assert taken.value.retryable, "the engine has no other connection, so no statement was sent"
             session.rollback()
         assert fresh.rows("SELECT 1 FROM {users} WHERE va_icn = %s", [gone]) == []
         with engine.connect() as pooled:
-            assert getattr(pooled.connection.driver_connection, "autocommit") is False, "it is left as it was"
+            assert getattr(pooled.connection.driver_connection, "autocommit") is False, "autocommit is unchanged"
         if driver == "psycopg2":
             with pytest.raises(vetassist.InvalidTypeError, match="server's log"):
                 vetassist.Client(engine)
@@ -152,7 +152,7 @@ def test_an_engine_of_sqlalchemy(driver: str, fresh: Database) -> None:
         vetassist.Client(sqlalchemy.create_engine("sqlite://"), ring=RING)
 
 
-def test_psycopg2_takes_a_ring(database: Database) -> None:
+def test_psycopg2_without_a_ring_is_refused(database: Database) -> None:
     connection: Any = psycopg2.connect(host=SOCKET, user=SERVICE, dbname=database.name)
     try:
         with pytest.raises(vetassist.InvalidTypeError, match="server's log"):
@@ -164,7 +164,7 @@ def test_psycopg2_takes_a_ring(database: Database) -> None:
         connection.close()
 
 
-def test_a_client_of_the_other_kind(database: Database) -> None:
+def test_a_driver_of_the_other_kind_is_refused_with_a_hint(database: Database) -> None:
     async def run() -> None:
         async with opened("asyncpg", database.name) as kind:
             with pytest.raises(vetassist.InvalidTypeError, match="vetassist.aio.Client"):
@@ -180,8 +180,8 @@ def test_a_client_of_the_other_kind(database: Database) -> None:
     asyncio.run(run())
 
 
-def test_with_psycopg2_no_secret_is_in_the_servers_log() -> None:
-    """The server logs every statement, errors and their statements, and durations."""
+def test_the_servers_log_contains_no_secret_with_psycopg2() -> None:
+    """The server logs every statement, its duration, and every error with its statement."""
     secret = uuid.uuid4().hex
     with databases.made("logged") as database:
         for setting in (
@@ -223,10 +223,10 @@ def test_with_psycopg2_no_secret_is_in_the_servers_log() -> None:
         assert rotating.erase_user(one.user_id).tokens is not None
         connection.close()
         log = _log_of(secret)
-    # The ICN stands there, which is how the search is known to look in the right place.
+    # The ICN is in the log, which shows that this is the right log.
     assert secret[:20] in log
     for form in (secret, secret.encode().hex(), KEY.hex(), address):
-        assert form not in log.replace(f"ICN {secret[:20]}", ""), "it is in the server's log"
+        assert form not in log.replace(f"ICN {secret[:20]}", ""), "the server's log contains a secret"
     assert re.search("vetassist_finish_refresh_sealed", log) and "vetassist_reseal" in log
 
 

@@ -1,4 +1,5 @@
-"""Rings: a stranger's is refused before it seals, a key is rotated in bounded steps, a token that no key opens stops nobody."""
+"""Tests key rings: an unrelated ring is refused before it seals, keys are rotated in bounded steps, and a token that no
+key opens does not stop a rotation."""
 
 from __future__ import annotations
 
@@ -42,7 +43,7 @@ def known(database: Database) -> list[str]:
     return sorted(row[0] for row in database.rows("SELECT vetassist_known_keys()"))
 
 
-def test_a_strangers_ring_is_refused(carry_out: Callable[[Test], None]) -> None:
+def test_a_ring_that_opens_no_stored_token_is_refused_before_it_seals(carry_out: Callable[[Test], None]) -> None:
     async def run(kind: Kind, database: Database) -> None:
         va = Provider()
         one = await sign_in(kind.client(ring=RING), va)
@@ -53,8 +54,8 @@ def test_a_strangers_ring_is_refused(carry_out: Callable[[Test], None]) -> None:
         await raises("ERR_UNKNOWN_KEYS", stranger.rotate_tokens())
         assert database.rows("SELECT 1 FROM {users} WHERE va_icn = %s", [nobody]) == [], "nothing was stored"
         await sign_in(kind.client(ring=NEW_RING), va)
-        assert known(database) == sorted(NEW_RING.fingerprints()), "a key is noted once it sealed something"
-        # Tokens that another backend stored, whose key nobody noted: a ring that opens one of them is no stranger.
+        assert known(database) == sorted(NEW_RING.fingerprints()), "a key is recorded once it has sealed a token"
+        # Another backend's tokens have no recorded fingerprint. A ring that opens one of the tokens is accepted.
         database.rows("DELETE FROM {key_fingerprints}")
         await raises("ERR_UNKNOWN_KEYS", sign_in(kind.client(ring=STRANGER), va))
         assert await sign_in(kind.client(ring=RING), va)
@@ -62,7 +63,7 @@ def test_a_strangers_ring_is_refused(carry_out: Callable[[Test], None]) -> None:
     carry_out(run)
 
 
-def test_a_rollback_takes_the_note_of_a_key_with_it(carry_out: Callable[[Test], None]) -> None:
+def test_a_rollback_also_removes_the_recorded_fingerprint(carry_out: Callable[[Test], None]) -> None:
     async def run(kind: Kind, database: Database) -> None:
         va, client = Provider(), kind.client(ring=RING)
         if kind.name == "asyncpg":
@@ -82,7 +83,7 @@ def test_a_rollback_takes_the_note_of_a_key_with_it(carry_out: Callable[[Test], 
     carry_out(run)
 
 
-def test_a_ring_is_noted_by_refreshing_too(carry_out: Callable[[Test], None]) -> None:
+def test_a_refresh_records_the_fingerprints_of_the_ring(carry_out: Callable[[Test], None]) -> None:
     async def run(kind: Kind, database: Database) -> None:
         va = Provider()
         one = await sign_in(kind.client(ring=RING), va)
@@ -107,7 +108,7 @@ def test_a_key_is_rotated_in_bounded_steps(carry_out: Callable[[Test], None]) ->
         def change(text: str, params: Any) -> None:
             if "vetassist_sealed_page" in text and not changed:
                 changed.append(True)
-                # A refresh at the worst moment, by a service that still has the old ring.
+                # A service that still has the old ring stores a new token between reading and writing.
                 database.rows(
                     "UPDATE {va_tokens} SET access_token_encrypted = %s WHERE user_id = %s",
                     [RING.encrypt_token("newer", owners[3]), owners[3]],
@@ -118,7 +119,7 @@ def test_a_key_is_rotated_in_bounded_steps(carry_out: Callable[[Test], None]) ->
         rotating = kind.client(db=between(kind, after=change), ring=NEW_RING, on_event=told.append)
         step = await rotating.rotate_tokens(max_rows=10, progress=progress.append)
         resealed = step.resealed
-        assert step.seen == 10 and step.held == 1 and step.after is not None, "a step is bounded"
+        assert step.seen == 10 and step.held == 1 and step.after is not None, "a step visits a limited number of rows"
         while step.after is not None:
             step = await rotating.rotate_tokens(after=step.after, max_rows=10, progress=progress.append)
             assert step.seen <= 11
@@ -132,11 +133,11 @@ def test_a_key_is_rotated_in_bounded_steps(carry_out: Callable[[Test], None]) ->
         assert (again.after, again.seen, again.resealed, again.unopened, again.held) == (None, 25, 0, (lost,), 0)
         await raises("ERR_INVALID_ARG_TYPE", rotating.rotate_tokens(after="'; --"))
         await raises("ERR_INVALID_ARG_TYPE", rotating.rotate_tokens(max_rows=0))
-        assert (await rotating.rotate_tokens(max_seconds=0)).after is not None, "no time, no end"
+        assert (await rotating.rotate_tokens(max_seconds=0)).after is not None, "a step without time does not finish"
         sealed = database.value("SELECT access_token_encrypted FROM {va_tokens} WHERE user_id = %s", [owners[3]])
-        assert NEW_RING.decrypt_token(sealed, owners[3], with_position=True) == ("newer", 0), "which key opened"
+        assert NEW_RING.decrypt_token(sealed, owners[3], with_position=True) == ("newer", 0), "the newer token is kept"
 
-        # A token that no key opens: as good as expired, and its refresh token is a failure of its own.
+        # A token that no key opens counts as expired. A refresh token that no key opens is an error of its own.
         client = kind.client(ring=NEW_RING, refresh=va.refresh)
         await raises("ERR_SIGN_IN_AGAIN", client.access_token(lost))
         database.rows(
@@ -149,7 +150,7 @@ def test_a_key_is_rotated_in_bounded_steps(carry_out: Callable[[Test], None]) ->
     carry_out(run)
 
 
-def test_a_row_that_somebody_holds_is_visited_again(carry_out: Callable[[Test], None]) -> None:
+def test_a_rotation_returns_to_a_row_that_was_locked(carry_out: Callable[[Test], None]) -> None:
     async def run(kind: Kind, database: Database) -> None:
         va, client = Provider(), kind.client(ring=RING)
         owners = [(await sign_in(client, va)).user_id for _ in range(6)]
@@ -157,7 +158,7 @@ def test_a_row_that_somebody_holds_is_visited_again(carry_out: Callable[[Test], 
         database.rows("SELECT 1 FROM {va_tokens} WHERE user_id = %s FOR UPDATE", [owners[4]])
         rotating = kind.client(ring=NEW_RING)
         step = await rotating.rotate_tokens(max_seconds=1)
-        assert (step.held, step.resealed) == (1, 5) and step.after is not None, "so it is not done"
+        assert (step.held, step.resealed) == (1, 5) and step.after is not None, "the rotation is not complete"
         timer = threading.Timer(0.3, lambda: database.rows("COMMIT"))
         timer.start()
         step = await rotating.rotate_tokens(after=step.after)
@@ -168,7 +169,7 @@ def test_a_row_that_somebody_holds_is_visited_again(carry_out: Callable[[Test], 
     carry_out(run)
 
 
-def test_where_the_server_seals_its_procedure_does_it(carry_out: Callable[[Test], None]) -> None:
+def test_a_rotation_without_a_ring_is_done_by_the_server(carry_out: Callable[[Test], None]) -> None:
     async def run(kind: Kind, database: Database) -> None:
         va, client = Provider(), kind.client()
         behind = kind.client(ring=vetassist.KeyRing(databases.SERVER_KEYS[::-1]), ip_hash="sha256")
@@ -184,7 +185,7 @@ def test_where_the_server_seals_its_procedure_does_it(carry_out: Callable[[Test]
     carry_out(run)
 
 
-def test_drift_and_rights(carry_out: Callable[[Test], None]) -> None:
+def test_check_reports_drift_and_wrong_rights(carry_out: Callable[[Test], None]) -> None:
     async def run(kind: Kind, database: Database) -> None:
         client = kind.client(ring=RING)
         await client.check()

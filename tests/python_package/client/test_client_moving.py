@@ -1,4 +1,4 @@
-"""The example of a backend that moves: what the old code wrote opens in the new, and the other way."""
+"""Tests the example of a backend that moves to vetassist: each version reads what the other has written."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TOKENS = ["", "x", "a token", "t\u00f6k\u00e9n \u6771\u4eac \U0001f985", "\ufeff
 
 
 def loaded(step: str, name: str, **others: ModuleType) -> ModuleType:
-    """Loads a module of the example, before or after, with these as the modules that it imports."""
+    """Loads a module of the example, from `before` or `after`, with `others` as the modules that it imports."""
     spec = importlib.util.spec_from_file_location(f"{step}_{name}", MOVING / step / f"{name}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -43,7 +43,7 @@ def key(monkeypatch: pytest.MonkeyPatch) -> str:
     return key
 
 
-def test_the_functions_are_each_others_inverse(key: str) -> None:
+def test_old_and_new_code_open_each_others_tokens(key: str) -> None:
     before, after = loaded("before", "token_crypto"), loaded("after", "token_crypto")
     for token in TOKENS:
         user_id, another = str(uuid.uuid4()), str(uuid.uuid4())
@@ -58,17 +58,17 @@ def test_the_functions_are_each_others_inverse(key: str) -> None:
                 reader.decrypt_token(sealed, another)
 
 
-def test_hashes_agree_where_an_address_is_spelt_as_it_should_be(key: str) -> None:
+def test_old_and_new_code_hash_canonical_addresses_alike(key: str) -> None:
     before, after = loaded("before", "token_crypto"), loaded("after", "token_crypto")
     for address in ("203.0.113.7", "2001:db8::1", "::1"):
         assert before.hash_ip(address) == after.hash_ip(address)
-    # And where it is not, one address has one hash now.
+    # For other spellings, only the new code gives each address one hash.
     for address, spelling in [("2001:db8::1", "2001:0DB8:0::1"), ("203.0.113.7", "::ffff:203.0.113.7")]:
         assert after.hash_ip(spelling) == after.hash_ip(address) != before.hash_ip(spelling)
     assert after.hash_ip("unknown") is None
 
 
-def test_a_key_is_turned_after_the_first_step(key: str) -> None:
+def test_the_key_can_be_rotated_after_the_first_step(key: str) -> None:
     sealed = loaded("before", "token_crypto").encrypt_token("old", str(uuid.UUID(int=1)))
     os.environ["VETASSIST_MASTER_KEY"] = f"{vetassist.generate_key().hex()} {key}"
     after = loaded("after", "token_crypto")
@@ -76,7 +76,7 @@ def test_a_key_is_turned_after_the_first_step(key: str) -> None:
 
 
 def test_the_service_moves_in_two_steps_and_back(key: str) -> None:
-    """The old service, the old one on the drop-in module, the new one: each goes on with what the others stored."""
+    """The old service, the old service with the new module, and the new service each use what the others have stored."""
     before, after = loaded("before", "token_crypto"), loaded("after", "token_crypto")
     va = Provider()
 
@@ -101,13 +101,13 @@ def test_the_service_moves_in_two_steps_and_back(key: str) -> None:
                     for other in services:
                         assert await other.access_token(user_id) == tokens["access_token"]
                         database.expire(user_id)
-                        # One refreshes, with the refresh token that the last one stored.
+                        # The next service refreshes, with the refresh token that the last one stored.
                         tokens = {"access_token": await other.access_token(user_id)}
                         assert await other.is_signed_in(jwt_id)
                     assert await services[-1 - number].sign_out(jwt_id, user_id) is True
                     assert not [each for each in services if await each.is_signed_in(jwt_id)]
                     again = await services[(number + 1) % 3].sign_in(f"ICN {number}", va.issue(), "203.0.113.7")
-                    assert again[0] == user_id, "the same account"
+                    assert again[0] == user_id, "the account is the same"
                 assert va.reuse == 0 and va.exchanges == 9
                 hashes = database.rows("SELECT DISTINCT ip_hash FROM {auth_audit} WHERE event_type = 'login'")
                 assert hashes == [(after.hash_ip("203.0.113.7"),)]

@@ -1,4 +1,4 @@
-"""The client's rules, each with the trap that it is for, over one driver of each sort."""
+"""Tests the client's rules, each in the situation that it is for, with one asynchronous and one blocking driver."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_each_operation_is_one_statement(carry_out: Callable[[Test], None]) -> N
         said: list[tuple[str, Any]] = []
         spy = between(kind, before=lambda text, params: said.append((text, params)))
         client = kind.client(db=spy, ring=RING, refresh=va.refresh)
-        assert said == [], "nothing is begun before a call is made"
+        assert said == [], "a new client sends no statement"
         one = await sign_in(client, va)
         user_id, jwt_id, device = one.user_id, one.jwt_id, {"agent": "x"}
 
@@ -94,19 +94,19 @@ def test_each_operation_is_one_statement(carry_out: Callable[[Test], None]) -> N
             await call()
             assert len(said) == most, said
             for text, params in said:
-                assert text.startswith("SELECT ") and "now()" in text, "a cache would answer it"
+                assert text.startswith("SELECT ") and "now()" in text, "a proxy could answer it from its cache"
                 assert re.search(r"\$\d+(?!\d|::text)", text) is None, f"a parameter is not cast in {text}"
                 assert re.search(r'(?<![."\w])vetassist_\w+\(', text) is None, f"no schema is named in {text}"
-                assert all(param is None or isinstance(param, str) for param in params), "a type that drivers differ in"
-                # The clock that counts is the database's: lifetimes go as seconds.
-                assert not any(re.match(r"\d{4}-\d\d-\d\d", param or "") for param in params), "a time by our clock"
+                assert all(param is None or isinstance(param, str) for param in params), "drivers may convert it differently"
+                # Only the database's clock is used, so lifetimes are sent in seconds.
+                assert not any(re.match(r"\d{4}-\d\d-\d\d", param or "") for param in params), "a time of the client's clock"
                 assert max([0, *map(int, re.findall(r"\$(\d+)", text))]) == len(params)
 
     carry_out(run)
 
 
-def test_any_search_path_will_do(database: Database) -> None:
-    # Seen from this path, a default that calls a function of somebody's looks like the one that should be there.
+def test_the_client_works_with_any_search_path(database: Database) -> None:
+    # With this search path, a default that calls another schema's function is displayed like the right default.
     database.rows("CREATE SCHEMA theirs; GRANT USAGE ON SCHEMA theirs TO service")
     database.rows(
         "CREATE FUNCTION theirs.gen_random_uuid() RETURNS uuid LANGUAGE sql AS 'SELECT pg_catalog.gen_random_uuid()'"
@@ -124,7 +124,7 @@ def test_any_search_path_will_do(database: Database) -> None:
             assert any(each.object == "vetassist_sessions.id" for each in drifted.differences), drifted.differences
             with kind.pool.connection() as connection:
                 assert connection.execute("SHOW search_path").fetchone() == ("theirs,pg_catalog",), (
-                    "it is left as it was"
+                    "the search path is unchanged"
                 )
 
     try:
@@ -134,7 +134,7 @@ def test_any_search_path_will_do(database: Database) -> None:
 
 
 class Leaky(Exception):
-    """A driver's error, with all that must not come out."""
+    """A driver's error with values that the client's errors must not contain."""
 
     def __init__(self, sqlstate: str, message: str) -> None:
         super().__init__(f"{message}\nDETAIL: Key (va_icn)=(ICN 1)")
@@ -167,7 +167,7 @@ class Leaky(Exception):
         ("22021", "ERR_DATABASE", False),
     ],
 )
-def test_what_a_driver_says_does_not_come_out(
+def test_errors_do_not_contain_the_drivers_message(
     carry_out: Callable[[Test], None], sqlstate: str, code: str, retryable: bool
 ) -> None:
     is_ours = sqlstate in ("22023", "42501", "54000", "23503")
@@ -193,7 +193,7 @@ def test_what_a_driver_says_does_not_come_out(
         (asyncio.TimeoutError("jane"), False, True),
     ],
 )
-def test_a_connection_that_broke(
+def test_after_a_broken_connection_only_calls_that_changed_nothing_are_retryable(
     carry_out: Callable[[Test], None], error: Exception, retryable: bool, of_a_read: bool
 ) -> None:
     async def run(kind: Kind, _: Database) -> None:
@@ -206,19 +206,19 @@ def test_a_connection_that_broke(
 
 
 @pytest.mark.parametrize("driver", ["asyncpg", "psycopg-async", "psycopg", "psycopg2"])
-def test_a_pool_that_gives_no_connection(driver: str, database: Database) -> None:
+def test_a_pool_without_a_free_connection_is_a_retryable_error(driver: str, database: Database) -> None:
     async def run() -> None:
         async with opened(driver, database.name, most=1, wait_seconds=0.2) as kind:
             client = kind.client(ring=RING)
             await client.user(uuid.uuid4())
             if driver == "asyncpg":
-                # This one waits for ever for a connection that somebody has.
+                # asyncpg's pool waits without limit for a connection in use, so the pool is closed instead.
                 await kind.pool.close()
                 await raises("ERR_DATABASE", client.end_sessions(uuid.uuid4()), retryable=True)
                 return
             taken = kind.pool.getconn()
             connection = await taken if driver in ASYNC else taken
-            # Nothing was asked, so the call may be made again.
+            # No statement was sent, so the call may be repeated.
             try:
                 await raises("ERR_DATABASE", client.end_sessions(uuid.uuid4()), retryable=True)
             finally:
@@ -229,26 +229,26 @@ def test_a_pool_that_gives_no_connection(driver: str, database: Database) -> Non
     asyncio.run(run())
 
 
-def test_a_collision_is_tried_again(carry_out: Callable[[Test], None]) -> None:
+def test_a_serialization_failure_is_retried_outside_a_transaction(carry_out: Callable[[Test], None]) -> None:
     async def run(kind: Kind, _: Database) -> None:
         told: list[Any] = []
         colliding = failing(kind, lambda: Leaky("40001", "x"), 3)
         client = kind.client(db=colliding, ring=RING, on_event=told.append)
         assert await client.user(uuid.uuid4()) is None
         assert [event.attempt for event in told if isinstance(event, StatementEvent)] == [1, 2, 3, 4]
-        # But not within a transaction of the caller's, where nothing can be.
+        # In the caller's transaction a single statement cannot be repeated.
         told.clear()
         within = client.within(failing(kind, lambda: Leaky("40001", "x"), 3))
         await raises("ERR_DATABASE", within.user(uuid.uuid4()), retryable=True, sqlstate="40001")
         assert len(told) == 1
         lasting = kind.client(db=failing(kind, lambda: Leaky("40P01", "x")), ring=RING, on_event=told.append)
         await raises("ERR_DATABASE", lasting.user(uuid.uuid4()), retryable=True)
-        assert len(told) == 7, "and not for ever"
+        assert len(told) == 7, "the number of attempts is limited"
 
     carry_out(run)
 
 
-def test_the_account_is_made_meanwhile(carry_out: Callable[[Test], None]) -> None:
+def test_a_sign_in_uses_an_account_that_was_created_meanwhile(carry_out: Callable[[Test], None]) -> None:
     async def run(kind: Kind, database: Database) -> None:
         done: list[bool] = []
         raced, va = icn(), Provider()
@@ -261,13 +261,13 @@ def test_the_account_is_made_meanwhile(carry_out: Callable[[Test], None]) -> Non
         tokens = va.issue()
         winner = await sign_in(kind.client(db=between(kind, after=race), ring=RING), va, va_icn=raced, tokens=tokens)
         client = kind.client(ring=RING, refresh=va.refresh)
-        assert (await client.access_token(winner.user_id)).token == tokens["access_token"], "its tokens open"
+        assert (await client.access_token(winner.user_id)).token == tokens["access_token"], "they open for the account"
         assert database.rows("SELECT id FROM {users} WHERE va_icn = %s", [raced]) == [(winner.user_id,)]
 
     carry_out(run)
 
 
-def test_what_a_client_forgot_to_seal_is_refused(carry_out: Callable[[Test], None]) -> None:
+def test_an_unsealed_token_is_refused_by_the_database(carry_out: Callable[[Test], None]) -> None:
     jwt = "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.e30.c2lnbmF0dXJl"
 
     class Careless:
@@ -281,25 +281,25 @@ def test_what_a_client_forgot_to_seal_is_refused(carry_out: Callable[[Test], Non
         one = await sign_in(kind.client(ring=RING), Provider())
         careless = kind.client(ring=Careless(), ip_hash="sha256")
         refused = await raises("ERR_REFUSED", careless.store_tokens(one.user_id, Provider().issue()))
-        assert "eyJ" not in str(refused), "not a byte of it"
+        assert "eyJ" not in str(refused), "the error contains a part of the token"
 
     carry_out(run)
 
 
-def test_a_freed_ring_says_so(carry_out: Callable[[Test], None]) -> None:
+def test_a_freed_ring_is_reported_as_freed(carry_out: Callable[[Test], None]) -> None:
     async def run(kind: Kind, _: Database) -> None:
         va = Provider()
         one = await sign_in(kind.client(ring=RING), va)
         freed = vetassist.KeyRing(KEYS)
         client = kind.client(ring=freed, refresh=va.refresh)
         freed.free()
-        # No veteran is told to sign in again.
+        # The error must not be ERR_SIGN_IN_AGAIN, which would ask the veteran to sign in.
         await raises("ERR_FREED", client.access_token(one.user_id))
 
     carry_out(run)
 
 
-def test_options_that_cannot_be(carry_out: Callable[[Test], None]) -> None:
+def test_invalid_options_and_arguments_are_refused(carry_out: Callable[[Test], None]) -> None:
     async def run(kind: Kind, _: Database) -> None:
         wrongs: list[dict[str, Any]] = [
             {"db": object()},
@@ -323,6 +323,6 @@ def test_options_that_cannot_be(carry_out: Callable[[Test], None]) -> None:
         await raises("ERR_INVALID_ARG_TYPE", sign_in(client, va, tokens=va.issue()["access_token"]))
         await raises("ERR_INVALID_ARG_TYPE", client.sign_in(icn(), va.issue(), session_seconds=float("nan")))
         await raises("ERR_INVALID_ARG_TYPE", sign_in(client, va, va_icn=1))
-        assert await sign_in(client, va, tokens={**va.issue(), "expires_in": "60"}), "some endpoints write text"
+        assert await sign_in(client, va, tokens={**va.issue(), "expires_in": "60"}), "some endpoints send text"
 
     carry_out(run)

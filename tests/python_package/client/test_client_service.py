@@ -1,4 +1,4 @@
-"""One service over each driver, sealed at either end, with the extension and with the plain file."""
+"""Runs the service with each driver, each side sealing the tokens, and each kind of installation."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RUNS = [
 
 
 @pytest.mark.parametrize(("driver", "is_plain", "ring"), RUNS)
-def test_a_service(driver: str, is_plain: bool, ring: Any) -> None:
+def test_the_service_works_with_each_driver_and_installation(driver: str, is_plain: bool, ring: Any) -> None:
     async def run() -> None:
         with databases.made("service", is_plain=is_plain) as database:
             options = {"schema": database.schema, **({} if ring is None else {"ring": ring})}

@@ -1,4 +1,4 @@
-"""The types: what uses the clients, and their examples, pass the strictest checks of two readers of types."""
+"""Checks the types of the clients and of the examples with mypy and pyright at their strictest settings."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ CHECKERS = {"mypy": ["mypy", "--strict"], "pyright": ["pyright", "--pythonpath",
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """Returns where mypy keeps what it has read, so that it reads the drivers once."""
+    """Returns the folder of mypy's cache, so that mypy reads the drivers only once."""
     return tmp_path_factory.mktemp("mypy")
 
 
 def said(checker: str, cache: pathlib.Path, folder: pathlib.Path, *files: str) -> str:
-    """Returns what a reader of types says; empty where it finds nothing."""
+    """Returns the output of a type checker, or an empty string if it found no error."""
     environment = {**os.environ, "MYPY_CACHE_DIR": str(cache), "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
     command = [sys.executable, "-m", *CHECKERS[checker], *files]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
@@ -30,7 +30,7 @@ def said(checker: str, cache: pathlib.Path, folder: pathlib.Path, *files: str) -
 
 
 @pytest.mark.parametrize("checker", list(CHECKERS))
-def test_mistakes_are_found_and_nothing_else(checker: str, cache: pathlib.Path, tmp_path: pathlib.Path) -> None:
+def test_type_checkers_find_exactly_the_marked_mistakes(checker: str, cache: pathlib.Path, tmp_path: pathlib.Path) -> None:
     lines = (HERE / "use_client.py").read_text(encoding="utf-8").split("\n")
     wrong = {number for number, line in enumerate(lines, 1) if "# type: ignore" in line}
     assert len(wrong) > 10
@@ -40,6 +40,6 @@ def test_mistakes_are_found_and_nothing_else(checker: str, cache: pathlib.Path, 
     assert {int(number) for number in re.findall(r"mistakes\.py:(\d+):.*error", found)} == wrong, found
 
 
-def test_the_examples(cache: pathlib.Path) -> None:
+def test_the_examples_pass_mypy(cache: pathlib.Path) -> None:
     assert said("mypy", cache, EXAMPLES / "python-fastapi", "service.py") == ""
     assert said("mypy", cache, EXAMPLES / "python-moving" / "after", "service.py", "token_crypto.py") == ""

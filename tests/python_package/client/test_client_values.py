@@ -1,4 +1,4 @@
-"""Tests without a database: values on their way there and back, and the address of a request."""
+"""Tests without a database: conversion of values, and the address of a request's client."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAMES: list[Callable[[Any], Any]] = [
 
 
 @pytest.mark.parametrize("made", NAMES)
-def test_the_address_of_a_request(made: Callable[[Any], Any]) -> None:
+def test_the_address_is_read_from_the_header_that_the_rule_names(made: Callable[[Any], Any]) -> None:
     headers = made(
         {
             "CF-Connecting-IP": "203.0.113.7",
@@ -49,8 +49,8 @@ def test_the_address_of_a_request(made: Callable[[Any], Any]) -> None:
         client_address(nothing, "x-real-ip")
 
 
-def test_a_header_that_is_there_twice() -> None:
-    """A client sent the first line, and the proxy added one of its own: `get` returns the client's."""
+def test_all_lines_of_a_repeated_header_are_read() -> None:
+    """The client sent the first line and the proxy added the second. `get` would return only the client's."""
     lines = [("X-Forwarded-For", "198.51.100.1"), ("X-Forwarded-For", "203.0.113.7")]
     message = Message()
     for name, value in lines:
@@ -60,14 +60,14 @@ def test_a_header_that_is_there_twice() -> None:
         assert client_address(headers, ForwardedFor(trusted_hops=1)) == "203.0.113.7", type(headers)
 
 
-def test_times_as_the_database_writes_them() -> None:
+def test_times_are_read_as_the_database_writes_them() -> None:
     draw = random.Random(7)
     for _ in range(2000):
         zone = timezone(timedelta(minutes=draw.randrange(-14 * 60, 14 * 60)))
         when = datetime(1, 1, 3, tzinfo=zone) + timedelta(microseconds=draw.randrange(315_537_000_000_000_000))
         written = when.isoformat()
         if when.microsecond:
-            # PostgreSQL leaves zeros at the end out.
+            # PostgreSQL omits trailing zeros.
             clock, sign, ahead = written.rpartition("+" if "+" in written else "-")
             written = f"{clock.rstrip('0')}{sign}{ahead}"
         assert time_of(written) == when and time_of(written).tzinfo is timezone.utc
@@ -84,7 +84,7 @@ def test_times_as_the_database_writes_them() -> None:
         assert time_of(written) == expected, written
 
 
-def test_values_that_no_driver_may_see() -> None:
+def test_values_that_the_database_cannot_store_are_refused() -> None:
     for wrong in ("mine \ud800", "mine \0"):
         with pytest.raises(vetassist.InvalidValueError) as refused:
             text(wrong, "the name")
@@ -101,7 +101,7 @@ def test_values_that_no_driver_may_see() -> None:
     assert "secret" not in repr(Statement("SELECT", ["secret"])) + repr(text("secret"))
 
 
-def test_errors_go_between_processes() -> None:
+def test_errors_can_be_pickled() -> None:
     error = ClientError("ERR_DATABASE", "the database did not answer", retryable=True, sqlstate="57P01")
     again = pickle.loads(pickle.dumps(error))
     assert (again.code, str(again), again.retryable, again.sqlstate) == (error.code, str(error), True, "57P01")

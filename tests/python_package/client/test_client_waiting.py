@@ -1,5 +1,5 @@
-"""Exchanges under contention, and waiting that ends: 30 rounds of 50 callers, cancelled calls, calls of many threads,
-several event loops, a provider that hangs."""
+"""Tests concurrent exchanges and the end of waiting: 30 rounds of 50 callers, cancelled calls, many threads, several
+event loops, and a provider that does not respond."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def database() -> Iterator[Database]:
         ("psycopg", "repeatable read", False, 10),
     ],
 )
-def test_rounds_of_fifty_callers(driver: str, isolation: str, has_ring: bool, rounds: int) -> None:
-    """Each caller has a client of its own, as in as many processes."""
+def test_fifty_callers_cause_one_exchange_in_each_round(driver: str, isolation: str, has_ring: bool, rounds: int) -> None:
+    """Each caller has its own client, as separate processes would."""
     va = Provider(answer_seconds=0.002)
     options = {"ring": RING} if has_ring else {}
     settings = {"default_transaction_isolation": isolation}
 
     async def run(database: Database) -> None:
-        # A thread for each caller, where the client is a blocking one.
+        # With a blocking client each caller needs a thread.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(CALLERS))
         async with opened(driver, database.name, most=25, settings=settings) as kind:
             one = await sign_in(kind.client(**options), va)
@@ -63,7 +63,7 @@ def test_rounds_of_fifty_callers(driver: str, isolation: str, has_ring: bool, ro
         asyncio.run(asyncio.wait_for(run(database), 120))
 
 
-def test_calls_of_one_client_share_a_step(database: Database) -> None:
+def test_concurrent_calls_of_one_client_share_an_exchange(database: Database) -> None:
     told: list[Any] = []
     va = Provider(answer_seconds=0.05)
 
@@ -75,7 +75,7 @@ def test_calls_of_one_client_share_a_step(database: Database) -> None:
             with ThreadPoolExecutor(CALLERS) as threads:
                 got = set(threads.map(lambda _: client.access_token(one.user_id).token, range(CALLERS)))
             assert (len(got), va.exchanges) == (1, 1)
-            # Those that came while the exchange was under way made none.
+            # Calls during the exchange sent no statement of their own.
             assert len([each for each in told if isinstance(each, StatementEvent)]) < CALLERS / 2
             client.settle()
             assert not [each for each in threading.enumerate() if each.name == "vetassist-refresh"]
@@ -83,7 +83,7 @@ def test_calls_of_one_client_share_a_step(database: Database) -> None:
     asyncio.run(run())
 
 
-def test_cancelling_ends_the_waiting_and_no_exchange(database: Database) -> None:
+def test_cancelling_a_call_does_not_cancel_its_exchange(database: Database) -> None:
     va = Provider()
     asked: list[RefreshContext] = []
 
@@ -102,15 +102,15 @@ def test_cancelling_ends_the_waiting_and_no_exchange(database: Database) -> None
                 with pytest.raises(asyncio.TimeoutError):
                     await asyncio.wait_for(client.access_token(one.user_id, given), 0.1)
                 await client.settle()
-                assert va.exchanges == before + 1, "it went on"
-                assert (await client.token_status(one.user_id)).state == "ready", "and was stored"
+                assert va.exchanges == before + 1, "the exchange was completed"
+                assert (await client.token_status(one.user_id)).state == "ready", "the new tokens were stored"
                 assert asked[-1] == RefreshContext(one.user_id, 10.0)
         assert va.reuse == 0
 
     asyncio.run(run())
 
 
-def test_a_claim_that_is_cancelled_begins_no_more(database: Database) -> None:
+def test_no_exchange_begins_after_refresh_expiring_is_cancelled(database: Database) -> None:
     va = Provider(answer_seconds=0.2)
 
     async def refresh(token: str, _: RefreshContext) -> Any:
@@ -132,7 +132,7 @@ def test_a_claim_that_is_cancelled_begins_no_more(database: Database) -> None:
     asyncio.run(run())
 
 
-def test_a_provider_that_hangs(database: Database) -> None:
+def test_a_call_ends_if_the_provider_does_not_respond(database: Database) -> None:
     async def run() -> None:
         for driver in ("asyncpg", "psycopg"):
             va = Provider()
@@ -143,7 +143,7 @@ def test_a_provider_that_hangs(database: Database) -> None:
                 va.order("silent")
                 started = time.monotonic()
                 await raises("ERR_REFRESH_TIMEOUT", client.access_token(one.user_id), retryable=True)
-                assert time.monotonic() - started < 2, "nobody waits for it"
+                assert time.monotonic() - started < 2, "the call waits no longer than the timeout"
                 assert (await client.token_status(one.user_id)).last_error == "timeout"
                 va.closing.set()
                 await client.settle()
@@ -152,11 +152,11 @@ def test_a_provider_that_hangs(database: Database) -> None:
     asyncio.run(run())
 
 
-def test_one_client_in_several_event_loops(database: Database) -> None:
+def test_a_client_can_be_used_in_several_event_loops(database: Database) -> None:
     va = Provider()
 
     class Connecting:
-        """A connection for each statement, so that no loop keeps one."""
+        """Opens a connection for each statement, because a connection belongs to one event loop."""
 
         async def query(self, text: str, params: Any) -> Any:
             connection = await asyncpg.connect(host=SOCKET, user=SERVICE, database=database.name)
@@ -174,15 +174,15 @@ def test_one_client_in_several_event_loops(database: Database) -> None:
     for number in range(1, 4):
         database.expire(one.user_id)
         asyncio.run(client.access_token(one.user_id))
-        assert va.exchanges == number, "one after the other"
-    # At once, in threads: a loop waits for none of another's tasks.
+        assert va.exchanges == number, "each loop makes one exchange"
+    # Now the loops run concurrently, in threads. No loop waits for a task of another.
     database.expire(one.user_id)
     with ThreadPoolExecutor(4) as threads:
         got = set(threads.map(lambda _: asyncio.run(client.access_token(one.user_id)).token, range(4)))
     assert (len(got), va.exchanges, va.reuse) == (1, 4, 0)
 
 
-def test_a_refresh_of_the_wrong_kind(database: Database) -> None:
+def test_an_asynchronous_refresh_in_a_blocking_client_is_an_error(database: Database) -> None:
     va = Provider()
 
     async def refresh(token: str, _: RefreshContext) -> Any:
@@ -199,8 +199,8 @@ def test_a_refresh_of_the_wrong_kind(database: Database) -> None:
     asyncio.run(run())
 
 
-def test_a_refresh_that_cancels_itself(database: Database) -> None:
-    """As some time-outs of HTTP clients do. The caller is not cancelled by that."""
+def test_a_refresh_that_cancels_itself_is_a_failed_refresh(database: Database) -> None:
+    """The timeouts of some HTTP clients do this. It does not cancel the caller."""
 
     async def refresh(_token: str, _: RefreshContext) -> Any:
         raise asyncio.CancelledError
@@ -216,8 +216,8 @@ def test_a_refresh_that_cancels_itself(database: Database) -> None:
     asyncio.run(run())
 
 
-def test_an_interrupt_loses_no_answer(database: Database) -> None:
-    """As when a worker of gunicorn is told to stop, or somebody types Ctrl-C."""
+def test_an_interrupted_call_still_stores_its_new_tokens(database: Database) -> None:
+    """An interrupt is, for example, gunicorn stopping a worker, or Ctrl-C."""
     va = Provider(answer_seconds=0.5)
 
     def stop(*_: object) -> None:

@@ -1,4 +1,4 @@
-"""The example on FastAPI with 8 workers of uvicorn: from the sign-in at a fake VA.gov to the erasure."""
+"""Tests the FastAPI example with 8 workers of uvicorn, from the sign-in at a simulated VA.gov to the erasure."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def serving(database: Database, origin: str, keys: str, workers: int) -> Iterato
 
 
 class Browser:
-    """A browser, with its cookies."""
+    """A browser that keeps its cookies."""
 
     def __init__(self, socket: str, http: httpx.Client) -> None:
         self._socket = socket
@@ -66,10 +66,10 @@ class Browser:
     def go(self, path: str, method: str = "GET") -> httpx.Response:
         headers = {
             "Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items()),
-            # What stands first is anybody's word; the proxy added the last.
+            # The client can send any value; only the last address was added by the proxy.
             "X-Forwarded-For": f"unknown, 192.0.2.1, {ADDRESS}",
         }
-        # A connection for each request, so that all workers get some; and no certificates are read for it.
+        # Each request has its own connection, so that all workers receive some. Reading no certificates makes this faster.
         transport = httpx.HTTPTransport(uds=self._socket, verify=False)
         with httpx.Client(transport=transport, base_url="http://service.example", timeout=60) as client:
             response = client.request(method, path, headers=headers)
@@ -83,12 +83,12 @@ class Browser:
         assert sent.status_code == 302, sent.text
         there = self._http.get(sent.headers["location"] + f"&login_hint={va_icn}")
         back = urlsplit(there.headers["location"])
-        assert self.go("/callback?code=x&state=y").status_code == 400, "another's state"
+        assert self.go("/callback?code=x&state=y").status_code == 400, "the state is not this browser's"
         assert self.go(f"{back.path}?{back.query}").headers["location"] == "/records"
 
 
 @pytest.mark.parametrize(("has_ring", "workers"), [(True, 8), (False, 2)])
-def test_the_service(has_ring: bool, workers: int) -> None:
+def test_the_example_works_from_sign_in_to_erasure(has_ring: bool, workers: int) -> None:
     va = Provider(answer_seconds=0.002)
     keys = vetassist.generate_key().hex() if has_ring else ""
     with databases.made("fastapi") as database, va.listening() as origin, httpx.Client() as http:
@@ -97,10 +97,10 @@ def test_the_service(has_ring: bool, workers: int) -> None:
             said = log.read_text()
         assert database.rows("SELECT va_icn FROM {users} WHERE va_icn IS NOT NULL") == []
         hashed = database.rows("SELECT DISTINCT ip_hash FROM {auth_audit} WHERE ip_hash IS NOT NULL")
-        # An erasure takes the addresses of the trail with it.
+        # An erasure also removes the address hashes from the audit trail.
         assert hashed == []
         for secret in ("access-", "refresh-", "ICN-", ADDRESS, *([keys] if has_ring else [])):
-            assert secret not in said, "it is in the service's log"
+            assert secret not in said, "the service's log contains a secret"
 
 
 def _goes_through(database: Database, va: Provider, browsers: list[Browser], threads: ThreadPoolExecutor) -> None:
@@ -115,11 +115,11 @@ def _goes_through(database: Database, va: Provider, browsers: list[Browser], thr
         return list(threads.map(lambda browser: browser.go("/records").status_code, asks))
 
     assert set(all_ask()) == {200} and va.exchanges == 0
-    # Each token is exchanged once, whichever workers find it due, at once.
+    # Each token is exchanged once, even if several workers find it due at the same time.
     database.rows("UPDATE {va_tokens} SET expires_at = now()")
     assert set(all_ask()) == {200}
     assert (va.exchanges, va.reuse) == (VETERANS, 0)
-    # A token that VA.gov does not take any more is refreshed once for all requests that find out.
+    # A token that VA.gov no longer accepts is refreshed once for all requests.
     va.expire()
     assert set(all_ask()) == {200}
     assert (va.exchanges, va.reuse) == (2 * VETERANS, 0)

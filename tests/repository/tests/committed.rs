@@ -1,4 +1,4 @@
-//! Looks in every file that git knows of for what must not be committed.
+//! Searches every committed file for private keys, tokens and names of machines.
 #![allow(clippy::unwrap_used)]
 
 use vetassist_repository_tests::shell;
@@ -6,17 +6,17 @@ use xshell::{cmd, Cmd};
 
 /// The extended regular expressions that no line may match. None of them matches itself.
 const OFFENCES: [(&str, &str); 4] = [
-    ("a path of somebody's machine", "/(r[o]ot|h[o]me|U[s]ers)/"),
+    ("a path of a developer's machine", "/(r[o]ot|h[o]me|U[s]ers)/"),
     ("a private key", "-----BEGIN (RSA )?PRIVATE[ ]KEY"),
     ("the host name of a registry", "registry[.]npmjs[.]org|index[.]crates[.]io"),
-    // Three parts of base64url, none of them short: one that could be real. Test vectors have shorter ones.
+    // A real token has three long parts of base64url. Those of test vectors are shorter.
     (
-        "what looks like a signed token",
+        "a string that looks like a signed token",
         r"(^|[^A-Za-z0-9_.-])eyJ[A-Za-z0-9_-]{28,}[.][A-Za-z0-9_-]{31,}[.][A-Za-z0-9_-]{31,}($|[^A-Za-z0-9_.-])",
     ),
 ];
 
-/// Returns what a grep finds.
+/// Returns the lines that a grep finds.
 fn grep(grep: Cmd<'_>) -> String {
     let output = grep.ignore_status().output().unwrap();
     assert!(matches!(output.status.code(), Some(0 | 1)), "{output:?}");
@@ -24,7 +24,7 @@ fn grep(grep: Cmd<'_>) -> String {
 }
 
 #[test]
-fn nothing_is_committed_that_must_not_be() {
+fn no_private_key_token_or_local_path_is_committed() {
     let sh = shell();
     assert!(cmd!(sh, "git ls-files").read().unwrap().lines().count() > 100);
     for (what, pattern) in OFFENCES {
@@ -34,7 +34,7 @@ fn nothing_is_committed_that_must_not_be() {
 }
 
 #[test]
-fn offences_are_found_and_ordinary_lines_are_not() {
+fn each_pattern_finds_its_offence_and_no_ordinary_line() {
     let sh = shell();
     let part = "a".repeat(40);
     let bad = [

@@ -1,4 +1,4 @@
-//! Looks at the Markdown pages: links lead somewhere, code is tested, and names are those of files and commands.
+//! Checks the Markdown pages: their links, their blocks of code, and the files and commands that they name.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
@@ -10,12 +10,12 @@ use xshell::cmd;
 const FRONT_PAGE: usize = 9_000;
 
 /// The kinds of blocks of code on the front page and in docs/. SQL and `sh` are run by the server's tests,
-/// JavaScript by the npm package's tests, Python by the Python package's. `sh by-hand` is a machine's set-up, which no test
-/// may change: its syntax and its commands are looked at here. `text` and `yaml` are not to be run.
+/// JavaScript by the npm package's tests, Python by the Python package's. `sh by-hand` sets up a machine, so no test runs
+/// it: its syntax and its commands are checked here. `text` and `yaml` are not run.
 const KINDS: [&str; 7] = ["sql", "sh", "sh by-hand", "js", "python", "text", "yaml"];
 
 #[test]
-fn links_lead_to_files_and_headings() {
+fn every_link_leads_to_a_file_and_a_heading() {
     let pages = pages();
     let top = shell().current_dir();
     let mut dead = Vec::new();
@@ -46,7 +46,7 @@ fn the_front_page_is_short() {
 }
 
 #[test]
-fn every_page_can_be_reached() {
+fn every_page_can_be_reached_from_the_front_page() {
     let pages = documentation();
     let mut reached = BTreeSet::from(["README.md".to_owned()]);
     loop {
@@ -70,7 +70,7 @@ fn every_page_can_be_reached() {
 }
 
 #[test]
-fn every_block_of_code_is_of_a_kind_that_is_tested() {
+fn every_block_of_code_has_a_known_kind() {
     let mut seen = BTreeSet::new();
     for page in documentation() {
         for block in page.all_blocks() {
@@ -127,7 +127,7 @@ fn paths(page: &Page) -> Vec<String> {
 }
 
 #[test]
-fn files_that_are_named_are_there() {
+fn every_file_that_a_page_names_exists() {
     let top = shell().current_dir();
     let mut count = 0;
     for page in pages().iter().filter(|page| page.path != "CHANGELOG.md") {
@@ -140,7 +140,7 @@ fn files_that_are_named_are_there() {
 }
 
 #[test]
-fn the_summary_of_the_benchmarks_is_that_of_their_details() {
+fn the_summary_of_the_benchmarks_matches_their_details() {
     let sh = shell();
     cmd!(sh, "python3 bench/summary.py --check").run().unwrap();
 }

@@ -1,4 +1,4 @@
-//! Looks at where things are: a topic has one name in SQL and in Rust, and no file is long.
+//! Checks the layout: a topic has one name in SQL and in Rust, and no file is long.
 #![allow(clippy::unwrap_used)]
 
 use std::{collections::BTreeMap, path::Path};
@@ -6,14 +6,14 @@ use std::{collections::BTreeMap, path::Path};
 use vetassist_repository_tests::shell;
 use xshell::cmd;
 
-/// The most lines of a file that is read as a whole.
+/// The most lines of a file of code.
 const MOST_LINES: usize = 400;
 
-/// The names of the files that hold code. A released script never changes again.
+/// The names of the files of code. Released scripts are left out, because they never change.
 const CODE: [&str; 10] =
     ["*.rs", "*.sql", "*.js", "*.mjs", "*.cjs", "*.ts", "*.cts", "*.py", "*.go", ":!sql/released/"];
 
-/// Returns every word between two texts that a file of a folder has, with the name of the file.
+/// Returns every word between two texts in the files of a folder, with the name of its file.
 fn words(folder: &str, before: &str, after: char) -> BTreeMap<String, String> {
     let sh = shell();
     let mut words = BTreeMap::new();
@@ -27,7 +27,7 @@ fn words(folder: &str, before: &str, after: char) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn a_function_is_declared_and_written_under_the_same_name() {
+fn a_function_is_in_files_of_the_same_name_in_sql_and_rust() {
     let declared = words("sql/functions", "'MODULE_PATHNAME', '", '\'');
     let written = words("crates/vetassist-pg/src/functions", "\nfn vetassist_", '(');
     assert!(declared.len() > 20, "{declared:?}");
@@ -39,12 +39,12 @@ fn a_function_is_declared_and_written_under_the_same_name() {
 }
 
 #[test]
-fn no_file_is_long() {
+fn no_file_of_code_has_more_than_400_lines() {
     let sh = shell();
     let files = cmd!(sh, "git ls-files -- {CODE...}").quiet().read().unwrap();
     assert!(files.lines().count() > 200);
     let is_long = |path: &&str| {
-        // One that is deleted and not yet committed is still listed.
+        // git still lists a deleted file before the deletion is committed.
         Path::new(&sh.current_dir().join(path)).exists()
             && sh.read_file(path).unwrap().lines().count() > MOST_LINES
     };

@@ -1,4 +1,4 @@
-//! The version is the same wherever it is stated, and what was released stays as it was.
+//! Checks that every file states the same version, and that released scripts are unchanged.
 #![allow(clippy::unwrap_used)]
 
 use vetassist_repository_tests::shell;
@@ -7,14 +7,14 @@ use xshell::cmd;
 /// The version of the workspace.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Each file, and the beginnings of the lines in it that state the version, which follows.
+/// Each file, and the text before the version in the lines that state it.
 const STATED: [(&str, &[&str]); 3] = [
     ("crates/vetassist-wasm/npm/package.json", &["  \"version\": \""]),
     (
         "crates/vetassist-wasm/npm/package-lock.json",
         &["  \"version\": \"", "      \"version\": \""],
     ),
-    // Filled in where it is installed.
+    // The installation fills the version in.
     ("crates/vetassist-pg/vetassist.control", &["default_version = '"]),
 ];
 
@@ -22,7 +22,7 @@ const STATED: [(&str, &[&str]); 3] = [
 const RELEASED: &str = "released.sha256";
 
 #[test]
-fn the_version_is_the_workspaces_wherever_it_is_stated() {
+fn every_stated_version_is_that_of_the_workspace() {
     let sh = shell();
     for (name, beginnings) in STATED {
         let text = sh.read_file(name).unwrap();
@@ -35,7 +35,7 @@ fn the_version_is_the_workspaces_wherever_it_is_stated() {
 }
 
 #[test]
-fn every_crate_takes_the_workspaces_version() {
+fn every_crate_has_the_version_of_the_workspace() {
     let (sh, cargo) = (shell(), env!("CARGO"));
     let metadata = cmd!(sh, "{cargo} metadata --no-deps --format-version 1").read().unwrap();
     let ids = metadata.split("\"id\":\"path+").skip(1);
@@ -53,10 +53,10 @@ fn the_changelog_begins_with_the_version() {
     assert!(newest == "Next release" || newest.split(' ').next() == Some(VERSION), "{newest}");
 }
 
-/// Databases were made by them. A release adds its own two, how one installs it and how one comes to it from the version
-/// before, and changes no line.
+/// Databases exist that the scripts made. A release adds two scripts, one that installs it and one that updates from the
+/// last version, and changes no line.
 #[test]
-fn the_scripts_of_released_versions_are_as_they_were() {
+fn released_scripts_are_unchanged() {
     let sh = shell();
     let _folder = sh.push_dir("sql/released");
     let list = sh.read_file(RELEASED).unwrap();
@@ -69,8 +69,8 @@ fn the_scripts_of_released_versions_are_as_they_were() {
         );
     }
     cmd!(sh, "sha256sum --check --strict --quiet {RELEASED}").run().unwrap();
-    // The list itself only ever grew, as far as this clone knows.
+    // No line of the list was ever removed in the history that this clone has.
     let history = cmd!(sh, "git log --format= --patch --unified=0 -- {RELEASED}").read().unwrap();
     let gone = history.lines().find(|line| line.starts_with('-') && !line.starts_with("---"));
-    assert_eq!(gone, None, "a line that {RELEASED} once had");
+    assert_eq!(gone, None, "a line was removed from {RELEASED}");
 }

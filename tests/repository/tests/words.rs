@@ -1,4 +1,4 @@
-//! Looks at how comments begin.
+//! Checks the first words of doc comments.
 #![allow(clippy::unwrap_used)]
 
 use vetassist_repository_tests::shell;
@@ -13,7 +13,7 @@ fn doc_comments_do_not_begin_with_a_question() {
     let files = ["*.rs", "*.js", "*.mjs", "*.cjs", "*.ts", "*.cts", "*.py"];
     let output =
         cmd!(sh, "git grep -n -I -E -e {QUESTION} -- {files...}").ignore_status().output().unwrap();
-    // Nothing was found, and the grep did not fail.
+    // The grep found nothing and did not fail.
     assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stdout));
     let question = "    /// Whether it does.\n";
     assert_eq!(

@@ -1,4 +1,4 @@
-//! The audit log of a database, as it is seen inside and by `vetassist-audit` outside.
+//! Reads and verifies a database's audit log, by the database's own functions and by `vetassist-audit`.
 
 use std::time::Duration;
 
@@ -14,24 +14,24 @@ use vetassist_core::audit_log::{sign_note, AuditKey};
 
 use crate::column_of;
 
-/// Seals what there is.
+/// Seals all unsealed rows of the audit trail.
 pub fn seal(db: &mut Client) {
     db.batch_execute("CALL vetassist_seal_audit()").unwrap();
 }
 
-/// Returns the checkpoint.
+/// Returns the log's checkpoint.
 #[must_use]
 pub fn checkpoint(db: &mut Client) -> String {
     db.query_one("SELECT vetassist_audit_checkpoint()", &[]).unwrap().get(0)
 }
 
-/// Returns the number of entries.
+/// Returns the number of the log's entries.
 #[must_use]
 pub fn size(db: &mut Client) -> i64 {
     checkpoint(db).split('\n').nth(1).unwrap().parse().unwrap()
 }
 
-/// Returns the kinds of problems that the database finds, each once, and those with a checkpoint that was kept.
+/// Returns the kinds of problems that the database finds, each once, with or without an earlier checkpoint.
 #[must_use]
 pub fn problems(db: &mut Client, kept: Option<&str>) -> Vec<String> {
     let kept = kept.map_or("NULL".into(), |kept| format!("'{kept}'"));
@@ -41,7 +41,7 @@ pub fn problems(db: &mut Client, kept: Option<&str>) -> Vec<String> {
     )
 }
 
-/// The key of these tests' watcher.
+/// Returns the key with which the tests' watcher signs.
 #[must_use]
 pub fn audit_key() -> AuditKey {
     AuditKey::from_bytes(&[7; 32])
@@ -54,7 +54,7 @@ pub fn signed(checkpoint: &str) -> String {
     sign_note(checkpoint, origin, &[&audit_key()]).unwrap()
 }
 
-/// Returns the settings by which a client is connected.
+/// Returns the connection string of a client.
 #[must_use]
 pub fn connection(db: &mut Client) -> String {
     let connection = "SELECT format('host=%s port=%s user=%s dbname=%s', current_setting('unix_socket_directories'),
@@ -70,13 +70,13 @@ pub fn connect_again(db: &mut Client) -> Client {
 
 /// Connects `vetassist-audit` to a database.
 #[must_use]
-pub fn outside(db: &mut Client) -> Database {
+pub fn connect_program(db: &mut Client) -> Database {
     Database::connect(&connection(db), "public", None).unwrap()
 }
 
 /// Connects `vetassist-audit` to a superuser's database as another role.
 #[must_use]
-pub fn outside_as(db: &mut Client, role: &str) -> Database {
+pub fn connect_program_as(db: &mut Client, role: &str) -> Database {
     let connection = connection(db).replace("user=postgres", &format!("user={role}"));
     Database::connect(&connection, "public", None).unwrap()
 }
@@ -84,13 +84,13 @@ pub fn outside_as(db: &mut Client, role: &str) -> Database {
 /// Exports the log.
 #[must_use]
 pub fn exported(db: &mut Client) -> Vec<u8> {
-    exported_by(outside(db))
+    exported_by(connect_program(db))
 }
 
 /// Exports the log as another role.
 #[must_use]
 pub fn exported_as(db: &mut Client, role: &str) -> Vec<u8> {
-    exported_by(outside_as(db, role))
+    exported_by(connect_program_as(db, role))
 }
 
 fn exported_by(mut log: Database) -> Vec<u8> {
@@ -100,10 +100,10 @@ fn exported_by(mut log: Database) -> Vec<u8> {
     lines
 }
 
-/// The time for which these tests keep the trail, unless they say otherwise.
+/// The retention period of the audit trail in most of these tests.
 pub const RETENTION: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// Verifies an export, with a checkpoint that a watcher kept, and the time that the trail is kept.
+/// Verifies an export, with an earlier checkpoint that a watcher signed, and with the trail's retention period.
 #[must_use]
 pub fn verified(export: &[u8], kept: Option<&str>, retention: Duration) -> (Summary, Vec<Finding>) {
     let origin = kept.map(|kept| kept.split('\n').next().unwrap());
@@ -118,20 +118,20 @@ pub fn verified(export: &[u8], kept: Option<&str>, retention: Duration) -> (Summ
     (summary, findings)
 }
 
-/// Returns the classes of what is found outside, each once: of problems and of what the log discloses.
+/// Returns the classes of what `vetassist-audit` finds, each once: problems, and changes that the log discloses.
 #[must_use]
-pub fn found_outside(db: &mut Client, kept: Option<&str>) -> Vec<&'static str> {
+pub fn program_findings(db: &mut Client, kept: Option<&str>) -> Vec<&'static str> {
     let (summary, _) = verified(&exported(db), kept, RETENTION);
     let is_certain = |class: &&Class| class.severity() != Severity::CannotTell;
     summary.findings.keys().filter(is_certain).map(|class| class.name()).collect()
 }
 
-/// Fails where anything is found, inside or outside, but what the log discloses.
+/// Asserts that neither the database nor `vetassist-audit` finds a problem.
 pub fn assert_intact(db: &mut Client, kept: Option<&str>) -> Summary {
     assert_intact_where_kept(db, kept, RETENTION)
 }
 
-/// The same where the trail is kept for another time.
+/// Asserts the same for another retention period.
 pub fn assert_intact_where_kept(
     db: &mut Client,
     kept: Option<&str>,

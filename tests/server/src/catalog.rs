@@ -1,11 +1,11 @@
-//! All that PostgreSQL's catalogs say of the extension's objects.
+//! Reads everything that PostgreSQL's catalogs record of the extension's objects.
 
 use postgres::Client;
 
 use crate::queries::column_of;
 
-/// Each attribute of each object of the extension and of what depends on it, one a line: two installations are
-/// the same if these are.
+/// Returns each attribute of each object of the extension and of its dependent objects, one per line. Two
+/// installations are the same if their lines are the same.
 #[must_use]
 pub fn catalog(db: &mut Client) -> Vec<String> {
     let mut found = Vec::new();
@@ -29,7 +29,7 @@ const MEMBERS: &str = "
         SELECT c.* FROM members m JOIN pg_index i ON i.indrelid = m.objid JOIN pg_class c ON c.oid = i.indexrelid
         WHERE m.classid = 'pg_class'::regclass)";
 
-/// Says who may do what: sorted, because the order of grants is nobody's business.
+/// Lists an object's rights, sorted because the order of the grants does not matter.
 macro_rules! acl {
     ($column:literal) => {
         concat!(

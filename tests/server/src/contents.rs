@@ -1,10 +1,10 @@
-//! Reads what the extension holds in a database, as lines that can be compared with another database's.
+//! Fills the extension's tables and reads them as lines that can be compared with those of another database.
 
 use postgres::Client;
 
 use crate::{keyed_server::KeyedServer, queries::column_of};
 
-/// Every table of the extension's.
+/// All tables of the extension.
 pub const TABLES: [&str; 13] = [
     "vetassist_users",
     "vetassist_va_tokens",
@@ -21,7 +21,7 @@ pub const TABLES: [&str; 13] = [
     "vetassist_audit_unsealable",
 ];
 
-/// Roles, users, tokens, sessions and a trail, as months of use leave them.
+/// Creates roles, users, tokens, sessions and an audit trail, like those of a database in use.
 pub fn fill(db: &mut Client) {
     db.batch_execute(
         "CREATE ROLE app LOGIN; CREATE ROLE auditor LOGIN;
@@ -40,11 +40,11 @@ pub fn fill(db: &mut Client) {
     .unwrap();
 }
 
-/// The rows of the tables.
+/// Returns the rows of all tables.
 pub fn rows(db: &mut Client) -> Vec<String> {
     let mut rows = Vec::new();
     for table in TABLES {
-        // An older version has fewer.
+        // An older version has fewer tables.
         if column_of(db, &format!("SELECT (to_regclass('{table}') IS NULL)::text")) == ["true"] {
             continue;
         }
@@ -54,9 +54,9 @@ pub fn rows(db: &mut Client) -> Vec<String> {
     rows
 }
 
-/// Returns who may do what, what fires, and which version it is.
-pub fn surroundings(db: &mut Client) -> Vec<String> {
-    // What there is for the owner to do is not the same in all versions of PostgreSQL.
+/// Returns the rights, triggers and versions, and the differences of the schema.
+pub fn rights_and_triggers(db: &mut Client) -> Vec<String> {
+    // The owner's rights differ between versions of PostgreSQL.
     let acl = "CASE WHEN acl IS NULL AND classid <> 'pg_class'::regclass THEN 'default' ELSE coalesce((SELECT string_agg(a::text, ' ' ORDER BY a::text) FROM unnest(acl) AS a WHERE a::text NOT LIKE 'postgres=%' AND a::text NOT LIKE 'vetassist_owner=%/vetassist_owner'), 'nobody') END";
     let mut found = column_of(
         db,
@@ -82,9 +82,9 @@ pub fn surroundings(db: &mut Client) -> Vec<String> {
     found
 }
 
-/// Checks that the database goes on where the other one was: the next event has the next id, but for as many as
-/// may be skipped, and one sign-in is one user, one session and one event.
-pub fn goes_on(db: &mut Client, skipped: i64) {
+/// Asserts that a copied database can be used: the next event has the next id, apart from the number that may be
+/// skipped, a sign-in adds one user, one token, one session and one event, and the triggers work.
+pub fn assert_use_continues(db: &mut Client, skipped: i64) {
     let ids = "SELECT (SELECT max(id) FROM vetassist_auth_audit), vetassist_log_event('after')";
     let row = db.query_one(ids, &[]).unwrap();
     let next = row.get::<_, Option<i64>>(0).unwrap_or(0) + 1;
@@ -104,8 +104,8 @@ pub fn goes_on(db: &mut Client, skipped: i64) {
     assert!(db.batch_execute("DELETE FROM vetassist_auth_audit").is_err());
 }
 
-/// Checks that what [`fill`] sealed opens, and returns how many tokens did.
-pub fn opens(db: &mut Client) -> usize {
+/// Asserts that the tokens of [`fill`] open, and returns their number.
+pub fn opened_tokens(db: &mut Client) -> usize {
     let opened = column_of(
         db,
         "SELECT u.va_icn || ' ' || vetassist_decrypt_token(t.access_token_encrypted, u.id)
@@ -123,12 +123,12 @@ pub fn opens(db: &mut Client) -> usize {
 }
 
 impl KeyedServer {
-    /// One with what [`fill`] leaves.
+    /// Starts a server whose database [`fill`] has filled.
     #[must_use]
     pub fn filled(settings: &[(&str, &str)]) -> Self {
         let mut server = Self::start_with(settings);
         fill(&mut server.db);
-        assert_eq!(opens(&mut server.db), 39);
+        assert_eq!(opened_tokens(&mut server.db), 39);
         server
     }
 }

@@ -1,4 +1,4 @@
-//! Databases on a server that the tests share.
+//! Creates databases on a server that the tests share.
 
 use std::sync::OnceLock;
 
@@ -6,7 +6,7 @@ use postgres::{Client, NoTls};
 
 use crate::{key::hex_key, number::next, server::Server};
 
-/// The server that tests share when all they need is a database of their own. It has a ring.
+/// Returns the server that tests share if they need only a database of their own. It has a ring.
 fn shared() -> &'static Server {
     static SHARED: OnceLock<Server> = OnceLock::new();
     SHARED.get_or_init(|| {
@@ -14,7 +14,7 @@ fn shared() -> &'static Server {
     })
 }
 
-/// A database with the extension, on the shared server.
+/// Creates a database with the extension on the shared server.
 #[must_use]
 pub fn database() -> Client {
     let mut db = empty_database();
@@ -22,7 +22,7 @@ pub fn database() -> Client {
     db
 }
 
-/// A database with the extension, on the shared server, created with these options.
+/// Creates a database with these options and with the extension on the shared server.
 #[must_use]
 pub fn database_with(options: &str) -> Client {
     let mut db = new_database(options);
@@ -30,7 +30,7 @@ pub fn database_with(options: &str) -> Client {
     db
 }
 
-/// A database without the extension, on the shared server.
+/// Creates a database without the extension on the shared server.
 #[must_use]
 pub fn empty_database() -> Client {
     new_database("")

@@ -1,10 +1,10 @@
-//! Programs of Debian's packages, unpacked beside the system's: nothing is installed, and no service begins.
+//! Unpacks programs of Debian's packages into a folder of their own. Nothing is installed, and no service is started.
 
 use std::{fs, path::PathBuf, process::Command};
 
 use pg_scratch::{cache, run};
 
-/// Returns the path of a file of a package, which is fetched the first time.
+/// Returns the path of a file of a package, which is downloaded the first time.
 #[must_use]
 pub fn debian_file(package: &str, file: &str) -> PathBuf {
     let folder = cache().unwrap().join("debian").join(package);
@@ -19,7 +19,7 @@ pub fn debian_file(package: &str, file: &str) -> PathBuf {
         }
         let archive = fs::read_dir(&new).unwrap().flatten().next().unwrap().path();
         run(Command::new("dpkg").arg("-x").arg(&archive).arg(&new)).unwrap();
-        // Another process may have been faster.
+        // Another process may have unpacked the package meanwhile.
         if fs::rename(&new, &folder).is_err() {
             fs::remove_dir_all(&new).unwrap();
         }

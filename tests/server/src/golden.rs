@@ -1,15 +1,15 @@
-//! Golden files: what a test found before, to compare with.
+//! Compares results with golden files.
 
 use std::{env, fs, path::Path};
 
 use crate::vectors::repository;
 
-/// Compares with a golden file of this crate. `UPDATE_GOLDEN=1` writes it instead.
+/// Asserts that a text equals a golden file of this crate. With `UPDATE_GOLDEN=1` it writes the file instead.
 pub fn compare_with_golden(name: &str, found: &str) {
     compare_with_golden_at(&repository().join("tests/server/golden").join(name), found);
 }
 
-/// Compares with a golden file. `UPDATE_GOLDEN=1` writes it instead.
+/// Asserts that a text equals a golden file. With `UPDATE_GOLDEN=1` it writes the file instead.
 pub fn compare_with_golden_at(path: &Path, found: &str) {
     if env::var_os("UPDATE_GOLDEN").is_some() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();

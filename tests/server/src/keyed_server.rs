@@ -1,4 +1,4 @@
-//! Servers with a key file.
+//! Test servers with a key file.
 
 use std::{
     env, fs,
@@ -22,7 +22,7 @@ pub struct KeyedServer {
     pub db: Connection,
 }
 
-/// A client that says nothing of itself.
+/// A client that implements `Debug`.
 pub struct Connection(Client);
 
 impl std::fmt::Debug for Connection {
@@ -46,13 +46,13 @@ impl DerefMut for Connection {
 }
 
 impl KeyedServer {
-    /// Starts one, with a ring of one key.
+    /// Starts a server with a ring of one key.
     #[must_use]
     pub fn start() -> Self {
         Self::start_with(&[])
     }
 
-    /// Starts one with these settings, and a ring of one key.
+    /// Starts a server with these settings and a ring of one key.
     #[must_use]
     pub fn start_with(settings: &[(&str, &str)]) -> Self {
         let server = Server::start(settings, &[]);
@@ -62,7 +62,7 @@ impl KeyedServer {
         db.batch_execute(&format!("ALTER SYSTEM SET vetassist.master_key_file = '{path}'"))
             .unwrap();
         server.reload();
-        // A new connection has what the server has read by then.
+        // A new connection has the settings that the server has read by then.
         let mut tries = 0;
         let db = loop {
             let mut db = server.database();
@@ -76,7 +76,7 @@ impl KeyedServer {
         Self { server, key_file, db }
     }
 
-    /// Starts one without a ring.
+    /// Starts a server without a ring.
     #[must_use]
     pub fn start_without_key() -> Self {
         let server = Server::start(&[], &[]);
@@ -87,7 +87,7 @@ impl KeyedServer {
 
     /// Connects again, after a crash of the server.
     pub fn reconnect(&mut self) {
-        // Until the server has noticed the crash, it lets clients in and then ends them like all others.
+        // Until the server notices the crash, it accepts connections and then ends them with all others.
         for _ in 0..600 {
             if self.db.simple_query("SELECT").is_err() {
                 break;
@@ -116,7 +116,7 @@ impl KeyedServer {
     /// Starts the server again.
     pub fn start_again(&mut self) {
         for _ in 0..50 {
-            // What it shared with its processes is taken only when all of them are gone.
+            // The server starts only when all processes that used its shared memory have ended.
             if self.server.cluster.start_server().is_ok() {
                 return self.reconnect();
             }
@@ -125,13 +125,13 @@ impl KeyedServer {
         panic!("the server does not start again");
     }
 
-    /// The folder of the server's socket.
+    /// Returns the folder of the server's socket.
     #[must_use]
     pub fn socket_dir(&self) -> &Path {
         self.server.cluster.socket_dir()
     }
 
-    /// Waits until the only subscription has what the publisher has by now.
+    /// Waits until the only subscription has received all changes that the publisher has made until now.
     pub fn wait_for_subscription(&mut self, publisher: &mut Client) {
         let ready = "SELECT count(*) > 0 AND bool_and(srsubstate = 'r') FROM pg_subscription_rel";
         wait(|| self.db.query_one(ready, &[]).unwrap().get(0));
@@ -149,30 +149,30 @@ impl KeyedServer {
         self.db.simple_query("SELECT vetassist_reload_keys()").unwrap();
     }
 
-    /// Replaces the key file; no server is told.
+    /// Replaces the key file, without a reload.
     pub fn write_key_file(&self, ring: &str, mode: u32) {
         let _ = self.server.write_key_file("ring", ring, mode);
     }
 
-    /// The key file.
+    /// Returns the path of the key file.
     #[must_use]
     pub fn key_file(&self) -> &Path {
         &self.key_file
     }
 
-    /// Another connection as the superuser.
+    /// Connects as the superuser.
     #[must_use]
     pub fn connect(&self) -> Client {
         self.connect_as("postgres")
     }
 
-    /// A connection with options from its environment, as `PGOPTIONS` gives them.
+    /// Connects with options as in `PGOPTIONS`.
     #[must_use]
     pub fn connect_with_options(&self, role: &str, options: &str) -> Client {
         self.server.config(role, "postgres").options(options).connect(NoTls).unwrap()
     }
 
-    /// The server's user and group.
+    /// Returns the ids of the server's user and group.
     #[must_use]
     pub fn server_user_ids(&self) -> (u32, u32) {
         let key_file = fs::metadata(self.key_file()).unwrap();
@@ -189,7 +189,7 @@ impl KeyedServer {
         run(as_root("chown").unwrap().arg(format!("{user}:{group}")).arg(path)).unwrap();
     }
 
-    /// The warnings that a statement draws.
+    /// Returns the warnings that a statement raises, and asserts that it raises them only once.
     #[must_use]
     pub fn warnings_of(&mut self, statement: &str) -> Vec<String> {
         let heard = Arc::new(Mutex::new(Vec::new()));
@@ -199,7 +199,7 @@ impl KeyedServer {
             .notice_callback(move |notice| sink.lock().unwrap().push(notice.message().to_owned()))
             .connect(NoTls)
             .unwrap();
-        // With the settings of our own connection.
+        // Uses the key file of `self.db`.
         let path: String = self.db.query_one("SHOW vetassist.master_key_file", &[]).unwrap().get(0);
         db.batch_execute(&format!("LOAD 'vetassist'; SET vetassist.master_key_file = '{path}'"))
             .unwrap();
@@ -224,7 +224,7 @@ impl KeyedServer {
         self.server.config("postgres", "restored").connect(NoTls).unwrap()
     }
 
-    /// Dumps the four tables as a role that is no superuser.
+    /// Dumps the extension's tables as a role that is not a superuser.
     pub fn dump_as(&self, role: &str) {
         let mut dump =
             std::process::Command::new(self.server.cluster.client("pg_dump").get_program());
@@ -239,20 +239,20 @@ impl KeyedServer {
         run(dump.stdout(std::process::Stdio::null())).unwrap();
     }
 
-    /// Runs a statement by psql in the database with the extension, and returns what it printed, messages included.
+    /// Runs a statement by psql in the database with the extension, and returns its output and messages.
     #[must_use]
     pub fn psql(&self, statement: &str) -> String {
         let output = self.server.cluster.psql("postgres", &["-c", statement]).unwrap();
         String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
     }
 
-    /// Runs a script by psql and returns what it printed, messages included.
+    /// Runs a script by psql in a new database, and returns its output and messages.
     #[must_use]
     pub fn psql_script(&self, script: &str) -> String {
         let database = format!("golden_{}", next());
         let mut db = self.connect();
         db.batch_execute(&format!("CREATE DATABASE {database}")).unwrap();
-        // One stream, so that messages stand where they came.
+        // Output and messages use one stream, so that they stay in order.
         let mut psql = self.server.cluster.client("psql");
         let arguments: Vec<_> = psql.get_args().map(quote).collect();
         let program = quote(psql.get_program());

@@ -1,5 +1,5 @@
-//! Servers and databases for the tests, and what the tests compare with.
-#![allow(clippy::unwrap_used, clippy::missing_panics_doc)] // a test that cannot go on has failed
+//! Servers, databases and expected values for the tests.
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc)] // a panic fails the test, as it should
 
 pub mod audit_log;
 pub mod catalog;
@@ -29,5 +29,5 @@ pub use self::{
     wait::wait,
 };
 
-/// The settings that say where the ring is.
+/// The settings that name the ring's source.
 pub const RING_SETTINGS: [&str; 2] = ["vetassist.master_key_file", "vetassist.master_key_command"];

@@ -1,4 +1,4 @@
-//! Asks a database what the tests compare, and reads an error.
+//! Queries that several tests use, and the SQLSTATE of an error.
 
 use postgres::{Client, Error};
 use vetassist_core::schema::{compare, CatalogRow, Difference, Guards, CATALOG_QUERY};
@@ -9,7 +9,7 @@ pub fn sqlstate(error: &Error) -> &str {
     error.code().map_or("none", |code| code.code())
 }
 
-/// Returns what the core's query finds of the tables in a schema: no extension takes part.
+/// Returns the rows of the core's catalog query for a schema. The query works without the extension.
 #[must_use]
 pub fn catalog_rows(db: &mut Client, schema: &str) -> Vec<CatalogRow> {
     let mut transaction = db.transaction().unwrap();
@@ -22,20 +22,20 @@ pub fn catalog_rows(db: &mut Client, schema: &str) -> Vec<CatalogRow> {
         .collect()
 }
 
-/// Returns how the tables in a schema differ from the core's description, by the core itself.
+/// Returns how the tables in a schema differ from the core's description, as the core computes it.
 #[must_use]
 pub fn differences(db: &mut Client, schema: &str, guards: Guards) -> Vec<Difference> {
     compare(&catalog_rows(db, schema), guards)
 }
 
-/// Returns the first column of what a query returns, which is text.
+/// Returns the first column of a query's result, which must be text.
 #[must_use]
 pub fn column_of(db: &mut Client, query: &str) -> Vec<String> {
     db.query(query, &[]).unwrap().iter().map(|row| row.get(0)).collect()
 }
 
-/// Returns the objects that belong to the extension, each with what may be done to it. Not the tables' row types, which
-/// are the extension's own in some versions of PostgreSQL and not in others.
+/// Returns the objects of the extension, and for functions how they may be used. The tables' row types are left out,
+/// because they belong to the extension only in some versions of PostgreSQL.
 #[must_use]
 pub fn inventory(db: &mut Client) -> Vec<String> {
     column_of(

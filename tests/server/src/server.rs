@@ -1,4 +1,4 @@
-//! Servers of a test's own.
+//! Test servers that one test starts for itself.
 
 use std::path::PathBuf;
 
@@ -7,20 +7,20 @@ use postgres::{config::Config, Client, NoTls};
 
 use crate::{installation::scratch, wait::wait};
 
-/// A server of a test's own, with no key ring but what its settings say.
+/// A server that one test starts for itself. It has a key ring only if its settings name one.
 #[derive(Debug)]
 pub struct Server {
     pub(crate) cluster: Cluster,
 }
 
 impl Server {
-    /// Starts one with these settings and environment variables.
+    /// Starts a server with these settings and environment variables.
     #[must_use]
     pub fn start(settings: &[(&str, &str)], environment: &[(&str, &str)]) -> Self {
         Self { cluster: Cluster::start(scratch(), settings, environment).unwrap() }
     }
 
-    /// Returns how a role connects to one of its databases.
+    /// Returns the configuration with which a role connects to one of the server's databases.
     #[must_use]
     pub fn config(&self, user: &str, database: &str) -> Config {
         let mut config = Config::new();
@@ -28,7 +28,7 @@ impl Server {
         config
     }
 
-    /// Creates a database with the extension in it and connects to it.
+    /// Creates the extension in the database `postgres`, and connects to it.
     #[must_use]
     pub fn database(&self) -> Client {
         let mut db = self.config("postgres", "postgres").connect(NoTls).unwrap();
@@ -36,7 +36,7 @@ impl Server {
         db
     }
 
-    /// Those of these libraries that the installation has. One that comes without contrib lacks them.
+    /// Returns those of these libraries that the installation has. An installation without contrib lacks them.
     #[must_use]
     pub fn libraries<'a>(names: &[&'a str]) -> Vec<&'a str> {
         let folder = &scratch().postgres().lib;
@@ -46,44 +46,44 @@ impl Server {
             .filter(|name| {
                 let is_there = folder.join(format!("{name}.so")).exists();
                 if !is_there {
-                    println!("this PostgreSQL comes without {name}");
+                    println!("this PostgreSQL does not have {name}");
                 }
                 is_there
             })
             .collect()
     }
 
-    /// Connects as another role.
+    /// Connects to the database `postgres` as a role.
     #[must_use]
     pub fn connect_as(&self, role: &str) -> Client {
         self.config(role, "postgres").connect(NoTls).unwrap()
     }
 
-    /// Connects to another of its databases.
+    /// Connects to another of the server's databases.
     #[must_use]
     pub fn connect_to(&self, database: &str) -> Client {
         self.config("postgres", database).connect(NoTls).unwrap()
     }
 
-    /// Connects to another of its databases as another role.
+    /// Connects to another of the server's databases as a role.
     #[must_use]
     pub fn connect_to_as(&self, database: &str, role: &str) -> Client {
         self.config(role, database).connect(NoTls).unwrap()
     }
 
-    /// One of PostgreSQL's clients, connected to it.
+    /// Returns the command of one of PostgreSQL's client programs, with the arguments to connect to the server.
     #[must_use]
     pub fn client(&self, program: &str) -> std::process::Command {
         self.cluster.client(program)
     }
 
-    /// A standby that follows it.
+    /// Starts a standby of the server.
     #[must_use]
     pub fn standby(&self) -> Self {
         Self { cluster: Cluster::standby_of(scratch(), &self.cluster).unwrap() }
     }
 
-    /// Stops it and makes a server of the newer version from it by `pg_upgrade`.
+    /// Stops the server, and upgrades it to the newer version with `pg_upgrade`.
     #[must_use]
     pub fn upgraded(&mut self, mode: &str) -> Self {
         if self.cluster.is_running() {
@@ -93,12 +93,12 @@ impl Server {
         Self { cluster: self.cluster.upgraded(&newer, mode).unwrap() }
     }
 
-    /// Ends its following.
+    /// Promotes a standby.
     pub fn promote(&mut self) {
         self.cluster.promote().unwrap();
     }
 
-    /// Waits until a standby has what the primary has by now.
+    /// Waits until the standby has replayed all changes that the primary has made until now.
     pub fn wait_for(&self, primary: &mut Client) {
         let position: String =
             primary.query_one("SELECT pg_current_wal_lsn()::text", &[]).unwrap().get(0);
@@ -109,30 +109,30 @@ impl Server {
         });
     }
 
-    /// Returns what its log says so far.
+    /// Returns the content of the server's log.
     #[must_use]
     pub fn log(&self) -> String {
         self.cluster.log()
     }
 
-    /// Makes it read its settings again.
+    /// Makes the server read its settings again.
     pub fn reload(&self) {
         self.cluster.reload().unwrap();
     }
 
-    /// A folder for key files.
+    /// Returns the folder for key files.
     #[must_use]
     pub fn key_dir(&self) -> PathBuf {
         self.cluster.key_dir()
     }
 
-    /// Its data directory.
+    /// Returns the server's data directory.
     #[must_use]
     pub fn data_dir(&self) -> PathBuf {
         self.cluster.data()
     }
 
-    /// Writes a key file.
+    /// Writes a key file, and returns its path.
     #[must_use]
     pub fn write_key_file(&self, name: &str, content: &str, mode: u32) -> PathBuf {
         self.cluster.write_key_file(name, content, mode).unwrap()

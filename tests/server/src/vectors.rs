@@ -1,4 +1,4 @@
-//! The repository's files, and the reference vectors among them.
+//! Reads the reference vectors.
 
 use std::{
     fs,
@@ -7,19 +7,19 @@ use std::{
 
 use serde_json::Value;
 
-/// The repository's top folder.
+/// Returns the repository's top folder.
 #[must_use]
 pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
 }
 
-/// A group of the reference vectors.
+/// Returns a group of the reference vectors.
 #[must_use]
 pub fn vectors(group: &str) -> Vec<Value> {
     vectors_of("reference.json", group)
 }
 
-/// A group of a file of vectors.
+/// Returns a group of a file of vectors.
 #[must_use]
 pub fn vectors_of(file: &str, group: &str) -> Vec<Value> {
     let text = fs::read_to_string(repository().join("tests/vectors").join(file)).unwrap();

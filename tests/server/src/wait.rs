@@ -1,9 +1,9 @@
-//! Waiting for other processes.
+//! Waits for other processes.
 
-/// Waits for something that another process does.
+/// Waits until a condition holds that depends on another process.
 ///
 /// # Panics
-/// If it does not happen within a minute.
+/// If the condition does not hold within a minute.
 pub fn wait(mut done: impl FnMut() -> bool) {
     for _ in 0..1200 {
         if done() {
@@ -11,5 +11,5 @@ pub fn wait(mut done: impl FnMut() -> bool) {
         }
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
-    panic!("it did not happen within a minute");
+    panic!("the awaited condition did not hold within a minute");
 }

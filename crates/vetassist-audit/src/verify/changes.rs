@@ -52,7 +52,7 @@ impl Changes {
             return;
         }
         if leaf_hash(data) != shown.leaf_hash {
-            report(finding(Class::Changed, shown, "the entry is not what was sealed"));
+            report(finding(Class::Changed, shown, "the entry differs from the sealed entry"));
             return;
         }
         match decoded {

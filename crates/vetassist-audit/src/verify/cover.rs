@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_range_around_an_entry_is_found() {
+    fn of_returns_every_range_that_contains_an_entry() {
         let ranges = [(0..3, 'a'), (2..4, 'b'), (2..3, 'c'), (7..9, 'd')];
         let mut cover = Cover::new(ranges.clone());
         for entry in 0..10 {

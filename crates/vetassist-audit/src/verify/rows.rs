@@ -75,11 +75,7 @@ impl<'a> Rows<'a> {
             let is_pending =
                 shown.audit_id.is_some_and(|id| self.changes.is_pending(id, Change::Purge));
             if purges.is_empty() && !is_pending {
-                report(finding(
-                    Class::Missing,
-                    shown,
-                    "the row has gone, and no purge tells of it",
-                ));
+                report(finding(Class::Missing, shown, "the row is missing, and no purge lists it"));
             }
             return;
         };
@@ -90,7 +86,7 @@ impl<'a> Rows<'a> {
         let row = match Entry::decode(data) {
             Ok(Entry::Row(row)) if leaf_hash(data) == shown.leaf_hash => row,
             _ => {
-                report(finding(Class::Changed, shown, "the row is not what was sealed"));
+                report(finding(Class::Changed, shown, "the row differs from the sealed row"));
                 return;
             }
         };

@@ -1,4 +1,4 @@
-//! A database in memory: a trail, its seal, and whoever tampers with both.
+//! A database in memory: the audit trail, its log, and changes of both.
 #![allow(dead_code, clippy::unwrap_used, missing_docs, unreachable_pub)]
 
 use std::collections::BTreeMap;
@@ -34,16 +34,16 @@ pub struct Sealed {
     pub kind: &'static str,
     pub audit_id: Option<i64>,
     pub leaf_hash: Hash,
-    /// Of an entry of no row.
+    /// The data of an entry that is not of a row.
     pub data: Option<Vec<u8>>,
-    /// Until the values are gone.
+    /// The salts, until the values are cleared.
     pub salts: [Option<Salt>; 2],
-    /// From when they no longer follow from salts and values.
+    /// The commitments, once they can no longer be computed from salts and values.
     pub commitments: [Option<Hash>; 2],
     pub is_purged: bool,
 }
 
-/// The entry that a change owes the log.
+/// An entry that the next seal adds for a change.
 #[derive(Clone, Debug)]
 pub enum Owed {
     Erasure(Vec<i64>),
@@ -85,7 +85,7 @@ impl Memory {
         time(self.clock)
     }
 
-    /// Writes an event, a minute after the last.
+    /// Writes an event, a minute after the last one.
     pub fn log(&mut self, user: Option<u128>, event_type: &str) -> i64 {
         self.clock += HOUR / 60;
         let id = self.next_id;
@@ -142,7 +142,7 @@ impl Memory {
         });
     }
 
-    /// Takes pending work, then new rows, into the log.
+    /// Seals pending changes, then new rows.
     pub fn seal(&mut self) {
         let session_user = String::from("app");
         for (owed, at) in std::mem::take(&mut self.pending) {
@@ -184,7 +184,7 @@ impl Memory {
         }
     }
 
-    /// Erases a user: what `vetassist_erase_user` does to the trail.
+    /// Erases a user as `vetassist_erase_user` does.
     pub fn erase(&mut self, user: u128) {
         let of_user = |row: &TrailRow| row.user_id == Some(Uuid::from_u128(user));
         let ids: Vec<i64> =
@@ -284,7 +284,7 @@ impl Memory {
     }
 }
 
-/// The leaf's data of a row as it is now.
+/// Returns the data of a row's leaf, from its current values.
 fn row_data(
     id: i64,
     row: &TrailRow,

@@ -1,4 +1,4 @@
-//! Shows what signed checkpoints prove, and a watcher's clock.
+//! Tests the proofs of signed checkpoints and of the watcher's clock.
 
 use vetassist_audit::finding::{Class, Severity};
 use vetassist_core::{
@@ -15,7 +15,7 @@ use super::{
 };
 
 #[test]
-fn without_a_signed_checkpoint_a_rewritten_log_verifies_and_it_says_so() {
+fn without_a_signed_checkpoint_a_rewritten_log_is_reported_as_unwatched() {
     let mut log = Memory::new();
     log.sign_ins(60);
     let kept = note(&log);
@@ -35,7 +35,7 @@ fn without_a_signed_checkpoint_a_rewritten_log_verifies_and_it_says_so() {
 }
 
 #[test]
-fn what_came_after_the_last_checkpoint_is_told_apart() {
+fn entries_after_the_last_checkpoint_are_reported_as_not_covered() {
     let mut log = Memory::new();
     log.sign_ins(30);
     let mut evidence = evidence(&log);
@@ -47,7 +47,7 @@ fn what_came_after_the_last_checkpoint_is_told_apart() {
 }
 
 #[test]
-fn notes_count_only_with_a_known_signature() {
+fn only_notes_with_a_known_signature_count() {
     let mut log = Memory::new();
     log.sign_ins(30);
     let good = note(&log);
@@ -72,14 +72,14 @@ fn notes_count_only_with_a_known_signature() {
 }
 
 #[test]
-fn whether_retention_was_kept_is_told_as_far_as_it_can_be() {
-    // The purge's own clock, how far the watcher's is from it, and what is found.
+fn a_purge_within_retention_is_reported_as_far_as_the_clocks_show() {
+    // The time since the cutoff by the purge's clock, the offset of the watcher's clock, and the expected findings.
     let none: [Class; 0] = [];
     for (since_cutoff, watcher, expected) in [
         (YEAR, Some(0), &none[..]),
         (YEAR + DAY, Some(0), &none[..]),
         (YEAR - HOUR, Some(0), &[Class::BelowRetention][..]),
-        // The database's clock was put forward for the purge.
+        // The database's clock was set forward for the purge.
         (YEAR, Some(-30 * DAY), &[Class::BelowRetention][..]),
         (YEAR, None, &[Class::RetentionUnknown][..]),
         (YEAR - HOUR, None, &[Class::BelowRetention][..]),
@@ -115,7 +115,7 @@ fn whether_retention_was_kept_is_told_as_far_as_it_can_be() {
 }
 
 #[test]
-fn rows_inserted_between_are_seen_by_their_time() {
+fn rows_with_times_before_the_last_checkpoint_are_reported() {
     let mut log = Memory::new();
     log.sign_ins(30);
     let mut kept = vec![watched(&log)];
@@ -149,7 +149,7 @@ fn rows_inserted_between_are_seen_by_their_time() {
 }
 
 #[test]
-fn an_erasure_without_its_event_is_told_of() {
+fn an_erasure_without_its_event_is_reported() {
     let mut log = Memory::new();
     log.sign_ins(30);
     let of_user = |row: &memory::TrailRow| row.user_id == Some(Uuid::from_u128(4));

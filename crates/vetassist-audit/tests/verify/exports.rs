@@ -1,4 +1,4 @@
-//! Exports that are not whole, or were changed.
+//! Tests exports that are incomplete or changed.
 
 use std::{io::Cursor, sync::LazyLock, time::Duration};
 
@@ -9,10 +9,10 @@ use vetassist_audit::{
     verify::{verify, Evidence, Expectations},
 };
 
-use super::{evidence, export, lawful::lawful_life, memory::Memory};
+use super::{evidence, export, lawful::lawful_trail, memory::Memory};
 
 #[test]
-fn exports_that_are_not_whole_are_refused() {
+fn incomplete_exports_are_refused() {
     let mut log = Memory::new();
     log.sign_ins(5);
     log.erase(2);
@@ -53,9 +53,9 @@ fn exports_that_are_not_whole_are_refused() {
     }
 }
 
-/// An export of a lawful life, and what was watched of it.
+/// An export of a trail with lawful changes, and its watched checkpoints.
 static WATCHED: LazyLock<(Vec<u8>, Evidence)> = LazyLock::new(|| {
-    let (mut log, kept) = lawful_life();
+    let (mut log, kept) = lawful_trail();
     let mut evidence = evidence(&log);
     evidence.add_watched("watched", kept);
     (export(&mut log), evidence)
@@ -64,9 +64,9 @@ static WATCHED: LazyLock<(Vec<u8>, Evidence)> = LazyLock::new(|| {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Whatever byte of a whole and watched export is changed, it is refused or found, or means the same.
+    /// Changes one byte of a watched export.
     #[test]
-    fn no_changed_byte_goes_unnoticed(at: prop::sample::Index, byte in 0x20_u8..0x7f) {
+    fn every_changed_byte_is_refused_or_found(at: prop::sample::Index, byte in 0x20_u8..0x7f) {
         let (whole, evidence) = &*WATCHED;
         let mut bytes = whole.clone();
         let at = at.index(bytes.len());
@@ -75,7 +75,7 @@ proptest! {
         let open = || Ok(Cursor::new(&bytes));
         let verified = verify(open, &Expectations { evidence: evidence.clone(), retention }, &mut |_| {});
         let exported_at = whole.windows(11).position(|part| part == b"exported_at").unwrap();
-        // When it was exported is nobody's claim but the exporter's.
+        // No checkpoint proves the time of the export.
         let is_free = bytes == *whole || (exported_at..exported_at + 40).contains(&at);
         prop_assert!(is_free || verified.map_or(true, |summary| !summary.is_intact()));
     }

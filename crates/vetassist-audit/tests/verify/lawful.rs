@@ -1,4 +1,4 @@
-//! Changes that the library itself makes to a trail.
+//! Tests the changes of the trail that vetassist's functions make.
 
 use vetassist_audit::{
     finding::{Class, Severity},
@@ -11,8 +11,8 @@ use super::{
     note, verify_bytes, watched,
 };
 
-/// Three years of a trail: sign-ins, an erasure, rehashes and a purge, watched after each.
-pub(super) fn lawful_life() -> (Memory, Vec<Watched>) {
+/// Returns a trail of three years with sign-ins, erasures, rehashes and purges, and the watched checkpoints.
+pub(super) fn lawful_trail() -> (Memory, Vec<Watched>) {
     let mut log = Memory::new();
     let mut kept = Vec::new();
     for year in 0..3 {
@@ -20,7 +20,7 @@ pub(super) fn lawful_life() -> (Memory, Vec<Watched>) {
         kept.push(watched(&log));
         log.erase(3 + year);
         log.rehash(log.rows.keys().next().copied().unwrap() + 5);
-        // A change before its row is sealed, and after.
+        // One rehash comes before its row is sealed, the other one after.
         let id = log.log(Some(9), "login");
         log.rehash(id);
         log.seal();
@@ -34,8 +34,8 @@ pub(super) fn lawful_life() -> (Memory, Vec<Watched>) {
 }
 
 #[test]
-fn lawful_life_finds_nothing() {
-    let (mut log, kept) = lawful_life();
+fn lawful_changes_are_no_problem() {
+    let (mut log, kept) = lawful_trail();
     let mut evidence = evidence(&log);
     evidence.add_watched("watched", kept);
     evidence.add_note("note", note(&log).into_bytes());
@@ -46,10 +46,10 @@ fn lawful_life_finds_nothing() {
     assert_eq!(summary.covered, summary.entries);
     let disclosed = classes(&found, Severity::Disclosed);
     assert_eq!(disclosed, [Class::Erasure, Class::Rehash, Class::Purge]);
-    // The rows of an early erasure are purged, with the event that told of it.
+    // The rows of an early erasure were purged together with its event.
     assert_eq!(classes(&found, Severity::CannotTell), []);
 
-    // Changes that are not sealed yet are no problem either.
+    // Pending changes are no problem.
     let id = *log.rows.keys().nth(3).unwrap();
     log.rehash(id);
     log.erase(7);

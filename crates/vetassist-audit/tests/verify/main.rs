@@ -1,4 +1,4 @@
-//! Verifying an export: what each way to tamper is found as, and that lawful life is none.
+//! Tests the verification of an export: the class of each way to tamper, and lawful changes.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod checkpoints;
@@ -34,7 +34,7 @@ fn note(log: &Memory) -> String {
     sign_note(&log.checkpoint_now().to_string(), &log.origin.to_string(), &[&key()]).unwrap()
 }
 
-/// A line of the watcher's file, as of the database's clock.
+/// Returns a line of the watcher's file, with the time of the database's clock.
 fn watched(log: &Memory) -> Watched {
     Watched { seen_at: log.now().try_into().unwrap(), note: note(log) }
 }
@@ -55,7 +55,7 @@ fn verify_bytes(bytes: &[u8], evidence: Evidence) -> (Summary, Vec<Finding>) {
 /// The entry and the row that a finding is about.
 type About = (Option<u64>, Option<i64>);
 
-/// Returns the classes of problems, each with what it is about.
+/// Returns the classes of problems, each with its entries and rows.
 fn problems(found: &[Finding]) -> BTreeMap<Class, Vec<About>> {
     let mut problems = BTreeMap::<_, Vec<_>>::new();
     for one in found.iter().filter(|one| one.class.severity() == Severity::Problem) {

@@ -1,4 +1,4 @@
-//! Ways to tamper, each with the class that it is found as.
+//! Tests ways to tamper, each with the class of its finding.
 
 use vetassist_audit::finding::Class;
 use vetassist_core::{
@@ -12,7 +12,7 @@ use super::{
     note, problems, verify_bytes,
 };
 
-/// A change of the trail: its name, how it is made, and as what it is found.
+/// A change of the trail: its name, the change and the class of its finding.
 type Case = (&'static str, fn(&mut Memory), Class);
 
 fn tamper_cases() -> Vec<Case> {
@@ -170,14 +170,14 @@ fn append_purge(log: &mut Memory, entries: &[u64]) {
     log.append(&Entry::Purge(Purge { cutoff, rows, session_user: "x".into(), at }));
 }
 
-/// Rewrites the whole log over the rows as they are.
+/// Rewrites the whole log from the current rows.
 pub(super) fn reseal(log: &mut Memory) {
     log.entries.clear();
     log.seal();
 }
 
 #[test]
-fn each_way_to_tamper_is_found() {
+fn each_way_to_tamper_is_found_with_its_class() {
     for (what, tamper, class) in tamper_cases() {
         let mut log = Memory::new();
         log.sign_ins(60);
@@ -195,13 +195,13 @@ fn each_way_to_tamper_is_found() {
         assert!(!summary.is_intact(), "{what}");
         let problems = problems(&found);
         assert!(problems.contains_key(&class), "{what}: {problems:?}");
-        // Nothing of a row is said that a row holds.
+        // A finding holds no value of a row.
         assert!(found.iter().all(|one| !one.detail.contains("by\\\": \\\"app")), "{what}");
     }
 }
 
 #[test]
-fn what_is_found_names_the_row() {
+fn a_finding_names_its_entry_and_row() {
     let mut log = Memory::new();
     log.sign_ins(60);
     log.rows.get_mut(&20).unwrap().event_type = "logout".into();
@@ -214,6 +214,6 @@ fn what_is_found_names_the_row() {
     let changed = found.iter().find(|one| one.class == Class::Changed).unwrap();
     assert_eq!(
         changed.to_string(),
-        "problem: changed, entry 19, row 20: the row is not what was sealed"
+        "problem: changed, entry 19, row 20: the row differs from the sealed row"
     );
 }

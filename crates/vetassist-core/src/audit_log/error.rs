@@ -52,20 +52,20 @@ pub enum EntryError {
 }
 
 messages!(EntryError {
-    Kind => "the entry is of no known kind",
+    Kind => "the entry is of an unknown kind",
     Truncated => "the entry ends in the middle of a field",
     Marker => "a field of the entry begins with a byte other than 0 and 1",
     TrailingBytes => "bytes follow the last field of the entry",
-    Null => "a field of the entry is NULL that never is",
+    Null => "a field of the entry is NULL that must not be",
     NotUtf8 => "a text in the entry is not UTF-8",
-    Number => "a number in the entry is not a plain decimal one",
+    Number => "a number in the entry is not written in plain decimal digits, or is out of range",
     Time => "a time in the entry is not in microseconds, or out of range",
     UserId => "a user id in the entry is not a lower-case hyphenated UUID",
     HashLength => "a hash in the entry is not 32 bytes",
     Ranges => "a list of entries is not written as a multirange",
     Origin => "an origin is not vetassist/ and a UUID",
-    Reason => "the entry's reason is not a known one",
-    TooLong => "a value is longer than the log takes",
+    Reason => "the reason in the entry is unknown",
+    TooLong => "a value is too long for the log",
 });
 
 /// A text is not a list of entries as PostgreSQL prints an `int8multirange`.
@@ -116,7 +116,7 @@ messages!(CheckpointError {
     Lines => "a checkpoint has three lines: origin, tree size, root hash",
     Origin => "the checkpoint's origin is not vetassist/ and a UUID",
     Size => "the checkpoint's tree size is not a plain decimal number",
-    Root => "the checkpoint's root hash is not one in base64",
+    Root => "the checkpoint's root hash is not 32 bytes in base64, or not that of an empty tree",
 });
 
 /// A note was refused, or can't be written.
@@ -147,7 +147,7 @@ messages!(NoteError {
     TooLong => "the note is longer than 1 MB",
     NotText => "the note is not text, or has control characters in it",
     NoSignatures => "the note has no signatures after a blank line",
-    Signature => "a line of the note that should be a signature is none",
+    Signature => "a signature line of the note is malformed",
     TooManySignatures => "the note has more than 100 signatures",
     Name => "the name of a key is empty, or has a space or a + in it",
     Refused => "a signature of a known key does not verify",
@@ -175,6 +175,6 @@ messages!(VerifierKeyError {
     Parts => "a verifier key is name+id+key",
     Name => "the verifier key's name is empty, or has a space or a control character in it",
     KeyId => "the verifier key's id is not eight lower-case hexadecimal digits",
-    Key => "the verifier key is not that of an Ed25519 key in base64",
+    Key => "the verifier key does not hold an Ed25519 public key in base64",
     Mismatch => "the verifier key's id does not belong to its name and key",
 });

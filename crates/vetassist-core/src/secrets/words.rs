@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_are_sorted_and_searched_in_any_case() {
+    fn each_list_is_sorted_and_searched_without_case() {
         for list in [STATES, PRESENTED, ERROR_CODES, METHODS] {
             assert!(list.is_sorted_by(|a, b| a < b), "{list:?}");
             for word in list {

@@ -1,4 +1,4 @@
-//! Addresses in a device's description become hashes, whatever the member is called, and nothing else changes.
+//! Tests that addresses in device_info become hashes under every name, and that nothing else changes.
 #![cfg(feature = "serde_json")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -22,7 +22,7 @@ fn hashed(json: &str) -> String {
     value.to_text()
 }
 
-/// Writes `[203.0.113.7]` of an expected text as the hash of that address.
+/// Replaces `<203.0.113.7>` in an expected text by the hash of that address.
 fn expected(json: &str) -> String {
     let mut text = String::new();
     for part in json.split('<') {
@@ -36,14 +36,14 @@ fn expected(json: &str) -> String {
     text
 }
 
-fn becomes(json: &str, as_written: &str) {
+fn assert_becomes(json: &str, as_written: &str) {
     let json = json.replace('\n', "");
     assert_eq!(hashed(&json), expected(as_written), "{json}");
-    // Once they are hashes, nothing is left to be done.
+    // Hashing again changes nothing.
     assert_eq!(hashed(&hashed(&json)), hashed(&json), "{json}");
 }
 
-/// One address in every spelling that says it.
+/// One address in every spelling.
 const SPELLINGS: [&str; 31] = [
     "\\u200b203.0.113.7\\ufeff",
     "203.0.113.7:53/udp",
@@ -78,10 +78,10 @@ const SPELLINGS: [&str; 31] = [
     "for=203.0.113.7;proto=https;host=va.gov",
 ];
 
-/// Names that do not say what they hold.
+/// Names that say nothing about the value.
 const NEUTRAL: [&str; 6] = ["x", "where", "seen_from", "location", "", "ipx"];
 
-/// Names that say that they hold an address.
+/// Names of addresses.
 const OF_ADDRESSES: [&str; 45] = [
     "ip",
     "IP",
@@ -130,7 +130,7 @@ const OF_ADDRESSES: [&str; 45] = [
     "ip_list",
 ];
 
-/// Names that may look like those, and are of something else.
+/// Names that look like names of addresses but are not.
 const OF_OTHERS: [&str; 26] = [
     "",
     "ip_hash",
@@ -161,17 +161,17 @@ const OF_OTHERS: [&str; 26] = [
 ];
 
 #[test]
-fn an_address_is_recognised_in_every_spelling_under_every_name() {
+fn an_address_is_hashed_in_every_spelling_under_every_name() {
     for spelling in SPELLINGS {
         for name in NEUTRAL.into_iter().chain(OF_ADDRESSES) {
-            becomes(
+            assert_becomes(
                 &format!("{{\"a\":1,\"{name}\":\"{spelling}\"}}"),
                 "{\"a\":1,\"ip_hash\":\"<203.0.113.7>\"}",
             );
         }
-        becomes(&format!("\"{spelling}\""), "\"<203.0.113.7>\"");
-        becomes(&format!("[\"x\",\"{spelling}\",[1]]"), "[\"x\",\"<203.0.113.7>\",[1]]");
-        becomes(
+        assert_becomes(&format!("\"{spelling}\""), "\"<203.0.113.7>\"");
+        assert_becomes(&format!("[\"x\",\"{spelling}\",[1]]"), "[\"x\",\"<203.0.113.7>\",[1]]");
+        assert_becomes(
             &format!("{{\"a\":[{{\"b\":{{\"c\":\"{spelling}\"}}}}]}}"),
             "{\"a\":[{\"b\":{\"ip_hash\":\"<203.0.113.7>\"}}]}",
         );
@@ -188,7 +188,7 @@ fn an_address_is_recognised_in_every_spelling_under_every_name() {
         ("::1", "::1"),
         ("https://[2001:db8::1]:8443/", "2001:db8::1"),
     ] {
-        becomes(
+        assert_becomes(
             &format!("{{\"where\":\"{spelling}\"}}"),
             &format!("{{\"ip_hash\":\"<{address}>\"}}"),
         );
@@ -196,7 +196,7 @@ fn an_address_is_recognised_in_every_spelling_under_every_name() {
 }
 
 #[test]
-fn names_say_whether_they_are_of_addresses() {
+fn names_of_addresses_are_told_from_other_names() {
     assert!(OF_ADDRESSES.into_iter().all(names_address));
     assert!(!OF_OTHERS.into_iter().chain(NEUTRAL).any(names_address));
 }
@@ -214,24 +214,24 @@ fn lists_of_addresses_become_arrays() {
         "For=\\\"203.0.113.7:80\\\", FOR=unknown, By=\\\"[2001:db8::1]\\\"",
     ] {
         for name in ["x", "X-Forwarded-For", "forwarded"] {
-            becomes(
+            assert_becomes(
                 &format!("{{\"{name}\":\"{list}\"}}"),
                 "{\"ip_hash\":[\"<203.0.113.7>\",\"<2001:db8::1>\"]}",
             );
         }
     }
-    becomes(
+    assert_becomes(
         r#"{"ips":["203.0.113.7","unknown",7,null,{"port":1},["2001:db8::1"],[]]}"#,
         r#"{"ip_hash":["<203.0.113.7>",{"port":1},["<2001:db8::1>"]]}"#,
     );
-    becomes(
+    assert_becomes(
         r#"{"seen":["203.0.113.7","Chrome",7,null,["2001:db8::1"]]}"#,
         r#"{"ip_hash":["<203.0.113.7>","Chrome",7,null,["<2001:db8::1>"]]}"#,
     );
 }
 
 #[test]
-fn what_is_named_like_an_address_and_is_none_is_dropped() {
+fn a_value_under_the_name_of_an_address_is_dropped_if_it_is_not_one() {
     for name in OF_ADDRESSES {
         for value in [
             "\"unknown\"",
@@ -248,26 +248,29 @@ fn what_is_named_like_an_address_and_is_none_is_dropped() {
             "\"203.0.113.7.example.com\"",
             "[null]",
         ] {
-            becomes(&format!("{{\"a\":1,\"{name}\":{value},\"b\":2}}"), "{\"a\":1,\"b\":2}");
+            assert_becomes(&format!("{{\"a\":1,\"{name}\":{value},\"b\":2}}"), "{\"a\":1,\"b\":2}");
         }
-        // What says nothing stays, and what is an object is looked into.
-        becomes(&format!("{{\"{name}\":null}}"), "{\"ip_hash\":null}");
-        becomes(
+        // null stays, and objects are searched.
+        assert_becomes(&format!("{{\"{name}\":null}}"), "{\"ip_hash\":null}");
+        assert_becomes(
             &format!("{{\"{name}\":{{\"city\":\"Portland\",\"zip\":\"97201\"}}}}"),
             &format!("{{\"{name}\":{{\"city\":\"Portland\",\"zip\":\"97201\"}}}}"),
         );
-        // An address in it is hashed, and the rest goes.
+        // An address in the text is hashed, and the rest is dropped.
         for value in
             ["client 203.0.113.7 (unknown)", "203.0.113.7, proxy.example", "ip=203.0.113.7;x=y"]
         {
-            becomes(&format!("{{\"{name}\":\"{value}\"}}"), "{\"ip_hash\":\"<203.0.113.7>\"}");
+            assert_becomes(
+                &format!("{{\"{name}\":\"{value}\"}}"),
+                "{\"ip_hash\":\"<203.0.113.7>\"}",
+            );
         }
-        becomes(&format!("{{\"{name}\":\"120.0.0.0\"}}"), "{\"ip_hash\":\"<120.0.0.0>\"}");
+        assert_becomes(&format!("{{\"{name}\":\"120.0.0.0\"}}"), "{\"ip_hash\":\"<120.0.0.0>\"}");
     }
 }
 
 #[test]
-fn everything_else_stays_as_it_is() {
+fn all_other_members_are_unchanged() {
     for name in OF_OTHERS.into_iter().chain(["note", "x"]) {
         for value in [
             "\"unknown\"",
@@ -309,18 +312,21 @@ fn everything_else_stays_as_it_is() {
             assert_eq!(hashed(&json), json);
         }
     }
-    // Four numbers are a version where a version is expected, and an address where none is.
+    // Four numbers are a version under the name of a version, and an address under other names.
     for name in ["version", "appVersion", "os_version", "build", "firmware_ver", "zip"] {
         let json = format!("{{\"{name}\":\"4.12.0.3\"}}");
         assert_eq!(hashed(&json), json);
-        becomes(&format!("{{\"{name}\":\"4.12.0.3:80\"}}"), "{\"ip_hash\":\"<4.12.0.3>\"}");
-        becomes(&format!("{{\"{name}\":\"2001:db8::1\"}}"), "{\"ip_hash\":\"<2001:db8::1>\"}");
+        assert_becomes(&format!("{{\"{name}\":\"4.12.0.3:80\"}}"), "{\"ip_hash\":\"<4.12.0.3>\"}");
+        assert_becomes(
+            &format!("{{\"{name}\":\"2001:db8::1\"}}"),
+            "{\"ip_hash\":\"<2001:db8::1>\"}",
+        );
     }
-    becomes(r#"{"app":"4.12.0.3"}"#, r#"{"ip_hash":"<4.12.0.3>"}"#);
+    assert_becomes(r#"{"app":"4.12.0.3"}"#, r#"{"ip_hash":"<4.12.0.3>"}"#);
 }
 
 #[test]
-fn no_member_is_overwritten_and_none_merged_with_another() {
+fn hashes_get_unique_names_and_overwrite_no_member() {
     for (json, as_written) in [
         (
             r#"{"IP":"::ffff:203.0.113.7","client_ip":"2001:db8::1","zip":"1.2.3.4"}"#,
@@ -334,7 +340,7 @@ fn no_member_is_overwritten_and_none_merged_with_another() {
             r#"{"remote_addr":"203.0.113.7","address":"2001:db8::1","where":"::1"}"#,
             r#"{"remote_addr_hash":"<203.0.113.7>","ip_hash":"<2001:db8::1>","where_ip_hash":"<::1>"}"#,
         ),
-        // What the caller gave under the name of a hash stays.
+        // A caller's member with the name of a hash stays.
         (
             r#"{"ip":"203.0.113.7","ip_hash":"given","IP":"2001:db8::1"}"#,
             r#"{"ip_ip_hash":"<203.0.113.7>","ip_hash":"given","IP_hash":"<2001:db8::1>"}"#,
@@ -353,10 +359,10 @@ fn no_member_is_overwritten_and_none_merged_with_another() {
             r#"{"ip_hash":"203.0.113.7","ip":"2001:db8::1"}"#,
             r#"{"ip_hash":"<203.0.113.7>","ip_ip_hash":"<2001:db8::1>"}"#,
         ),
-        // What is dropped leaves its name free, and what stays at null takes it.
+        // A dropped member leaves the name free. A null takes it.
         (r#"{"ip":"unknown","peer":"::1"}"#, r#"{"ip_hash":"<::1>"}"#),
         (r#"{"ip":null,"peer":"::1"}"#, r#"{"ip_hash":null,"peer_hash":"<::1>"}"#),
-        // Names that are addresses.
+        // Addresses as names.
         (r#"{"203.0.113.7":{"n":1}}"#, r#"{"<203.0.113.7>":{"n":1}}"#),
         (
             r#"{"203.0.113.7":1,"::ffff:203.0.113.7":2,"[::ffff:203.0.113.7]:80":3,"2001:db8::1":4}"#,
@@ -364,7 +370,7 @@ fn no_member_is_overwritten_and_none_merged_with_another() {
         ),
         (r#"{"203.0.113.7, 2001:db8::1":"::1"}"#, r#"{"<203.0.113.7>_<2001:db8::1>":"<::1>"}"#),
     ] {
-        becomes(json, as_written);
+        assert_becomes(json, as_written);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Rules that hold for any JSON.
+//! Tests properties of any JSON.
 
 use std::{collections::BTreeSet, convert::Infallible, net::IpAddr};
 
@@ -11,7 +11,7 @@ use vetassist_core::{
 
 use crate::{hashed, Json, NEUTRAL, OF_ADDRESSES};
 
-/// Every text that is an address and nothing else.
+/// Collects every text that is an address and nothing else.
 fn addresses_in(value: &Json, found: &mut Vec<String>) {
     let mut look = |text: &str| {
         let bracketed = text.trim().strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
@@ -61,20 +61,20 @@ fn any_json() -> impl Strategy<Value = serde_json::Value> {
 
 proptest! {
     #[test]
-    fn no_address_is_left_and_nothing_changes_again(json in any_json()) {
+    fn no_address_is_left_and_hashing_again_changes_nothing(json in any_json()) {
         let text = json.to_string();
         let once = hashed(&text);
         let mut left = Vec::new();
         addresses_in(&Json::from_text(&once).unwrap(), &mut left);
         prop_assert!(left.is_empty(), "{:?} of {}", left, text);
-        // Without a loss: names are unique, as jsonb demands.
+        // Names are unique, as in a jsonb, so no member is lost.
         let read: serde_json::Value = serde_json::from_str(&once).unwrap();
         prop_assert_eq!(read.to_string().len(), once.len(), "{}", once);
         prop_assert_eq!(hashed(&once), once);
     }
 
     #[test]
-    fn every_hash_that_was_made_is_found_again(json in any_json()) {
+    fn ip_hashes_finds_every_hash_that_was_made(json in any_json()) {
         let mut made = BTreeSet::new();
         let value = Json::from_text(&json.to_string()).unwrap();
         let mut hash = |address| {

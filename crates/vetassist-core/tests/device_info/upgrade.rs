@@ -1,4 +1,4 @@
-//! Stored hashes become keyed ones.
+//! Tests the upgrade of stored hashes to keyed ones.
 
 use std::collections::BTreeSet;
 
@@ -40,15 +40,15 @@ fn stored_hashes_are_found_and_upgraded_once() {
         assert!(!text.contains(hash.as_str()));
     }
     let unchanged = IpHash::of_text("198.51.100.1").unwrap();
-    assert_eq!(text.matches(unchanged.as_str()).count(), 3, "what is no hash of an address stays");
-    // Again: all of them are keyed.
+    assert_eq!(text.matches(unchanged.as_str()).count(), 3, "other hashes are unchanged");
+    // A second run finds only keyed hashes.
     let skip = |hash: &IpHash| (!keyed.contains(hash)).then(|| ring.upgrade_ip_hash(hash));
     assert_eq!(replace_ip_hashes(&mut value, &mut |hash| skip(hash)), 0);
     assert_eq!(value.to_text(), text);
 }
 
 #[test]
-fn what_0_2_0_stored_is_upgraded() {
+fn hashes_that_0_2_0_stored_are_upgraded() {
     let ring = ring();
     let hash = IpHash::of_text("203.0.113.7").unwrap();
     for (json, replaced) in [
@@ -73,7 +73,7 @@ fn what_0_2_0_stored_is_upgraded() {
 }
 
 #[test]
-fn names_that_become_the_same_are_kept_apart() {
+fn names_that_become_equal_get_a_number() {
     let ring = ring();
     let plain = IpHash::of_text("203.0.113.7").unwrap();
     let keyed = ring.upgrade_ip_hash(&plain);

@@ -1,4 +1,4 @@
-//! Tables of cases for each rule of event data: for what passes and for what is refused.
+//! Tests each rule of event data with tables of cases that pass and cases that are refused.
 #![cfg(feature = "serde_json")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -22,12 +22,12 @@ fn verdict(text: &str) -> Result<(), Refusal> {
     check(&read(text))
 }
 
-/// A JSON object of one member.
+/// Returns a JSON object with one member.
 fn member(name: &str, value: &str) -> String {
     serde_json::json!({ name: value }).to_string()
 }
 
-/// The cases of a table that went wrong, so that all of them are seen at once.
+/// Collects the cases that fail, so that one run shows all of them.
 #[derive(Default)]
 struct Problems(Vec<String>);
 
@@ -58,7 +58,7 @@ impl Drop for Problems {
 }
 
 #[test]
-fn a_refusal_says_where_and_not_what() {
+fn a_refusal_names_the_path_and_not_the_value() {
     for (text, said) in [
         (r#"{"access_token": "a"}"#, "event_data.access_token is named like a secret"),
         (
@@ -83,7 +83,7 @@ fn a_refusal_says_where_and_not_what() {
 }
 
 #[test]
-fn types_of_events() {
+fn event_types_are_refused_if_blank_too_long_reserved_or_secret() {
     for name in [
         "login_failed",
         "login_refused",
@@ -143,9 +143,9 @@ fn types_of_events() {
     }
 }
 
-/// A value that no text could be read as, because a number may be anything.
+/// No text can be read as this value.
 #[test]
-fn deeper_than_any_builder_makes_it_is_refused_and_not_followed() {
+fn a_value_deeper_than_the_limit_is_refused() {
     let mut value = Value::Number(1_u64);
     for _ in 0..MAX_DEPTH {
         value = Value::Array(vec![value]);

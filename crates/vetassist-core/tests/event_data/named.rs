@@ -1,8 +1,8 @@
-//! Values under the name of a secret.
+//! Tests values under the name of a secret.
 
 use crate::{member, verdict, Problems};
 
-/// Names of secrets: a secret under one of these is refused.
+/// Names of secrets.
 pub(crate) const OF_SECRETS: [&str; 44] = [
     "token",
     "access_token",
@@ -51,7 +51,7 @@ pub(crate) const OF_SECRETS: [&str; 44] = [
 ];
 
 #[test]
-fn what_is_named_like_a_secret_is_refused() {
+fn a_value_under_the_name_of_a_secret_is_refused() {
     let mut problems = Problems::default();
     for name in OF_SECRETS {
         for value in [
@@ -85,7 +85,7 @@ fn what_is_named_like_a_secret_is_refused() {
                 problems.is_refused(&inside.to_string(), None);
             }
         }
-        // As a member of text that is JSON, a form, YAML.
+        // The same inside text: as JSON, as a form, as YAML.
         for text in [
             format!("{{\"{name}\": \"hunter2\"}}"),
             format!("a=1&{}=hunter2", name.replace(' ', "_")),
@@ -134,7 +134,7 @@ fn what_is_named_like_a_secret_is_refused() {
 }
 
 #[test]
-fn what_is_no_secret_passes_under_its_name() {
+fn harmless_values_pass_under_the_name_of_a_secret() {
     let mut problems = Problems::default();
     for name in OF_SECRETS {
         for value in [

@@ -1,4 +1,4 @@
-//! Rules that hold for any JSON.
+//! Tests properties of any JSON.
 
 use proptest::prelude::*;
 use vetassist_core::{event_data::check_event_type, json::Builder};
@@ -23,7 +23,7 @@ fn any_json() -> impl Strategy<Value = serde_json::Value> {
     })
 }
 
-/// Puts a value somewhere into another.
+/// Hides a value somewhere in another value.
 fn hide(json: &mut serde_json::Value, at: &mut usize, hidden: &serde_json::Value) {
     let here = *at == 0;
     *at = at.wrapping_sub(1);
@@ -42,18 +42,18 @@ fn hide(json: &mut serde_json::Value, at: &mut usize, hidden: &serde_json::Value
 
 proptest! {
     #[test]
-    fn no_json_is_too_much(json in any_json()) {
+    fn no_json_makes_the_check_panic(json in any_json()) {
         let _ = verdict(&json.to_string());
     }
 
     #[test]
-    fn no_text_is_too_much(text in ".{0,300}", name in ".{0,30}") {
+    fn no_text_makes_the_check_panic(text in ".{0,300}", name in ".{0,30}") {
         let _ = verdict(&member(&name, &text));
         let _ = check_event_type(&text);
     }
 
     #[test]
-    fn a_secret_is_found_wherever_it_stands(
+    fn a_secret_is_found_at_any_place(
         mut json in any_json(),
         mut at in 0..6_usize,
         which in any::<prop::sample::Index>(),
@@ -78,7 +78,7 @@ proptest! {
     }
 
     #[test]
-    fn the_builder_and_the_reader_agree(json in any_json()) {
+    fn the_builder_and_the_reader_give_equal_values(json in any_json()) {
         fn build(json: &serde_json::Value, builder: &mut Builder<serde_json::Number>) {
             match json {
                 serde_json::Value::Null => builder.null().unwrap(),

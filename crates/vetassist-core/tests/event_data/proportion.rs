@@ -1,4 +1,4 @@
-//! No text takes work out of proportion to its length, whatever it repeats.
+//! Tests that the work of a check is in proportion to the length of the text, whatever pattern it repeats.
 
 use std::time::{Duration, Instant};
 
@@ -10,20 +10,21 @@ use vetassist_core::{
 
 use super::Json;
 
-/// The length of a long text: somewhat less than the most that metadata may have.
+/// The length of a long text, a little less than the limit of metadata.
 const LONG: usize = 60_000;
 
-/// The length of a short one. Work in proportion to the square of the length, which takes a second for a long text, takes
-/// a four hundredth of it for a short one.
+/// The length of a short text. Work in proportion to the square of the length that takes a second for a long text takes
+/// 1/400 of a second for a short one.
 const SHORT: usize = LONG / 20;
 
-/// The time that a check of a long text may take. In proportion it is a hundredth of that, even on a slow machine.
+/// The most time that a check of a long text may take. Work in proportion to the length takes a hundredth of it, even on a
+/// slow machine.
 const SOON: Duration = Duration::from_secs(1);
 
-/// The number of patterns that are tried in a long text, however fast a short one is checked.
+/// The number of patterns that are always tried in a long text: the slowest ones of the short texts.
 const SLOWEST: usize = 100;
 
-/// The places that a text can stand in.
+/// Returns values with the text in each possible place.
 fn shapes(text: &str) -> [Json; 4] {
     let string = || Value::String(text.to_owned());
     [
@@ -34,7 +35,7 @@ fn shapes(text: &str) -> [Json; 4] {
     ]
 }
 
-/// Looks at a text in each of its places, as it is for an event and for a device.
+/// Checks a text in each place, as event data and as device_info.
 fn look(text: &str) {
     let mut hash = |address| Ok::<_, ()>(IpHash::of(address));
     for shape in shapes(text) {
@@ -44,8 +45,8 @@ fn look(text: &str) {
     let _ = check_event_type(text);
 }
 
-/// Returns how long it takes to look at a pattern that is repeated to a length. Where that is longer than the limit, it is
-/// tried again, as something else may have kept the processor busy.
+/// Returns how long the check of a repeated pattern takes. A time over the limit is measured again, because another process
+/// may have used the processor.
 fn time(pattern: &str, length: usize, limit: Duration) -> Duration {
     let text = pattern.repeat(length / pattern.len());
     let once = || {
@@ -62,7 +63,7 @@ fn time(pattern: &str, length: usize, limit: Duration) -> Duration {
 }
 
 #[test]
-fn every_pattern_of_one_or_two_bytes_is_looked_through_soon() {
+fn text_of_any_pattern_of_one_or_two_bytes_is_checked_within_a_second() {
     let most = SOON / 400;
     let mut patterns: Vec<_> = (1..127_u8)
         .flat_map(|first| (0..127_u8).map(move |second| [first, second]))

@@ -1,4 +1,4 @@
-//! Secrets in text, and text that only speaks of them.
+//! Tests secrets in text, and text that mentions secrets without holding one.
 
 use vetassist_core::Suspicion;
 
@@ -8,10 +8,10 @@ fn jwt() -> String {
     ["eyJhbGciOiJSUzI1NiJ9", "eyJzdWIiOiIxIn0", "c2lnbmF0dXJl"].join(".")
 }
 
-/// Members that say nothing of what they hold.
+/// Names that say nothing about the value.
 const NEUTRAL: [&str; 5] = ["note", "error", "detail", "user_agent", "x"];
 
-/// Texts that are secrets wherever they stand.
+/// Returns texts that are secrets in any place, each with the reason of its refusal.
 pub(crate) fn secrets() -> Vec<(String, Suspicion)> {
     let fixed: [(&str, Suspicion); 71] = [
         ("eyJhbGciOiJub25lIn0.e30.", Suspicion::Jwt),
@@ -57,7 +57,7 @@ pub(crate) fn secrets() -> Vec<(String, Suspicion)> {
         ("PGPASSWORD=x psql", Suspicion::Parameter),
         ("/cb#code=SplxlOBeZQQYbYS6WxSbIA", Suspicion::Parameter),
         ("JSESSIONID=0A1B2C", Suspicion::Parameter),
-        // JSON and its like.
+        // JSON and similar syntax.
         ("upstream said: {\"access_token\": \"abc\"}", Suspicion::Parameter),
         ("upstream said: {\\\"access_token\\\": \\\"abc\\\"}", Suspicion::Parameter),
         ("{\\\\\\\"access_token\\\\\\\":\\\\\\\"abc\\\\\\\"}", Suspicion::Parameter),
@@ -98,7 +98,7 @@ pub(crate) fn secrets() -> Vec<(String, Suspicion)> {
 }
 
 #[test]
-fn a_secret_is_refused_under_any_name_and_as_a_name() {
+fn a_secret_is_refused_as_a_value_and_as_a_name() {
     let mut problems = Problems::default();
     for (secret, reason) in secrets() {
         for name in NEUTRAL {
@@ -115,7 +115,7 @@ fn a_secret_is_refused_under_any_name_and_as_a_name() {
         }
         problems.is_refused(&serde_json::json!([[secret]]).to_string(), Some("event_data[0][0]"));
         problems.is_refused(&serde_json::json!(secret).to_string(), Some("event_data"));
-        // As the text of another, which is how errors carry what a server said.
+        // As text inside JSON inside text, as errors quote responses of a server.
         let nested = serde_json::json!({ "body": secret }).to_string();
         problems.is_refused(&member("error", &format!("502: {nested}")), None);
         let nested = serde_json::json!({ "body": nested }).to_string();
@@ -124,7 +124,7 @@ fn a_secret_is_refused_under_any_name_and_as_a_name() {
 }
 
 #[test]
-fn text_that_only_speaks_of_secrets_passes() {
+fn text_that_mentions_secrets_passes() {
     let mut problems = Problems::default();
     for text in [
         "",

@@ -8,7 +8,7 @@ use crate::{
     statements::{connected, failed, own_schema},
 };
 
-/// Makes the ring known, whatever is stored.
+/// Makes the ring known to the database, no matter which tokens are stored.
 #[pg_extern(volatile, parallel_unsafe, sql = false)]
 fn vetassist_accept_ring() -> SqlResult<()> {
     let key = current()?;

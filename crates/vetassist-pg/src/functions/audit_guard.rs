@@ -1,4 +1,4 @@
-//! The guard that keeps the audit trail append-only, and the way past it for this library's own statements.
+//! The guard that keeps the audit trail append-only, except for announced statements of this library.
 
 use core::{cell::RefCell, num::NonZeroUsize};
 use std::collections::{HashMap, HashSet};
@@ -12,29 +12,29 @@ use pgrx::{
 
 use crate::{backend::is_applying_replication, errors::Error, statements::internal};
 
-/// A change of the trail, and the rows that it is for.
+/// A change of the trail that the guard allows, with the ids of its rows.
 pub(super) enum Change {
     /// Deletes these rows.
     Purge(HashSet<i64>),
-    /// Clears the metadata and the address hash of these rows, and nothing else.
+    /// Clears only the metadata and the address hash of these rows.
     Erase(HashSet<i64>),
-    /// Replaces the address hash of each of these rows by another, and nothing else.
+    /// Replaces only the address hash of each of these rows, by the given hash.
     Rehash(HashMap<i64, String>),
 }
 
-/// A change that is let pass.
+/// A change that the guard allows now.
 struct Announced {
     change: Change,
-    /// Set when the statement begins. The next one is somebody else's.
+    /// Set when the announced statement begins. A second statement, such as one of another trigger, is refused.
     has_begun: bool,
 }
 
 thread_local! {
-    /// The change that the statement of this library's makes that runs now. No SQL can set it.
+    /// The change of this library's statement that runs now. No SQL can set it.
     static ANNOUNCED: RefCell<Option<Announced>> = const { RefCell::new(None) };
 }
 
-/// Puts back the change that was announced before, also where the statement failed.
+/// Restores the change that was announced before, even if the statement failed.
 struct Restored(Option<Announced>);
 
 impl Drop for Restored {
@@ -43,20 +43,20 @@ impl Drop for Restored {
     }
 }
 
-/// Lets the one statement that `run` runs pass the guard, for the rows that `change` names.
+/// Announces `change` to the guard while `run` runs its one statement.
 pub(super) fn announce<T>(change: Change, run: impl FnOnce() -> T) -> T {
     let announced = Announced { change, has_begun: false };
     let _restored = Restored(ANNOUNCED.replace(Some(announced)));
     run()
 }
 
-/// Refuses UPDATE, DELETE and TRUNCATE, whoever asks: before the statement, and after each row.
+/// Refuses UPDATE, DELETE and TRUNCATE to every role: before the statement, and after each row.
 #[pg_trigger]
 fn vetassist_audit_guard<'a>(
     trigger: &'a PgTrigger<'a>,
 ) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgHeapTupleError> {
     let passes = match (trigger.level(), trigger.op()) {
-        // Logical replication truncates by a statement, and changes rows without one.
+        // Logical replication truncates with a statement, but changes rows without one.
         (PgTriggerLevel::Statement, Ok(PgTriggerOperation::Truncate)) => is_applying_replication(),
         (PgTriggerLevel::Statement, _) => begins(),
         (PgTriggerLevel::Row, _) => is_applying_replication() || is_announced(trigger),
@@ -65,14 +65,14 @@ fn vetassist_audit_guard<'a>(
         Error::new(
             PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
             "the audit trail is append-only",
-            "vetassist_purge_audit() deletes what is older than the time that the trail is kept.",
+            "Use vetassist_purge_audit() to delete rows that need not be kept any longer.",
         )
         .raise()
     }
     Ok(None::<PgHeapTuple<'a, AllocatedByPostgres>>)
 }
 
-/// Returns whether the statement that begins is the one that was announced.
+/// Returns whether the beginning statement is the announced one.
 fn begins() -> bool {
     ANNOUNCED.with_borrow_mut(|announced| {
         announced
@@ -81,7 +81,7 @@ fn begins() -> bool {
     })
 }
 
-/// Returns whether a row was changed, or deleted, as was announced.
+/// Returns whether the change of a row is the announced one.
 fn is_announced(trigger: &PgTrigger<'_>) -> bool {
     let Some(old) = trigger.old() else { return false };
     let Ok(Some(id)) = old.get_by_name::<i64>("id") else { return false };
@@ -104,8 +104,8 @@ fn is_announced(trigger: &PgTrigger<'_>) -> bool {
     })
 }
 
-/// Returns whether a row differs from before as it may. Of a column, by its name and whether it is NULL now, `judge` says
-/// whether it is right; of any other, nothing, and it must be the same as before.
+/// Returns whether a row differs from its old version only as allowed. `judge` gets the name of a column and whether it is
+/// NULL now. It returns whether the new value is allowed, or none for a column that must not change.
 #[allow(unsafe_code)]
 fn differs_by(
     trigger: &PgTrigger<'_>,
@@ -118,7 +118,7 @@ fn differs_by(
     let (old, new) = (old.into_pg(), new.into_pg());
     columns.iter().enumerate().all(|(index, column)| {
         let Some(number) = NonZeroUsize::new(index + 1) else { return false };
-        // SAFETY: both rows are the trigger's, of the table whose columns these are, and each value is of its column's type.
+        // SAFETY: both rows belong to the trigger's table, whose columns these are, and each value has its column's type.
         unsafe {
             let old = heap_getattr_raw(old, number, columns.as_ptr());
             let new = heap_getattr_raw(new, number, columns.as_ptr());
@@ -132,14 +132,14 @@ fn differs_by(
     })
 }
 
-/// Gives a row the next id, unless it is the table's owner who inserts it, or logical replication brings it.
+/// Gives a row the next id, unless the table's owner or logical replication inserts it.
 #[allow(unsafe_code)]
 #[pg_trigger]
 fn vetassist_audit_id<'a>(
     trigger: &'a PgTrigger<'a>,
 ) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
     let table = trigger.relation()?;
-    // SAFETY: reads who calls, and the catalog's word on roles.
+    // SAFETY: this reads the current user and the catalog of roles.
     let is_owner =
         unsafe { pg_sys::has_privs_of_role(pg_sys::GetUserId(), (*table.rd_rel).relowner) };
     let row = trigger.new();
@@ -150,21 +150,22 @@ fn vetassist_audit_id<'a>(
     if row.set_by_name("id", next_id(table.oid())).is_err() {
         internal("the audit trail has no id").raise()
     }
-    // SAFETY: a row of this table, in the memory context of the call; the table is open as long as the trigger runs.
+    // SAFETY: the row belongs to this table and is in the memory context of the call. The table stays open while the trigger
+    // runs.
     Ok(Some(unsafe {
         PgHeapTuple::from_heap_tuple(PgTupleDesc::from_pg_unchecked(table.rd_att), row.into_pg())
     }))
 }
 
-/// Draws from the sequence that numbers a table's rows.
+/// Returns the next value of the sequence that numbers a table's rows.
 #[allow(unsafe_code)]
 fn next_id(table: pg_sys::Oid) -> i64 {
-    // SAFETY: reads the catalog, which makes a list of OIDs. The sequence is there, as its table is locked. Who may insert
-    // may have an id.
+    // SAFETY: this reads the catalog, which returns a list of OIDs. The sequence exists, because its table is locked. It
+    // checks no privilege on the sequence: a role that may insert a row may use an id.
     unsafe {
         let sequences = PgList::<pg_sys::Oid>::from_pg(pg_sys::getOwnedSequences(table));
         let (Some(sequence), 1) = (sequences.get_oid(0), sequences.len()) else {
-            internal("the audit trail has not one sequence").raise()
+            internal("the audit trail must have exactly one sequence").raise()
         };
         pg_sys::nextval_internal(sequence, false)
     }

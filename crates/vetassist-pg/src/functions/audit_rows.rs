@@ -1,4 +1,4 @@
-//! The audit trail is shortened here.
+//! Changes of the audit trail that its guard allows: purging rows and clearing them.
 
 use pgrx::{datum::TimestampWithTimeZone, pg_extern, search_path, spi::SpiClient, PgSqlErrorCode};
 
@@ -9,14 +9,14 @@ use crate::{
     statements::{connected, failed, internal, is_current, one, own_schema},
 };
 
-/// Deletes a batch of what is older than the cutoff, oldest first, and writes down that it did. Nothing is deleted that
-/// is younger than `vetassist.audit_min_retention` allows.
+/// Deletes a batch of rows that are older than the cutoff, oldest first, and writes an event. Refuses a cutoff that
+/// `vetassist.audit_min_retention` does not allow.
 #[pg_extern(volatile, strict, parallel_unsafe, sql = false)]
 #[search_path(pg_catalog, pg_temp)]
 fn vetassist_purge_audit_batch(cutoff: TimestampWithTimeZone, max_rows: i32) -> SqlResult<i32> {
     let retention = settings::audit_min_retention()?;
     connected(|client| {
-        // In UTC, as the caller's time zone is the caller's to choose.
+        // The comparison is in UTC, because the caller can set the time zone.
         let is_young = client
             .select(
                 "SELECT $1 > (statement_timestamp() AT TIME ZONE 'UTC' - $2) AT TIME ZONE 'UTC'",
@@ -49,17 +49,17 @@ fn vetassist_purge_audit_batch(cutoff: TimestampWithTimeZone, max_rows: i32) -> 
     .map_err(Into::into)
 }
 
-/// The most rows that are deleted at a time, and so named to the guard at once.
+/// The most rows that one statement deletes, and so the most that are announced to the guard together.
 const PURGED_AT_ONCE: i32 = 10_000;
 
-/// Deletes so many rows, the oldest first, and returns how many there were: of those that the audit log has.
+/// Deletes at most `max_rows` rows that the audit log has, the oldest first, and returns how many it deleted.
 fn purge(
     client: &mut SpiClient<'_>,
     schema: &str,
     cutoff: TimestampWithTimeZone,
     max_rows: i32,
 ) -> Result<i32> {
-    // Rows that somebody else purges are passed over. Versions before 0.3.0 have no audit log.
+    // Rows that another session purges are skipped. Versions before 0.3.0 have no audit log.
     let oldest = if is_current(client)? {
         format!("SELECT {schema}.vetassist_owe_purge($1::timestamptz, $2::integer)")
     } else {
@@ -84,7 +84,7 @@ fn purge(
     Ok(deleted)
 }
 
-/// Clears the metadata and the address hash of rows, and notes what that owes the audit log.
+/// Clears the metadata and the address hash of rows, and writes a line for the next seal.
 #[pg_extern(volatile, strict, parallel_unsafe, sql = false)]
 #[search_path(pg_catalog, pg_temp)]
 fn vetassist_clear_audit_rows(ids: Vec<Option<i64>>) -> SqlResult<()> {
@@ -111,7 +111,7 @@ fn vetassist_clear_audit_rows(ids: Vec<Option<i64>>) -> SqlResult<()> {
     .map_err(Into::into)
 }
 
-/// Runs the statement that makes an announced change of rows that are locked, and returns how many they are.
+/// Announces a change of locked rows, runs its statement and returns the number of rows.
 fn change_rows(
     client: &mut SpiClient<'_>,
     change: Change,

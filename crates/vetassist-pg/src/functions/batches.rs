@@ -1,7 +1,7 @@
-//! Batches, each in a transaction of its own, and how far a procedure is that works in them.
+//! Procedures that work in batches, each in a transaction of its own, and that report their progress.
 //!
-//! They are no security definers, because one cannot commit. Whoever may call one has no right to the tables: each batch
-//! runs as their owner, as PostgreSQL's own triggers of foreign keys do.
+//! The procedures are not security definers, because a security definer cannot commit. Their callers have no rights on the
+//! tables. So each batch runs with the rights of the tables' owner, as PostgreSQL's own triggers of foreign keys do.
 
 use core::ffi::CStr;
 use std::time::{Duration, Instant};
@@ -23,22 +23,22 @@ use crate::{
 
 const HINT: &str = "It commits after each batch. Call it on its own, with autocommit.";
 
-/// The largest batch: what is held in memory of one is in proportion to it.
+/// The most rows of a batch. The memory for a batch is in proportion to its rows.
 const LARGEST: i32 = 100_000;
 
-/// A procedure at work.
+/// A running procedure.
 pub(super) struct Batches {
     /// The schema of the tables, quoted.
     pub(super) schema: String,
     /// The owner of the tables.
     owner: pg_sys::Oid,
-    /// The rows of a batch.
+    /// The number of rows of a batch.
     pub(super) size: i32,
 }
 
 impl Batches {
-    /// Begins, where the procedure can commit. `call` is how it is called, and `usual` how many rows a batch has where the
-    /// caller says nothing.
+    /// Begins, or returns an error if the procedure cannot commit. `call` is the text of the call, for messages. `usual` is
+    /// a hint with the default of `batch_size`.
     #[allow(unsafe_code)]
     pub(super) fn begin(
         fcinfo: pg_sys::FunctionCallInfo,
@@ -56,7 +56,7 @@ impl Batches {
                 format!("{name} cannot run inside a function, or where exceptions are handled");
             return Err(Error::new(PgSqlErrorCode::ERRCODE_ACTIVE_SQL_TRANSACTION, message, HINT));
         }
-        // SAFETY: raises an error, which names the call, where nothing may be written.
+        // SAFETY: this raises an error, which names the call, if the transaction may not write.
         unsafe { pg_sys::PreventCommandIfReadOnly(call.as_ptr()) };
         let Some(size) = size.filter(|size| *size >= 1) else {
             let code = PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE;
@@ -74,8 +74,9 @@ impl Batches {
     #[allow(unsafe_code)]
     pub(super) fn run<T>(&self, batch: impl FnOnce(&mut SpiClient<'_>) -> Result<T>) -> Result<T> {
         commit();
-        // SAFETY: set as SET TRANSACTION would, before the first snapshot is taken. Whatever this database's default is, a
-        // batch sees what others commit meanwhile: rows are locked and looked at again.
+        // SAFETY: this sets the variable as SET TRANSACTION does, before the first snapshot. No matter which level is the
+        // default of the database, a batch must see what other sessions commit in the meantime: it locks rows and reads them
+        // again.
         unsafe { pg_sys::XactIsoLevel = pg_sys::XACT_READ_COMMITTED.cast_signed() };
         connected(|client| {
             pin_search_path(client).map_err(failed)?;
@@ -89,7 +90,7 @@ impl Batches {
     }
 }
 
-/// Returns whether a procedure may commit: it is called by a client, or by other procedures and DO blocks alone.
+/// Returns whether a procedure may commit. It may if a client called it, directly or through procedures and DO blocks only.
 fn may_commit(fcinfo: pg_sys::FunctionCallInfo) -> bool {
     let context: Option<&pg_sys::CallContext> =
         call::context(fcinfo, pg_sys::NodeTag::T_CallContext);
@@ -99,7 +100,7 @@ fn may_commit(fcinfo: pg_sys::FunctionCallInfo) -> bool {
 /// Commits, and begins the next transaction.
 #[allow(unsafe_code)]
 fn commit() {
-    // SAFETY: `may_commit` was asked, and no other connection to SPI of this procedure's is open.
+    // SAFETY: `may_commit` returned true, and this procedure has no other connection to SPI open.
     unsafe {
         pg_sys::SPI_connect_ext(pg_sys::SPI_OPT_NONATOMIC.cast_signed());
         pg_sys::SPI_commit();
@@ -107,7 +108,7 @@ fn commit() {
     }
 }
 
-/// Lets names be PostgreSQL's own, or written with their schema, until the transaction ends.
+/// Sets the search path to PostgreSQL's own schemas until the transaction ends.
 fn pin_search_path(client: &SpiClient<'_>) -> spi::Result<()> {
     let pinned = "SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)";
     client.select(pinned, Some(1), &[]).map(|_| ())
@@ -115,9 +116,9 @@ fn pin_search_path(client: &SpiClient<'_>) -> spi::Result<()> {
 
 /// The progress of a procedure.
 pub(super) struct Progress {
-    /// The change of a row, as the report names it.
+    /// The words for changed rows in the report.
     done: &'static str,
-    /// The rows that there were when it began.
+    /// The number of rows at the beginning.
     total: i64,
     seen: i64,
     changed: i64,
@@ -131,7 +132,7 @@ impl Progress {
         Self { done, total, seen: 0, changed: 0, began: now, reported: now }
     }
 
-    /// Adds a batch, and reports to the client how far the procedure is, if it did not within a second.
+    /// Adds a batch. Reports the progress to the client if the last report is a second old.
     pub(super) fn add(&mut self, seen: i32, changed: i32) {
         self.seen += i64::from(seen);
         self.changed += i64::from(changed);
@@ -140,8 +141,8 @@ impl Progress {
         }
     }
 
-    /// Reports to the client how far the procedure is.
-    #[allow(clippy::cast_precision_loss)] // for people
+    /// Reports the progress to the client.
+    #[allow(clippy::cast_precision_loss)] // the figures are for people
     pub(super) fn report(&mut self) {
         self.reported = Instant::now();
         let Self { done, seen, changed, .. } = self;
@@ -155,13 +156,13 @@ impl Progress {
             .report(PgLogLevel::NOTICE);
     }
 
-    /// Returns how many rows were changed.
+    /// Returns the number of changed rows.
     pub(super) fn changed(&self) -> i64 {
         self.changed
     }
 }
 
-/// Refuses to go on inside a transaction block. Of versions before 0.3.0, whose procedures are in SQL.
+/// Raises an error inside a transaction block. Versions before 0.3.0 call it, whose procedures are in SQL.
 #[pg_extern(volatile, strict, parallel_unsafe, sql = false)]
 fn vetassist_forbid_transaction_block(what: Text<'_>) -> SqlResult<()> {
     if backend::is_in_transaction_block() {

@@ -1,4 +1,4 @@
-//! Shows what an operator should look at.
+//! Shows problems that an operator should know.
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
@@ -13,10 +13,10 @@ use crate::{
     values::{Text, TextResult},
 };
 
-/// Set before the server forks, so that each of its processes has it.
+/// Set before the server forks, so that each of its processes has the value.
 static IS_PRELOADED: AtomicBool = AtomicBool::new(false);
 
-/// Called once, when the library is loaded.
+/// Notes whether the server is starting. It is called once, when the library is loaded.
 pub(super) fn init() {
     IS_PRELOADED.store(backend::is_preloading(), Ordering::Relaxed);
 }
@@ -27,7 +27,8 @@ fn vetassist_is_preloaded() -> bool {
     IS_PRELOADED.load(Ordering::Relaxed)
 }
 
-/// Returns what `vetassist_checks()` finds, with the rights that it takes, and what of the extension was changed.
+/// Returns the problems that `vetassist_checks()` finds, and the objects of the extension that were changed. It has the
+/// rights that `vetassist_checks()` needs.
 #[pg_extern(stable, strict, parallel_unsafe, sql = false)]
 #[search_path(pg_catalog, pg_temp)]
 #[allow(clippy::type_complexity)] // the columns
@@ -63,7 +64,7 @@ fn vetassist_check() -> SqlResult<
                 Some("error".to_owned()),
                 Some(object),
                 Some(problem.to_owned()),
-                Some("Only a superuser can change it: find out who did. SELECT vetassist_detach(), DROP EXTENSION vetassist and CREATE EXTENSION vetassist make all anew, and the tables stay.".to_owned()),
+                Some("Only a superuser can change it: find out who did. SELECT vetassist_detach(), DROP EXTENSION vetassist and CREATE EXTENSION vetassist make all functions again and keep the tables.".to_owned()),
             ]
         }));
         Ok(found)

@@ -1,6 +1,7 @@
 //! Compares the extension's functions and event triggers with those that its script made.
 //!
-//! A superuser may replace a function and fire no alarm. The library has the text of the script, so it knows.
+//! No event trigger stops a superuser who replaces a function. The library contains the text of the script, so it can
+//! compare.
 
 use std::collections::BTreeMap;
 
@@ -12,27 +13,28 @@ use crate::{
     values::Text,
 };
 
-/// The statements that make the functions and the event triggers, as they are in the script.
+/// The statements of the script that make the functions and the event triggers.
 const SOURCE: &str = include_str!(concat!(env!("OUT_DIR"), "/functions.sql"));
 
-/// The library as functions in C name it.
+/// The name of the library in the catalog, for functions in C.
 const LIBRARY: &str = "$libdir/vetassist";
 
-/// Stands for the body of a function that PostgreSQL read when it was made.
+/// Stands for the body of a function in SQL-standard form, which PostgreSQL does not keep as text.
 const READ: &str = "RETURN";
 
 /// A function or an event trigger.
 #[derive(Debug, PartialEq, Eq)]
 struct Definition {
-    /// All but the body: language, rights, settings and so on.
+    /// Everything except the body: language, rights, settings and so on.
     attributes: String,
     body: String,
 }
 
-/// Names an object and what is wrong with it.
+/// The name of an object and its problem.
 pub(super) type Changed = (String, &'static str);
 
-/// Returns what of the extension is not what its script made. Nothing is known of another version's.
+/// Returns the objects of the extension that differ from those of the script. Returns nothing if another version is
+/// installed, because the library does not have its script.
 pub(super) fn changed(client: &SpiClient<'_>) -> Result<Vec<Changed>> {
     let mut changed = Vec::new();
     let own_version = "SELECT quote_ident(n.nspname) FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace
@@ -61,12 +63,12 @@ pub(super) fn changed(client: &SpiClient<'_>) -> Result<Vec<Changed>> {
                 .or_else(|| like(&|made| made.body == found.body))
                 .or_else(|| like(&|_| true));
             let problem = match nearest.map(|nearest| of_this_name.swap_remove(nearest)) {
-                None => "is none that vetassist made",
+                None => "was not made by vetassist",
                 Some(made) if made == found => continue,
                 Some(made) if made.body == found.body => {
-                    "has other attributes than it was made with"
+                    "has other attributes than vetassist gave it"
                 }
-                Some(_) => "has another body than it was made with",
+                Some(_) => "has another body than vetassist gave it",
             };
             changed.push((object, problem));
         }
@@ -77,7 +79,7 @@ pub(super) fn changed(client: &SpiClient<'_>) -> Result<Vec<Changed>> {
     Ok(changed)
 }
 
-/// Name and signature, name, attributes, body.
+/// Selects name and signature, name, attributes and body.
 const FUNCTIONS: &str = "
     SELECT format('function %s(%s)', p.proname, oidvectortypes(p.proargtypes)), p.proname::text,
            concat_ws(' ', p.prokind, l.lanname, p.provolatile, p.proisstrict, p.proparallel, p.prosecdef, p.proleakproof,
@@ -90,7 +92,7 @@ const FUNCTIONS: &str = "
     WHERE e.extname = 'vetassist'
     ORDER BY 1";
 
-/// Name with its kind, name, event and tags, function.
+/// Selects name with its kind, name, event and tags, and function.
 const EVENT_TRIGGERS: &str = "
     SELECT 'event trigger ' || t.evtname, t.evtname::text,
            concat_ws(' ', t.evtevent, array_to_string(t.evttags, ' ')), p.proname::text
@@ -101,7 +103,7 @@ const EVENT_TRIGGERS: &str = "
     WHERE e.extname = 'vetassist'
     ORDER BY 1";
 
-/// Returns what the script makes of functions, by their names, with the schema's name, quoted, in them.
+/// Returns the functions of the script by their names. Their bodies contain the given schema, which is quoted.
 fn functions(schema: &str) -> BTreeMap<String, Vec<Definition>> {
     let mut made: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for statement in SOURCE.split("\nCREATE OR REPLACE ").skip(1) {
@@ -113,10 +115,10 @@ fn functions(schema: &str) -> BTreeMap<String, Vec<Definition>> {
             let body = body.split("$$").nth(1).unwrap_or_default();
             (body.replace("@extschema@", schema), "")
         } else if body.starts_with("AS '") {
-            // A function in C names the library and its symbol.
+            // A function in C has the library and the symbol in place of a body.
             (body.split('\'').nth(3).unwrap_or_default().to_owned(), LIBRARY)
         } else {
-            // One that PostgreSQL keeps as it read it, and not as text: only that it still is one is known.
+            // PostgreSQL does not keep a body in SQL-standard form as text. So only the form is compared.
             (READ.to_owned(), "")
         };
         let attributes = attributes(kind, options, library);
@@ -125,7 +127,7 @@ fn functions(schema: &str) -> BTreeMap<String, Vec<Definition>> {
     made
 }
 
-/// Returns the attributes of a function as the query returns them.
+/// Returns the attributes of a function in the form in which the query returns them.
 fn attributes(kind: char, options: &str, library: &str) -> String {
     let (options, settings) = match options.split_once(" SET ") {
         Some((options, settings)) => (options, settings),
@@ -162,7 +164,7 @@ fn attributes(kind: char, options: &str, library: &str) -> String {
     attributes
 }
 
-/// Returns what the script makes of event triggers, by their names.
+/// Returns the event triggers of the script by their names.
 fn event_triggers() -> BTreeMap<String, Vec<Definition>> {
     let mut made: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for statement in SOURCE.split("\nCREATE EVENT TRIGGER ").skip(1) {

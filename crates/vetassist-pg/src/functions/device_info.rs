@@ -1,4 +1,4 @@
-//! Device descriptions of sessions, without the addresses in them.
+//! Descriptions of the devices of sessions, with addresses replaced by hashes.
 
 use pgrx::{pg_extern, pg_sys};
 use vetassist_core::device_info;
@@ -10,7 +10,7 @@ use crate::{
     values::{Jsonb, Text},
 };
 
-/// Returns a device's description with each address in it replaced by its hash, and remembers which are keyed.
+/// Returns the description of a device with each address in it replaced by its hash. Registers the keyed hashes.
 #[pg_extern(volatile, strict, parallel_unsafe, sql = false)]
 fn vetassist_hash_device_ips(
     node: Jsonb<'_>,
@@ -23,7 +23,7 @@ fn vetassist_hash_device_ips(
     Ok(Jsonb::from_value(&device)?)
 }
 
-/// Returns whether a member of this name describes a device's address. Versions before 0.3.0 call it.
+/// Returns whether a member of this name holds the address of a device. Versions before 0.3.0 call it.
 #[pg_extern(immutable, strict, parallel_safe, sql = false)]
 fn vetassist_names_address(name: Text<'_>) -> SqlResult<bool> {
     Ok(device_info::names_address(&name.to_readable()?))

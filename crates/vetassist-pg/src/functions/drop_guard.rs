@@ -1,8 +1,8 @@
-//! The guard against dropping the extension together with its data by surprise.
+//! The guard against dropping the extension together with its data by mistake.
 //!
-//! It is an event trigger before the command, because the extension's own trigger is gone when those after
-//! the command are called. Before it, PostgreSQL says what was commanded and not yet what that drops, so the
-//! command is looked at here.
+//! It is an event trigger that fires before the command: when the triggers after the command fire, the extension's own
+//! trigger is already dropped. Before the command, PostgreSQL tells only the command and not the objects that it will
+//! drop, so this module analyses the command.
 
 use core::ffi::CStr;
 
@@ -18,7 +18,8 @@ use crate::{
 };
 
 const EXTENSION: &CStr = c"vetassist";
-/// An extension too. What depends on it goes with it, and an extension goes with any of its objects.
+/// The language of most functions, which is an extension too. Dropping it with CASCADE drops its functions, and an extension
+/// is dropped with any of its objects.
 const LANGUAGE: &CStr = c"plpgsql";
 
 /// Refuses a command that would drop the extension while one of its tables has a row.
@@ -29,8 +30,8 @@ fn vetassist_guard_drop(fcinfo: pg_sys::FunctionCallInfo) -> SqlResult<EventTrig
     let Some(event) = event else {
         return Err(Error::new(
             PgSqlErrorCode::ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED,
-            "vetassist_guard_drop() is called by its event trigger",
-            "Do not call it.",
+            "vetassist_guard_drop() can only be called by its event trigger",
+            "Do not call it directly.",
         )
         .into());
     };
@@ -41,14 +42,14 @@ fn vetassist_guard_drop(fcinfo: pg_sys::FunctionCallInfo) -> SqlResult<EventTrig
         Some(table) if !settings::drop_with_data()? => Err(Error::new(
             PgSqlErrorCode::ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
             format!("the command would destroy the rows of {table}"),
-            "Have a superuser SELECT vetassist_detach() first, and the tables stay. To destroy them, SET vetassist.drop_with_data = on.",
+            "To keep the tables, have a superuser SELECT vetassist_detach() first. To destroy them, SET vetassist.drop_with_data = on.",
         )
         .into()),
         _ => Ok(EventTrigger),
     }
 }
 
-/// Returns whether a command drops the extension: by its name, with its schema, with all that its owner has, or with the
+/// Returns whether a command drops the extension: by its name, with its schema, with all objects of its owner, or with the
 /// language of most of its functions.
 fn drops_extension(command: *mut pg_sys::Node) -> Result<bool> {
     let drop: Option<&pg_sys::DropStmt> = node(command, pg_sys::NodeTag::T_DropStmt);
@@ -59,7 +60,7 @@ fn drops_extension(command: *mut pg_sys::Node) -> Result<bool> {
                 Ok(names(drop.objects)
                     .any(|name| name == EXTENSION || (cascades && name == LANGUAGE)))
             }
-            // Without CASCADE, a schema with something in it is not dropped.
+            // Without CASCADE, PostgreSQL does not drop a schema that has objects.
             pg_sys::ObjectType::OBJECT_SCHEMA if cascades => {
                 let schemas = names_of_schemas()?;
                 Ok(names(drop.objects).any(|name| schemas.iter().any(|s| s == name.to_bytes())))
@@ -73,10 +74,10 @@ fn drops_extension(command: *mut pg_sys::Node) -> Result<bool> {
     Ok(roles(drop.roles).iter().any(|role| owners.contains(role)))
 }
 
-/// Returns the strings of a list, as the grammar makes them of the names of extensions and of schemas.
+/// Returns the strings of a list. The grammar makes such lists for the names of extensions and schemas.
 #[allow(unsafe_code)]
 fn names<'a>(list: *mut pg_sys::List) -> impl Iterator<Item = &'a CStr> {
-    // SAFETY: the command's own list, which is only read and lives as long as it. A string ends with a NUL.
+    // SAFETY: the list belongs to the command, lives as long as the command, and is only read. A string ends with a NUL.
     let names: Vec<_> = unsafe {
         let strings = PgList::<pg_sys::String>::from_pg(list);
         let strings = strings.iter_ptr().filter_map(|s| node(s, pg_sys::NodeTag::T_String));
@@ -85,24 +86,24 @@ fn names<'a>(list: *mut pg_sys::List) -> impl Iterator<Item = &'a CStr> {
     names.into_iter()
 }
 
-/// Returns the roles of a list, as the grammar makes them of their names; 0 for one that is not there.
+/// Returns the roles of a list, which the grammar makes for the names of roles. A role that does not exist is 0.
 #[allow(unsafe_code)]
 fn roles(list: *mut pg_sys::List) -> Vec<pg_sys::Oid> {
-    // SAFETY: the grammar makes such a list of descriptions of roles alone; each is looked up in the catalog by what it says.
+    // SAFETY: the grammar puts only descriptions of roles into this list. PostgreSQL looks each of them up in the catalog.
     unsafe {
         let roles = PgList::<pg_sys::RoleSpec>::from_pg(list);
         roles.iter_ptr().map(|role| pg_sys::get_rolespec_oid(role, true)).collect()
     }
 }
 
-/// The schemas that something of the extension's is in: its own, and wherever a table was moved to.
+/// Selects the schemas that have objects of the extension: its own schema, and any schema that a table was moved to.
 const SCHEMAS: &str = "SELECT x.schema FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'vetassist',
      LATERAL (SELECT e.extnamespace UNION ALL
               SELECT relnamespace FROM pg_class WHERE oid = d.objid AND d.classid = 'pg_class'::regclass UNION ALL
               SELECT pronamespace FROM pg_proc WHERE oid = d.objid AND d.classid = 'pg_proc'::regclass) AS x (schema)
      WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'";
 
-/// Returns the names of these schemas, in the database's encoding, as a command has them.
+/// Returns the names of these schemas in the database's encoding, which a command has too.
 fn names_of_schemas() -> Result<Vec<Vec<u8>>> {
     let query = format!("SELECT nspname::text FROM pg_namespace WHERE oid IN ({SCHEMAS})");
     connected(|client| {
@@ -114,7 +115,7 @@ fn names_of_schemas() -> Result<Vec<Vec<u8>>> {
     })
 }
 
-/// Returns the roles with whose property the extension goes.
+/// Returns the roles whose DROP OWNED drops the extension.
 fn owners(cascades: bool) -> Result<Vec<pg_sys::Oid>> {
     let names = if cascades { "'vetassist', 'plpgsql'" } else { "'vetassist'" };
     let mut owners =
@@ -126,7 +127,7 @@ fn owners(cascades: bool) -> Result<Vec<pg_sys::Oid>> {
     Ok(owners)
 }
 
-/// Returns the first column of what a query of the catalogs returns.
+/// Runs a query of the catalogs and returns its first column.
 fn oids(query: &str) -> Result<Vec<pg_sys::Oid>> {
     connected(|client| {
         let rows = client.select(query, None, &[]).map_err(failed)?;
@@ -134,8 +135,8 @@ fn oids(query: &str) -> Result<Vec<pg_sys::Oid>> {
     })
 }
 
-/// Returns one of the tables that would go with the extension, if one has a row. Each is looked into as its owner: whoever
-/// may drop the schema may not read it.
+/// Returns the first table of the extension that has a row. It reads each table as the table's owner, because a role that
+/// may drop the schema may have no right to read the table.
 fn table_with_rows() -> Result<Option<String>> {
     connected(|client| {
         let members = "SELECT n.nspname::text, c.relname::text, c.relowner FROM pg_depend d

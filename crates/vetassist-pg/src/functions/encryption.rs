@@ -1,4 +1,4 @@
-//! The primitives whose key the caller gives.
+//! The primitives, whose key the caller passes.
 
 use pgrx::pg_extern;
 use vetassist_core::{opened_len, Key, MasterKey, OVERHEAD};
@@ -15,7 +15,7 @@ fn vetassist_encrypt(plaintext: Bytes<'_>, key: Bytes<'_>, aad: Bytes<'_>) -> Sq
     Ok(seal(plaintext.as_slice(), key, aad)?)
 }
 
-/// Seals text, as UTF-8 whatever the database's encoding.
+/// Seals text as UTF-8, no matter what the encoding of the database is.
 #[pg_extern(volatile, strict, parallel_safe, sql = false)]
 fn vetassist_encrypt_text(plaintext: Text<'_>, key: Bytes<'_>, aad: Bytes<'_>) -> SqlResult<Bytea> {
     Ok(seal(&plaintext.to_utf8()?, key, aad)?)

@@ -1,4 +1,4 @@
-//! Judges the metadata of an audit event, and its type.
+//! Checks the type and the metadata of an audit event.
 
 use pgrx::{pg_extern, pg_sys, PgSqlErrorCode};
 use vetassist_core::{
@@ -13,7 +13,7 @@ use crate::{
     values::{Jsonb, Number, Text},
 };
 
-/// Returns a type of events, and refuses one that looks like a secret, or that the library keeps for itself.
+/// Returns `event_type`. Refuses a type that looks like a secret, or that is reserved for events of vetassist.
 #[pg_extern(immutable, strict, parallel_safe, sql = false)]
 fn vetassist_checked_event_type(event_type: Text<'_>) -> SqlResult<Text<'_>> {
     event_data::check_event_type(&event_type.to_readable()?).map_err(|error| {
@@ -24,12 +24,11 @@ fn vetassist_checked_event_type(event_type: Text<'_>) -> SqlResult<Text<'_>> {
             ),
             EventTypeError::TooLong => (
                 PgSqlErrorCode::ERRCODE_STRING_DATA_RIGHT_TRUNCATION,
-                "Details go into event_data.",
+                "Put details into event_data.",
             ),
-            EventTypeError::Reserved => (
-                PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
-                "The library logs such events itself. Choose another name.",
-            ),
+            EventTypeError::Reserved => {
+                (PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE, "Choose another name.")
+            }
             _ => (
                 PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
                 "Name what happened, such as login_failed. Nothing was written.",
@@ -40,15 +39,16 @@ fn vetassist_checked_event_type(event_type: Text<'_>) -> SqlResult<Text<'_>> {
     Ok(event_type)
 }
 
-/// Refuses metadata that carries what looks like a secret, and says where; never what. Version 0.2.0 calls it.
+/// Refuses metadata with a value that looks like a secret. The error names the member, never the value. Version 0.2.0 calls
+/// it.
 #[pg_extern(immutable, strict, parallel_safe, sql = false)]
 fn vetassist_check_event_data(event_data: Jsonb<'_>) -> SqlResult<()> {
     checked(event_data)?;
     Ok(())
 }
 
-/// Refuses metadata that carries what looks like a secret, and says where; never what. Returns the metadata with each
-/// address in it replaced by its hash, and remembers which are keyed.
+/// Refuses metadata with a value that looks like a secret. The error names the member, never the value. Returns the metadata
+/// with each address in it replaced by its hash, and registers the keyed hashes.
 #[pg_extern(volatile, strict, parallel_unsafe, sql = false)]
 fn vetassist_checked_event_data(
     event_data: Jsonb<'_>,
@@ -67,7 +67,7 @@ fn checked(event_data: Jsonb<'_>) -> Result<Value<Number<'_>>> {
         Error::new(
             PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
             refusal.to_string(),
-            "The audit trail is for metadata that is no secret. Nothing was written.",
+            "Remove the secret: the audit trail must not hold any. Nothing was written.",
         )
     })?;
     Ok(event_data)

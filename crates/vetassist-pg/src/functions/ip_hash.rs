@@ -34,7 +34,7 @@ fn vetassist_upgrade_ip_hash(plain_hash: Text<'_>) -> SqlResult<TextResult> {
     Ok(text(keyed(&plain)?)?)
 }
 
-/// Returns the hash of an address as it is to be stored, and remembers it if it is keyed.
+/// Returns the hash of an address that is stored, plain or keyed. Registers a keyed hash.
 #[pg_extern(volatile, strict, parallel_unsafe, sql = false)]
 fn vetassist_stored_ip_hash(ip: Inet, fcinfo: pg_sys::FunctionCallInfo) -> SqlResult<TextResult> {
     let mut hasher = Hasher::default();
@@ -49,8 +49,8 @@ fn vetassist_hashes_are_keyed() -> SqlResult<bool> {
     Ok(settings::ip_hash()? == IpHashKind::keyed)
 }
 
-/// Returns the plain hash of an address that is written as text. Unlike `inet`'s, its error does not quote it. Versions
-/// before 0.3.0 call it.
+/// Returns the plain hash of an address that is written as text. Its error does not quote the text, as that of `inet` does.
+/// Versions before 0.3.0 call it.
 #[pg_extern(immutable, strict, parallel_safe, sql = false)]
 fn vetassist_hash_ip_text(address: Text<'_>) -> SqlResult<TextResult> {
     let address = address.as_ascii().ok_or_else(|| Error::from(AddressError))?;
@@ -66,7 +66,7 @@ pub(super) fn keyed(plain: &IpHash) -> Result<IpHash> {
     with_ring(|session, _| Ok(session.upgrade_ip_hash(plain)))
 }
 
-/// Hashes addresses as they are to be stored.
+/// Hashes addresses in the kind that `vetassist.ip_hash` selects.
 #[derive(Default)]
 pub(super) struct Hasher {
     /// The keyed hashes made so far.
@@ -74,6 +74,7 @@ pub(super) struct Hasher {
 }
 
 impl Hasher {
+    /// Returns the hash of an address, and collects it if it is keyed.
     pub(super) fn hash(&mut self, address: IpAddr) -> Result<IpHash> {
         check_for_interrupts!();
         let stored = match settings::ip_hash()? {
@@ -88,8 +89,8 @@ impl Hasher {
         Ok(stored.hash)
     }
 
-    /// Remembers which hashes are keyed. In their order, so that two who do so at the same moment wait for one another
-    /// and do not deadlock.
+    /// Registers the keyed hashes. It inserts them in their order, so that two transactions at the same time do not
+    /// deadlock.
     pub(super) fn register(
         self,
         statements: &Statements,

@@ -1,7 +1,7 @@
-//! The upgrade of plain address hashes to keyed ones: in the audit trail, and in the device descriptions of sessions.
+//! The upgrade of plain address hashes to keyed ones, in the audit trail and in the `device_info` of sessions.
 //!
-//! A hash is keyed if and only if `vetassist_keyed_ip_hashes` has it, and it gets there in the transaction that stores it:
-//! so each is upgraded once, whatever is interrupted.
+//! A hash is keyed if and only if `vetassist_keyed_ip_hashes` has it. The transaction that stores a keyed hash also
+//! writes it there. So each hash is upgraded exactly once, even if the procedure is interrupted.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -24,10 +24,10 @@ use crate::{
     values::Jsonb,
 };
 
-/// The most sessions that are held in memory at a time: the description of a device may be long.
+/// The most sessions that are in memory at a time, because the description of a device may be long.
 const SESSIONS_AT_ONCE: usize = 100;
 
-/// Upgrades the plain hashes that are stored, in batches.
+/// Upgrades the stored plain hashes, in batches.
 #[pg_extern(sql = false)]
 fn vetassist_upgrade_ip_hashes(
     batch_size: Option<i32>,
@@ -38,11 +38,11 @@ fn vetassist_upgrade_ip_hashes(
     let batches = Batches::begin(fcinfo, call, batch_size, USUAL)?;
     if settings::ip_hash()? != IpHashKind::keyed {
         warn(
-            "vetassist.ip_hash is sha256: what is stored from now on is plain all the same",
-            "Set vetassist.ip_hash = keyed first, and call this again after it.",
+            "vetassist.ip_hash is sha256: hashes of new addresses are still plain",
+            "Set vetassist.ip_hash = keyed, then call this procedure again.",
         );
     }
-    // Fails here, and not half-way, without a ring.
+    // Without a ring, the call fails here and not half-way.
     with_ring(|_, _| Ok(()))?;
     let schema = &batches.schema;
     let total = batches.run(|client| {
@@ -74,7 +74,7 @@ fn vetassist_upgrade_ip_hashes(
             let page = page_of_sessions(client, schema, after, batches.size)?;
             let mut upgraded = Upgraded::default();
             for sessions in page.suspects.chunks(SESSIONS_AT_ONCE) {
-                // Each with a connection of its own, whose memory goes with it.
+                // Each chunk has a connection of its own, which frees its memory at its end.
                 connected(|client| upgrade_sessions(client, schema, sessions, &mut upgraded))?;
             }
             Ok((page, upgraded))
@@ -89,8 +89,8 @@ fn vetassist_upgrade_ip_hashes(
     progress.report();
     if unread > 0 {
         warn(
-            format!("the device_info of {unread} sessions is larger or deeper than vetassist reads, and was left alone"),
-            "It was not written by vetassist. Make it shorter, or let the sessions end and purge them.",
+            format!("the device_info of {unread} sessions is too large or nested too deeply to be read, and was not changed"),
+            "vetassist did not write it. Make it shorter, or purge the sessions when they have ended.",
         );
     }
     batches.run(|client| {
@@ -106,11 +106,11 @@ fn vetassist_upgrade_ip_hashes(
 
 /// A batch of the audit trail.
 struct TrailPage {
-    /// The last id; none where there is no row left.
+    /// The last id, or none if no row is left.
     last: Option<i64>,
-    /// The rows that were looked at.
+    /// The number of rows read.
     seen: i32,
-    /// The rows whose hash is plain, with it.
+    /// The ids of rows with a plain hash, with the hash.
     plain: Vec<(i64, String)>,
 }
 
@@ -140,7 +140,7 @@ fn page_of_trail(
     })
 }
 
-/// Upgrades the hashes of these rows, and returns how many rows still had theirs.
+/// Upgrades the hashes of these rows, and returns how many rows it changed. It skips rows whose hash has changed since.
 fn upgrade_trail(client: &mut SpiClient<'_>, schema: &str, plain: &[(i64, String)]) -> Result<i32> {
     if plain.is_empty() {
         return Ok(0);
@@ -153,7 +153,7 @@ fn upgrade_trail(client: &mut SpiClient<'_>, schema: &str, plain: &[(i64, String
         }
     }
     mark(client, schema, keyed_of.values().copied())?;
-    // The hash is compared again when its row is locked: two upgrades at once do not upgrade twice.
+    // The hash is compared again once the row is locked, so that two upgrades at the same time do not upgrade it twice.
     let lock = format!(
         "SELECT coalesce(array_agg(l.id ORDER BY l.id), '{{}}') FROM (
              SELECT a.id FROM unnest($1, $2) AS p (id, plain)
@@ -185,7 +185,7 @@ fn upgrade_trail(client: &mut SpiClient<'_>, schema: &str, plain: &[(i64, String
         .map_err(|_| internal("too many rows were upgraded"))
 }
 
-/// Remembers that hashes are keyed. In order, so that two who mark the same wait for one another and do not deadlock.
+/// Registers hashes as keyed. It inserts them in order, so that two transactions with the same hashes do not deadlock.
 fn mark(
     client: &mut SpiClient<'_>,
     schema: &str,
@@ -203,7 +203,7 @@ fn mark(
 struct SessionPage {
     last: Option<Uuid>,
     seen: i32,
-    /// The sessions that may have a hash.
+    /// The sessions whose `device_info` may hold a hash.
     suspects: Vec<Uuid>,
 }
 
@@ -229,17 +229,17 @@ fn page_of_sessions(
     })
 }
 
-/// The outcome of sessions.
+/// The result for a batch of sessions.
 #[derive(Default)]
 struct Upgraded {
-    /// The hashes that were upgraded.
+    /// The number of upgraded hashes.
     hashes: i32,
-    /// The sessions whose device cannot be read.
+    /// The number of sessions whose `device_info` cannot be read.
     unread: usize,
 }
 
-/// Upgrades the hashes of these sessions. Which are keyed is asked after the rows were locked: somebody else may just have
-/// upgraded them.
+/// Upgrades the hashes of these sessions. It looks up the keyed hashes after it has locked the rows, because another session
+/// may just have upgraded them.
 fn upgrade_sessions(
     client: &mut SpiClient<'_>,
     schema: &str,
@@ -281,7 +281,7 @@ fn upgrade_sessions(
     client.update(&update, None, &[ids.into(), infos.into()]).map(|_| ()).map_err(failed)
 }
 
-/// Returns the keyed hash of each of these that is plain.
+/// Returns the keyed hash for each plain hash among these.
 fn keyed_of<'a>(
     client: &mut SpiClient<'_>,
     schema: &str,
@@ -306,7 +306,7 @@ fn keyed_of<'a>(
     Ok(keyed_of)
 }
 
-/// Upgrades the plain hashes among the next rows of the audit trail. Versions before 0.3.0, whose procedure is in SQL, call it.
+/// Upgrades the plain hashes in the next rows of the audit trail. Versions before 0.3.0 call it, whose procedure is in SQL.
 #[pg_extern(volatile, strict, parallel_unsafe, sql = false)]
 #[search_path(pg_catalog, pg_temp)]
 #[allow(clippy::type_complexity)] // the columns

@@ -1,4 +1,4 @@
-//! The server's key ring. No key is ever a SQL value here.
+//! The server's key ring. No function here takes or returns a key.
 
 use pgrx::{iter::TableIterator, name, pg_extern};
 
@@ -8,7 +8,7 @@ use crate::{
     values::TextResult,
 };
 
-/// Returns the keys of the ring, by fingerprint.
+/// Returns the fingerprint of each key of the ring.
 #[pg_extern(stable, strict, parallel_safe, sql = false)]
 #[allow(clippy::type_complexity)] // the columns, which pgrx reads here and through no alias
 fn vetassist_keys() -> SqlResult<

@@ -1,7 +1,7 @@
-//! Checks that the ring is one that this database knows.
+//! Checks that the database knows the key ring.
 //!
-//! A server that starts with another key file, as after a lost volume, must not seal under keys that open nothing of what
-//! is stored. The fingerprints of the keys that sealed are in `vetassist_key_fingerprints`.
+//! A server that starts with another key file, such as after a lost volume, must not seal under keys that open no stored
+//! token. `vetassist_key_fingerprints` has the fingerprints of the keys that sealed stored tokens.
 
 use core::cell::Cell;
 
@@ -16,25 +16,25 @@ use crate::{
     values::{Bytes, Uuid, WipedBytea},
 };
 
-/// The most stored tokens that are tried.
+/// The most stored tokens that the check tries to open.
 const TRIED: i32 = 16;
 
 thread_local! {
-    /// The reading of the ring that was found to be known.
+    /// The number of the reading of the ring that the database knows.
     static KNOWN: Cell<u64> = const { Cell::new(0) };
-    /// The reading of the ring whose current key is noted, by a transaction that was committed.
+    /// The number of the reading of the ring whose current key a committed transaction has noted.
     static NOTED: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Refuses a ring that this database does not know, before anything is sealed under it.
+/// Refuses a ring that the database does not know, before a token is sealed under it.
 pub(super) fn check() -> Result<()> {
-    // The ring is read, if it is not yet, or not since the settings last were.
+    // This reads the ring if it was not read yet, or if the settings were read again after it.
     with_ring(|_, _| Ok(()))?;
     if KNOWN.get() == keyring::reading() {
         return Ok(());
     }
     connected(|client| {
-        // An older version has no table of them. The ring is judged once that is updated.
+        // An older version has no table of fingerprints. The ring is checked after the update.
         if is_current(client)? {
             let (schema, owner) = (own_schema(client)?, owner_of_tables(client)?);
             as_role(owner, || judge(client, &schema))?;
@@ -44,6 +44,7 @@ pub(super) fn check() -> Result<()> {
     })
 }
 
+/// Compares the ring with the fingerprints that the database has noted.
 fn judge(client: &SpiClient<'_>, schema: &str) -> Result<()> {
     let known =
         format!("SELECT coalesce(pg_catalog.array_agg(k), '{{}}') FROM {schema}.vetassist_known_keys() AS k");
@@ -59,13 +60,13 @@ fn judge(client: &SpiClient<'_>, schema: &str) -> Result<()> {
         return Ok(());
     }
     let (tried, opened) = try_tokens(client, schema)?;
-    // Where none is noted yet, as after an update or an adoption, nothing tells this ring from the right one.
+    // If no key is noted yet, as after an update or an adoption, a wrong ring cannot be recognised.
     if !is_noted && !known.is_empty() && tried > 0 && opened == 0 {
         let known = known.join(", ");
         return Err(Error::new(
             PgSqlErrorCode::ERRCODE_CONFIG_FILE_ERROR,
-            "the key ring is not one that this database knows",
-            "Nothing was sealed. Give the server the ring that sealed what is stored. If that is lost for good, SELECT vetassist_accept_ring(): the tokens that are stored stay closed.",
+            "the key ring has no key that this database knows",
+            "Nothing was sealed. Give the server the ring that sealed the stored tokens. If that ring is lost for good, SELECT vetassist_accept_ring(): the stored tokens cannot be opened any more.",
         )
         .with_detail(format!("fingerprints of known keys: {known}; of the ring: {}", own.join(", "))));
     }
@@ -78,7 +79,7 @@ fn judge(client: &SpiClient<'_>, schema: &str) -> Result<()> {
     Ok(())
 }
 
-/// Tries to open some stored tokens, and returns how many were tried and how many open.
+/// Tries to open some stored tokens. Returns how many it tried and how many opened.
 fn try_tokens(client: &SpiClient<'_>, schema: &str) -> Result<(usize, usize)> {
     let sample = format!(
         "SELECT t.user_id, t.access_token_encrypted FROM {schema}.vetassist_va_tokens AS t LIMIT {TRIED}"
@@ -97,7 +98,8 @@ pub(super) fn current() -> Result<String> {
     with_ring(|session, _| Ok(session.ring().current().fingerprint().as_str().to_owned()))
 }
 
-/// Notes the current key, once something that is stored is sealed under it. It is noted again where that was rolled back.
+/// Notes the current key after a stored token was sealed under it. If the transaction is rolled back, the next call notes
+/// the key again.
 pub(super) fn note(client: &mut SpiClient<'_>) -> Result<()> {
     let reading = keyring::reading();
     if NOTED.get() == reading || !is_current(client)? {

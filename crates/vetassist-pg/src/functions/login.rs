@@ -1,6 +1,6 @@
-//! Signing in: what writes a veteran's rows, in one statement of the caller's.
+//! Signing in: one call writes all rows of a sign-in.
 //!
-//! Tokens are sealed here, before any statement is told of them.
+//! Tokens are sealed here, so that no inner statement gets a token in the clear.
 
 use core::{cell::Cell, ffi::CStr, panic::AssertUnwindSafe, ptr};
 
@@ -24,9 +24,9 @@ use crate::{
     values::{readable, Inet, Jsonb, Text, Timestamp, Uuid},
 };
 
-/// A sign-in: the user, both tokens, the session and the audit row.
+/// Signs a veteran in: stores the user, both tokens, the session and the audit row.
 #[pg_extern(sql = false)]
-#[allow(clippy::too_many_arguments)] // what VA.gov and the JWT carry
+#[allow(clippy::too_many_arguments)] // the values of VA.gov and of the JWT
 fn vetassist_login(
     va_icn: Option<Text<'_>>,
     access_token: Option<Text<'_>>,
@@ -45,7 +45,8 @@ fn vetassist_login(
     fcinfo: pg_sys::FunctionCallInfo,
 ) -> SqlResult<Login> {
     const REQUIRED: &str = "The first five arguments are required.";
-    const HINT: &str = "Pass what VA.gov and the JWT carry.";
+    const HINT: &str =
+        "Pass the ICN and the access token that VA.gov returns, and the jti of the JWT.";
     let icn = required("va_icn", va_icn, REQUIRED)?;
     let access = required("access_token", access_token, REQUIRED)?;
     let token_expires_at = required("token_expires_at", token_expires_at, REQUIRED)?;
@@ -59,7 +60,7 @@ fn vetassist_login(
     if icn.as_ascii().is_some_and(stands_for_none) {
         return Err(Error::new(
             PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
-            "va_icn stands for no ICN",
+            "va_icn is a placeholder, not an ICN",
             "Pass the ICN that VA.gov returns. Two veterans without one would share an account.",
         )
         .into());
@@ -120,7 +121,7 @@ fn vetassist_login(
     })?)
 }
 
-/// The one row that a sign-in returns.
+/// The single row that a sign-in returns.
 struct Login {
     user: Uuid,
     session: Uuid,
@@ -133,14 +134,14 @@ thread_local! {
     static COLUMNS: Cell<pg_sys::TupleDesc> = const { Cell::new(ptr::null_mut()) };
 }
 
-// SAFETY: a row in the memory context of the call. That more may come is for PostgreSQL to be told, and it is not:
-// so a set has this row alone, without a second call that would say so.
+// SAFETY: the result is a row in the memory context of the call. A set-returning function tells PostgreSQL if more rows may
+// come. This one does not, so the set has this single row and PostgreSQL does not call again.
 #[allow(unsafe_code)]
 unsafe impl BoxRet for Login {
     unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
         let mut values = [self.user, self.session].map(Uuid::into_raw);
-        // SAFETY: the description is made of two columns, for as long as the backend lives, and the row of as many values.
-        // The function is declared to return such rows.
+        // SAFETY: the description has two columns and exists as long as the backend. The row has two values. The function is
+        // declared to return such rows.
         unsafe {
             if COLUMNS.get().is_null() {
                 COLUMNS.set(PgMemoryContexts::TopMemoryContext.switch_to(|_| {
@@ -160,7 +161,7 @@ unsafe impl BoxRet for Login {
     }
 }
 
-/// Makes the user, or updates one who is active, and returns the id.
+/// Makes the user or updates it, and returns the id. Raises an error if the user is not active.
 fn put_user(
     statements: &Statements,
     client: &mut SpiClient<'_>,
@@ -179,7 +180,7 @@ fn put_user(
     if stored.get::<bool>(2).map_err(failed)? != Some(true) {
         raise_inactive(
             user.0,
-            "The refusal was rolled back with everything else. After the rollback, log it: SELECT vetassist_log_event('login_refused', <user_id>, NULL, <ip>).",
+            "Nothing was stored, not even an event. To log the refusal after the rollback: SELECT vetassist_log_event('login_refused', <user_id>, NULL, <ip>).",
         );
     }
     Ok(user)
@@ -207,10 +208,10 @@ fn add_session(
         .execute()
 }
 
-/// Returns what the audit trail says of a sign-in.
+/// Returns the metadata of the event of a sign-in.
 #[allow(unsafe_code)]
 fn event_data(session: Uuid, is_new: bool) -> Result<Jsonb<'static>> {
-    // SAFETY: looks up who is connected; the name ends with a NUL, in the memory context of the call.
+    // SAFETY: this looks up the session user. The name ends with a NUL and is in the memory context of the call.
     let by =
         unsafe { CStr::from_ptr(pg_sys::GetUserNameFromId(pg_sys::GetSessionUserId(), false)) };
     Jsonb::from_value(&Value::Object(vec![

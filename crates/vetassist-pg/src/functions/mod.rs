@@ -1,4 +1,4 @@
-//! The functions that SQL calls, one file for each topic, named as the files of `sql/functions` are.
+//! The functions that SQL calls. Each topic has one file, with the name of its file in `sql/functions`.
 
 mod accept_ring;
 mod audit_guard;
@@ -25,7 +25,7 @@ mod sign_everybody_out;
 mod tokens;
 mod version;
 
-/// Called once, when the library is loaded.
+/// Initialises the modules that need it. It is called once, when the library is loaded.
 pub(crate) fn init() {
     check::init();
     session_active::init();

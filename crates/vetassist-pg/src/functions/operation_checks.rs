@@ -1,4 +1,4 @@
-//! Checks that read more than tables: the key file, the memory of the keys.
+//! Checks that read more than tables: the place of the key file, and the memory of the keys.
 
 use pgrx::{pg_extern, PgSqlErrorCode};
 
@@ -8,8 +8,8 @@ use crate::{
     values::Text,
 };
 
-/// Returns whether keys may be copied from a place: a key file in the `data_directory`, this process's `memory`. Never a
-/// setting's value.
+/// Returns whether keys are exposed at a place: `data_directory` (the key file is inside it) or `memory` (the system may
+/// write the memory of this process to swap or core dumps). It never returns the value of a setting.
 #[pg_extern(stable, strict, parallel_restricted, sql = false)]
 fn vetassist_keys_are_exposed(place: Text<'_>) -> SqlResult<bool> {
     match place.as_bytes() {
@@ -18,7 +18,7 @@ fn vetassist_keys_are_exposed(place: Text<'_>) -> SqlResult<bool> {
         _ => Err(Error::new(
             PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
             "there is no such place",
-            "It is for functions of vetassist.",
+            "Only functions of vetassist call this function.",
         )
         .into()),
     }

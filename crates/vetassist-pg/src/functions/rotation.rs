@@ -1,4 +1,4 @@
-//! Rotating keys: every token that the current key did not seal is sealed anew under it. The plaintext stays in here.
+//! Rotating keys: reseals every token that the current key did not seal. No plaintext leaves this module.
 
 use std::time::{Duration, Instant};
 
@@ -16,13 +16,13 @@ use crate::{
     values::{Bytea, Bytes, Uuid, WipedBytea},
 };
 
-/// The longest wait for rows that somebody else holds.
+/// The longest wait for rows that other transactions have locked.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The most users that are named because no key opens their tokens.
+/// The most users that warnings name because no key opens their tokens.
 const MOST_NAMED: usize = 100;
 
-/// Seals anew what the current key did not seal, in batches.
+/// Reseals the tokens that the current key did not seal, in batches.
 #[pg_extern(sql = false)]
 fn vetassist_rotate_tokens(
     batch_size: Option<i32>,
@@ -31,14 +31,14 @@ fn vetassist_rotate_tokens(
     const USUAL: &str = "Leave it out for its default, 1000.";
     let call = c"CALL vetassist_rotate_tokens()";
     let batches = Batches::begin(fcinfo, call, batch_size, USUAL)?;
-    // Fails here, and not half-way, without a ring.
+    // Without a ring, the call fails here and not half-way.
     with_ring(|_, _| Ok(()))?;
     let schema = &batches.schema;
     let total = batches.run(|client| {
         let count = format!("SELECT count(*) FROM {schema}.vetassist_va_tokens");
         one(client.select(&count, Some(1), &[]).and_then(|rows| rows.first().get_one()))
     })?;
-    let mut progress = Progress::new("of them sealed anew", total);
+    let mut progress = Progress::new("of them resealed", total);
     let mut rotation = Rotation::default();
 
     let mut after = None;
@@ -52,7 +52,7 @@ fn vetassist_rotate_tokens(
             break;
         }
     }
-    // What others held is tried again.
+    // Rows that other transactions had locked are tried again.
     let began = Instant::now();
     while !rotation.held.is_empty() && began.elapsed() < PATIENCE {
         let at_once = rotation.held.len().min(usize::try_from(batches.size).unwrap_or(1));
@@ -86,12 +86,12 @@ fn as_i64(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// The outcome of all batches so far, besides their progress.
+/// The result of all batches so far, besides their progress.
 #[derive(Default)]
 struct Rotation {
-    /// The users whose row somebody else holds.
+    /// The users whose row another transaction has locked.
     held: Vec<PgUuid>,
-    /// The rows that were left alone because no key of the ring opens a token of theirs.
+    /// The number of rows that were not changed because no key of the ring opens one of their tokens.
     unopened: usize,
 }
 
@@ -102,26 +102,26 @@ impl Rotation {
         for user in batch.unopened.iter().take(left) {
             warn(
                 format!("no key of the ring opens the tokens of user {user}"),
-                "The row was left alone. Put the key that sealed it back into the ring, or let the user sign in again.",
+                "The row was not changed. Put the key that sealed it back into the ring, or let the user sign in again.",
             );
         }
         self.unopened += batch.unopened.len();
     }
 
-    /// Says what was not rotated.
+    /// Warns of rows that were not rotated.
     fn warn(&self) {
         if self.unopened > 0 {
             warn(
                 format!(
-                    "{} rows were left alone because no key of the ring opens them",
+                    "{} rows were not changed because no key of the ring opens them",
                     self.unopened
                 ),
-                "vetassist_rotation_status() names them.",
+                "SELECT * FROM vetassist_rotation_status() shows their users.",
             );
         }
         if !self.held.is_empty() {
             warn(
-                format!("{} rows are still held by other transactions", self.held.len()),
+                format!("{} rows are still locked by other transactions", self.held.len()),
                 "Call vetassist_rotate_tokens() again when they have ended.",
             );
         }
@@ -130,23 +130,23 @@ impl Rotation {
 
 /// The rows of a batch.
 enum Rows {
-    /// So many after this user.
+    /// At most this many rows, after this user.
     After(Option<PgUuid>, i32),
-    /// Those of these users.
+    /// The rows of these users.
     These(Vec<PgUuid>),
 }
 
-/// The outcome of a batch.
+/// The result of a batch.
 struct Batch {
     seen: i32,
-    /// The last user; none where there is no row.
+    /// The last user, or none if there is no row.
     last: Option<PgUuid>,
     rotated: i32,
     held: Vec<PgUuid>,
     unopened: Vec<PgUuid>,
 }
 
-/// Seals anew what is to be sealed anew of some rows.
+/// Reseals the tokens of some rows that the current key did not seal.
 fn rotate(client: &mut SpiClient<'_>, schema: &str, rows: Rows) -> Result<Batch> {
     let (which, arguments): (&str, [DatumWithOid<'_>; 2]) = match rows {
         Rows::After(user, how_many) => (
@@ -157,8 +157,8 @@ fn rotate(client: &mut SpiClient<'_>, schema: &str, rows: Rows) -> Result<Batch>
             ("t.user_id = ANY ($1) LIMIT $2 OFFSET 0", [users.into(), DatumWithOid::null::<i32>()])
         }
     };
-    // A place is a version's of the row. Where a sign-in came between the look and the lock there is a newer one, which
-    // stays, and the row is looked at again.
+    // A ctid belongs to one version of a row. If a sign-in changed the row before it was locked, there is a newer version
+    // with another ctid. That version stays as it is, and the row is tried again.
     let statement = format!(
         "WITH judged AS MATERIALIZED (
              SELECT l.place, l.user_id, l.access, l.refresh, l.new_access, l.new_refresh,
@@ -193,7 +193,7 @@ fn rotate(client: &mut SpiClient<'_>, schema: &str, rows: Rows) -> Result<Batch>
     let rotated: Vec<PgUuid> = one(rows.get(6))?;
     let (old, new): (Vec<String>, Vec<String>) = (one(rows.get(7))?, one(rows.get(8))?);
     if !rotated.is_empty() {
-        // By a statement of its own, which sees what was leased before the rows were locked.
+        // A new statement sees leases that were taken before the rows were locked.
         let follow = format!("SELECT {schema}.vetassist_follow_reseal($1, $2, $3)");
         let changed = [rotated.into(), old.into(), new.into()];
         client.update(&follow, None, &changed).map_err(failed)?;
@@ -207,8 +207,8 @@ fn rotate(client: &mut SpiClient<'_>, schema: &str, rows: Rows) -> Result<Batch>
     })
 }
 
-/// Returns a user's token sealed under the current key: itself where it is already, anew where another key of the ring
-/// sealed it, and NULL where no key opens it.
+/// Returns a user's token sealed under the current key: the same bytes if the current key sealed them, new bytes if another
+/// key of the ring did, and NULL if no key opens it.
 #[pg_extern(volatile, strict, parallel_safe, sql = false)]
 fn vetassist_rotate_token(sealed: Bytes<'_>, user_id: Uuid) -> SqlResult<Option<Bytea>> {
     let sealed = sealed.as_slice();
@@ -219,15 +219,15 @@ fn vetassist_rotate_token(sealed: Bytes<'_>, user_id: Uuid) -> SqlResult<Option<
     Ok((outcome != Reseal::Unopened).then_some(resealed))
 }
 
-/// Returns a user's token sealed anew under the current key. NULL where nothing is to be done: the current key
-/// sealed it, or no key of the ring did. Versions before 0.3.0 call it.
+/// Returns a user's token resealed under the current key. Returns NULL if the current key sealed it already, or if no key of
+/// the ring opens it. Versions before 0.3.0 call it.
 #[pg_extern(volatile, strict, parallel_safe, sql = false)]
 fn vetassist_reseal_token(sealed: Bytes<'_>, user_id: Uuid) -> SqlResult<Option<Bytea>> {
     let (outcome, resealed) = reseal(sealed.as_slice(), user_id)?;
     Ok((outcome == Reseal::Resealed).then_some(resealed))
 }
 
-/// Opens a token once, and seals it anew where that is to be done.
+/// Opens a token once, and reseals it if the current key did not seal it.
 fn reseal(sealed: &[u8], user_id: Uuid) -> Result<(Reseal, Bytea)> {
     let mut resealed = Bytea::zeroed(sealed.len())?;
     let outcome = with_ring(|session, _| {

@@ -1,4 +1,4 @@
-//! Compares the live tables with what they must be.
+//! Compares the tables of the database with the schema that they must have.
 
 use pgrx::{iter::TableIterator, name, pg_extern, search_path};
 use vetassist_core::schema::{compare, CatalogRow, Guards, CATALOG_QUERY};
@@ -10,7 +10,7 @@ use crate::{
     values::{Text, TextResult},
 };
 
-/// Returns how the live tables differ from what they must be; no row where they do not.
+/// Returns the differences between the tables of the database and the schema that they must have.
 #[pg_extern(stable, strict, parallel_restricted, sql = false)]
 #[search_path(pg_catalog, pg_temp)]
 #[allow(clippy::type_complexity)] // the columns

@@ -1,16 +1,16 @@
 //! `vetassist_session_active()`, which a service calls at each request.
 //!
-//! It looks both rows up in their indexes by itself. Nothing that a caller can set has a say in this: no statement is
-//! planned, no row security applies, and no function is called but two comparisons of PostgreSQL's own.
+//! It looks up both rows in their indexes itself. No setting of the caller has an effect: no statement is planned, no row
+//! security applies, and only two comparison functions of PostgreSQL are called.
 //!
-//! It asks what is committed now, by the clock, and not what the statement's snapshot
-//! shows: each look-up takes a snapshot of its own, after it has its locks. So a session is found also where a lock was
-//! waited for while the table was rewritten, and neither a long transaction nor a long statement keeps one alive.
+//! It reads the data that is committed now, not the data in the statement's snapshot, and uses the present time. Each
+//! look-up takes a snapshot of its own, after it has its locks. So it finds a session even if it waited for a lock while
+//! the table was rewritten. A session that has ended is not active, even in a long transaction or a long statement.
 //!
-//! A kept plan, run with the rights of the tables' owner as PostgreSQL runs its triggers of foreign keys, costs twice as
-//! much: 6.7 µs of CPU a call against 3.4 µs, which is 1.98 of it (seven rounds in turns of 200,000 calls each, 10,000
-//! sessions, PostgreSQL 15, a release build, two cores that others used too). It would also see the session by the snapshot
-//! of its statement or transaction, and be planned by whatever the caller has set.
+//! A kept plan, run with the rights of the tables' owner as PostgreSQL runs its triggers of foreign keys, takes twice as
+//! much time: 6.7 µs of CPU for each call instead of 3.4 µs, a factor of 1.98 (seven alternating rounds of 200,000 calls
+//! each, 10,000 sessions, PostgreSQL 15, a release build, two cores that others used too). It would also use the snapshot
+//! of its statement or transaction, and settings of the caller would affect its plan.
 
 use core::{cell::Cell, ffi::CStr, num::NonZeroUsize, ptr};
 
@@ -25,7 +25,8 @@ use crate::{
     values::{Text, Timestamp, Uuid},
 };
 
-/// Returns whether there is an unrevoked, unexpired session of an active user with this `jwt_id`. NULL is no session's.
+/// Returns whether an active user has a session with this `jwt_id` that is neither revoked nor expired. For NULL it returns
+/// false.
 #[pg_extern(stable, parallel_safe, sql = false)]
 fn vetassist_session_active(
     jwt_id: Option<Text<'_>>,
@@ -48,7 +49,7 @@ fn vetassist_session_active(
     Ok(is_active == Some(true))
 }
 
-/// The tables and the columns that are read of them.
+/// The tables, and the columns that are read.
 #[derive(Clone, Copy)]
 struct Layout {
     function: pg_sys::Oid,
@@ -63,18 +64,19 @@ struct Layout {
 }
 
 thread_local! {
-    /// The layout that was found, until PostgreSQL says that some table or index is no longer what it was.
+    /// The layout that was found last. PostgreSQL reports when a table or an index has changed; then it is forgotten.
     static LAYOUT: Cell<Option<Layout>> = const { Cell::new(None) };
 }
 
-/// Called once, when the library is loaded.
+/// Registers [`forget`]. It is called once, when the library is loaded.
 #[allow(unsafe_code)]
 pub(super) fn init() {
-    // SAFETY: PostgreSQL calls it with whatever argument is given here, which it does not look at, and never unloads it.
+    // SAFETY: PostgreSQL calls the callback with the argument that is given here, which the callback does not use. It never
+    // unloads the library.
     unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(forget), pg_sys::Datum::from(0)) };
 }
 
-/// Forgets the layout, whichever relation changed: tables change seldom.
+/// Forgets the layout when any relation changes. Relations change seldom.
 #[allow(unsafe_code)]
 #[pg_guard]
 unsafe extern "C-unwind" fn forget(_argument: pg_sys::Datum, _relation: pg_sys::Oid) {
@@ -85,7 +87,7 @@ unsafe extern "C-unwind" fn forget(_argument: pg_sys::Datum, _relation: pg_sys::
 fn open(function: pg_sys::Oid) -> Result<(Layout, Table, Table)> {
     if let Some(layout) = LAYOUT.get().filter(|layout| layout.function == function) {
         let tables = (Table::open(layout.sessions), Table::open(layout.users));
-        // Getting a lock brings the news of what it protects: that a table was renamed, say.
+        // When PostgreSQL takes a lock, it handles reports of changes of the locked table, such as a new name.
         if let ((Some(sessions), Some(users)), Some(_)) = (tables, LAYOUT.get()) {
             return Ok((layout, sessions, users));
         }
@@ -95,7 +97,7 @@ fn open(function: pg_sys::Oid) -> Result<(Layout, Table, Table)> {
     Ok((layout, sessions, users))
 }
 
-/// Finds everything by name, in the schema of the function: the extension's functions and tables are in one.
+/// Finds tables and columns by name in the schema of the function, which is the schema of the extension's tables too.
 fn look(function: pg_sys::Oid) -> Result<(Layout, Table, Table)> {
     let sessions = Table::beside(function, c"vetassist_sessions")?;
     let users = Table::beside(function, c"vetassist_users")?;
@@ -128,11 +130,11 @@ struct Key {
     /// The function that compares for equality, of the column's type.
     equal: u32,
     collation: pg_sys::Oid,
-    /// The index that serves. Without one the table is read from its beginning, which is slow and right.
+    /// The index for the look-up. Without an index the whole table is read, which is slow but correct.
     index: Option<pg_sys::Oid>,
 }
 
-/// A column, as PostgreSQL counts: from 1.
+/// The number of a column, from 1 as in PostgreSQL.
 #[derive(Clone, Copy)]
 struct Column(NonZeroUsize);
 
@@ -142,11 +144,12 @@ impl Column {
     }
 }
 
+/// Returns the error for a table or a column that was changed.
 fn drifted(what: &str) -> Error {
     Error::new(
         PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
-        format!("{what} is not as vetassist left it"),
-        "SELECT * FROM vetassist_check_schema() says what is wrong.",
+        format!("{what} is missing or was changed"),
+        "SELECT * FROM vetassist_check_schema() shows the differences.",
     )
 }
 
@@ -154,11 +157,11 @@ fn drifted(what: &str) -> Error {
 struct Table(PgRelation);
 
 impl Table {
-    /// Opens a table. None if it is gone, or has no storage to look into, as a view.
+    /// Opens a table. Returns none if it does not exist, or has no storage, such as a view.
     #[allow(unsafe_code)]
     fn open(oid: pg_sys::Oid) -> Option<Self> {
-        // SAFETY: returns null where there is no such relation, and else one that is closed when it is dropped; its lock
-        // is held to the transaction's end.
+        // SAFETY: PostgreSQL returns null if there is no such relation. Otherwise `PgRelation` closes it when it is dropped;
+        // the lock lasts until the transaction ends.
         let relation = unsafe {
             let relation = pg_sys::try_relation_open(oid, pg_sys::AccessShareLock as _);
             (!relation.is_null()).then(|| PgRelation::from_pg_owned(relation))
@@ -166,10 +169,11 @@ impl Table {
         relation.filter(PgRelation::is_table).map(Self)
     }
 
-    /// Opens the table in the schema of a function that has this name once it is locked: another may have had it before.
+    /// Opens the table of this name in the schema of a function. It looks the name up again after it has the lock, because
+    /// another table may have had the name before.
     #[allow(unsafe_code)]
     fn beside(function: pg_sys::Oid, name: &CStr) -> Result<Self> {
-        // SAFETY: reads the catalog; the name ends with a NUL, and 0 is no relation.
+        // SAFETY: this reads the catalog. The name ends with a NUL, and the result is 0 if there is no such relation.
         let find = || unsafe {
             let schema = pg_sys::get_func_namespace(function);
             pg_sys::get_relname_relid(name.as_ptr(), schema)
@@ -186,7 +190,7 @@ impl Table {
         }
     }
 
-    /// Returns a column of one of these types: what a value is read as depends on it.
+    /// Returns a column, which must have one of these types: the way of reading a value depends on its type.
     fn column(&self, name: &str, types: &[pg_sys::Oid]) -> Result<Column> {
         let columns = self.0.tuple_desc();
         let found = columns.iter().position(|column| {
@@ -202,15 +206,15 @@ impl Table {
         Key { column, equal, collation, index: index.map(|index| index.oid()) }
     }
 
-    /// Returns what `f` makes of the first row with this value that it makes something of.
+    /// Calls `f` with each row that has this value until `f` returns a result, and returns that result.
     #[allow(unsafe_code)]
     fn find<T>(&self, by: &Key, value: pg_sys::Datum, f: impl Fn(&Row) -> Option<T>) -> Option<T> {
         let mut key = pg_sys::ScanKeyData::default();
         let (by_index, index) = (by.index.is_some(), by.index.unwrap_or(pg_sys::InvalidOid));
         let (table, snapshot) = (self.0.as_ptr(), ptr::null_mut());
-        // SAFETY: the table is open, and the function compares two values of the column's type. Without a snapshot of ours,
-        // the scan takes one as the catalogs are read by: of what is committed when it has its locks. It ends here; after
-        // an error PostgreSQL ends it itself. A row stays until the next is asked for.
+        // SAFETY: the table is open, and the function compares two values of the column's type. Because no snapshot is
+        // given, the scan takes one as for the catalogs: it shows the data that is committed once the locks are taken.
+        // The scan ends here; after an error, PostgreSQL ends it. A row is valid until the next one is fetched.
         unsafe {
             pg_sys::ScanKeyEntryInitialize(
                 &mut key,
@@ -225,7 +229,7 @@ impl Table {
             let columns = (*table).rd_att;
             let scan = pg_sys::systable_beginscan(table, index, by_index, snapshot, 1, &mut key);
             let found = core::iter::from_fn(|| {
-                // Without an index, every row may be looked at.
+                // Without an index, this may read every row.
                 check_for_interrupts!();
                 let tuple = pg_sys::systable_getnext(scan);
                 (!tuple.is_null()).then_some(Row { tuple, columns })
@@ -237,11 +241,11 @@ impl Table {
     }
 }
 
-/// Returns whether an index has every row of its table, by this column alone and in the order of this collation.
+/// Returns whether an index covers every row of its table, with this column only, in the order of this collation.
 #[allow(unsafe_code)]
 fn serves(index: &PgRelation, column: Column, wanted: pg_sys::Oid) -> bool {
-    // SAFETY: an open index has its row of pg_index and of pg_class, and as many columns and collations as `indnatts`
-    // says, at least one.
+    // SAFETY: an open index has its rows of pg_index and pg_class. `indnatts` gives the number of its columns and
+    // collations, which is at least one.
     unsafe {
         let data = &*index.as_ptr();
         let (row, class) = (&*data.rd_index, &*data.rd_rel);
@@ -257,18 +261,18 @@ fn serves(index: &PgRelation, column: Column, wanted: pg_sys::Oid) -> bool {
     }
 }
 
-/// A row that a scan stands at.
+/// The present row of a scan.
 struct Row {
     tuple: pg_sys::HeapTuple,
     columns: pg_sys::TupleDesc,
 }
 
 impl Row {
-    /// Returns a column's value, which must be of this type and not point into the row.
+    /// Returns the value of a column. The value must have this type and must not point into the row.
     #[allow(unsafe_code)]
     fn value<T: FromDatum + Copy>(&self, column: Column) -> Option<T> {
-        // SAFETY: the tuple is one of the table that the columns are of, and the column one of them, of a type that `look`
-        // compared; the value is copied before the scan goes on.
+        // SAFETY: the tuple and the columns belong to the same table. The column is one of them, and `look` has checked its
+        // type. The value is copied before the scan continues.
         unsafe {
             let datum = heap_getattr_raw(self.tuple, column.0, self.columns)?;
             T::from_datum(datum, false)

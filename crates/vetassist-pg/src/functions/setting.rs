@@ -1,4 +1,4 @@
-//! Settings that bodies in SQL ask for.
+//! Settings that functions in SQL read.
 
 use pgrx::{pg_extern, PgSqlErrorCode};
 
@@ -8,7 +8,8 @@ use crate::{
     values::{Text, TextResult},
 };
 
-/// Returns the value in force of `vetassist.refresh_paused`, as `on` or `off`; `name` is the setting's without its prefix.
+/// Returns the value in force of a setting, as `on` or `off`. `name` is the name of the setting without its prefix; only
+/// `refresh_paused` is known.
 #[pg_extern(stable, strict, parallel_safe, sql = false)]
 fn vetassist_setting(name: Text<'_>) -> SqlResult<TextResult> {
     let is_on = match name.as_bytes() {
@@ -17,7 +18,7 @@ fn vetassist_setting(name: Text<'_>) -> SqlResult<TextResult> {
             return Err(Error::new(
                 PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
                 "there is no such setting",
-                "It is for functions of vetassist.",
+                "Only functions of vetassist call this function.",
             )
             .into())
         }

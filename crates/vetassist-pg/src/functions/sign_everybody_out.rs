@@ -1,4 +1,4 @@
-//! Ending every session, in batches. What a batch does is in `sql/functions/sign_out_batch.sql`.
+//! Ending every session, in batches. `sql/functions/sign_out_batch.sql` has the code of a batch.
 
 use pgrx::{pg_extern, pg_sys};
 
@@ -8,7 +8,7 @@ use crate::{
     statements::{failed, one},
 };
 
-/// Ends every session that is active, of all users, and writes down how many.
+/// Ends every active session of all users, and writes an event with their number.
 #[pg_extern(sql = false)]
 fn vetassist_sign_everybody_out(
     batch_size: Option<i32>,

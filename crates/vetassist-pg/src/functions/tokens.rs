@@ -1,4 +1,4 @@
-//! Tokens of VA.gov: seal, store, open. They are sealed here, before any statement is told of them.
+//! Tokens of VA.gov: seal, store, open. They are sealed here, so that no inner statement gets a token in the clear.
 
 use pgrx::{datum::DatumWithOid, pg_extern, pg_sys, spi::SpiClient, PgSqlErrorCode};
 use vetassist_core::{opened_len, random_uuids, OVERHEAD};
@@ -32,7 +32,7 @@ fn seal(token: Text<'_>, user_id: Uuid) -> Result<Bytea> {
     })
 }
 
-/// Opens a user's token with whichever key of the ring sealed it.
+/// Opens a user's token with the key of the ring that sealed it.
 #[pg_extern(stable, strict, parallel_safe, sql = false)]
 fn vetassist_decrypt_token(sealed: Bytes<'_>, user_id: Uuid) -> SqlResult<TextResult> {
     let sealed = sealed.as_slice();
@@ -44,13 +44,13 @@ fn vetassist_decrypt_token(sealed: Bytes<'_>, user_id: Uuid) -> SqlResult<TextRe
     })?)
 }
 
-/// Opens a user's token, or returns NULL where no key of the ring opens it.
+/// Opens a user's token. Returns NULL if no key of the ring opens it.
 #[pg_extern(stable, strict, parallel_safe, sql = false)]
 fn vetassist_opened_token(sealed: Bytes<'_>, user_id: Uuid) -> SqlResult<Option<TextResult>> {
     Ok(open(sealed, user_id)?.map(TextResult::opened).transpose()?)
 }
 
-/// Opens a user's token, or returns none where no key of the ring opens it.
+/// Opens a user's token. Returns none if no key of the ring opens it.
 pub(super) fn open(sealed: Bytes<'_>, user: Uuid) -> Result<Option<Bytea>> {
     let sealed = sealed.as_slice();
     let Ok(len) = opened_len(sealed) else { return Ok(None) };
@@ -61,7 +61,8 @@ pub(super) fn open(sealed: Bytes<'_>, user: Uuid) -> Result<Option<Bytea>> {
     Ok(is_open.then_some(token))
 }
 
-/// Returns whether the opening of stored tokens is an event. If it is, writes a line to the server's log.
+/// Returns the value of `vetassist.audit_openings`: whether opening a stored token is an event. If it is on, it writes a
+/// line to the server's log.
 #[pg_extern(volatile, strict, parallel_unsafe, sql = false)]
 fn vetassist_opening_is_event(user_id: Uuid, token: Text<'_>) -> SqlResult<bool> {
     if !settings::audit_openings()? {
@@ -70,8 +71,8 @@ fn vetassist_opening_is_event(user_id: Uuid, token: Text<'_>) -> SqlResult<bool>
     if is_read_only() {
         return Err(Error::new(
             PgSqlErrorCode::ERRCODE_READ_ONLY_SQL_TRANSACTION,
-            "a stored token cannot be opened where the opening cannot be written down",
-            "vetassist.audit_openings is on: open it in a transaction that may write, on the primary.",
+            "a stored token cannot be opened because the event of the opening cannot be written",
+            "vetassist.audit_openings is on. Open the token on the primary server, in a transaction that is not read-only.",
         )
         .into());
     }
@@ -95,7 +96,7 @@ fn vetassist_store_tokens(
     let access = required("access_token", access_token, HINT)?;
     let expires_at = required("expires_at", expires_at, HINT)?;
     let tokens = Tokens { access, refresh: refresh_token, kind: token_type, scope };
-    tokens.check("Pass what VA.gov answered.")?;
+    tokens.check("Pass the access token that VA.gov returned.")?;
     connected(|client| {
         if !is_current(client)? {
             return store_as_before(
@@ -117,7 +118,7 @@ fn vetassist_store_tokens(
     Ok(())
 }
 
-/// Stores tokens where an older version is installed, which has no function for sealed ones.
+/// Stores tokens in a database with an older version, which has no function for sealed tokens.
 fn store_as_before(
     tokens: Tokens<'_>,
     statements: &Statements,
@@ -138,7 +139,7 @@ fn store_as_before(
     tokens.put(statements, client, [id, user], false, [expires_at, Timestamp::of_transaction()])
 }
 
-/// Stores what VA.gov answered to the exchange of a leased refresh token.
+/// Stores the tokens that VA.gov returned for a leased refresh token.
 #[pg_extern(sql = false)]
 fn vetassist_finish_refresh(
     lease_id: Option<Uuid>,
@@ -148,7 +149,7 @@ fn vetassist_finish_refresh(
     token_type: Option<Text<'_>>,
     scope: Option<Text<'_>>,
 ) -> SqlResult<TextResult> {
-    const HINT: &str = "Pass what VA.gov answered.";
+    const HINT: &str = "Pass the lease_id of the lease, and the tokens that VA.gov returned.";
     let lease = required("lease_id", lease_id, HINT)?;
     let access = required("access_token", access_token, HINT)?;
     let expires_at = required("expires_at", expires_at, HINT)?;
@@ -173,7 +174,7 @@ fn vetassist_finish_refresh(
             known_keys::note(client)?;
             return Ok(true);
         }
-        // An earlier call with the same answer may have stored it, sealed under another nonce.
+        // An earlier call may have stored the same tokens, sealed with other nonces.
         let stored = format!(
             "SELECT t.access_token_encrypted, t.refresh_token_encrypted
              FROM {schema}.vetassist_refresh_leases AS l
@@ -202,21 +203,21 @@ fn vetassist_finish_refresh(
 /// Returns whether a sealed token opens to this text.
 fn opens_to(sealed: Bytes<'_>, user: Uuid, text: Text<'_>) -> Result<bool> {
     let Some(token) = open(sealed, user)? else { return Ok(false) };
-    // Whoever calls passes the text, so how long the comparison takes tells nothing new.
+    // The caller already knows the text, so the time of the comparison reveals nothing to it.
     Ok(*WipedBytea(token).0.as_mut_slice() == *text.to_utf8()?)
 }
 
-/// VA.gov's answer, as far as it is stored.
+/// The stored values of VA.gov's answer.
 pub(super) struct Tokens<'a> {
     pub(super) access: Text<'a>,
-    /// None, or empty, leaves what is stored.
+    /// If it is none or empty, the stored refresh token stays.
     pub(super) refresh: Option<Text<'a>>,
     pub(super) kind: Option<Text<'a>>,
     pub(super) scope: Option<Text<'a>>,
 }
 
 impl Tokens<'_> {
-    /// Refuses what cannot be stored.
+    /// Checks that the values can be stored.
     pub(super) fn check(&self, hint: &'static str) -> Result<()> {
         if self.access.is_empty() {
             return Err(blank("access_token", hint));
@@ -227,14 +228,14 @@ impl Tokens<'_> {
         ])
     }
 
-    /// Seals both for a user.
+    /// Seals both tokens for a user.
     fn seal(&self, user: Uuid) -> Result<[Option<Bytea>; 2]> {
         let refresh = self.refresh.filter(|token| !token.is_empty());
         Ok([Some(seal(self.access, user)?), refresh.map(|token| seal(token, user)).transpose()?])
     }
 
-    /// Seals both for a user, and returns what the functions for sealed tokens take: an id, the access token, its expiry,
-    /// the refresh token, type, scope.
+    /// Seals both tokens for a user, and returns the arguments of the functions for sealed tokens: an id, the access token,
+    /// its expiry, the refresh token, type, scope.
     fn sealed(&self, id: Uuid, user: Uuid, expires_at: Timestamp) -> Result<[DatumWithOid<'_>; 6]> {
         let [access, refresh] = self.seal(user)?;
         Ok([
@@ -247,7 +248,7 @@ impl Tokens<'_> {
         ])
     }
 
-    /// Seals both into the user's row. A new user is one whom nobody else can see yet.
+    /// Seals both tokens and stores them. `is_new` is true for a user whom this transaction has made.
     pub(super) fn put(
         self,
         statements: &Statements,

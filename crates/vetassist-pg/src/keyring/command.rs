@@ -1,8 +1,8 @@
 //! Runs `vetassist.master_key_command`.
 //!
-//! As `ssl_passphrase_command` runs: by the shell, in the data directory, as the server's user, its
-//! standard error being the server's. Unlike it, the statement that waits for it can be cancelled, and whatever the
-//! command does, the statement does not wait for longer than it must.
+//! The command runs as `ssl_passphrase_command` does: in the shell, in the data directory, as the server's user, with the
+//! standard error of the server. In contrast to it, the waiting statement can be cancelled. The statement never waits longer
+//! than necessary, no matter what the command does.
 
 use std::{
     ffi::{CStr, OsStr},
@@ -29,16 +29,15 @@ use crate::{
     errors::{config, log_to_server, Error, Result},
 };
 
-const HINT: &str =
-    "See vetassist.master_key_command; what it wrote to standard error is in the server's log.";
+const HINT: &str = "Check vetassist.master_key_command. Its standard error is in the server's log.";
 
-/// The wait for output before looking for a cancel request and for the command's end.
+/// The longest wait for output before the next check for a cancel request and for the command's end.
 const POLL: Duration = Duration::from_millis(100);
-/// The time between two looks whether a command that closed its output has ended.
+/// The time between two checks whether a command that has closed its output has ended.
 const PAUSE: Duration = Duration::from_millis(5);
-/// The time that it may go on for after it closed its output.
+/// The time for which the command may continue after it has closed its output.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The time that it has to end by itself when it is told to.
+/// The time that the command has to end after the signal TERM.
 const GRACE: Duration = Duration::from_millis(200);
 
 /// Returns the command's standard output.
@@ -48,17 +47,17 @@ pub(super) fn run(command: &CStr) -> Result<RingText> {
     let output = running.output();
     drop(running);
     output.map_err(|what| {
-        // Whatever else is wrong, a statement that is cancelled says so.
+        // If the statement is cancelled, that error comes first.
         check_for_interrupts!();
         refuse(&what)
     })
 }
 
-/// The shell with everything that it started, in a process group of its own: a signal that PostgreSQL sends to the
-/// backend's group does not end it before the backend sees why.
+/// The shell and all processes that it started, in a process group of their own. So a signal that PostgreSQL sends to the
+/// backend's group does not end them before the backend has read the signal's reason.
 struct Running {
     child: Child,
-    /// Its status, if it ended by itself.
+    /// The exit status of the shell, if it ended by itself.
     status: Option<ExitStatus>,
 }
 
@@ -74,14 +73,14 @@ impl Running {
         Ok(Self { child, status: None })
     }
 
-    /// Returns what it printed, once it ended well, or what is wrong.
+    /// Returns the output, once the command has ended with success, or a description of the failure.
     fn output(&mut self) -> core::result::Result<RingText, String> {
         let text = self.read().map_err(|error| format!("cannot be read from: {error}"))?;
         if text.is_too_long() {
             return Err(format!("printed more than {MAX_LEN} bytes"));
         }
         let closed = Instant::now();
-        while !self.has_ended().map_err(|error| format!("was lost: {error}"))? {
+        while !self.has_ended().map_err(|error| format!("cannot be waited for: {error}"))? {
             look_at_interrupts().map_err(|error| error.to_string())?;
             if closed.elapsed() > PATIENCE {
                 return Err(format!("went on for {PATIENCE:?} after it closed its output"));
@@ -94,17 +93,17 @@ impl Running {
         }
     }
 
-    /// Reads until it closes its output or ends, or until the output is too long.
+    /// Reads until the command closes its output or ends, or until the output is too long.
     fn read(&mut self) -> io::Result<RingText> {
         let mut stdout = self.child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
         let mut text = RingText::new();
         loop {
             look_at_interrupts()?;
-            // In this order: what it printed last is there when it has ended.
+            // This order matters: once the command has ended, its last output can be read.
             let has_ended = self.has_ended()?;
             if !is_readable(&stdout, if has_ended { Duration::ZERO } else { POLL })? {
                 if has_ended {
-                    // Something that it left behind holds its output open.
+                    // A process that the command left behind holds its output open.
                     return Ok(text);
                 }
                 continue;
@@ -125,21 +124,21 @@ impl Running {
         Ok(self.status.is_some())
     }
 
-    /// Returns whether the shell has ended, but not how: it stays known to the system, so that its group does, too.
+    /// Returns whether the shell has ended. It does not collect the exit status, so the system keeps the process group.
     fn is_gone(&self) -> bool {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         !matches!(waitid(WaitId::Pid(Pid::from_child(&self.child)), options), Ok(None))
     }
 
-    /// Sends a signal to the whole group, which is there until we have waited for the shell.
+    /// Sends a signal to the whole group, which exists until the exit status of the shell is collected.
     fn signal(&self, signal: Signal) {
-        // There is nobody to send it to where all have ended.
+        // This fails if all processes of the group have ended.
         let _ = kill_process_group(Pid::from_child(&self.child), signal);
     }
 }
 
 impl Drop for Running {
-    /// Ends it with everything that it started, unless it ended by itself.
+    /// Ends the shell and all processes that it started, unless the shell ended by itself.
     fn drop(&mut self) {
         if self.status.is_some() {
             return;
@@ -150,12 +149,12 @@ impl Drop for Running {
             sleep(PAUSE);
         }
         self.signal(Signal::KILL);
-        // Nothing holds a signal of this kind up.
+        // A process cannot ignore KILL, so this does not wait long.
         let _ = self.child.wait();
     }
 }
 
-/// Waits until there is something to read, a while has passed or a signal came.
+/// Waits until there is output, the time has passed or a signal came. Returns whether there is output.
 fn is_readable(stdout: &ChildStdout, wait: Duration) -> io::Result<bool> {
     let wait = Timespec::try_from(wait).map_err(io::Error::other)?;
     match poll(&mut [PollFd::new(stdout, PollFlags::IN)], Some(&wait)) {
@@ -164,8 +163,8 @@ fn is_readable(stdout: &ChildStdout, wait: Duration) -> io::Result<bool> {
     }
 }
 
-/// Fails where the statement is to be cancelled or the backend to end, so that the command ends first. Does what else
-/// other processes ask of this one.
+/// Fails if the statement is cancelled or the backend must end, so that the command is ended first. Otherwise it handles the
+/// requests that other processes sent to this one.
 fn look_at_interrupts() -> io::Result<()> {
     if backend::is_interrupted() {
         return Err(io::Error::other("the statement was cancelled"));
@@ -174,6 +173,7 @@ fn look_at_interrupts() -> io::Result<()> {
     Ok(())
 }
 
+/// Describes an exit status for the error message.
 fn describe(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("failed with exit status {code}"),

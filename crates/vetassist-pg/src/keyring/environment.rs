@@ -9,7 +9,7 @@ use crate::errors::{config, Result};
 
 const VARIABLE: &str = "VETASSIST_MASTER_KEY";
 
-/// Returns the variable's value, if it is set to something.
+/// Returns the value of the variable, unless it is not set or empty.
 pub(super) fn read() -> Result<Option<RingText>> {
     let Some(value) = std::env::var_os(VARIABLE).filter(|value| !value.is_empty()) else {
         return Ok(None);

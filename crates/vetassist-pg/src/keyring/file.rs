@@ -17,20 +17,20 @@ use pgrx::warning;
 use super::text::{RingText, MAX_LEN};
 use crate::errors::{config, log_to_server, Result};
 
-const HINT: &str = "See vetassist.master_key_file and the server's log.";
+const HINT: &str = "Check vetassist.master_key_file. The server's log names the file.";
 const MODE_HINT: &str =
-    "chown it to the user that runs the server and chmod 0600, or to root and chmod 0640.";
+    "Give the file to the user that runs the server, with mode 0600, or to root, with mode 0640.";
 
-/// Returns the file's content. What is wrong with it is an error; the path goes to the server's log only,
-/// since the setting is hidden from those who are not superusers.
+/// Returns the file's content. An error does not name the file, because only superusers may see the setting. The server's
+/// log has the path.
 pub(super) fn read(setting: &CStr) -> Result<RingText> {
     let path = path_of(setting);
     let refuse = |what: String, hint| {
         log_to_server(format!("vetassist.master_key_file \"{}\": {what}", path.display()));
         config(format!("the key file {what}"), hint)
     };
-    // Non-blocking, so that a FIFO in the file's place does not hang the backend. The checks are made
-    // on what was opened, not on the name.
+    // Non-blocking, so that the backend does not hang if the name is that of a FIFO. The checks below use the open file, not
+    // its name.
     let mut file = OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
@@ -50,14 +50,14 @@ pub(super) fn read(setting: &CStr) -> Result<RingText> {
     }
     if is_in_data_directory(setting) {
         warning!(
-            "the key file of vetassist is inside the data directory: every base backup carries the keys beside what they seal"
+            "the key file of vetassist is inside the data directory: every base backup holds the keys together with the tokens that they seal"
         );
     }
     Ok(text)
 }
 
-/// Checks as PostgreSQL does for its TLS key: ours and closed to all others, or root's and closed to all
-/// but a group that may read.
+/// Checks owner and mode as PostgreSQL does for its TLS key. The file belongs to the server's user and is closed to all
+/// others, or it belongs to root and only a group may read it, too.
 fn check_owner_and_mode(metadata: &Metadata) -> core::result::Result<(), &'static str> {
     let server = rustix::process::geteuid().as_raw();
     let forbidden = if metadata.uid() == server {
@@ -86,7 +86,7 @@ fn read_all(file: &mut File) -> io::Result<RingText> {
     }
 }
 
-/// Returns the system's words, without the number that Rust appends.
+/// Returns the error message of the system, without the number that Rust appends.
 fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or_default().to_owned()
@@ -96,9 +96,9 @@ fn path_of(setting: &CStr) -> &Path {
     Path::new(OsStr::from_bytes(setting.to_bytes()))
 }
 
-/// Returns whether it is inside the data directory, also by a link.
+/// Returns whether the file is inside the data directory. It follows symbolic links.
 pub(super) fn is_in_data_directory(setting: &CStr) -> bool {
-    // A server's process works there.
+    // The working directory of a server process is the data directory.
     match (path_of(setting).canonicalize(), env::current_dir()) {
         (Ok(path), Ok(data_directory)) => path.starts_with(data_directory),
         _ => false,

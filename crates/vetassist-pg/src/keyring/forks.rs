@@ -1,16 +1,16 @@
-//! Counts forks, so that a child never uses a nonce that its parent drew, or a ring that a fork wiped.
+//! Counts forks, so that a child process never uses a nonce that its parent drew, or a ring that the fork wiped.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::io;
 
-/// The forks between the process that called [`count`] and this one.
+/// The number of forks between the process that called [`count`] and this one.
 static FORKS: AtomicU64 = AtomicU64::new(0);
 
 extern "C" fn forked() {
     FORKS.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Begins to count; called once.
+/// Begins to count. It is called once.
 #[allow(unsafe_code)]
 pub(super) fn count() -> io::Result<()> {
     // SAFETY: the handler only adds to an atomic number, and stays in memory: PostgreSQL never unloads a library.
@@ -20,7 +20,7 @@ pub(super) fn count() -> io::Result<()> {
     }
 }
 
-/// Returns how many forks there were: what the core calls the epoch of nonces.
+/// Returns the number of forks, which the core uses as the epoch of nonces.
 #[inline(always)]
 pub(crate) fn forks() -> u64 {
     FORKS.load(Ordering::Relaxed)

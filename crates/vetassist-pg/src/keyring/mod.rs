@@ -1,10 +1,10 @@
-//! This backend's key ring: where it comes from, when it is read again, and where it is in memory.
+//! The key ring of this backend: its source, when it is read again, and its place in memory.
 
 mod command;
 mod environment;
 mod file;
 mod forks;
-#[allow(unsafe_code)] // it does nothing else
+#[allow(unsafe_code)] // the whole module is system calls
 mod memory;
 mod place;
 mod text;
@@ -31,7 +31,7 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    /// Returns its name as `vetassist_keys()` shows it.
+    /// Returns the name that `vetassist_keys()` shows.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::File => "file",
@@ -40,6 +40,7 @@ impl Source {
         }
     }
 
+    /// Returns the name for error messages.
     const fn place(self) -> &'static str {
         match self {
             Self::File => "key file",
@@ -53,35 +54,35 @@ impl Source {
 struct Keyring {
     place: Place,
     source: Source,
-    /// False where the system let it go to swap, core dumps or children.
+    /// False if the system may write the memory to swap or core dumps, or copy it to child processes.
     is_protected: bool,
-    /// When the server's settings had last been read before the ring was.
+    /// The last time that the server's settings were read before the ring was.
     configured_at: pg_sys::TimestampTz,
 }
 
 thread_local! {
     static KEYRING: RefCell<Option<Keyring>> = const { RefCell::new(None) };
-    /// Counts how often the ring was read.
+    /// The number of times that the ring was read.
     static READINGS: Cell<u64> = const { Cell::new(0) };
-    /// For what is sealed under other keys than the ring's.
+    /// The nonces for keys that are not in the ring.
     static NONCES: RefCell<NoncePool> = const { RefCell::new(NoncePool::new()) };
 }
 
-/// Called once, when the library is loaded.
+/// Registers the handlers for forks and for the process's end. It is called once, when the library is loaded.
 #[allow(unsafe_code)]
 pub(crate) fn init() {
     if let Err(error) = forks::count() {
         pgrx::error!("could not register a fork handler: {error}");
     }
-    // SAFETY: the callback is guarded, and only drops what this process has. Its argument is nothing.
+    // SAFETY: the callback is guarded, and only drops values of this process. It does not use its argument.
     unsafe { pg_sys::on_proc_exit(Some(wipe), pg_sys::Datum::from(0)) };
 }
 
-/// Wipes the ring and what was derived from it before the process ends.
+/// Wipes the ring and the keys derived from it before the process ends.
 #[allow(unsafe_code)]
 #[pg_guard]
 unsafe extern "C-unwind" fn wipe(_code: core::ffi::c_int, _argument: pg_sys::Datum) {
-    // The process may be ending in the middle of a call that reads the ring, when there is none yet.
+    // The process may end during a call that reads the ring. Then the cell is borrowed, and there is no ring yet.
     let _ = KEYRING.try_with(|keyring| keyring.try_borrow_mut().map(|mut keyring| keyring.take()));
 }
 
@@ -90,8 +91,8 @@ pub(crate) fn nonce() -> Result<Nonce> {
     Ok(NONCES.with_borrow_mut(|pool| pool.draw(forks()))?)
 }
 
-/// Calls `f` with the ring, reading it first where it was not read since the settings last were. Inlined: it is on the
-/// way of each token.
+/// Calls `f` with the ring. It first reads the ring if the settings were read again after it. It is inlined, because it runs
+/// for each token.
 #[inline(always)]
 pub(crate) fn with_ring<T>(f: impl FnOnce(&mut RingSession, Source) -> Result<T>) -> Result<T> {
     let configured_at = backend::configured_at();
@@ -109,22 +110,22 @@ pub(crate) fn with_ring<T>(f: impl FnOnce(&mut RingSession, Source) -> Result<T>
     })
 }
 
-/// Returns the number of the ring that [`with_ring`] last used in this process: another after each reading.
+/// Returns how often this process has read the ring. The number identifies the ring that [`with_ring`] used last.
 pub(crate) fn reading() -> u64 {
     READINGS.get()
 }
 
-/// Returns whether this process's ring, if it was read, may go to swap or core dumps.
+/// Returns whether the system may write the ring of this process to swap or core dumps. False if no ring was read.
 pub(crate) fn is_exposed() -> bool {
     KEYRING.with_borrow(|keyring| keyring.as_ref().is_some_and(|keyring| !keyring.is_protected))
 }
 
-/// Returns whether the key file, if one is set, is inside the data directory.
+/// Returns whether a key file is set and inside the data directory.
 pub(crate) fn is_in_data_directory() -> Result<bool> {
     Ok(settings::master_key_file()?.is_some_and(|path| file::is_in_data_directory(&path)))
 }
 
-/// Forgets the ring, so that the next call reads it.
+/// Wipes the ring, so that the next call reads it again.
 pub(crate) fn forget() {
     KEYRING.with_borrow_mut(|keyring| {
         if let Some(keyring) = keyring {
@@ -133,7 +134,7 @@ pub(crate) fn forget() {
     });
 }
 
-/// Reads the ring anew. The old keys go first: if the new ones are broken, the call fails, as it would in a new backend.
+/// Reads the ring again. It wipes the old keys first: if the new ring is malformed, the call fails, as in a new backend.
 #[cold]
 fn read(keyring: &mut Option<Keyring>, configured_at: pg_sys::TimestampTz) -> Result<()> {
     let keyring = match keyring {
@@ -142,11 +143,11 @@ fn read(keyring: &mut Option<Keyring>, configured_at: pg_sys::TimestampTz) -> Re
             let place = Place::new().map_err(|error| {
                 config(format!("there is no memory for the key ring: {error}"), "Try again.")
             })?;
-            // Where the system does not allow it, the memory is used all the same.
+            // If the system refuses, the memory is used without the protection.
             let protected = place.protect();
             if let Err(error) = &protected {
                 log_to_server(format!(
-                    "vetassist: the memory of the keys is not kept out of swap and core dumps: {error}"
+                    "vetassist: the memory of the keys cannot be kept out of swap and core dumps: {error}"
                 ));
             }
             let is_protected = protected.is_ok();

@@ -1,4 +1,4 @@
-//! Holds a process's ring.
+//! The memory of a process's ring.
 
 use std::io;
 
@@ -6,10 +6,10 @@ use vetassist_core::{RingError, RingSession};
 
 use super::{forks::forks, memory::Locked};
 
-/// The memory of a ring and of every key that is derived from it. It stays for as long as the process does.
+/// The memory of a ring and of every key that is derived from it. It exists until the process ends.
 pub(super) struct Place {
     session: Locked<Option<RingSession>>,
-    /// The number of forks when it was last written to.
+    /// The number of forks at the last write.
     forks: u64,
 }
 
@@ -18,12 +18,12 @@ impl Place {
         Ok(Self { session: Locked::new(None)?, forks: forks() })
     }
 
-    /// Keeps it out of swap, core dumps and children, see [`Locked::protect`].
+    /// Keeps the memory out of swap, core dumps and child processes, see [`Locked::protect`].
     pub(super) fn protect(&self) -> io::Result<()> {
         self.session.protect()
     }
 
-    /// Returns the ring, if one was read by this very process.
+    /// Returns the ring, if this process itself has read one.
     #[inline(always)]
     pub(super) fn get(&mut self) -> Option<&mut RingSession> {
         if self.forks == forks() {
@@ -36,18 +36,18 @@ impl Place {
     /// Wipes the ring, if there is one.
     pub(super) fn clear(&mut self) {
         if self.forks == forks() {
-            // In place: what is written there as a whole takes along what keys left on the stack.
+            // The session is cleared in place: moving a new value there would copy remains of keys from the stack.
             if let Some(session) = self.session.get() {
                 session.clear();
             }
         } else {
-            // This is a child, and its parent's ring was wiped for it.
+            // This is a forked child, in which the system has wiped the parent's ring.
             self.session.overwrite(None);
             self.forks = forks();
         }
     }
 
-    /// Reads a ring from text. The one that was there goes first, also where the text is none.
+    /// Reads a ring from text. It wipes the old ring first, even if the text is malformed.
     pub(super) fn read(&mut self, text: &[u8]) -> Result<(), RingError> {
         self.clear();
         RingSession::read_into(self.session.get(), text).map(|_| ())

@@ -1,13 +1,14 @@
-//! The text of a key ring, on its way from where it is kept.
+//! The text of a key ring, as it is read from its source.
 
 use std::io::{self, Read};
 
 use zeroize::Zeroizing;
 
-/// Its greatest length in bytes: more than 16 keys with long comments need.
+/// The greatest length of the text in bytes, which is enough for 16 keys with long comments.
 pub(super) const MAX_LEN: usize = 64 * 1024;
 
-/// Text with room for one byte more than it may have. It never moves, and is wiped when dropped.
+/// A buffer of one byte more than the greatest length, so that a longer text is noticed. It never moves, and is wiped when
+/// it is dropped.
 pub(super) struct RingText {
     room: Zeroizing<Vec<u8>>,
     len: usize,
@@ -18,7 +19,7 @@ impl RingText {
         Self { room: Zeroizing::new(vec![0; MAX_LEN + 1]), len: 0 }
     }
 
-    /// Reads on, once. Returns how many bytes there were: none at the end, or when it is too long.
+    /// Reads once more from the source. Returns the number of bytes read, which is 0 at the end or when the buffer is full.
     pub(super) fn read_from(&mut self, source: &mut impl Read) -> io::Result<usize> {
         let read = source.read(&mut self.room[self.len..])?;
         self.len += read;

@@ -17,7 +17,8 @@ const NO_ERROR: ffi::c_int = pg_sys::MCXT_ALLOC_NO_OOM as _;
 const ZEROED: ffi::c_int = pg_sys::MCXT_ALLOC_ZERO as _;
 
 extern "C" {
-    /// PostgreSQL's own. pgrx's binding prepares for an error, which takes longer than a small allocation.
+    /// PostgreSQL's function, called directly. The binding of pgrx prepares for an error, which takes longer than a small
+    /// allocation.
     fn palloc_extended(size: usize, flags: ffi::c_int) -> *mut ffi::c_void;
 }
 
@@ -28,7 +29,7 @@ impl_sql_translatable!(Bytea, "bytea");
 result!(Bytea, BYTEAOID);
 
 impl Bytea {
-    /// Returns so many zeros, to be written over.
+    /// Returns a `bytea` of `len` zeros.
     #[allow(unsafe_code)]
     #[inline(always)]
     pub(crate) fn zeroed(len: usize) -> Result<Self> {
@@ -37,8 +38,8 @@ impl Bytea {
         }
         let size = len + pg_sys::VARHDRSZ;
         let Ok(header) = i32::try_from(size) else { return Err(too_large()) };
-        // SAFETY: the size is one that PostgreSQL allows, so no error is raised. What it gives is aligned, and large enough
-        // for its header.
+        // SAFETY: PostgreSQL allows this size, so it raises no error. The memory is aligned, and large enough for the
+        // header.
         let allocated = unsafe {
             NonNull::new(palloc_extended(size, NO_ERROR | ZEROED).cast()).inspect(|varlena| {
                 set_varsize_4b(varlena.as_ptr(), header);
@@ -57,8 +58,8 @@ impl Bytea {
     /// Returns the content.
     #[allow(unsafe_code)]
     pub(crate) fn as_mut_slice(&mut self) -> &mut [u8] {
-        // SAFETY: `zeroed` allocated it with a 4-byte header and content of the size that it holds, initialised; nobody
-        // else has a pointer to it, and it is borrowed for as long as `self` is.
+        // SAFETY: `zeroed` allocated it with a 4-byte header, which holds the size, and initialised the content. No other
+        // pointer to it exists, and the borrow lasts as long as that of `self`.
         unsafe {
             let len = varlena::varsize_4b(self.0.as_ptr()) - pg_sys::VARHDRSZ;
             slice::from_raw_parts_mut(self.0.as_ptr().cast::<u8>().add(pg_sys::VARHDRSZ), len)
@@ -70,7 +71,7 @@ impl Bytea {
     }
 }
 
-/// A `bytea` that does not leave: wiped when dropped.
+/// A `bytea` that is not returned to PostgreSQL. It is wiped when it is dropped.
 pub(crate) struct WipedBytea(pub(crate) Bytea);
 
 impl Drop for WipedBytea {
@@ -79,16 +80,16 @@ impl Drop for WipedBytea {
     }
 }
 
-/// Returns the content of a varlena: a `text`, a `bytea`, an `inet`. It is in one piece in most rows, and then
-/// PostgreSQL is not asked.
+/// Returns the content of a varlena: a `text`, a `bytea` or an `inet`. It calls PostgreSQL only if the value is compressed
+/// or stored out of line.
 ///
 /// # Safety
-/// The datum is a varlena, which is not changed for as long as the content is used.
+/// The datum must be a varlena, which must not change while the content is used.
 #[allow(unsafe_code)]
 #[inline(always)]
 pub(super) unsafe fn content<'a>(datum: pg_sys::Datum) -> &'a [u8] {
     let mut varlena = datum.cast_mut_ptr::<pg_sys::varlena>();
-    // SAFETY: the caller promises a varlena, whose header says how it is stored.
+    // SAFETY: the caller guarantees a varlena. Its header tells how it is stored.
     unsafe {
         let is_plain = varlena::varatt_is_4b_u(varlena)
             || (varlena::varatt_is_1b(varlena) && !varlena::varatt_is_1b_e(varlena));
@@ -122,14 +123,14 @@ impl<'a> Bytes<'a> {
     }
 }
 
-/// Lets the processor fetch what is about to be read, while it does something else: rows that a query goes through
-/// are seldom in its caches. As much as it fetches at once; what is longer it sees coming by itself.
+/// Makes the processor load bytes that are about to be read, while it does something else: rows of a query are seldom in its
+/// caches. It asks for 32 cache lines at most; for longer values, the processor prefetches the rest by itself.
 #[allow(unsafe_code)]
 pub(crate) fn prefetch(bytes: &[u8]) {
     #[cfg(target_arch = "x86_64")]
     for line in bytes.chunks(64).take(32) {
         use core::arch::x86_64::{_mm_prefetch, _MM_HINT_T0};
-        // SAFETY: a prefetch reads nothing that the program sees, wherever it points.
+        // SAFETY: a prefetch is allowed at any address, and has no effect that the program can see.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
     }
     #[cfg(not(target_arch = "x86_64"))]

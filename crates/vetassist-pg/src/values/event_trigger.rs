@@ -2,7 +2,7 @@
 
 use pgrx::{impl_sql_translatable, pg_sys};
 
-/// The result of an event trigger's function: nothing.
+/// The empty result of an event trigger's function.
 pub(crate) struct EventTrigger;
 
 impl_sql_translatable!(EventTrigger, "event_trigger");

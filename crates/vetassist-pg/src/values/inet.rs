@@ -8,7 +8,7 @@ use vetassist_core::AddressError;
 use super::bytes::content;
 use crate::errors::{Error, Result};
 
-/// An `inet`: the address of one host, or of something else.
+/// An `inet`. It may be the address of one host or of a network.
 #[derive(Clone, Copy)]
 pub(crate) struct Inet {
     datum: pg_sys::Datum,
@@ -17,12 +17,12 @@ pub(crate) struct Inet {
 
 argument!(Inet, Inet, "inet", INETOID, |datum| Inet::new(datum, content(datum)));
 
-// PostgreSQL's own numbers for the families, whatever the system's are.
+// PostgreSQL's own numbers for the address families. They may differ from those of the system.
 const PGSQL_AF_INET: u8 = 2;
 const PGSQL_AF_INET6: u8 = 3;
 
 impl Inet {
-    /// The content is the family, the prefix length, then 4 or 16 bytes of address.
+    /// Reads the content: the family, the prefix length, then 4 or 16 bytes of address.
     fn new(datum: pg_sys::Datum, content: &[u8]) -> Self {
         let host = match content {
             [PGSQL_AF_INET, 32, address @ ..] => {
@@ -40,7 +40,7 @@ impl Inet {
         self.datum
     }
 
-    /// Returns the address, if it is one host's.
+    /// Returns the address of the host, or an error if it is that of a network.
     pub(crate) fn host(self) -> Result<IpAddr> {
         self.host.ok_or_else(|| Error::from(AddressError))
     }

@@ -1,8 +1,8 @@
-//! `jsonb`, read into a value of the core's and made of one again.
+//! `jsonb`, converted to and from the JSON value of the core.
 //!
-//! pgrx's own type parses the text of an argument before the function is called, and what it cannot parse, because it is
-//! nested deeply or has a number too large for Rust, is an internal error there. Here PostgreSQL takes it apart and puts
-//! it together, and a number is never printed.
+//! pgrx's own type parses the text of an argument before it calls the function. If it cannot parse the text, because it is
+//! nested deeply or has a number too large for Rust, it raises an internal error. Here PostgreSQL's functions read and build
+//! the `jsonb`, and no number is printed.
 
 use core::{marker::PhantomData, slice};
 use std::borrow::Cow;
@@ -26,14 +26,14 @@ pub(crate) struct Jsonb<'a>(pg_sys::Datum, PhantomData<&'a ()>);
 
 argument!(Jsonb<'_>, Jsonb<'fcx>, "jsonb", JSONBOID, Jsonb::of);
 
-/// A number of a `jsonb`, where it stands there.
+/// A number of a `jsonb`: a pointer into the `jsonb`.
 #[derive(Clone, Copy)]
 pub(crate) struct Number<'a>(pg_sys::Numeric, PhantomData<&'a ()>);
 
 impl json::Number for Number<'_> {
     #[allow(unsafe_code)]
     fn as_u64(&self) -> Option<u64> {
-        // SAFETY: a number of a jsonb is a numeric, which the jsonb outlives; this is a copy.
+        // SAFETY: a number of a jsonb is a numeric, and the jsonb still exists. This makes a copy.
         let number = unsafe { AnyNumeric::from_datum(self.0.into(), false) }?;
         let whole = i64::try_from(number.clone()).ok()?;
         (AnyNumeric::from(whole) == number).then(|| whole.try_into().ok()).flatten()
@@ -41,7 +41,7 @@ impl json::Number for Number<'_> {
 }
 
 impl<'a> Jsonb<'a> {
-    /// Takes a datum to be a `jsonb`, which it must be: its parts are read by what it says of itself.
+    /// Treats a datum as a `jsonb`. The datum must be one, because its headers are trusted.
     #[allow(unsafe_code)]
     unsafe fn of(datum: pg_sys::Datum) -> Self {
         Self(datum, PhantomData)
@@ -51,7 +51,7 @@ impl<'a> Jsonb<'a> {
         self.0
     }
 
-    /// Reads it, unless it is larger or deeper than the core takes. `name` is the argument's.
+    /// Reads it, unless it is larger or deeper than the core allows. `name` is the name of the argument.
     pub(crate) fn to_value(self, name: &'static str) -> Result<Value<Number<'a>>> {
         let mut builder = Builder::new();
         let mut tokens = Tokens::of(self);
@@ -61,7 +61,7 @@ impl<'a> Jsonb<'a> {
             let (token, value) = tokens.next();
             let added = match (token, part(&value)) {
                 (Token::WJB_DONE, _) => break,
-                // A number or text by itself stands in an array that is none.
+                // PostgreSQL reports a single scalar as an array with the mark rawScalar.
                 (Token::WJB_BEGIN_ARRAY, Part::RawScalar) => {
                     is_scalar = true;
                     Ok(())
@@ -81,25 +81,25 @@ impl<'a> Jsonb<'a> {
         builder.finish().map_err(|error| Error::from_json(name, error))
     }
 
-    /// Makes one, in the memory context of the call.
+    /// Makes a `jsonb`, in the memory context of the call.
     #[allow(unsafe_code)]
     pub(crate) fn from_value(value: &Value<Number<'_>>) -> Result<Self> {
         let mut parts = Parts::default();
         let mut value = parts.value(value)?;
-        // SAFETY: the value is made of `parts`, with its members in order, and copied.
+        // SAFETY: the value points into `parts`, its members are sorted, and PostgreSQL copies it.
         let jsonb = unsafe { pg_sys::JsonbValueToJsonb(&raw mut value) };
         Ok(Self(jsonb.into(), PhantomData))
     }
 }
 
-/// Reads the parts of a `jsonb`, one after the other.
+/// An iterator over the parts of a `jsonb`.
 struct Tokens(*mut pg_sys::JsonbIterator);
 
 impl Tokens {
     #[allow(unsafe_code)]
     fn of(jsonb: Jsonb<'_>) -> Self {
-        // SAFETY: the datum is a jsonb, which is in one piece with a whole header after this, and stays in memory for as
-        // long as the call.
+        // SAFETY: the datum is a jsonb. After this call it is in one piece with a full header, and it stays in memory until
+        // the call of the function ends.
         Self(unsafe {
             let jsonb = pg_sys::pg_detoast_datum(jsonb.0.cast_mut_ptr()).cast::<pg_sys::Jsonb>();
             pg_sys::JsonbIteratorInit(&raw mut (*jsonb).root)
@@ -109,7 +109,7 @@ impl Tokens {
     #[allow(unsafe_code)]
     fn next(&mut self) -> (Token::Type, pg_sys::JsonbValue) {
         let mut value = empty();
-        // SAFETY: the iterator is one that PostgreSQL made, or null after the last token, which it allows for.
+        // SAFETY: PostgreSQL made the iterator. After the last token it is null, which PostgreSQL allows.
         let token = unsafe { pg_sys::JsonbIteratorNext(&raw mut self.0, &raw mut value, false) };
         (token, value)
     }
@@ -119,12 +119,12 @@ fn empty() -> pg_sys::JsonbValue {
     pg_sys::JsonbValue { type_: jbvType::jbvNull, val: Content { boolean: false } }
 }
 
-/// A value of PostgreSQL's, by its kind.
+/// A value of a `jsonb`, by its kind.
 enum Part<'a> {
     RawScalar,
-    /// A string, or a name. It has no NUL at its end.
+    /// A string or a name, without a NUL at its end.
     Text(&'a [u8]),
-    /// A number, and how many bytes it takes, however long its text is.
+    /// A number, and its size in bytes, which does not depend on the length of its text.
     Number(Number<'a>, usize),
     Bool(bool),
     Other,
@@ -132,8 +132,8 @@ enum Part<'a> {
 
 #[allow(unsafe_code)]
 fn part<'a>(value: &pg_sys::JsonbValue) -> Part<'a> {
-    // SAFETY: the type says which part of the union it is. Text and numbers are within the jsonb that is read, or that is
-    // made, and stay as long as it does; a number is a varlena.
+    // SAFETY: the type tells which member of the union is valid. Text and numbers are within the jsonb that is read or made,
+    // and exist as long as it does. A number is a varlena.
     unsafe {
         match value.type_ {
             jbvType::jbvArray if value.val.array.rawScalar => Part::RawScalar,
@@ -160,7 +160,7 @@ fn name(member: &pg_sys::JsonbPair) -> &[u8] {
     }
 }
 
-/// Holds what a value of PostgreSQL's points to until a `jsonb` is made of it.
+/// Keeps the memory that values of PostgreSQL point to, until a `jsonb` is made of them.
 #[derive(Default)]
 struct Parts<'a> {
     texts: Vec<Cow<'a, [u8]>>,
@@ -189,7 +189,7 @@ impl<'a> Parts<'a> {
                     Ok(pg_sys::JsonbPair { key, value, order: 0 })
                 });
                 let mut members = members.collect::<Result<Vec<_>>>()?;
-                // In the order in which PostgreSQL looks for them.
+                // PostgreSQL's binary search needs this order.
                 members.sort_by_cached_key(|member| {
                     let name = name(member);
                     (name.len(), name.to_vec())
@@ -210,14 +210,14 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Keeps a list, which stays where it is in memory, and returns where that is and how long it is.
+/// Keeps a list, whose elements do not move in memory, and returns its address and its length.
 fn kept<T>(lists: &mut Vec<Vec<T>>, mut list: Vec<T>) -> (*mut T, i32) {
     let kept = (list.as_mut_ptr(), count(list.len()));
     lists.push(list);
     kept
 }
 
-/// Returns a length as PostgreSQL counts. What the core takes is far shorter.
+/// Returns a length as PostgreSQL's integer. Values that the core allows are far shorter than its limit.
 fn count(len: usize) -> i32 {
     i32::try_from(len).unwrap_or(i32::MAX)
 }

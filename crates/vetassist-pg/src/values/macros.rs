@@ -1,7 +1,7 @@
-//! The code that every type of these modules needs to cross between SQL and Rust.
+//! Macros that implement pgrx's traits for the types of these modules.
 
-/// Lets PostgreSQL return a type from a function and pass it to a statement. The type has `into_raw`, which makes a datum
-/// of it, in the memory context of the call.
+/// Makes a type usable as the result of a function and as the parameter of a statement. The type has `into_raw`, which makes
+/// a datum of it, in the memory context of the call.
 macro_rules! result {
     ($type:ty, $oid:ident) => {
         impl pgrx::IntoDatum for $type {
@@ -15,7 +15,7 @@ macro_rules! result {
             }
         }
 
-        // SAFETY: the datum is one of the type that the function is declared to return, which a test compares.
+        // SAFETY: the datum has the type that the function is declared to return. A test compares the declarations.
         #[allow(unsafe_code)]
         unsafe impl pgrx::callconv::BoxRet for $type {
             #[inline]
@@ -30,10 +30,10 @@ macro_rules! result {
     };
 }
 
-/// Lets PostgreSQL pass a type to a function and return it from a statement, and what [`result`] does. `$from` makes one of
-/// a datum of the SQL type; it is unsafe code, to which PostgreSQL's promise is that the datum is one. It may borrow what
-/// the datum points to for as long as the call. The type is given once as it is anywhere, and once with the lifetime of a
-/// call.
+/// Makes a type usable as the argument of a function and as the result of a statement, and does the same as [`result`].
+/// `$from` is unsafe code that makes a value of a datum; PostgreSQL guarantees that the datum has the SQL type. The value
+/// may borrow from the datum until the call ends. `$type` is the type with any lifetime, `$of_call` is the type with the
+/// lifetime of a call.
 macro_rules! argument {
     ($type:ty, $of_call:ty, $sql:literal, $oid:ident, $from:expr) => {
         pgrx::impl_sql_translatable!($type, $sql);
@@ -49,21 +49,20 @@ macro_rules! argument {
                 if is_null {
                     return None;
                 }
-                // SAFETY: the caller promises that it is a datum of this type.
+                // SAFETY: the caller guarantees that the datum has this type.
                 Some(unsafe { $from(datum) })
             }
         }
 
-        // SAFETY: the declaration in SQL says that the argument is of this type, which a test compares. Where it may be
-        // NULL the function takes an option, for which pgrx asks first.
+        // SAFETY: the declaration in SQL gives the argument this type, which a test compares. If the argument may be NULL,
+        // the function takes an option, and pgrx checks for NULL first.
         #[allow(unsafe_code)]
         unsafe impl<'fcx> pgrx::callconv::ArgAbi<'fcx> for $of_call {
             #[inline(always)]
             unsafe fn unbox_arg_unchecked(arg: pgrx::callconv::Arg<'_, 'fcx>) -> Self {
-                // SAFETY: the argument is of the type that is declared.
+                // SAFETY: the argument has the declared type.
                 let argument: Option<Self> = unsafe { arg.unbox_arg_using_from_datum() };
-                argument
-                    .unwrap_or_else(|| panic!("a function that must not be called with NULL was"))
+                argument.unwrap_or_else(|| panic!("a strict function was called with NULL"))
             }
         }
 

@@ -1,5 +1,5 @@
-//! Takes arguments and results across between SQL and Rust as PostgreSQL passes them, without a copy where one can be
-//! spared. What each token passes through is inlined: calls are much of what a function costs beside the core's work.
+//! Types for arguments and results, as PostgreSQL passes them, without unnecessary copies. Code that runs for each token is
+//! inlined: besides the work of the core, calls are a large part of a function's time.
 
 #[macro_use]
 mod macros;

@@ -1,6 +1,6 @@
-//! `text`: in the database's encoding outside, in UTF-8 inside.
+//! `text`: PostgreSQL has it in the database's encoding, Rust in UTF-8.
 //!
-//! No text crosses in any other way. pgrx takes all text for UTF-8, and what is not ends a call by an internal error.
+//! All text must pass through this module: pgrx treats all text as UTF-8, and raises an internal error for other text.
 
 use core::str;
 use std::borrow::Cow;
@@ -23,7 +23,7 @@ pub(crate) struct Text<'a> {
     content: &'a [u8],
 }
 
-// A text is laid out as a bytea is.
+// A text has the same layout as a bytea.
 argument!(Text<'_>, Text<'fcx>, "text", TEXTOID, |datum| Text { datum, content: content(datum) });
 
 impl<'a> Text<'a> {
@@ -31,7 +31,7 @@ impl<'a> Text<'a> {
         self.datum
     }
 
-    /// Returns the datum, to be compared by a function of PostgreSQL's.
+    /// Returns the datum, for a comparison by a function of PostgreSQL.
     pub(crate) fn datum(&self) -> pg_sys::Datum {
         self.datum
     }
@@ -40,25 +40,25 @@ impl<'a> Text<'a> {
         self.content.is_empty()
     }
 
-    /// Returns whether there is nothing in it but spaces.
+    /// Returns whether it is empty or has only spaces.
     pub(crate) fn is_blank(&self) -> bool {
         self.content.iter().all(|byte| *byte == b' ')
     }
 
-    /// Returns whether it has more characters than this.
+    /// Returns whether it has more than `most` characters.
     pub(crate) fn is_longer_than(&self, most: usize) -> bool {
-        // No encoding has more characters than bytes. Where it is not known, PostgreSQL counts bytes.
+        // A text never has more characters than bytes. If the encoding is unknown, PostgreSQL counts bytes.
         self.content.len() > most
             && (encoding::is_unknown()
                 || self.to_readable().is_ok_and(|text| text.chars().nth(most).is_some()))
     }
 
-    /// See [`prefetch`].
+    /// Prefetches the content, see [`prefetch`].
     pub(crate) fn prefetch(&self) {
         prefetch(self.content);
     }
 
-    /// Returns its bytes in UTF-8. They are checked, since what is sealed must open again.
+    /// Returns its bytes in UTF-8. It checks them, because sealed text must open as text again.
     #[inline(always)]
     pub(crate) fn to_utf8(self) -> Result<Cow<'a, [u8]>> {
         let bytes = if encoding::is_utf8() {
@@ -73,12 +73,12 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// Returns it if it is ASCII, which is the same in every encoding of a database.
+    /// Returns it if it is ASCII. ASCII is the same in every encoding of a database.
     pub(crate) fn as_ascii(&self) -> Option<&'a str> {
         str::from_utf8(self.content).ok().filter(|text| text.is_ascii())
     }
 
-    /// Returns it to be looked at, see [`readable`].
+    /// Returns it as a string, see [`readable`].
     pub(crate) fn to_readable(self) -> Result<Cow<'a, str>> {
         readable(self.content)
     }
@@ -89,9 +89,9 @@ impl<'a> Text<'a> {
     }
 }
 
-/// Returns text in the database's encoding as UTF-8, to be looked at. [`to_database`] makes the same of it again.
+/// Returns text in the database's encoding as UTF-8, to be read. [`to_database`] restores the original bytes.
 ///
-/// If the encoding is not known, private characters replace what is not UTF-8.
+/// If the encoding is unknown, private characters stand for bytes that are not UTF-8.
 pub(crate) fn readable(text: &[u8]) -> Result<Cow<'_, str>> {
     if text.is_ascii() || encoding::is_utf8() {
         return Ok(String::from_utf8_lossy(text));
@@ -103,7 +103,7 @@ pub(crate) fn readable(text: &[u8]) -> Result<Cow<'_, str>> {
     String::from_utf8(converted).map(Cow::Owned).map_err(|_| untranslatable())
 }
 
-/// Returns UTF-8 in the database's encoding.
+/// Converts UTF-8 to the database's encoding.
 pub(super) fn to_database(text: &str) -> Result<Cow<'_, [u8]>> {
     if text.is_ascii() || encoding::is_utf8() {
         return Ok(Cow::Borrowed(text.as_bytes()));
@@ -114,11 +114,11 @@ pub(super) fn to_database(text: &str) -> Result<Cow<'_, [u8]>> {
     convert(text.as_bytes(), Direction::FromUtf8).map(Cow::Owned)
 }
 
-/// Bytes of no known encoding as text, and back: the last 128 characters that Unicode has stand for a byte each.
+/// Converts bytes of unknown encoding to text and back. Each of the last 128 characters of Unicode stands for one byte.
 mod private {
     use std::borrow::Cow;
 
-    /// The character that stands for the byte 0x00, of which only those from 0x80 on are used.
+    /// The character for the byte 0x00. Only the characters for the bytes from 0x80 on are used.
     const FIRST: u32 = 0x0010_ff00;
 
     fn byte_of(character: char) -> Option<u8> {
@@ -129,7 +129,8 @@ mod private {
         let mut text = String::new();
         for chunk in bytes.utf8_chunks() {
             for character in chunk.valid().chars() {
-                // One that stands for a byte is taken for four, so that all text comes back as it was.
+                // A character that stands for a byte becomes four such characters, one for each of its bytes, so that all
+                // text converts back to the same bytes.
                 if byte_of(character).is_some() {
                     text.extend(character.encode_utf8(&mut [0; 4]).bytes().filter_map(of_byte));
                 } else {
@@ -169,12 +170,12 @@ impl TextResult {
         Bytea::copy_of(&to_database(text)?).map(Self)
     }
 
-    /// Takes opened bytes as text.
+    /// Makes text of opened bytes.
     ///
-    /// PostgreSQL's own check is not asked: its error would quote the bytes.
+    /// It does not use PostgreSQL's own check, because its error would quote the bytes.
     pub(crate) fn opened(mut bytes: Bytea) -> Result<Self> {
         let content = bytes.as_mut_slice();
-        // A NUL is valid UTF-8, but no text of PostgreSQL's can hold it.
+        // A NUL is valid UTF-8, but PostgreSQL's text cannot hold it.
         let has_nul = memchr::memchr(0, content).is_some();
         if has_nul || !is_utf8(content) {
             content.zeroize();
@@ -196,7 +197,7 @@ impl TextResult {
     }
 }
 
-/// Returns whether these bytes are UTF-8. Most tokens are ASCII, which is seen faster.
+/// Returns whether these bytes are UTF-8. It checks for ASCII first, which is faster: most tokens are ASCII.
 fn is_utf8(bytes: &[u8]) -> bool {
     bytes.is_ascii() || str::from_utf8(bytes).is_ok()
 }
@@ -207,8 +208,8 @@ enum Direction {
     FromUtf8,
 }
 
-/// Converts between the database's encoding and UTF-8. PostgreSQL's errors quote the bytes they
-/// could not convert, so they are replaced.
+/// Converts between the database's encoding and UTF-8. PostgreSQL's errors quote the bytes that it cannot convert, so this
+/// replaces the errors.
 #[allow(unsafe_code)]
 fn convert(bytes: &[u8], direction: Direction) -> Result<Vec<u8>> {
     let Ok(len) = i32::try_from(bytes.len()) else { return Err(too_large()) };
@@ -216,7 +217,7 @@ fn convert(bytes: &[u8], direction: Direction) -> Result<Vec<u8>> {
     let utf8 = pg_sys::pg_enc::PG_UTF8 as i32;
     let fail = |_| None;
     let converted = PgTryBuilder::new(|| {
-        // SAFETY: both read `len` bytes at `source`, and return them or a NUL-terminated string that was palloc'd.
+        // SAFETY: both read `len` bytes at `source`, and return `source` or a NUL-terminated string that they palloc'd.
         Some(unsafe {
             match direction {
                 Direction::ToUtf8 => pg_sys::pg_server_to_any(source, len, utf8),
@@ -231,8 +232,8 @@ fn convert(bytes: &[u8], direction: Direction) -> Result<Vec<u8>> {
     if pointer.cast_const() == source {
         return copy(bytes);
     }
-    // SAFETY: a conversion that made another string palloc'd it for us, and ended it with a NUL. It is wiped when it was
-    // copied, and not used any more.
+    // SAFETY: the conversion palloc'd another string for this function, and ended it with a NUL. The string is copied, wiped
+    // and then not used again.
     unsafe {
         let len = libc::strlen(pointer);
         let converted = copy(core::slice::from_raw_parts(pointer.cast(), len));
@@ -242,7 +243,7 @@ fn convert(bytes: &[u8], direction: Direction) -> Result<Vec<u8>> {
     }
 }
 
-/// Returns a copy, or an error where there is no memory for it: Rust itself would end the process.
+/// Returns a copy, or an error if there is no memory for it. Without this, Rust would end the process.
 fn copy(bytes: &[u8]) -> Result<Vec<u8>> {
     let mut copy = Vec::new();
     copy.try_reserve_exact(bytes.len()).map_err(|_| out_of_memory())?;

@@ -11,7 +11,7 @@ pub(crate) struct Timestamp(pg_sys::TimestampTz);
 argument!(Timestamp, Timestamp, "timestamp with time zone", TIMESTAMPTZOID, Timestamp::of_datum);
 
 impl Timestamp {
-    /// Takes a datum to be a `timestamptz`, which it must be: it is passed by value.
+    /// Treats a datum as a `timestamptz`, which is passed by value. The datum must be one.
     #[allow(unsafe_code)]
     unsafe fn of_datum(datum: pg_sys::Datum) -> Self {
         Self(datum.value().cast_signed() as i64)
@@ -21,12 +21,12 @@ impl Timestamp {
         self.0.into()
     }
 
-    /// Returns what `now()` returns.
+    /// Returns the time of `now()`.
     pub(crate) fn of_transaction() -> Self {
         Self(backend::transaction_time())
     }
 
-    /// Returns what `clock_timestamp()` returns.
+    /// Returns the time of `clock_timestamp()`.
     pub(crate) fn of_clock() -> Self {
         Self(backend::clock_time())
     }

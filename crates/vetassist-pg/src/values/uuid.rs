@@ -6,7 +6,7 @@ use pgrx::{pg_sys, IntoDatum};
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Uuid(pub(crate) vetassist_core::Uuid);
 
-// It is passed as a pointer to its 16 bytes.
+// PostgreSQL passes a uuid as a pointer to its 16 bytes.
 argument!(Uuid, Uuid, "uuid", UUIDOID, |datum: pg_sys::Datum| Uuid(
     vetassist_core::Uuid::from_bytes(datum.cast_mut_ptr::<[u8; 16]>().read())
 ));

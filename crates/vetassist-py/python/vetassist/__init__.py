@@ -7,7 +7,7 @@ import sys as _sys
 
 if "t" in getattr(_sys, "abiflags", ""):
     raise ImportError(
-        "vetassist does not run on free-threaded CPython: nobody has tested it there. Use CPython with its lock"
+        "vetassist does not run on free-threaded CPython, where it was not tested: use CPython with its global lock"
     )
 
 from ._address import address_of

@@ -188,7 +188,7 @@ def _not_awaitable(answer: T) -> T:
         close = getattr(answer, "close", None)
         if close is not None:
             close()
-        raise bad_argument("an async function belongs to vetassist.aio.Client")
+        raise bad_argument("an async function can only be used with vetassist.aio.Client")
     return answer
 
 

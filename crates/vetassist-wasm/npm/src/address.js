@@ -43,7 +43,7 @@ function host(node) {
     hashIp(address);
     return address;
   } catch ({ code }) {
-    if (code !== 'ERR_INVALID_ADDRESS') throw error(code, 'the module could not judge the address');
+    if (code !== 'ERR_INVALID_ADDRESS') throw error(code, 'the module could not check the address');
     return null;
   }
 }

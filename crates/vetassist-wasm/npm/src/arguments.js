@@ -46,7 +46,7 @@ export function isShared(buffer) {
 }
 
 const detached = (what) =>
-  error('ERR_DETACHED_BUFFER', `${what} lies in a buffer that was detached or has shrunk`);
+  error('ERR_DETACHED_BUFFER', `${what} is in a buffer that was detached or has shrunk`);
 
 /** Returns a genuine Uint8Array (Node's Buffer is one), or what an ArrayBuffer holds; undefined for all else. */
 function bytesOf(value, what) {
@@ -96,7 +96,7 @@ function checkText(text, what) {
   const wellFormed =
     text.isWellFormed === undefined ? !loneSurrogate.test(text) : text.isWellFormed();
   if (!wellFormed) {
-    throw error('ERR_INVALID_TEXT', `${what} has a lone surrogate, which no UTF-8 stands for`);
+    throw error('ERR_INVALID_TEXT', `${what} has a lone surrogate, which UTF-8 cannot encode`);
   }
 }
 

@@ -40,7 +40,7 @@ const refused = (why) => error('ERR_INVALID_SEALED_TEXT', `the sealed text is no
 /** Returns the bytes of this text, of which there is one spelling only. */
 export function decodeText(text) {
   if (codes === undefined) tables();
-  if (text.length % 4 === 1) throw refused('its length is not one that it can have');
+  if (text.length % 4 === 1) throw refused('no base64url text has this length');
   const bytes = new Uint8Array(Math.floor((BITS * text.length) / 8));
   let waiting = 0;
   let bits = 0;

@@ -34,13 +34,13 @@ export const freed = (what) => error('ERR_FREED', `this ${what} has been freed`)
 export const wrongThis = (what) =>
   error(
     'ERR_INVALID_THIS',
-    `this method was not called on a ${what}: call it as a method of the object, and on the object itself where a Proxy (Vue's reactive, MobX) stands for it`,
+    `this method was not called on a ${what}: call it as a method of the object itself, not through a Proxy (such as Vue's reactive or MobX)`,
   );
 
 export const tooLarge = (options) =>
   error(
     'ERR_TOO_LARGE',
-    'the input is larger than the module takes (1 GiB) or than there is memory for',
+    'the input is larger than 1 GiB, or there is not enough memory for it',
     options,
   );
 
@@ -67,7 +67,7 @@ const FAILURES = {
   ],
   '-10': [
     'ERR_NO_RANDOMNESS',
-    "the runtime gave no randomness (at Cloudflare Workers' module scope it never does)",
+    'the runtime returned no random bytes (Cloudflare Workers return none at module scope)',
   ],
 };
 
@@ -75,6 +75,6 @@ const FAILURES = {
 export function failure(status, detail) {
   if (status === TOO_LARGE) return tooLarge();
   const known = FAILURES[status];
-  if (known === undefined) return error('ERR_INTERNAL', `the module answered ${status}`);
+  if (known === undefined) return error('ERR_INTERNAL', `the module returned the unknown status ${status}`);
   return error(known[0], detail ? `${known[1]}: ${detail}` : known[1]);
 }

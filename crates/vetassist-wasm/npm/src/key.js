@@ -39,13 +39,13 @@ export function importDataKey(value) {
   if (typeof value === 'string') {
     throw error(
       'ERR_INVALID_ARG_TYPE',
-      'key must be a Uint8Array or an ArrayBuffer of 32 bytes, not a string; hexadecimal text is what a MasterKey takes',
+      'key must be a Uint8Array or an ArrayBuffer of 32 bytes, not a string; a MasterKey takes hexadecimal text',
     );
   }
   if (Object.prototype.toString.call(value) === '[object CryptoKey]') {
     throw error(
       'ERR_INVALID_ARG_TYPE',
-      "key must be a Uint8Array or an ArrayBuffer of 32 bytes, not a CryptoKey: give what crypto.subtle.exportKey('raw', key) returns, or seal with WebCrypto, which makes the same bytes",
+      "key must be a Uint8Array or an ArrayBuffer of 32 bytes, not a CryptoKey: pass the result of crypto.subtle.exportKey('raw', key), or seal with WebCrypto, which makes the same bytes",
     );
   }
   return importBytes(value, 'key', () => wasm.key_new());

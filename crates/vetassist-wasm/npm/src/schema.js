@@ -31,7 +31,7 @@ function encode(rows) {
     for (const field of FIELDS) {
       const value = row?.[field];
       if (typeof value !== 'string' || value.includes('\0')) {
-        throw error('ERR_INVALID_ROW', `rows[${at}].${field} is not text: these are no rows of schemaQuery`);
+        throw error('ERR_INVALID_ROW', `rows[${at}].${field} is not text: pass the rows that schemaQuery returned`);
       }
       text += `${value}\0`;
     }
@@ -40,7 +40,7 @@ function encode(rows) {
 }
 
 export function checkSchema(rows) {
-  if (!Array.isArray(rows)) throw typeError('what schemaQuery returned', 'an array of rows', rows);
+  if (!Array.isArray(rows)) throw typeError('rows', 'the array of rows that schemaQuery returned', rows);
   // A hole is no row, and is passed over by forEach.
   const bytes = encode([...rows]);
   if (running === undefined) {

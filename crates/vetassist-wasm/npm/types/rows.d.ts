@@ -1,8 +1,7 @@
 // Written from crates/vetassist-core/src/rows.rs by a test of tests/server: do not edit.
 //
-// A row is what drivers make of it (node-postgres, postgres.js): a property for each column, by its name.
-// The timestamps `infinity` and `-infinity` are no dates: node-postgres makes numbers of them, postgres.js an
-// invalid Date.
+// A row is an object as node-postgres and postgres.js return it, with a property for each column. The timestamps
+// `infinity` and `-infinity` cannot be dates: node-postgres returns them as numbers, postgres.js as an invalid Date.
 
 /** A value that `JSON.parse` returns. */
 export type JsonValue = string | number | boolean | null | JsonValue[] | { [name: string]: JsonValue };

@@ -1,4 +1,4 @@
-// The package in the runtime that Vercel gives to code at its edge, in a realm of its own where no code may be generated.
+// Tests the package in the runtime of Vercel's edge, which is another realm and forbids generating code.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -14,7 +14,7 @@ const { outputFiles } = await build({
   write: false,
   plugins: [
     {
-      // As Next.js does it: the module is compiled outside, and is a global inside.
+      // Next.js compiles the module outside and passes it as a global.
       name: 'modules',
       setup({ onResolve, onLoad }) {
         onResolve({ filter: /\.wasm\?module$/ }, ({ path }) => ({ path, namespace: 'module' }));
@@ -30,5 +30,5 @@ const edge = new EdgeVM({
 });
 edge.evaluate(outputFiles[0].text);
 assert(edge.context.said > 20);
-assert.equal(edge.evaluate('vetassistModule instanceof WebAssembly.Module'), false, 'the module is of another realm');
+assert.equal(edge.evaluate('vetassistModule instanceof WebAssembly.Module'), false, 'the module is from another realm');
 console.log(`Vercel's edge: ${edge.context.said} cases agree`);

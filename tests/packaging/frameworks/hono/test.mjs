@@ -1,5 +1,5 @@
-// The package in a Worker of Hono with a Durable Object, with and without the compatibility with Node, as `wrangler dev`
-// runs it and as `wrangler deploy` would upload it.
+// Tests the package in a Hono Worker with a Durable Object, with and without compatibility with Node. `wrangler dev` runs it, and
+// `wrangler deploy` builds it without uploading.
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { agrees, app, dryRun, onWorkerd } from '../tools.mjs';
@@ -11,6 +11,6 @@ for (const flags of [[], ['--compatibility-flags', 'nodejs_compat']]) {
 }
 await dryRun(folder, 'worker.js', 'out');
 const wasm = readdirSync(`${folder}/out`).filter((name) => /\.wasm/.test(name));
-// The one that judges metadata is none of them: nothing here imports `vetassist/metadata`.
+// The module of `vetassist/metadata` is missing, because no file imports it.
 assert.equal(wasm.length, 2, String(readdirSync(`${folder}/out`)));
 console.log(`Hono on workerd: ${cases + 1} cases agree`);

@@ -1,10 +1,10 @@
-// The package under Jest in jsdom, which has no TextEncoder, and in Node.
+// Tests the package under Jest in jsdom, which has no TextEncoder, and in Node.
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { app, bin, runs } from '../tools.mjs';
 
 const folder = app('jest');
-// Jest requires.
+// Jest uses CommonJS.
 const check = readFileSync(`${folder}/check.mjs`, 'utf8').replace('export function check', 'exports.check = function check');
 writeFileSync(`${folder}/check.cjs`, check);
 let cases = 0;

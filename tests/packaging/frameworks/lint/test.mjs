@@ -1,4 +1,4 @@
-// The package as publint and Are The Types Wrong see it: they find nothing.
+// Checks the package with publint and Are The Types Wrong.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -11,12 +11,12 @@ const { messages } = await publint({ pkgDir, level: 'suggestion', pack: false, s
 assert.deepEqual(messages, []);
 
 const { types, problems, entrypoints } = await checkPackage(createPackageFromTarballData(readFileSync(`${target}/npm/vetassist.tgz`)), {
-  // Files and not code.
+  // These are not JavaScript.
   excludeEntrypoints: [/\.(wasm|sql|json)$/],
 });
 assert(types !== false);
 assert.deepEqual(Object.keys(entrypoints).sort(), ['.', './client', './metadata', './slim', './testing']);
-// Resolution as before Node 12 knows no `exports`, and so nothing below the package's name.
+// The resolution `node10` does not read `exports`, so it finds only the main entry.
 const found = problems.filter(({ resolutionKind, entrypoint }) => !(resolutionKind === 'node10' && entrypoint !== '.'));
 assert.deepEqual(found, []);
 console.log('publint and attw: 2 cases agree');

@@ -1,5 +1,5 @@
-// The package in one file by ncc and by webpack, imported and required, run where nothing is beside it and under Node's
-// permission model, which lets it read nothing else.
+// Tests the package in one file that ncc (webpack) built, imported and required, in a folder without other files and with Node's
+// permission model, which allows reading only that folder.
 import { rmSync } from 'node:fs';
 import { alone, app, bin, node, runs } from '../tools.mjs';
 

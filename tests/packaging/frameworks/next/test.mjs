@@ -1,5 +1,5 @@
-// The package in Next.js, built by webpack and by Turbopack: routes in Node and at the edge, middleware and proxy, a
-// server action, and a page in Chromium.
+// Tests the package in Next.js, built by webpack and by Turbopack: routes in Node and at the edge, middleware and proxy, a server
+// action, and a page in Chromium.
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { chromium } from '../../browser/drive.mjs';
@@ -11,7 +11,7 @@ const routes = async (url, names) => {
 };
 
 for (const [bundler, first, without] of [
-  // Next.js 16.4 cannot build any route of the App Router for the edge by webpack, so that is one of the Pages Router.
+  // Next.js 16.4 cannot build an edge route of the App Router with webpack, so webpack builds one of the Pages Router.
   ['--webpack', 'middleware', ['proxy.js', 'app/edge']],
   ['--turbopack', 'proxy', ['middleware.js']],
 ]) {
@@ -26,7 +26,7 @@ for (const [bundler, first, without] of [
     assert(JSON.parse(said).cases > 40, said);
     cases += JSON.parse(said).cases;
   });
-  // What was traced is enough by itself.
+  // The traced files are enough to run the server.
   at = await port();
   const traced = alone(`${folder}/.next/standalone`);
   try {

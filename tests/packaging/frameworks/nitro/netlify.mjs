@@ -1,4 +1,4 @@
-// Calls a function of Netlify's edge, in Deno.
+// Calls the function for Netlify's edge, in Deno.
 const { default: answer } = await import('./.netlify/edge-functions/server/server.js');
 const response = await answer(new Request('http://localhost/'), {});
 console.log(await response.text());

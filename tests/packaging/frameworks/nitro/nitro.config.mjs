@@ -1,6 +1,6 @@
 export default {
   srcDir: 'server',
   compatibilityDate: '2026-04-01',
-  // For the edges, which import modules of WebAssembly as files.
+  // The edge presets import WebAssembly modules as files.
   experimental: { wasm: true },
 };

@@ -1,5 +1,5 @@
-// The package in Nitro 2: as a server of Node, as a function of Vercel's, as a Cloudflare Worker in workerd, and at the edges
-// of Netlify and Vercel.
+// Tests the package in Nitro 2: as a Node server, as a Vercel function, as a Cloudflare Worker in workerd, and at the edges of
+// Netlify and Vercel.
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -41,7 +41,7 @@ cases += await onWorkerd(`${folder}/.output/server`, 'index.mjs', (url) => agree
 await build('netlify-edge');
 cases += JSON.parse(await runs(folder, deno, ['run', '--no-prompt', '--cached-only', '--allow-all', 'netlify.mjs'])).cases;
 
-// It compiles the modules from their bytes, at the import. Vercel's edge refuses that, and the README says so.
+// Nitro compiles the modules from bytes at import. Vercel's edge refuses that, as the README states.
 await build('vercel-edge');
 const { outputFiles } = await bundle({
   entryPoints: [`${folder}/.vercel/output/functions/__fallback.func/index.mjs`],

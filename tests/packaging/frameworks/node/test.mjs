@@ -1,9 +1,9 @@
-// The conformance tests, which way the calls take and what they cost, in other versions of Node than the machine's.
+// Runs the conformance tests in other versions of Node, and checks which implementation the calls use and how long they take.
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
 import { node, runs } from '../tools.mjs';
 
-// So much of the better way's time is no noise: a version of Node has made one of the ways slow.
+// A call may take at most this multiple of the faster implementation's time. More means that a version of Node made one slow.
 const MOST = 2;
 const folder = fileURLToPath(new URL('../..', import.meta.url));
 for (const major of [22, 24]) {
@@ -15,7 +15,7 @@ for (const major of [22, 24]) {
   const found = JSON.parse(await runs(folder, node(major), ['thresholds/here.mjs', '20', '6', '64', '256', '1024']));
   for (const { action, size, ours, module, node: crypto } of found) {
     const ratio = ours / Math.min(module, crypto);
-    assert(ratio < MOST, `${major}: to ${action} ${size} bytes takes ${ratio} of the better way's time`);
+    assert(ratio < MOST, `${major}: to ${action} ${size} bytes takes ${ratio} times the faster implementation's time`);
   }
-  console.log(`${major}: what calls cost: ${found.length} cases agree`);
+  console.log(`${major}: times of calls: ${found.length} cases agree`);
 }

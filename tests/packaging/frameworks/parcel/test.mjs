@@ -1,4 +1,4 @@
-// The package through Parcel as it is by default, which reads `browser` and not `exports`, in Chromium.
+// Tests the package bundled by Parcel with its defaults, which reads `browser` and not `exports`, in Chromium.
 import assert from 'node:assert/strict';
 import { chromium } from '../../browser/drive.mjs';
 import { serve } from '../../browser/serve.mjs';

@@ -1,4 +1,4 @@
-// The package in QuickJS, which has no WebAssembly: it says so, and what needs none works.
+// Tests the package in QuickJS, which has no WebAssembly: calls that need it fail with a clear error, and others work.
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';

@@ -1,4 +1,4 @@
-// The package in SvelteKit: a route in Node and a page in Chromium.
+// Tests the package in SvelteKit: a route in Node and a page in Chromium.
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { chromium } from '../../browser/drive.mjs';

@@ -1,4 +1,4 @@
-// The package under Vitest in jsdom.
+// Tests the package under Vitest in jsdom.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { app, bin, node, runs } from '../tools.mjs';

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import * as api from 'vetassist';
 import { check } from './check.mjs';
 
-test('the cases agree', () => {
+test('the package passes all shared cases', () => {
   expect(typeof window).toBe('object');
   expect(check(api)).toBeGreaterThan(20);
 });

@@ -1,4 +1,4 @@
-//! The source, what PGXN takes, and the list of parts.
+//! Tests the source archive, the PGXN archive and the list of parts.
 
 use std::{collections::BTreeSet, fs, process::Command};
 
@@ -40,7 +40,7 @@ fn unzip(name: &str) -> String {
 }
 
 #[test]
-fn pgxn_finds_what_it_requires() {
+fn the_pgxn_archive_has_the_required_fields_and_files() {
     let meta: Value = serde_json::from_str(&unzip("META.json")).unwrap();
     for field in REQUIRED {
         assert!(!meta[field].is_null(), "{field}: {meta}");
@@ -57,9 +57,9 @@ fn pgxn_finds_what_it_requires() {
     assert!(unzip("Makefile").contains("\ninstall:\n"));
 }
 
-/// The archive names its commit, which may be older than the newest one by now.
+/// The archive states its commit, which may be older than the newest one.
 #[test]
-fn the_source_is_what_is_committed() {
+fn the_source_archive_has_the_files_of_its_commit() {
     let archive = file_of(&release(), &format!("vetassist-{VERSION}-source.tar.gz"));
     let lines = |script: &str| {
         let mut sh = Command::new("sh");
@@ -76,9 +76,9 @@ fn the_source_is_what_is_committed() {
     assert_eq!(archived, committed);
 }
 
-/// It has what is linked, and not what tests or builds take.
+/// Crates that only tests or builds use are not in the list.
 #[test]
-fn the_list_of_parts_has_what_is_linked() {
+fn the_list_of_parts_has_exactly_the_linked_crates() {
     let text = fs::read_to_string(file_of(&release(), ".cdx.json")).unwrap();
     let list: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(list["bomFormat"], "CycloneDX");

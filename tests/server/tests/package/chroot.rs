@@ -1,4 +1,4 @@
-//! The Debian packages in a Debian of their own, where they are installed by apt.
+//! Installs the Debian packages by apt in a fresh Debian.
 
 use std::process::Command;
 
@@ -6,8 +6,8 @@ use pg_scratch::{as_root, cache, run, DEFAULT_MAJOR};
 
 use crate::{deb, package, release, rpm};
 
-/// Names the variable that has the packages of all Debians built in those Debians and tried there, and the Dockerfile
-/// built and tried. It takes many minutes.
+/// The variable with which the packages are built and tried in every supported Debian, and the Dockerfile is built and
+/// tried. This takes many minutes.
 const ALL: &str = "VETASSIST_TEST_ALL_DEBIANS";
 
 fn script(name: &str) -> Command {
@@ -15,7 +15,7 @@ fn script(name: &str) -> Command {
 }
 
 #[test]
-fn a_fresh_debian_installs_them_signs_in_and_removes_them() {
+fn the_debian_packages_install_work_and_uninstall_on_a_fresh_debian() {
     let chroots = cache().unwrap().join("chroots");
     let mut try_deb = script("chroot/try-deb");
     try_deb.args(["bookworm", &DEFAULT_MAJOR.to_string()]).arg(&chroots);

@@ -1,4 +1,4 @@
-//! The contents of the Debian package.
+//! Tests the contents of the Debian package.
 
 use std::{fs, path::Path, process::Command};
 
@@ -6,7 +6,7 @@ use pg_scratch::{capture, run, DEFAULT_MAJOR};
 
 use crate::{package, release};
 
-/// The tag of lintian's that does not apply: these packages are not uploaded to Debian.
+/// The lintian tag that does not apply, because these packages are not uploaded to Debian.
 const NOT_OURS: &str = "initial-upload-closes-no-bugs";
 
 pub(crate) fn field(package: &Path, name: &str) -> String {
@@ -15,7 +15,7 @@ pub(crate) fn field(package: &Path, name: &str) -> String {
 }
 
 #[test]
-fn it_is_named_as_debian_names_extensions() {
+fn the_debian_package_has_the_name_and_dependencies_of_an_extension() {
     let package = package(&release());
     assert_eq!(field(&package, "Package"), format!("postgresql-{DEFAULT_MAJOR}-vetassist"));
     let depends = field(&package, "Depends");
@@ -25,7 +25,7 @@ fn it_is_named_as_debian_names_extensions() {
 }
 
 #[test]
-fn every_file_stands_where_it_belongs() {
+fn every_file_of_the_debian_package_is_in_its_folder() {
     let package = package(&release());
     let folders = [
         format!("./usr/lib/postgresql/{DEFAULT_MAJOR}/lib/vetassist.so"),
@@ -56,23 +56,23 @@ fn the_copyright_names_the_crates_in_the_library() {
     }
 }
 
-/// lintian, Debian's own reviewer, has nothing to say.
+/// lintian checks packages by Debian's rules.
 #[test]
-fn lintian_has_nothing_to_say() {
+fn lintian_reports_no_error_and_no_warning() {
     let mut lintian = Command::new("lintian");
-    // It refuses neither root nor a machine of another release.
+    // lintian runs as root, and on another release of Debian.
     lintian.args(["--allow-root", "--fail-on", "error,warning", "--suppress-tags", NOT_OURS]);
     run(lintian.arg(package(&release()))).unwrap();
 }
 
 #[test]
-fn its_dependencies_can_be_met_here() {
+fn apt_can_meet_the_dependencies() {
     let mut apt = Command::new("apt-get");
     capture(apt.args(["install", "--simulate", "-q"]).arg(package(&release()))).unwrap();
 }
 
 #[test]
-fn one_source_makes_one_package() {
+fn two_builds_of_the_debian_package_are_identical() {
     let [first, again] =
         [release(), release().join("again")].map(|folder| fs::read(package(&folder)).unwrap());
     assert!(first == again);

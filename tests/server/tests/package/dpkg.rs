@@ -1,4 +1,4 @@
-//! dpkg for a folder that stands for the system's root: the system's own packages stay as they are.
+//! Runs dpkg with a folder as its root, so that the system's own packages stay unchanged.
 
 use std::{
     collections::BTreeSet,
@@ -10,7 +10,7 @@ use std::{
 
 use pg_scratch::{as_root, capture};
 
-/// dpkg in a copy of a PostgreSQL, with the system's list of packages to check dependencies by.
+/// dpkg in a copy of a PostgreSQL. It checks dependencies with the system's list of packages.
 pub(crate) struct Dpkg {
     root: PathBuf,
 }
@@ -21,7 +21,7 @@ impl Dpkg {
         for folder in ["info", "updates"] {
             fs::create_dir_all(database.join(folder)).unwrap();
         }
-        // As the system's, less an installation of ours.
+        // The list is the system's, without an installed vetassist.
         let status = fs::read_to_string("/var/lib/dpkg/status").unwrap();
         let is_ours = |stanza: &&str| {
             stanza.lines().any(|line| line.starts_with("Package: ") && line.ends_with("-vetassist"))
@@ -34,7 +34,7 @@ impl Dpkg {
 
     fn command(&self, action: &str, what: &Path) -> Command {
         let mut dpkg = as_root("dpkg").unwrap();
-        // No maintainer script is run, so nothing needs a root that is whole.
+        // The packages have no maintainer script, so the root need not be complete.
         dpkg.arg("--root").arg(&self.root).args(["--force-not-root", action]).arg(what);
         dpkg
     }
@@ -43,7 +43,7 @@ impl Dpkg {
         capture(&mut self.command(action, what)).unwrap();
     }
 
-    /// Returns the same as a line for the shell.
+    /// Returns the command as a line for the shell.
     pub(crate) fn shell(&self, action: &str, what: &Path) -> String {
         let dpkg = self.command(action, what);
         let words = std::iter::once(dpkg.get_program()).chain(dpkg.get_args());
@@ -57,7 +57,7 @@ impl Dpkg {
         capture(query.args(["-W", "-f", "${Version}", package])).unwrap()
     }
 
-    /// Returns everything below the root but dpkg's own and the server's.
+    /// Returns all files below the root except dpkg's and the server's.
     pub(crate) fn files(&self) -> BTreeSet<String> {
         let script = "find . -path ./var -prune -o -path ./packaged -prune -o -print";
         let mut find = as_root("sh").unwrap();

@@ -1,5 +1,5 @@
-//! The image of the extension alone, as CloudNativePG mounts it: a server that has nothing of the extension takes it from
-//! a folder.
+//! Tests the image of the extension alone. CloudNativePG mounts it, and a server without the extension's files loads it
+//! from the folder.
 
 use std::{fs, process::Command};
 
@@ -9,11 +9,11 @@ use serde_json::Value;
 use crate::{file_of, release, sign_in};
 
 #[test]
-fn a_server_takes_the_extension_from_the_mounted_image() {
+fn a_server_loads_the_extension_from_the_mounted_image() {
     let postgres = find_or_fetch(RELEASED).unwrap();
     let scratch = Scratch::create(&postgres).unwrap();
     assert!(!scratch.postgres().scripts().join("vetassist.control").exists());
-    // As the kubelet mounts it, below a folder for each extension.
+    // The kubelet mounts each extension in its own folder.
     let mounted = scratch.root().join("extensions/vetassist");
     let archive = scratch.root().join("archive");
     for folder in [&mounted, &archive] {

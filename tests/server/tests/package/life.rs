@@ -1,4 +1,4 @@
-//! The Debian package from its installation to its removal, in a copy of the PostgreSQL that it is for.
+//! Tests the installation, upgrade and removal of the Debian package, in a copy of its PostgreSQL.
 
 use std::path::Path;
 
@@ -9,9 +9,9 @@ use crate::{debian::field, dpkg::Dpkg, package, release};
 const USER: &str = "1bb044aa-ded1-40c7-8a88-433e74903f95";
 const TOKEN: &str = "sealed before the package was upgraded";
 
-/// Installed, upgraded under a running server, purged, and installed again, with the data there all the time.
+/// The package is upgraded under a running server, purged, and installed again.
 #[test]
-fn it_installs_upgrades_and_goes_and_the_data_stays() {
+fn data_survives_the_upgrade_and_removal_of_the_debian_package() {
     let [first, second] = [release(), release().join("next")].map(|folder| package(&folder));
     let name = format!("postgresql-{DEFAULT_MAJOR}-vetassist");
     let scratch = Scratch::create(&Postgres::debian(DEFAULT_MAJOR).unwrap()).unwrap();
@@ -36,7 +36,7 @@ fn it_installs_upgrades_and_goes_and_the_data_stays() {
     ));
     assert_eq!(sql(&open), TOKEN);
 
-    // A session that has the old library loaded goes on with it while the package is upgraded.
+    // A session that has loaded the old library uses it during the upgrade and after it.
     let upgrade = format!("\\! {}", dpkg.shell("--install", &second));
     let said = answer(&cluster, &[&open, &upgrade, &open]).unwrap();
     assert_eq!(said.lines().filter(|line| *line == TOKEN).count(), 2, "{said}");
@@ -52,7 +52,7 @@ fn it_installs_upgrades_and_goes_and_the_data_stays() {
     assert_eq!(sql(&open), TOKEN);
 }
 
-/// Returns what one session answers to several commands, or what it refuses.
+/// Returns the output of several commands in one session, or the error.
 fn answer(cluster: &Cluster, commands: &[&str]) -> Result<String, String> {
     let mut arguments = vec!["-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"];
     for text in commands {

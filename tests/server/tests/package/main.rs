@@ -1,4 +1,4 @@
-//! A release is whole, and its Debian package installs, upgrades and goes as it should.
+//! Tests that a release is complete, and that its packages install, upgrade and uninstall.
 #![allow(clippy::unwrap_used)]
 
 mod archives;
@@ -20,13 +20,13 @@ use std::{
 
 use pg_scratch::{capture, run, Cluster};
 
-/// Returns the folder of the release. Below it, `again` has the package built once more, and `next` its next revision.
+/// Returns the folder of the release. Its folder `again` has a second build of the package, and `next` its next revision.
 fn release() -> PathBuf {
     let folder = env::var_os("VETASSIST_TEST_PACKAGES");
     folder.expect("VETASSIST_TEST_PACKAGES is set by cargo xtask test package").into()
 }
 
-/// Returns the one file of a folder whose name ends so.
+/// Returns the only file of a folder whose name ends like this.
 fn file_of(folder: &Path, end: &str) -> PathBuf {
     let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let mut found: Vec<_> = paths.filter(|path| path.to_string_lossy().ends_with(end)).collect();
@@ -60,7 +60,7 @@ fn sign_in(cluster: &Cluster) {
 }
 
 #[test]
-fn the_checksums_are_those_of_the_files() {
+fn the_checksums_match_all_files_of_the_release() {
     let folder = release();
     let mut sum = Command::new("sha256sum");
     run(sum.current_dir(&folder).args(["--check", "--strict", "--quiet", "SHA256SUMS"])).unwrap();
@@ -77,13 +77,14 @@ fn the_checksums_are_those_of_the_files() {
         .collect();
     files.sort_unstable();
     assert_eq!(named, files);
-    // Two Debian packages, two RPMs, npm's, the crate, plain SQL, the source twice, the image, the list of parts.
+    // Two Debian packages, two RPMs, the npm package, the crate, the plain file, two source archives, the image, the list
+    // of parts.
     assert_eq!(named.len(), 11, "{named:?}");
 }
 
-/// The crate has its licences and is no larger than what builds it.
+/// The crate has only the files that a build needs.
 #[test]
-fn the_crate_is_whole() {
+fn the_crate_has_its_licences_and_no_tests() {
     let list = capture(Command::new("tar").arg("-tzf").arg(file_of(&release(), ".crate"))).unwrap();
     for name in
         ["LICENSE-MIT", "LICENSE-APACHE", "README.md", "src/lib.rs", "src/schema/catalog.sql"]
@@ -94,7 +95,7 @@ fn the_crate_is_whole() {
 }
 
 #[test]
-fn the_npm_package_is_of_the_version() {
+fn the_npm_package_has_the_version_of_the_workspace() {
     let mut tar = Command::new("tar");
     tar.arg("-xzOf").arg(file_of(&release(), ".tgz")).arg("package/package.json");
     let version = format!("\n  \"version\": \"{}\",\n", env!("CARGO_PKG_VERSION"));

@@ -1,4 +1,4 @@
-//! The contents of the RPMs, as rpm reads them without installing anything.
+//! Tests the contents of the RPMs, which rpm reads without installing them.
 
 use std::{
     env::consts::ARCH,
@@ -12,7 +12,7 @@ use crate::{file_of, release};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The glibc of Enterprise Linux 10.
+/// The version of glibc in Enterprise Linux 10.
 const GLIBC: [u32; 2] = [2, 39];
 
 pub(crate) fn query(package: &Path, options: &[&str]) -> Vec<String> {
@@ -29,7 +29,7 @@ pub(crate) fn audit() -> PathBuf {
 }
 
 #[test]
-fn every_file_stands_where_the_pgdg_has_it() {
+fn every_file_of_the_rpm_is_in_the_folders_of_the_pgdg() {
     let files = query(&extension(), &["--list"]);
     let home = format!("/usr/pgsql-{DEFAULT_MAJOR}");
     let licenses = format!("/usr/share/licenses/vetassist_{DEFAULT_MAJOR}");
@@ -49,7 +49,7 @@ fn every_file_stands_where_the_pgdg_has_it() {
 }
 
 #[test]
-fn it_is_of_the_server_and_of_what_enterprise_linux_has() {
+fn the_rpm_requires_its_server_and_no_newer_glibc() {
     let needed = query(&extension(), &["--requires"]);
     assert!(needed.contains(&format!("postgresql{DEFAULT_MAJOR}-server")), "{needed:?}");
     for package in [extension(), audit()] {
@@ -67,7 +67,7 @@ fn it_is_of_the_server_and_of_what_enterprise_linux_has() {
 }
 
 #[test]
-fn files_belong_to_root_and_only_programs_can_be_run() {
+fn files_belong_to_root_and_only_programs_are_executable() {
     for package in [extension(), audit()] {
         let format = "[%{FILEMODES:perms} %{FILEUSERNAME} %{FILEGROUPNAME} %{FILENAMES}\n]";
         for line in query(&package, &["--queryformat", format]) {
@@ -83,7 +83,7 @@ fn files_belong_to_root_and_only_programs_can_be_run() {
 }
 
 #[test]
-fn the_watcher_comes_with_its_timer() {
+fn the_audit_rpm_has_the_watcher_and_its_timer() {
     let files = query(&audit(), &["--list"]);
     for wanted in [
         "/usr/bin/vetassist-audit",

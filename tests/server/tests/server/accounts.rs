@@ -1,4 +1,4 @@
-//! Accounts and sessions by the tiers `app` and `admin`, which may touch no table.
+//! Tests accounts and sessions as roles with the tiers `app` and `admin`, which have no privilege on a table.
 
 use postgres::Client;
 use vetassist_server_tests::{column_of, plain_sql, sqlstate, KeyedServer};
@@ -47,7 +47,7 @@ fn code(db: &mut Client, statement: &str) -> String {
 }
 
 #[test]
-fn what_stands_for_no_icn_makes_no_account() {
+fn an_icn_that_is_a_placeholder_makes_no_account() {
     let server = server();
     let mut app = server.connect_as("app");
     for icn in NOTHING {
@@ -66,7 +66,7 @@ fn what_stands_for_no_icn_makes_no_account() {
 }
 
 #[test]
-fn a_service_lives_on_the_tier_app() {
+fn the_tier_app_is_enough_for_a_service() {
     let mut server = server();
     let mut app = server.connect_as("app");
     let made = "SELECT is_new::text FROM vetassist_put_user('ICN', email => 'a@example.com')";
@@ -109,17 +109,17 @@ fn a_service_lives_on_the_tier_app() {
     assert_eq!(extend(&mut app, "first", "1 min"), "true");
     let lasts =
         "SELECT (expires_at > now() + '90 min'::interval)::text FROM vetassist_session('first')";
-    assert_eq!(column_of(&mut app, lasts), ["true"], "it is never shortened");
+    assert_eq!(column_of(&mut app, lasts), ["true"], "a session is never shortened");
     assert_eq!(extend(&mut app, "none", "2 h"), "false");
-    // Of another user, by the jti and by the id.
+    // A session of another user is not revoked, by its jti or by its id.
     app.batch_execute("SELECT vetassist_put_user('other')").unwrap();
     for call in ["session('first', vetassist_find_user('other'))", "session_by_id((SELECT session_id FROM vetassist_session('first')), vetassist_find_user('other'))"] {
         assert_eq!(column_of(&mut app, &format!("SELECT vetassist_revoke_{call}::text")), ["false"]);
     }
     let by_id = "SELECT vetassist_revoke_session_by_id(session_id, user_id)::text FROM vetassist_session('second')";
     assert_eq!(column_of(&mut app, by_id), ["true"]);
-    assert!(column_of(&mut app, by_id).is_empty(), "it has ended");
-    assert_eq!(extend(&mut app, "second", "2 h"), "false", "never one that ended");
+    assert!(column_of(&mut app, by_id).is_empty(), "the session has ended");
+    assert_eq!(extend(&mut app, "second", "2 h"), "false", "an ended session is not extended");
     assert_eq!(
         column_of(
             &mut app,
@@ -170,7 +170,7 @@ fn a_service_lives_on_the_tier_app() {
 }
 
 #[test]
-fn a_deactivation_ends_every_session() {
+fn a_deactivation_ends_every_session_of_the_user() {
     let mut server = server();
     let (mut app, mut admin) = (server.connect_as("app"), server.connect_as("admin"));
     app.batch_execute(
@@ -207,7 +207,7 @@ fn a_deactivation_ends_every_session() {
     assert_eq!(
         column_of(&mut app, "SELECT vetassist_session_active('first')::text"),
         ["false"],
-        "it stays ended"
+        "the session stays ended"
     );
     app.batch_execute("SELECT vetassist_login('ICN', 'a', now(), 'third', now())").unwrap();
     for (call, state) in [("NULL, true", "22004"), (&*format!("'{id}', NULL"), "22004")] {
@@ -233,7 +233,7 @@ fn a_deactivation_ends_every_session() {
 }
 
 #[test]
-fn everybody_is_signed_out_in_batches() {
+fn all_users_are_signed_out_in_batches() {
     let mut server = server();
     server
         .db
@@ -253,9 +253,9 @@ fn everybody_is_signed_out_in_batches() {
     assert_eq!(column_of(&mut server.db, said), [r#"{"by": "admin", "count": 50}"#]);
 }
 
-/// The whole life by a client that seals by itself, in the extension and in the plain installation.
+/// Tests every call of a client that seals by itself, with the extension and with the plain file.
 #[test]
-fn the_twins_need_no_key_and_no_extension() {
+fn sealed_functions_need_no_key_and_no_extension() {
     let mut server = KeyedServer::start_without_key();
     for is_plain in [false, true] {
         server.db.batch_execute("DROP SCHEMA IF EXISTS vet CASCADE; CREATE SCHEMA vet").unwrap();
@@ -284,7 +284,7 @@ fn the_twins_need_no_key_and_no_extension() {
         let hash = "repeat('ab', 32)";
         let first = column_of(&mut edge, &sign_in(id, "ICN", "jti 1", &format!(", ip_hash => {hash}, device_info => '{{\"os\": \"iOS\", \"ip_hash\": \"{}\"}}'", "cd".repeat(32))));
         assert_eq!(first, ["00000000-0000-0000-0000-000000000001 true"]);
-        // Sealed for an id that is not the account's any more.
+        // These tokens are sealed for an id that is not the account's.
         assert_eq!(
             column_of(&mut edge, &sign_in(other, "ICN", "jti 2", "")),
             ["00000000-0000-0000-0000-000000000001 false"]
@@ -376,7 +376,7 @@ fn the_twins_need_no_key_and_no_extension() {
         assert!(column_of(&mut server.db, "SELECT name FROM vet.vetassist_metrics()").len() > 8);
         server.db.batch_execute("CALL vet.vetassist_sign_everybody_out()").unwrap();
         server.db.batch_execute("SELECT vet.vetassist_revoke('edge')").unwrap();
-        // Nor may it look into the schema.
+        // The revoked role has no USAGE on the schema.
         assert_eq!(code(&mut edge, "SELECT vet.vetassist_session_active('jti 1')"), "42501");
         drop(edge);
         if !is_plain {

@@ -1,11 +1,11 @@
-//! A database that ran the plain migration before.
+//! Tests the installation in a database where a backend's own migration made the tables.
 
 mod former_owner;
 
 use postgres::Client;
 use vetassist_server_tests::{column_of, empty_database, sqlstate, KeyedServer};
 
-/// As a backend's own migration wrote it, rather than as `sql/` does.
+/// The tables as a backend's own migration writes them, which is not how `sql/` writes them.
 const MIGRATION: &str = "
     CREATE TABLE vetassist_users (
         id UUID PRIMARY KEY DEFAULT gen_random_uuid(), va_icn VARCHAR(50) UNIQUE, va_veteran_status VARCHAR(20),
@@ -66,7 +66,7 @@ fn snapshot(db: &mut Client) -> String {
     .get(0)
 }
 
-/// The catalog's word on everything named vetassist that is no function.
+/// Returns the catalog's rows of every relation with vetassist in its name.
 fn catalog(db: &mut Client) -> Vec<String> {
     db.query(
         "SELECT format('%s %s %s %s', c.oid, c.relname, c.relowner, c.relacl) FROM pg_class c
@@ -80,7 +80,7 @@ fn catalog(db: &mut Client) -> Vec<String> {
 }
 
 #[test]
-fn matching_tables_become_the_extensions_with_their_data() {
+fn matching_tables_are_adopted_with_their_data() {
     let mut db = empty_database();
     db.batch_execute(MIGRATION).unwrap();
     let before = snapshot(&mut db);
@@ -104,7 +104,7 @@ fn matching_tables_become_the_extensions_with_their_data() {
     let next: i64 =
         db.query_one("SELECT nextval('vetassist_auth_audit_id_seq')", &[]).unwrap().get(0);
     assert_eq!(next, 101);
-    // In place, adopted or made here: one extension configures the same tables for the dump.
+    // The extension configures the same tables for the dump, whether it adopted or created them.
     let row = db
         .query_one(
             "SELECT cardinality(extconfig) FROM pg_extension WHERE extname = 'vetassist'",
@@ -151,7 +151,7 @@ fn every_difference_is_named_and_nothing_changes() {
         ("ALTER TABLE vetassist_sessions SET UNLOGGED", "vetassist_sessions: persistence"),
         ("DROP TABLE vetassist_sessions; CREATE VIEW vetassist_sessions AS SELECT 1 AS id", "vetassist_sessions: kind, expected table, found view"),
         ("ALTER TABLE vetassist_auth_audit ALTER id DROP DEFAULT; DROP SEQUENCE vetassist_auth_audit_id_seq; ALTER TABLE vetassist_auth_audit ALTER id ADD GENERATED ALWAYS AS IDENTITY", "vetassist_auth_audit.id: identity"),
-        // What refers to a table, or runs when somebody writes to it.
+        // Objects that refer to a table, or run when a row is written.
         ("CREATE STATISTICS spy ON (lower(email)), va_icn FROM vetassist_users", "vetassist_users statistics spy: extra"),
         ("CREATE INDEX spy ON vetassist_users (lower(email))", "spy: extra"),
         ("ALTER TABLE vetassist_users ADD CONSTRAINT spy CHECK (length(email) > 3)", "vetassist_users CHECK ((length((email)::text) > 3)): extra"),
@@ -177,7 +177,7 @@ fn every_difference_is_named_and_nothing_changes() {
         ("ALTER SEQUENCE vetassist_auth_audit_id_seq INCREMENT 2", "vetassist_auth_audit_id_seq: increment"),
         ("ALTER SEQUENCE vetassist_auth_audit_id_seq SET UNLOGGED", "vetassist_auth_audit_id_seq: persistence"),
         ("ALTER SEQUENCE vetassist_auth_audit_id_seq OWNED BY NONE", "vetassist_auth_audit.id: default"),
-        // The tables that vetassist adds to the four, left by an installation before.
+        // Tables of vetassist beyond the four, left by an earlier installation.
         (KEYED_WITH_TRIGGER, "vetassist_keyed_ip_hashes trigger spy: extra"),
         (KEYED_WITH_COLUMN, "vetassist_keyed_ip_hashes.note: extra"),
         ("CREATE VIEW vetassist_keyed_ip_hashes AS SELECT ''::varchar(64) AS ip_hash", "vetassist_keyed_ip_hashes: kind, expected table, found view"),
@@ -221,7 +221,7 @@ fn detached_tables_keep_their_data_and_are_adopted_again() {
     assert_eq!(snapshot(&mut db), before);
     assert!(db.query("SELECT * FROM vetassist_check_schema()", &[]).unwrap().is_empty());
     assert!(db.batch_execute("DELETE FROM vetassist_auth_audit").is_err());
-    // What is keyed is still known to be.
+    // Keyed hashes are still recorded as keyed.
     db.batch_execute("CALL vetassist_upgrade_ip_hashes()").unwrap();
     assert_eq!(snapshot(&mut db), before);
     let token: String =
@@ -233,7 +233,7 @@ fn detached_tables_keep_their_data_and_are_adopted_again() {
 }
 
 #[test]
-fn all_differences_are_named_at_once() {
+fn all_differences_are_named_in_one_error() {
     let mut db = empty_database();
     db.batch_execute(MIGRATION).unwrap();
     db.batch_execute(
@@ -247,7 +247,7 @@ fn all_differences_are_named_at_once() {
 }
 
 #[test]
-fn what_another_extension_owns_is_not_taken() {
+fn a_table_of_another_extension_is_not_adopted() {
     let mut db = empty_database();
     db.batch_execute(MIGRATION).unwrap();
     db.batch_execute("ALTER EXTENSION plpgsql ADD TABLE vetassist_users").unwrap();
@@ -258,8 +258,8 @@ fn what_another_extension_owns_is_not_taken() {
 }
 
 #[test]
-fn a_hostile_schema_does_not_fool_the_check() {
-    // What a user with CREATE on the schema could leave there before the installation.
+fn functions_in_the_schema_do_not_replace_those_of_the_check() {
+    // Any role with CREATE on the schema can create these before the installation.
     let mut db = empty_database();
     db.batch_execute(MIGRATION).unwrap();
     db.batch_execute("ALTER TABLE vetassist_users DROP email").unwrap();
@@ -275,7 +275,7 @@ fn a_hostile_schema_does_not_fool_the_check() {
 }
 
 #[test]
-fn what_does_no_harm_is_admitted() {
+fn harmless_differences_do_not_prevent_adoption() {
     let mut db = empty_database();
     db.batch_execute(MIGRATION).unwrap();
     db.batch_execute(
@@ -290,7 +290,7 @@ fn what_does_no_harm_is_admitted() {
     db.batch_execute("CREATE EXTENSION vetassist").unwrap();
     assert_eq!(snapshot(&mut db), before);
     assert_eq!(column_of(&mut db, DIFFERENCES), [""; 0]);
-    // Row security without policies keeps nothing from the library.
+    // Row security without policies hides no row from the extension.
     db.batch_execute("SELECT vetassist_login('ICN1', 'access', now(), 'jti', now())").unwrap();
     assert_eq!(column_of(&mut db, "SELECT count(*)::text FROM active"), ["100"]);
 }

@@ -1,17 +1,16 @@
-//! Nothing but the library's own statements changes a row of the audit trail, and those change only what they name.
+//! Only the extension's own statements change rows of the audit trail, and they change only the rows that they name.
 
 use postgres::Client;
 use vetassist_server_tests::{column_of, plain_sql, sqlstate, wait, KeyedServer};
 
-/// A way round the guard: what the owner of the database prepares, and what mallory then runs.
+/// An attack on the guard: the database's owner runs `prepare`, then mallory runs `run`.
 struct Attack {
     name: &'static str,
     prepare: &'static str,
     run: &'static str,
 }
 
-/// Mallory has each privilege on the trail that there is, and is no superuser. Whatever he tries, the rows that were
-/// there stay as they are.
+/// Mallory has every privilege on the trail and is no superuser. None of his attempts changes an existing row.
 const ATTACKS: &[Attack] = &[
     Attack {
         name: "plain UPDATE",
@@ -21,7 +20,7 @@ const ATTACKS: &[Attack] = &[
     Attack { name: "plain DELETE", prepare: "", run: "DELETE FROM vetassist_auth_audit" },
     Attack { name: "TRUNCATE", prepare: "", run: "TRUNCATE vetassist_auth_audit" },
     Attack {
-        name: "TRUNCATE of what the trail refers to",
+        name: "TRUNCATE of a table that the trail refers to",
         prepare: "GRANT TRUNCATE ON vetassist_users, vetassist_sessions, vetassist_va_tokens, vetassist_refresh_leases, vetassist_refresh_states TO mallory",
         run: "TRUNCATE vetassist_users CASCADE",
     },
@@ -41,25 +40,25 @@ const ATTACKS: &[Attack] = &[
         run: "CREATE VIEW trail AS SELECT * FROM vetassist_auth_audit; UPDATE trail SET event_type = 'changed'",
     },
     Attack {
-        name: "DELETE by way of a parent",
+        name: "DELETE through a parent",
         prepare: "CREATE TABLE parent (LIKE vetassist_auth_audit); ALTER TABLE parent OWNER TO mallory;
                   ALTER TABLE vetassist_auth_audit INHERIT parent",
         run: "DELETE FROM parent",
     },
     Attack {
-        name: "UPDATE by way of a parent",
+        name: "UPDATE through a parent",
         prepare: "CREATE TABLE parent (LIKE vetassist_auth_audit); ALTER TABLE parent OWNER TO mallory;
                   ALTER TABLE vetassist_auth_audit INHERIT parent",
         run: "UPDATE parent SET event_type = 'changed'",
     },
     Attack {
-        name: "TRUNCATE by way of a parent",
+        name: "TRUNCATE through a parent",
         prepare: "CREATE TABLE parent (LIKE vetassist_auth_audit); ALTER TABLE parent OWNER TO mallory;
                   ALTER TABLE vetassist_auth_audit INHERIT parent",
         run: "TRUNCATE parent",
     },
     Attack {
-        name: "DELETE by way of a partitioned table",
+        name: "DELETE through a partitioned table",
         prepare: "CREATE TABLE parent (LIKE vetassist_auth_audit INCLUDING DEFAULTS) PARTITION BY RANGE (id);
                   ALTER TABLE parent OWNER TO mallory;
                   ALTER TABLE parent ATTACH PARTITION vetassist_auth_audit FOR VALUES FROM (MINVALUE) TO (MAXVALUE)",
@@ -95,7 +94,7 @@ const ATTACKS: &[Attack] = &[
     },
 ];
 
-/// A trail whose first three rows are old enough to be purged and whose last three are fresh.
+/// Inserts three rows that are old enough to be purged, and three that are not.
 fn fill(db: &mut Client) {
     db.batch_execute(
         "INSERT INTO vetassist_auth_audit (event_type, ip_hash, created_at)
@@ -110,7 +109,7 @@ fn trail(db: &mut Client) -> Vec<String> {
     column_of(db, "SELECT a::text FROM ONLY vetassist_auth_audit AS a ORDER BY id")
 }
 
-/// The rows that no purge may take.
+/// Returns the rows that no purge may delete.
 fn fresh(db: &mut Client) -> Vec<String> {
     column_of(
         db,
@@ -119,7 +118,7 @@ fn fresh(db: &mut Client) -> Vec<String> {
     )
 }
 
-/// A database with the extension in this version, in which mallory may do all with the trail that can be granted.
+/// Creates a database with this version of the extension, and grants mallory every privilege on the trail.
 fn database_with_mallory(server: &mut KeyedServer, name: &str, version: &str) -> Client {
     server.db.batch_execute(&format!("CREATE DATABASE {name}")).unwrap();
     let mut db = server.connect_to(name);
@@ -152,7 +151,7 @@ fn assert_refused(error: &postgres::Error, what: &str) {
 }
 
 #[test]
-fn no_statement_of_somebody_elses_changes_a_row() {
+fn no_statement_outside_the_extension_changes_a_row() {
     let mut server = server();
     for (number, attack) in ATTACKS.iter().enumerate() {
         let mut db = database_with_mallory(&mut server, &format!("attack_{number}"), "");
@@ -164,7 +163,7 @@ fn no_statement_of_somebody_elses_changes_a_row() {
     }
 }
 
-/// Traps that mallory prepares for the moment when the library's own statement runs.
+/// Triggers that mallory creates. They run during the extension's own statements.
 const LATER: &[(&str, &str)] = &[
     (
         "a trigger on a foreign key deletes",
@@ -187,19 +186,19 @@ const LATER: &[(&str, &str)] = &[
          CREATE TRIGGER t AFTER DELETE ON own FOR EACH ROW EXECUTE FUNCTION wipe()",
     ),
     (
-        "a trigger before the library's statement",
+        "a trigger before the extension's statement",
         "CREATE FUNCTION wipe() RETURNS trigger LANGUAGE plpgsql AS
              $$ BEGIN DELETE FROM public.vetassist_auth_audit WHERE event_type = 'fresh'; RETURN NULL; END $$;
          RESET SESSION AUTHORIZATION; CREATE TRIGGER aaa BEFORE UPDATE OR DELETE ON vetassist_auth_audit WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION wipe()",
     ),
     (
-        "a trigger after the library's statement",
+        "a trigger after the extension's statement",
         "CREATE FUNCTION wipe() RETURNS trigger LANGUAGE plpgsql AS
              $$ BEGIN DELETE FROM public.vetassist_auth_audit WHERE event_type = 'fresh'; RETURN NULL; END $$;
          RESET SESSION AUTHORIZATION; CREATE TRIGGER zzz AFTER UPDATE OR DELETE ON vetassist_auth_audit WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION wipe()",
     ),
     (
-        "a trigger on a foreign key deletes by way of a parent",
+        "a trigger on a foreign key deletes through a parent",
         "CREATE TABLE parent (LIKE vetassist_auth_audit); RESET SESSION AUTHORIZATION;
          ALTER TABLE vetassist_auth_audit INHERIT parent; SET SESSION AUTHORIZATION mallory;
          CREATE TABLE own (trail bigint REFERENCES vetassist_auth_audit ON DELETE CASCADE); INSERT INTO own VALUES (1), (2);
@@ -208,7 +207,7 @@ const LATER: &[(&str, &str)] = &[
          CREATE TRIGGER t AFTER DELETE ON own FOR EACH ROW EXECUTE FUNCTION wipe()",
     ),
     (
-        "a trigger changes by way of a parent",
+        "a trigger changes rows through a parent",
         "CREATE TABLE parent (LIKE vetassist_auth_audit); RESET SESSION AUTHORIZATION;
          ALTER TABLE vetassist_auth_audit INHERIT parent; SET SESSION AUTHORIZATION mallory;
          CREATE FUNCTION wipe() RETURNS trigger LANGUAGE plpgsql AS
@@ -216,7 +215,7 @@ const LATER: &[(&str, &str)] = &[
          RESET SESSION AUTHORIZATION; CREATE TRIGGER zzz AFTER UPDATE OR DELETE ON vetassist_auth_audit WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION wipe()",
     ),
     (
-        "a trigger that changes what is to be stored",
+        "a trigger that changes the row that is stored",
         "CREATE FUNCTION wipe() RETURNS trigger LANGUAGE plpgsql AS
              $$ BEGIN IF TG_OP = 'DELETE' THEN RETURN OLD; END IF; NEW.event_data = '{}'; RETURN NEW; END $$;
          RESET SESSION AUTHORIZATION; CREATE TRIGGER zzz BEFORE UPDATE OR DELETE ON vetassist_auth_audit FOR EACH ROW EXECUTE FUNCTION wipe()",
@@ -229,22 +228,22 @@ const LATER: &[(&str, &str)] = &[
     ),
 ];
 
-/// Both of the library's statements, each of which may fail and may do what it is there for, and nothing else.
-fn nothing_else_happens(db: &mut Client, attack: &str) {
+/// Runs the extension's purge and upgrade. Each may fail or do its own work; no other row changes.
+fn assert_no_other_row_changes(db: &mut Client, attack: &str) {
     let before = fresh(db);
     assert_eq!(before.len(), 3);
-    // What is sealed can be purged. Versions before 0.3.0 seal nothing.
+    // Only sealed rows can be purged. Versions before 0.3.0 seal nothing.
     let _ = db.batch_execute("CALL vetassist_seal_audit()");
     for call in ["SELECT vetassist_purge_audit('2 years')", "CALL vetassist_upgrade_ip_hashes()"] {
         if let Err(error) = db.batch_execute(call) {
-            // PostgreSQL itself truncates no table that is in use.
+            // PostgreSQL refuses to truncate a table that is in use.
             assert!(["42501", "55006"].contains(&sqlstate(&error)), "{attack}, {call}: {error:?}");
         }
     }
     let expected: Vec<_> = before.iter().map(|row| without_hash(row)).collect();
     let found = fresh(db);
     assert_eq!(found.iter().map(|row| without_hash(row)).collect::<Vec<_>>(), expected, "{attack}");
-    // A hash is the plain one or the keyed one of the same address.
+    // Each hash is the plain or the keyed hash of the same address.
     let others = "SELECT count(*) FROM vetassist_auth_audit
                   WHERE ip_hash NOT IN (vetassist_hash_ip('203.0.113.7'), vetassist_hash_ip_keyed('203.0.113.7'))";
     assert_eq!(db.query_one(others, &[]).unwrap().get::<_, i64>(0), 0, "{attack}");
@@ -257,26 +256,26 @@ fn without_hash(row: &str) -> String {
 }
 
 #[test]
-fn what_runs_meanwhile_changes_no_other_row() {
+fn triggers_during_the_extensions_statements_change_no_other_row() {
     let mut server = server();
     for (number, (attack, prepare)) in LATER.iter().enumerate() {
         let mut db = database_with_mallory(&mut server, &format!("later_{number}"), "");
-        // A guard of its own refuses some of these; without it, this one must hold.
+        // Another guard refuses some of these triggers. The guard of the trail must hold without it.
         db.batch_execute("ALTER EVENT TRIGGER vetassist_guard_code DISABLE").unwrap();
         run_as_mallory(&mut db, prepare).unwrap();
-        nothing_else_happens(&mut db, attack);
+        assert_no_other_row_changes(&mut db, attack);
     }
 }
 
-/// A package brings the library before anybody runs ALTER EXTENSION: the trigger of the versions before calls it.
+/// A package installs the new library before ALTER EXTENSION runs, so the old triggers call the new library.
 #[test]
-fn the_triggers_of_versions_before_guard_as_well() {
+fn the_guard_holds_with_the_triggers_of_0_2_0() {
     let mut server = server();
     for (number, (attack, prepare)) in LATER.iter().take(5).enumerate() {
         let mut db =
             database_with_mallory(&mut server, &format!("older_{number}"), "VERSION '0.2.0'");
         run_as_mallory(&mut db, prepare).unwrap();
-        nothing_else_happens(&mut db, attack);
+        assert_no_other_row_changes(&mut db, attack);
     }
     let mut db = database_with_mallory(&mut server, "older", "VERSION '0.2.0'");
     for attack in ATTACKS.iter().filter(|attack| attack.prepare.is_empty()) {
@@ -292,7 +291,7 @@ fn purged(db: &mut Client) -> i32 {
 }
 
 #[test]
-fn the_library_passes_whatever_the_replication_role_is() {
+fn the_extensions_statements_pass_in_every_replication_role() {
     let mut server = server();
     let db = &mut server.db;
     fill(db);
@@ -307,9 +306,9 @@ fn the_library_passes_whatever_the_replication_role_is() {
     assert_eq!(fresh(db).len(), 3);
 }
 
-/// Commands that fire no trigger of a table.
+/// Tests commands that fire no trigger of a table.
 #[test]
-fn no_command_rewrites_what_the_rows_say() {
+fn no_command_rewrites_the_rows() {
     let mut server = server();
     let db = &mut server.db;
     fill(db);
@@ -335,9 +334,9 @@ fn no_command_rewrites_what_the_rows_say() {
     }
 }
 
-/// Both guards, the library's and the plain file's, of a subscriber.
+/// Tests both guards on a subscriber: the extension's and the plain file's.
 #[test]
-fn a_subscription_goes_on_after_a_purge_and_an_upgrade() {
+fn a_subscriber_receives_purges_and_upgrades_of_hashes() {
     let mut publisher = KeyedServer::start_with(&[("wal_level", "logical")]);
     let mut subscriber = KeyedServer::start();
     fill(&mut publisher.db);
@@ -363,7 +362,7 @@ fn a_subscription_goes_on_after_a_purge_and_an_upgrade() {
         "CALL vetassist_seal_audit(); SELECT vetassist_purge_audit('2 years', 2)",
         "SET vetassist.ip_hash = keyed; CALL vetassist_upgrade_ip_hashes()",
         "SELECT vetassist_purge_audit('2 years')",
-        // The publisher's guard has to be taken away for it.
+        // The publisher's guard refuses TRUNCATE, so it is disabled first.
         "ALTER TABLE vetassist_auth_audit DISABLE TRIGGER USER; TRUNCATE vetassist_auth_audit",
         "SELECT vetassist_log_event('the last')",
     ]

@@ -1,4 +1,4 @@
-//! The audit log: its bytes, what is sealed, and in which order.
+//! Tests the audit log: the bytes of its entries, its roots and its proofs.
 
 use std::{env, io::Write, process::Command, process::Stdio};
 
@@ -21,7 +21,7 @@ fn hex_of(db: &mut Client, expression: &str) -> String {
     db.query_one(&format!("SELECT encode({expression}, 'hex')"), &[]).unwrap().get(0)
 }
 
-/// A SQL literal, or NULL.
+/// Returns the value as a SQL literal, or NULL.
 fn literal(value: &Value) -> String {
     match value {
         Value::Null => "NULL".into(),
@@ -35,7 +35,7 @@ fn texts(values: &Value) -> Vec<String> {
 }
 
 #[test]
-fn rows_and_commitments_are_those_of_the_vectors() {
+fn rows_and_commitments_match_the_vectors() {
     let mut db = database();
     let all = vectors();
     let leaves: Vec<String> = ["entries", "more"]
@@ -78,9 +78,9 @@ fn rows_and_commitments_are_those_of_the_vectors() {
     }
 }
 
-/// The last times that PostgreSQL has, and all others, to the microsecond.
+/// Tests PostgreSQL's first and last times, infinite times and some between.
 #[test]
-fn times_are_exact() {
+fn times_are_exact_to_the_microsecond() {
     let mut db = database();
     for (time, micros) in [
         ("1970-01-01 00:00:00+00", "0"),
@@ -98,11 +98,11 @@ fn times_are_exact() {
 }
 
 #[test]
-fn changes_roots_proofs_and_the_checkpoint_are_those_of_the_vectors() {
+fn changes_roots_proofs_and_the_checkpoint_match_the_vectors() {
     let mut db = database();
     let all = vectors();
     let entries = all["entries"].as_array().unwrap();
-    // The log of the vectors: three rows, then an erasure and a purge that are pending.
+    // The log of the vectors has three rows, then a pending erasure and a pending purge.
     for (index, entry) in entries.iter().take(3).enumerate() {
         db.batch_execute(&format!(
             "INSERT INTO vetassist_audit_leaves (entry, audit_id, kind, leaf_hash) VALUES ({index}, {index}, 'r', '\\x{}')",
@@ -133,7 +133,7 @@ fn changes_roots_proofs_and_the_checkpoint_are_those_of_the_vectors() {
     }
     let signed = all["checkpoint"].as_str().unwrap();
     assert!(signed.starts_with(&format!("{}\n", checkpoint(&mut db))));
-    // A signed note is a checkpoint, too.
+    // A signed note is accepted as a checkpoint.
     let problems = "SELECT problem FROM vetassist_verify_audit($1) WHERE problem IN ('other_log', 'rolled_back', 'rewritten')";
     assert!(db.query(problems, &[&signed]).unwrap().is_empty());
     for (function, between, group) in
@@ -170,9 +170,9 @@ fn changes_roots_proofs_and_the_checkpoint_are_those_of_the_vectors() {
         .is_empty());
 }
 
-/// Refuses text that is not a checkpoint, in every function that takes one.
+/// Tests every function that takes a checkpoint.
 #[test]
-fn what_is_no_checkpoint_is_refused() {
+fn a_malformed_checkpoint_is_refused() {
     let mut db = database();
     seal(&mut db);
     let good = checkpoint(&mut db);
@@ -203,7 +203,7 @@ fn what_is_no_checkpoint_is_refused() {
 }
 
 #[test]
-fn a_database_that_is_not_utf8_is_refused() {
+fn a_database_with_another_encoding_than_utf8_is_refused() {
     for options in [
         "ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0",
         "ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0",
@@ -217,9 +217,9 @@ fn a_database_that_is_not_utf8_is_refused() {
     }
 }
 
-/// Every proof of small sizes and of some around the blocks that are kept, against the core and against Python.
+/// Tests small sizes, and sizes around the blocks of nodes that are stored.
 #[test]
-fn proofs_are_those_of_others() {
+fn proofs_match_those_of_the_core_and_of_python() {
     let mut db = database();
     let sizes = [0_usize, 1, 2, 3, 7, 8, 9, 255, 256, 257, 511, 512, 513, 770, 1025];
     let mut checkpoints = Vec::new();

@@ -1,12 +1,12 @@
-//! Tampering with the trail and its log, and the verification that finds it.
+//! Tests that verification finds tampering with the audit trail and its log.
 
 use postgres::Client;
 use vetassist_server_tests::{
-    audit_log::{assert_intact, checkpoint, found_outside, problems, seal, size},
+    audit_log::{assert_intact, checkpoint, problems, program_findings, seal, size},
     column_of, database,
 };
 
-/// A log of 300 rows, one erasure and one purge, and its checkpoint, which somebody keeps.
+/// Makes a log of 300 rows, one erasure and one purge, and returns a checkpoint of it.
 fn sealed(db: &mut Client) -> String {
     db.batch_execute(
         "INSERT INTO vetassist_users (va_icn) VALUES ('gone'), ('here');
@@ -25,12 +25,12 @@ fn sealed(db: &mut Client) -> String {
     checkpoint(db)
 }
 
-/// Returns a change as a superuser makes it, without the guard.
-fn behind(change: &str) -> String {
+/// Returns a change that bypasses the trail's triggers, as a superuser can make it.
+fn bypassing_the_triggers(change: &str) -> String {
     format!("ALTER TABLE vetassist_auth_audit DISABLE TRIGGER ALL; {change}; ALTER TABLE vetassist_auth_audit ENABLE ALWAYS TRIGGER vetassist_auth_audit_append_only, ENABLE ALWAYS TRIGGER vetassist_auth_audit_append_only_rows, ENABLE ALWAYS TRIGGER vetassist_auth_audit_id")
 }
 
-/// Changes of rows, which both verifications find without a checkpoint.
+/// Changes of rows, with the problem that the database and the audit program each find without a checkpoint.
 const ROWS: [(&str, &str, &str); 13] = [
     ("UPDATE vetassist_auth_audit SET user_id = NULL WHERE id = 100", "changed", "changed"),
     ("UPDATE vetassist_auth_audit SET event_type = 'logout' WHERE id = 100", "changed", "changed"),
@@ -42,10 +42,10 @@ const ROWS: [(&str, &str, &str); 13] = [
     ("DELETE FROM vetassist_auth_audit WHERE id = 100", "missing", "missing"),
     ("CREATE TEMP TABLE t AS SELECT * FROM vetassist_auth_audit WHERE id IN (100, 101);
       UPDATE vetassist_auth_audit AS a SET user_id = t.user_id, event_data = t.event_data, ip_hash = t.ip_hash, created_at = t.created_at FROM t WHERE a.id = 201 - t.id", "changed", "changed"),
-    // In the place of a row that was erased.
+    // These change a row that was erased.
     ("UPDATE vetassist_auth_audit SET event_data = '{}' WHERE id = 25", "changed", "false_erasure"),
     ("UPDATE vetassist_auth_audit SET created_at = now() - interval '5 years' WHERE id = 25", "changed", "changed"),
-    // With the salts as well, as if it had been erased.
+    // These also remove the salts, as an erasure would.
     ("UPDATE vetassist_auth_audit SET event_data = NULL, ip_hash = NULL WHERE id = 100; UPDATE vetassist_audit_leaves SET salts = NULL WHERE audit_id = 100", "changed", "changed"),
     ("UPDATE vetassist_audit_leaves AS l SET event_commitment = vetassist_audit_commit(substr(salts, 1, 16), event_data::text), ip_commitment = vetassist_audit_commit(substr(salts, 17, 16), ip_hash), salts = NULL
       FROM vetassist_auth_audit AS a WHERE l.audit_id = a.id AND a.id = 100;
@@ -53,27 +53,27 @@ const ROWS: [(&str, &str, &str); 13] = [
 ];
 
 #[test]
-fn whoever_changes_rows_and_not_entries_is_found() {
+fn changed_rows_are_found_without_a_checkpoint() {
     let mut db = database();
     let kept = sealed(&mut db);
     assert_intact(&mut db, Some(&kept));
-    assert_eq!(found_outside(&mut db, Some(&kept)), ["erasure", "purge"]);
-    for (change, inside, outside) in ROWS {
+    assert_eq!(program_findings(&mut db, Some(&kept)), ["erasure", "purge"]);
+    for (change, by_database, by_program) in ROWS {
         let name = column_of(&mut db, "SELECT current_database()::text").remove(0);
         let mut copy = copy_of(&mut db, &name);
-        copy.batch_execute(&behind(change)).unwrap();
-        assert_eq!(problems(&mut copy, None), [inside], "{change}");
-        let found = found_outside(&mut copy, None);
-        assert!(found.contains(&outside), "{change}: {found:?}");
+        copy.batch_execute(&bypassing_the_triggers(change)).unwrap();
+        assert_eq!(problems(&mut copy, None), [by_database], "{change}");
+        let found = program_findings(&mut copy, None);
+        assert!(found.contains(&by_program), "{change}: {found:?}");
     }
 }
 
-/// A copy of a database in the same server, which nobody is connected to.
+/// Copies a database within the same server.
 fn copy_of(db: &mut Client, name: &str) -> Client {
     let connection = vetassist_server_tests::audit_log::connection(db);
     let mut elsewhere =
         Client::connect(&connection.replace(name, "postgres"), postgres::NoTls).unwrap();
-    // A template must have no connections, so this one ends and begins again.
+    // A template must have no connections, so the connection is ended and opened again.
     let copy = format!("{name}_copy");
     elsewhere.batch_execute(&format!("DROP DATABASE IF EXISTS {copy} WITH (FORCE)")).unwrap();
     elsewhere
@@ -87,7 +87,7 @@ fn copy_of(db: &mut Client, name: &str) -> Client {
     Client::connect(&connection.replace(name, &copy), postgres::NoTls).unwrap()
 }
 
-/// Changes of the log's tables: some are found inside, with the checkpoint or without, all are found outside with it.
+/// Changes of the log's tables, with the problem that the database finds, and those that the audit program finds.
 const ENTRIES: [(&str, &str, &[&str]); 9] = [
     ("DELETE FROM vetassist_audit_leaves WHERE entry = 5", "missing_entry", &[]),
     ("DELETE FROM vetassist_audit_leaves WHERE entry >= 290", "missing_entry", &[]),
@@ -109,10 +109,10 @@ const ENTRIES: [(&str, &str, &[&str]); 9] = [
 ];
 
 #[test]
-fn whoever_changes_entries_is_found() {
+fn changed_entries_are_found() {
     let mut db = database();
     let kept = sealed(&mut db);
-    for (change, inside, outside) in ENTRIES {
+    for (change, by_database, by_program) in ENTRIES {
         let mut transaction = db.transaction().unwrap();
         transaction.batch_execute(change).unwrap();
         let found: Vec<String> = transaction
@@ -121,27 +121,28 @@ fn whoever_changes_entries_is_found() {
             .iter()
             .map(|row| row.get(0))
             .collect();
-        assert!(found.iter().any(|problem| problem == inside), "{change}: {found:?}");
+        assert!(found.iter().any(|problem| problem == by_database), "{change}: {found:?}");
         transaction.rollback().unwrap();
-        if !outside.is_empty() {
+        if !by_program.is_empty() {
             let mut copy = {
                 let name = column_of(&mut db, "SELECT current_database()::text").remove(0);
                 copy_of(&mut db, &name)
             };
             copy.batch_execute(change).unwrap();
-            let found = found_outside(&mut copy, Some(&kept));
-            assert!(outside.iter().all(|class| found.contains(class)), "{change}: {found:?}");
+            let found = program_findings(&mut copy, Some(&kept));
+            assert!(by_program.iter().all(|class| found.contains(class)), "{change}: {found:?}");
         }
     }
 }
 
-/// All entries rewritten: it verifies by itself, and against a checkpoint that was kept it does not.
+/// A log whose entries have all been rewritten is consistent in itself, but does not agree with an earlier checkpoint.
 #[test]
-fn a_superuser_who_rewrites_everything_is_found_outside_alone() {
+fn a_rewritten_log_is_found_only_with_an_earlier_checkpoint() {
     let mut db = database();
     let kept = sealed(&mut db);
     let before = size(&mut db);
-    db.batch_execute(&behind("DELETE FROM vetassist_auth_audit WHERE id = 100")).unwrap();
+    db.batch_execute(&bypassing_the_triggers("DELETE FROM vetassist_auth_audit WHERE id = 100"))
+        .unwrap();
     db.batch_execute(
         "CREATE TEMP TABLE head AS SELECT * FROM vetassist_audit_head;
          TRUNCATE vetassist_audit_leaves, vetassist_audit_nodes;
@@ -150,44 +151,44 @@ fn a_superuser_who_rewrites_everything_is_found_outside_alone() {
     .unwrap();
     seal(&mut db);
     assert_eq!(problems(&mut db, None), [""; 0]);
-    assert_eq!(found_outside(&mut db, None), [""; 0]);
-    // Fewer entries than were signed, and then other ones.
+    assert_eq!(program_findings(&mut db, None), [""; 0]);
+    // At first the log has fewer entries than the checkpoint, and then as many, but different ones.
     assert!(size(&mut db) < before);
     assert_eq!(problems(&mut db, Some(&kept)), ["rolled_back"]);
-    assert!(found_outside(&mut db, Some(&kept)).contains(&"rolled_back"));
+    assert!(program_findings(&mut db, Some(&kept)).contains(&"rolled_back"));
     db.batch_execute("INSERT INTO vetassist_auth_audit (event_type) SELECT 'padding' FROM generate_series(1, 100)").unwrap();
     seal(&mut db);
     assert_eq!(problems(&mut db, None), [""; 0]);
     assert_eq!(problems(&mut db, Some(&kept)), ["rewritten"]);
-    assert!(found_outside(&mut db, Some(&kept)).contains(&"rewritten"));
-    // Another log is another log.
+    assert!(program_findings(&mut db, Some(&kept)).contains(&"rewritten"));
+    // A new log does not agree with the old log's checkpoint either.
     db.batch_execute("SELECT vetassist_new_audit_log('to hide something')").unwrap();
     assert_eq!(problems(&mut db, Some(&kept)), ["other_log"]);
-    assert!(found_outside(&mut db, Some(&kept)).contains(&"other_log"));
+    assert!(program_findings(&mut db, Some(&kept)).contains(&"other_log"));
 }
 
-/// A row that is put between others has an entry of its own, after theirs.
+/// A row that is inserted with an earlier id and time gets a new entry at the end of the log.
 #[test]
-fn what_is_inserted_between_comes_after() {
+fn a_backdated_row_gets_an_entry_at_the_end_of_the_log() {
     let mut db = database();
     let kept = sealed(&mut db);
-    db.batch_execute(&behind("DELETE FROM vetassist_auth_audit WHERE id = 100; INSERT INTO vetassist_auth_audit (id, event_type, created_at) VALUES (100, 'logout', now() - interval '3 days')")).unwrap();
+    db.batch_execute(&bypassing_the_triggers("DELETE FROM vetassist_auth_audit WHERE id = 100; INSERT INTO vetassist_auth_audit (id, event_type, created_at) VALUES (100, 'logout', now() - interval '3 days')")).unwrap();
     assert_eq!(problems(&mut db, Some(&kept)), ["changed"]);
-    db.batch_execute(&behind("INSERT INTO vetassist_auth_audit (id, event_type, created_at) VALUES (-1, 'logout', now() - interval '3 days'); UPDATE vetassist_audit_head SET swept_at = NULL")).unwrap();
+    db.batch_execute(&bypassing_the_triggers("INSERT INTO vetassist_auth_audit (id, event_type, created_at) VALUES (-1, 'logout', now() - interval '3 days'); UPDATE vetassist_audit_head SET swept_at = NULL")).unwrap();
     let before = size(&mut db);
     seal(&mut db);
     assert_eq!(size(&mut db), before + 1);
-    // Whoever watched before knows that it came later than it says.
-    let found = found_outside(&mut db, Some(&kept));
+    // The entry's position shows that the row was added later than its time says.
+    let found = program_findings(&mut db, Some(&kept));
     assert!(found.contains(&"changed"), "{found:?}");
 }
 
-/// A false erasure, rehash or purge is disclosed, and no problem of the tables'.
+/// A false erasure, rehash or purge leaves the tables consistent, but is listed by the audit program.
 #[test]
-fn what_is_disclosed_is_disclosed() {
+fn false_erasures_and_rehashes_are_listed_by_the_audit_program() {
     let mut db = database();
     let kept = sealed(&mut db);
-    db.batch_execute(&behind(
+    db.batch_execute(&bypassing_the_triggers(
         "SELECT vetassist_owe_erasure('{100,101}'); UPDATE vetassist_auth_audit SET event_data = NULL, ip_hash = NULL WHERE id IN (100, 101);
          SELECT vetassist_owe_rehash('{102}'); UPDATE vetassist_auth_audit SET ip_hash = 'another' WHERE id = 102;
          UPDATE vetassist_auth_audit SET created_at = created_at WHERE id = 103",
@@ -200,21 +201,21 @@ fn what_is_disclosed_is_disclosed() {
     seal(&mut db);
     assert_intact(&mut db, Some(&kept));
     assert_eq!(counted(&mut db), ["erasure 2", "purge 1", "rehash 1"]);
-    assert_eq!(found_outside(&mut db, Some(&kept)), ["erasure", "rehash", "purge"]);
-    // One that is too early for the trail's retention is a problem to whoever knows it.
+    assert_eq!(program_findings(&mut db, Some(&kept)), ["erasure", "rehash", "purge"]);
+    // A purge of rows younger than the retention period is a problem if the audit program knows that period.
     db.batch_execute("SET vetassist.audit_min_retention = '1 minute'; SELECT vetassist_purge_audit('30 minutes')").unwrap();
     seal(&mut db);
-    assert_intact_but(&mut db, &kept, "below_retention");
+    assert_found_only_by_program(&mut db, &kept, "below_retention");
 }
 
-fn assert_intact_but(db: &mut Client, kept: &str, class: &str) {
+fn assert_found_only_by_program(db: &mut Client, kept: &str, class: &str) {
     assert_eq!(problems(db, Some(kept)), [""; 0]);
-    assert!(found_outside(db, Some(kept)).contains(&class));
+    assert!(program_findings(db, Some(kept)).contains(&class));
 }
 
-/// A page of the data file, edited.
+/// The test edits a page of the table's data file.
 #[test]
-fn an_edited_page_is_found() {
+fn an_edited_page_of_the_data_file_is_found() {
     let mut server = vetassist_server_tests::KeyedServer::start();
     let kept = sealed(&mut server.db);
     server.db.batch_execute("CHECKPOINT").unwrap();
@@ -225,7 +226,7 @@ fn an_edited_page_is_found() {
         .get(0);
     let file = server.data_dir().join(path);
     server.kill();
-    // One letter of an event's type, in its place.
+    // Changes two letters of an event's type in place.
     server.run_as_server_user(&format!(
         "python3 - {0} <<'EOF'\nimport sys\nfile = open(sys.argv[1], 'r+b')\npage = file.read()\nplace = page.rindex(b'login')\nfile.seek(place)\nfile.write(b'logit')\nEOF",
         file.display()
@@ -233,5 +234,5 @@ fn an_edited_page_is_found() {
     server.start_again();
     server.reconnect();
     assert_eq!(problems(&mut server.db, Some(&kept)), ["changed"]);
-    assert!(found_outside(&mut server.db, None).contains(&"changed"));
+    assert!(program_findings(&mut server.db, None).contains(&"changed"));
 }

@@ -1,4 +1,4 @@
-//! Tests the lawful changes of the trail, and their entries in the audit log.
+//! Tests the lawful changes of the audit trail, and their entries in the audit log.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -10,13 +10,13 @@ use postgres::Client;
 use uuid::Uuid;
 use vetassist_server_tests::{
     audit_log::{
-        assert_intact, assert_intact_where_kept, checkpoint, connect_again, found_outside,
-        problems, seal, size,
+        assert_intact, assert_intact_where_kept, checkpoint, connect_again, problems,
+        program_findings, seal, size,
     },
     column_of, database, hex_key, sqlstate, wait, KeyedServer, Server,
 };
 
-/// Users with rows in the trail, as sign-ins and other backends write them.
+/// Inserts users and rows of the trail, as sign-ins and other backends write them.
 fn fill(db: &mut Client, users: i32) -> Vec<Uuid> {
     db.execute(
         "INSERT INTO vetassist_users (va_icn) SELECT 'ICN' || n FROM generate_series(1, $1) AS n",
@@ -38,12 +38,12 @@ fn fill(db: &mut Client, users: i32) -> Vec<Uuid> {
         .collect()
 }
 
-fn kinds(db: &mut Client) -> Vec<String> {
+fn entries_by_kind(db: &mut Client) -> Vec<String> {
     column_of(db, "SELECT kind || ' ' || count(*) FROM vetassist_audit_entries(0, 100000) WHERE entry IS NOT NULL GROUP BY kind ORDER BY kind")
 }
 
 #[test]
-fn an_erasure_clears_rows_and_their_proofs_stay() {
+fn an_erasure_clears_rows_and_keeps_their_proofs() {
     let mut db = database();
     let users = fill(&mut db, 5);
     seal(&mut db);
@@ -54,11 +54,11 @@ fn an_erasure_clears_rows_and_their_proofs_stay() {
     let before = data(&mut db);
     assert_eq!(before.len(), 35);
     for (index, user) in users.iter().take(2).enumerate() {
-        // Sealed rows, and some that are not.
+        // The user also has a row that is not sealed.
         db.execute("INSERT INTO vetassist_auth_audit (user_id, event_type, ip_hash) VALUES ($1, 'late', 'x')", &[user]).unwrap();
         let erased: bool = db.query_one("SELECT vetassist_erase_user($1)", &[user]).unwrap().get(0);
         assert!(erased);
-        // Nothing is left to erase.
+        // A second erasure has nothing to erase.
         let again: bool = db.query_one("SELECT vetassist_erase_user($1)", &[user]).unwrap().get(0);
         assert!(!again);
         let said = "SELECT event_type FROM vetassist_auth_audit WHERE user_id = $1 AND (event_data IS NOT NULL OR ip_hash IS NOT NULL)";
@@ -67,7 +67,7 @@ fn an_erasure_clears_rows_and_their_proofs_stay() {
         assert_eq!(left, ["user_erased"]);
         let salts: i64 = db.query_one("SELECT count(*) FROM vetassist_audit_leaves AS l JOIN vetassist_auth_audit AS a ON a.id = audit_id WHERE user_id = $1 AND event_type = 'login' AND salts IS NOT NULL", &[user]).unwrap().get(0);
         assert_eq!(salts, 0);
-        // While it is pending as well.
+        // The data stays provable while the erasure is pending.
         let pending: i64 = db.query_one("SELECT count(*) FROM vetassist_audit_entries(0, 100) WHERE entry IS NULL AND kind = 'erasure'", &[]).unwrap().get(0);
         assert_eq!(pending, 5 * (i64::try_from(index).unwrap() + 1));
         assert_eq!(data(&mut db), before);
@@ -75,15 +75,15 @@ fn an_erasure_clears_rows_and_their_proofs_stay() {
     }
     seal(&mut db);
     assert_eq!(data(&mut db), before);
-    assert_eq!(kinds(&mut db), ["erasure 2", "row 39"]);
+    assert_eq!(entries_by_kind(&mut db), ["erasure 2", "row 39"]);
     let summary = assert_intact(&mut db, Some(&kept));
     assert_eq!((summary.pending, summary.covered), (0, 35));
-    assert_eq!(found_outside(&mut db, Some(&kept)), ["erasure"]);
+    assert_eq!(program_findings(&mut db, Some(&kept)), ["erasure"]);
 }
 
-/// A user of many rows is erased in parts.
+/// The rows of a user with many rows are cleared in parts.
 #[test]
-fn an_erasure_of_many_rows_is_whole() {
+fn an_erasure_of_many_rows_clears_all_of_them() {
     let mut db = database();
     let users = fill(&mut db, 1);
     db.execute("INSERT INTO vetassist_auth_audit (user_id, event_type, ip_hash) SELECT $1, 'x', 'y' FROM generate_series(1, 2500)", &[&users[0]]).unwrap();
@@ -91,12 +91,12 @@ fn an_erasure_of_many_rows_is_whole() {
     db.execute("SELECT vetassist_erase_user($1)", &[&users[0]]).unwrap();
     assert_intact(&mut db, None);
     db.batch_execute("CALL vetassist_seal_audit(100)").unwrap();
-    assert_eq!(kinds(&mut db), ["erasure 3", "row 2516"]);
+    assert_eq!(entries_by_kind(&mut db), ["erasure 3", "row 2516"]);
     assert_intact(&mut db, None);
 }
 
 #[test]
-fn a_purge_takes_only_what_is_sealed() {
+fn a_purge_deletes_only_sealed_rows() {
     let mut db = database();
     fill(&mut db, 5);
     let purge = "SELECT vetassist_purge_audit('5 years')";
@@ -109,25 +109,25 @@ fn a_purge_takes_only_what_is_sealed() {
     let data: i64 = db.query_one("SELECT count(*) FROM vetassist_audit_entries(0, 100) WHERE kind = 'row' AND data IS NULL", &[]).unwrap().get(0);
     assert_eq!(data, 10);
     seal(&mut db);
-    assert_eq!(kinds(&mut db), ["purge 1", "row 36"]);
-    assert_eq!(found_outside(&mut db, Some(&kept)), ["purge"]);
+    assert_eq!(entries_by_kind(&mut db), ["purge 1", "row 36"]);
+    assert_eq!(program_findings(&mut db, Some(&kept)), ["purge"]);
     assert_eq!(purged(&mut db), 0);
-    // An id that comes again is a new entry, and a problem.
+    // A reused id is a new entry, and a problem.
     db.batch_execute("INSERT INTO vetassist_auth_audit (id, event_type) SELECT min(audit_id), 'again' FROM vetassist_audit_leaves WHERE kind = 'p'; UPDATE vetassist_audit_head SET swept_at = NULL").unwrap();
     seal(&mut db);
     assert_eq!(size(&mut db), 38);
     assert_eq!(problems(&mut db, None), ["id_reused"]);
-    assert_eq!(found_outside(&mut db, None), ["id_reused", "purge"]);
+    assert_eq!(program_findings(&mut db, None), ["id_reused", "purge"]);
 }
 
 #[test]
-fn an_upgrade_of_hashes_is_in_the_log() {
+fn an_upgrade_of_hashes_is_recorded_in_the_log() {
     let mut server = KeyedServer::start();
     let db = &mut server.db;
     let users = fill(db, 5);
     seal(db);
     let kept = checkpoint(db);
-    // Rows that are not sealed owe nothing.
+    // The upgrade of an unsealed row needs no entry.
     db.batch_execute(
         "SELECT vetassist_log_event('x', NULL, NULL, '203.0.113.9'); SET vetassist.ip_hash = keyed",
     )
@@ -135,18 +135,18 @@ fn an_upgrade_of_hashes_is_in_the_log() {
     db.batch_execute("CALL vetassist_upgrade_ip_hashes(7)").unwrap();
     assert_intact(db, Some(&kept));
     seal(db);
-    assert_eq!(kinds(db), ["rehash 20", "row 37"]);
+    assert_eq!(entries_by_kind(db), ["rehash 20", "row 37"]);
     assert_intact(db, Some(&kept));
-    // Erased before the rehash is sealed: what it committed to has gone.
+    // A row that is erased before its rehash is sealed has lost the value that the rehash committed to.
     db.batch_execute("INSERT INTO vetassist_auth_audit (user_id, event_type, ip_hash) SELECT id, 'y', encode(sha256(id::text::bytea), 'hex') FROM vetassist_users").unwrap();
     seal(db);
     db.batch_execute("CALL vetassist_upgrade_ip_hashes()").unwrap();
     db.execute("SELECT vetassist_erase_user($1)", &[&users[0]]).unwrap();
     assert_intact(db, Some(&kept));
     seal(db);
-    assert_eq!(kinds(db), ["erasure 1", "rehash 24", "row 44"]);
-    assert_eq!(found_outside(db, Some(&kept)), ["erasure", "rehash"]);
-    // Rotated to another key, plain hashes are upgraded under it; keyed ones stay.
+    assert_eq!(entries_by_kind(db), ["erasure 1", "rehash 24", "row 44"]);
+    assert_eq!(program_findings(db, Some(&kept)), ["erasure", "rehash"]);
+    // After a rotation, plain hashes are upgraded under the new key; keyed hashes stay.
     server.set_ring(&format!("{}\n{}", hex_key(0x22), hex_key(0x11)));
     server.db.batch_execute("CALL vetassist_upgrade_ip_hashes()").unwrap();
     server.db.batch_execute("CALL vetassist_rotate_tokens()").unwrap();
@@ -154,9 +154,9 @@ fn an_upgrade_of_hashes_is_in_the_log() {
     assert_intact(&mut server.db, Some(&kept));
 }
 
-/// An erasure also clears rows that were sealed after it took its snapshot, with their salts.
+/// Such an erasure cannot see the entries of the rows, and would leave their salts.
 #[test]
-fn who_cannot_see_an_entry_may_not_change_its_row() {
+fn an_erasure_fails_if_its_snapshot_is_older_than_a_seal() {
     let mut db = database();
     let users = fill(&mut db, 2);
     let mut other = connect_again(&mut db);
@@ -170,7 +170,7 @@ fn who_cannot_see_an_entry_may_not_change_its_row() {
     let error = old.execute("SELECT vetassist_erase_user($1)", &[&users[0]]).unwrap_err();
     assert_eq!(sqlstate(&error), "40001", "{error:?}");
     drop(old);
-    // Where the entries are visible, or none are there, nothing is in the way.
+    // An erasure passes if it sees the entries, or if there are none.
     other
         .execute(
             "INSERT INTO vetassist_auth_audit (user_id, event_type, ip_hash) VALUES ($1, 'x', 'y')",
@@ -197,10 +197,10 @@ fn who_cannot_see_an_entry_may_not_change_its_row() {
     assert_eq!(strays, 0);
 }
 
-/// A row that is rehashed and then erased while a seal is between the changes and the rows: the erasure's transaction is the
-/// older one, so that its line stands first, and of the rehash there is nothing left to tell.
+/// A row is rehashed and then erased while a seal runs, after it sealed the changes and before it seals the rows. The
+/// erasure's transaction is older, so its line comes first, and the rehash has nothing left to record.
 #[test]
-fn a_rehash_is_not_told_of_behind_the_erasure() {
+fn a_rehash_of_an_erased_row_is_not_sealed_after_the_erasure() {
     let mut server = KeyedServer::start();
     let users = fill(&mut server.db, 1);
     let connect = || server.connect_as("postgres");
@@ -208,7 +208,7 @@ fn a_rehash_is_not_told_of_behind_the_erasure() {
         (connect(), connect(), connect(), connect());
     let mut erasure = erasing.transaction().unwrap();
     erasure.batch_execute("SELECT pg_current_xact_id()").unwrap();
-    // What the seal needs for rows, and not before.
+    // The seal needs this table for the rows, not for the changes.
     let mut locked = blocker.transaction().unwrap();
     locked.batch_execute("LOCK TABLE vetassist_audit_unsealable").unwrap();
     thread::scope(|scope| {
@@ -220,15 +220,15 @@ fn a_rehash_is_not_told_of_behind_the_erasure() {
         erasure.commit().unwrap();
         locked.rollback().unwrap();
     });
-    assert_eq!(kinds(&mut db), ["erasure 1", "row 17"]);
+    assert_eq!(entries_by_kind(&mut db), ["erasure 1", "row 17"]);
     let kept = checkpoint(&mut db);
     assert_intact(&mut db, Some(&kept));
-    assert_eq!(found_outside(&mut db, Some(&kept)), ["erasure"]);
+    assert_eq!(program_findings(&mut db, Some(&kept)), ["erasure"]);
 }
 
 /// Sign-ins, erasures, upgrades and purges race the seal, at both isolation levels.
 #[test]
-fn lawful_life_finds_nothing() {
+fn concurrent_lawful_changes_leave_no_problem() {
     let key = hex_key(0x22);
     let server = Server::start(
         &[("vetassist.audit_min_retention", "'1 second'"), ("deadlock_timeout", "50ms")],
@@ -247,7 +247,7 @@ fn lawful_life_finds_nothing() {
                 break;
             }
             if let Err(error) = work(&mut db, turn) {
-                // The only ones that may be, and only where a snapshot is old.
+                // Only an old snapshot may fail, with a serialization failure.
                 let code = sqlstate(&error).to_owned();
                 assert!(code == "40001" && isolation != "read committed", "{isolation}: {error:?}");
                 refused += 1;
@@ -296,7 +296,7 @@ fn lawful_life_finds_nothing() {
         let mut watcher = server.connect_as("postgres");
         while Instant::now() < until {
             thread::sleep(Duration::from_secs(2));
-            // Also in between, from one snapshot.
+            // The log also verifies while the changes run, from one snapshot.
             let found = column_of(&mut watcher, "SELECT concat_ws(' ', problem, audit_id, entry, detail) FROM vetassist_verify_audit() LIMIT 5");
             if !found.is_empty() {
                 is_over.store(true, Ordering::Relaxed);
@@ -306,12 +306,12 @@ fn lawful_life_finds_nothing() {
         is_over.store(true, Ordering::Relaxed);
         old.join().unwrap()
     });
-    println!("{refused} erasures were refused because of their snapshots");
+    println!("{refused} erasures were refused because their snapshots were too old");
     seal(&mut db);
     let kept = checkpoint(&mut db);
     let unsealed: i64 = db.query_one("SELECT count(*) FROM vetassist_auth_audit AS a WHERE NOT EXISTS (SELECT FROM vetassist_audit_leaves AS l WHERE l.audit_id = a.id AND l.kind = 'r')", &[]).unwrap().get(0);
     assert_eq!(unsealed, 0);
     let summary = assert_intact_where_kept(&mut db, Some(&kept), Duration::from_secs(1));
-    println!("{:?}", kinds(&mut db));
-    assert_eq!(kinds(&mut db).len(), 4, "each kind was there: {summary:?}");
+    println!("{:?}", entries_by_kind(&mut db));
+    assert_eq!(entries_by_kind(&mut db).len(), 4, "a kind of entry is missing: {summary:?}");
 }

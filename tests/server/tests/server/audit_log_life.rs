@@ -1,10 +1,10 @@
-//! The audit log where a database is moved, copied, followed and restored.
+//! Tests the audit log when a database is dumped, restored, replicated and rolled back.
 
 use postgres::Client;
 use vetassist_core::audit_log::{leaf_hash, Entry};
 use vetassist_server_tests::{
     audit_log::{
-        assert_intact, checkpoint, exported_as, found_outside, problems, seal, size, verified,
+        assert_intact, checkpoint, exported_as, problems, program_findings, seal, size, verified,
         RETENTION,
     },
     column_of, database, sqlstate, wait, KeyedServer,
@@ -14,7 +14,7 @@ fn add(db: &mut Client, rows: i32) {
     db.execute("INSERT INTO vetassist_auth_audit (event_type, event_data, ip_hash) SELECT 'x', '{\"a\": 1}', 'h' FROM generate_series(1, $1)", &[&rows]).unwrap();
 }
 
-fn refused_in_a_copy(db: &mut Client) {
+fn assert_a_copy_does_not_seal(db: &mut Client) {
     let error = db.batch_execute("CALL vetassist_seal_audit()").unwrap_err();
     assert_eq!(sqlstate(&error), "55000", "{error:?}");
     assert!(error.as_db_error().unwrap().hint().unwrap().contains("vetassist_new_audit_log"));
@@ -23,7 +23,7 @@ fn refused_in_a_copy(db: &mut Client) {
 }
 
 #[test]
-fn a_dump_is_restored_whole_and_begins_a_log_of_its_own() {
+fn a_restored_dump_has_the_whole_log_and_begins_its_own() {
     let mut server = KeyedServer::filled(&[]);
     seal(&mut server.db);
     server
@@ -46,8 +46,8 @@ fn a_dump_is_restored_whole_and_begins_a_log_of_its_own() {
     let mut restored = server.dump_and_restore();
     assert_eq!(rows(&mut restored), rows(&mut server.db));
     assert_intact(&mut restored, Some(&kept));
-    refused_in_a_copy(&mut restored);
-    // The original goes on, whoever copied it.
+    assert_a_copy_does_not_seal(&mut restored);
+    // The original still seals.
     add(&mut server.db, 3);
     seal(&mut server.db);
     assert_intact(&mut server.db, Some(&kept));
@@ -71,7 +71,7 @@ fn a_dump_is_restored_whole_and_begins_a_log_of_its_own() {
     let first: Vec<u8> =
         restored.query_one("SELECT data FROM vetassist_audit_entries(0, 1)", &[]).unwrap().get(0);
     let Entry::Restart(restart) = Entry::decode(&first).unwrap() else {
-        panic!("the first entry is no restart")
+        panic!("the first entry is not a restart")
     };
     assert_eq!(restart.reason, "restored from a dump");
     let said = vetassist_core::audit_log::Checkpoint {
@@ -82,7 +82,7 @@ fn a_dump_is_restored_whole_and_begins_a_log_of_its_own() {
     assert_eq!(said.to_string(), former);
     assert_eq!(leaf_hash(&first).as_bytes().len(), 32);
     assert_intact(&mut restored, None);
-    assert_eq!(found_outside(&mut restored, None), ["restart"]);
+    assert_eq!(program_findings(&mut restored, None), ["restart"]);
     let rows: i64 =
         restored.query_one("SELECT count(*) FROM vetassist_auth_audit", &[]).unwrap().get(0);
     assert_eq!(size(&mut restored), rows + 1);
@@ -96,7 +96,7 @@ fn a_dump_is_restored_whole_and_begins_a_log_of_its_own() {
 }
 
 #[test]
-fn before_the_first_seal_there_is_no_log_to_leave() {
+fn a_new_log_is_refused_before_the_first_seal() {
     let mut db = database();
     let error = db.batch_execute("SELECT vetassist_new_audit_log('why not')").unwrap_err();
     assert_eq!(sqlstate(&error), "55000");
@@ -104,7 +104,7 @@ fn before_the_first_seal_there_is_no_log_to_leave() {
 }
 
 #[test]
-fn a_standby_shows_and_verifies_and_once_promoted_is_the_same_log() {
+fn a_standby_shows_and_verifies_the_log_and_continues_it_when_promoted() {
     let mut server = KeyedServer::filled(&[]);
     seal(&mut server.db);
     let kept = checkpoint(&mut server.db);
@@ -129,7 +129,7 @@ fn a_standby_shows_and_verifies_and_once_promoted_is_the_same_log() {
         let error = replica.batch_execute(writes).unwrap_err();
         assert_eq!(sqlstate(&error), "25006", "{writes}");
     }
-    // The primary is gone: it goes on under its name.
+    // The primary is gone, so the promoted standby continues its log.
     server.kill();
     standby.promote();
     let mut promoted = standby.connect_as("postgres");
@@ -138,12 +138,12 @@ fn a_standby_shows_and_verifies_and_once_promoted_is_the_same_log() {
     assert_intact(&mut promoted, Some(&kept));
 }
 
-/// The cluster rolled back to yesterday: who kept a checkpoint knows.
+/// A kept checkpoint shows that the cluster was rolled back.
 #[test]
-fn a_cluster_that_was_rolled_back_is_found() {
+fn a_rolled_back_cluster_is_found() {
     let mut server = KeyedServer::filled(&[]);
     seal(&mut server.db);
-    // A copy of the whole cluster, as point-in-time recovery makes one: the same system identifier.
+    // The copy has the same system identifier, as after point-in-time recovery.
     let mut yesterday = server.standby();
     yesterday.wait_for(&mut server.db);
     yesterday.promote();
@@ -152,21 +152,21 @@ fn a_cluster_that_was_rolled_back_is_found() {
     let kept = checkpoint(&mut server.db);
     let mut rolled_back = yesterday.connect_as("postgres");
     assert_eq!(problems(&mut rolled_back, Some(&kept)), ["rolled_back"]);
-    assert!(found_outside(&mut rolled_back, Some(&kept)).contains(&"rolled_back"));
-    // It goes on, and two logs have one origin: whoever kept a checkpoint knows that, too.
+    assert!(program_findings(&mut rolled_back, Some(&kept)).contains(&"rolled_back"));
+    // The copy seals, so two logs have one origin. The kept checkpoint shows that as well.
     add(&mut rolled_back, 20);
     seal(&mut rolled_back);
     assert_eq!(problems(&mut rolled_back, Some(&kept)), ["rewritten"]);
 }
 
-/// A subscriber that has the log's tables, too, shows and verifies it, and does not seal: two logs would have one origin. One
-/// that has the trail alone begins a log of its own.
+/// A subscriber with the tables of the log shows and verifies it. It does not seal, or two logs would have one origin. A
+/// subscriber with the trail alone begins its own log.
 #[test]
-fn a_subscriber_does_not_seal_what_was_sealed_elsewhere() {
+fn a_subscriber_to_the_log_does_not_seal() {
     let mut publisher = KeyedServer::filled(&[("wal_level", "logical")]);
     seal(&mut publisher.db);
     let mut subscriber = KeyedServer::start();
-    // The servers of these tests are copies of one, with one system identifier, so the databases tell them apart.
+    // The test servers are copies with one system identifier, so the databases need different names.
     let [mut log, mut trail] = ["log", "trail"].map(|name| {
         subscriber.db.batch_execute(&format!("CREATE DATABASE {name}")).unwrap();
         let mut db = subscriber.connect_to(name);
@@ -199,7 +199,7 @@ fn a_subscriber_does_not_seal_what_was_sealed_elsewhere() {
     wait(|| column_of(db, rows) == expected && column_of(db, pending) == ["1"]);
     assert_eq!(checkpoint(db), kept);
     assert_intact(db, Some(&kept));
-    refused_in_a_copy(db);
+    assert_a_copy_does_not_seal(db);
     wait(|| column_of(&mut trail, rows) == expected);
     seal(&mut trail);
     assert_ne!(checkpoint(&mut trail).split('\n').next(), kept.split('\n').next());
@@ -209,9 +209,8 @@ fn a_subscriber_does_not_seal_what_was_sealed_elsewhere() {
     }
 }
 
-/// The check tells an operator of the state of the log.
 #[test]
-fn the_check_says_what_is_the_matter() {
+fn the_check_reports_the_state_of_the_log() {
     let mut db = database();
     let problems = |db: &mut Client| {
         column_of(db, "SELECT severity || ' ' || message FROM vetassist_check() WHERE subject = 'audit log' ORDER BY 1")
@@ -235,13 +234,13 @@ fn the_check_says_what_is_the_matter() {
     assert_eq!(problems(&mut db), ["warning lacks 1 rows that cannot be encoded"]);
 }
 
-/// Signing in writes what it wrote before: the audit log costs it nothing.
+/// A sign-in leaves the work to the seal.
 #[test]
 fn a_sign_in_writes_nothing_to_the_log() {
     let mut server = KeyedServer::filled(&[]);
     seal(&mut server.db);
     let counted = "SELECT n_tup_ins + n_tup_upd + n_tup_del + seq_scan + coalesce(idx_scan, 0) FROM pg_stat_xact_user_tables WHERE relname LIKE 'vetassist_audit_%' AND relname <> 'vetassist_auth_audit'";
-    // A new connection, which has counted nothing yet.
+    // A new connection has counted nothing yet.
     let mut db = server.connect();
     let mut transaction = db.transaction().unwrap();
     transaction.batch_execute("SELECT vetassist_login('ICN new', 'access', now() + '1 h', 'jti new', now() + '1 h', ip => '203.0.113.7')").unwrap();

@@ -1,12 +1,12 @@
-//! The audit log in a database without the extension, whose owner is no superuser.
+//! Tests the audit log of the plain file, in a database without the extension whose owner is no superuser.
 
 use postgres::Client;
 use vetassist_server_tests::{
-    audit_log::{assert_intact, checkpoint, connect_again, found_outside, problems, seal, size},
+    audit_log::{assert_intact, checkpoint, connect_again, problems, program_findings, seal, size},
     column_of, empty_database, plain_sql, sqlstate,
 };
 
-/// The plain file run by a role of its own, which is the session's, and a superuser's connection.
+/// Runs the plain file as a new role. Returns a connection of that role, and one of a superuser.
 fn plain(owner: &str) -> (Client, Client) {
     let mut superuser = empty_database();
     superuser
@@ -32,7 +32,7 @@ fn plain(owner: &str) -> (Client, Client) {
 }
 
 #[test]
-fn it_is_sealed_changed_shown_and_verified_there_too() {
+fn the_plain_file_seals_changes_shows_and_verifies() {
     let (mut db, mut superuser) = plain("plain_sealer");
     assert_eq!(column_of(&mut db, "SELECT vetassist_purge_audit('8 years')::text"), ["0"]);
     seal(&mut db);
@@ -61,15 +61,15 @@ fn it_is_sealed_changed_shown_and_verified_there_too() {
     assert_intact(&mut superuser, Some(&kept));
     seal(&mut db);
     assert_intact(&mut superuser, Some(&kept));
-    assert_eq!(found_outside(&mut superuser, Some(&kept)), ["erasure", "purge"]);
+    assert_eq!(program_findings(&mut superuser, Some(&kept)), ["erasure", "purge"]);
     db.batch_execute("SELECT vetassist_note_watch(vetassist_audit_checkpoint()); SELECT vetassist_new_audit_log('to try it')").unwrap();
     seal(&mut db);
     assert_intact(&mut superuser, None);
 }
 
-/// The guard refuses a change that no line for the log records, whoever makes it, and records each that passes.
+/// The guard applies to every role, the owner included.
 #[test]
-fn the_guard_lets_pass_what_a_line_for_the_log_tells_of() {
+fn the_guard_passes_only_changes_that_are_recorded_for_the_log() {
     let (mut db, mut superuser) = plain("plain_guarded");
     seal(&mut db);
     let kept = checkpoint(&mut db);
@@ -99,18 +99,18 @@ fn the_guard_lets_pass_what_a_line_for_the_log_tells_of() {
         let _ = db.batch_execute("ROLLBACK");
         db.batch_execute("DELETE FROM vetassist_audit_pending").unwrap();
     }
-    // The owner's own line is in the log from the next seal on; without it, what is missing is found.
+    // The next seal puts the owner's line into the log. Without the line, verification finds the erased row.
     db.batch_execute("UPDATE vetassist_audit_leaves SET salts = salts").unwrap();
     db.batch_execute("BEGIN; SELECT vetassist_owe_erasure('{40}'); UPDATE vetassist_auth_audit SET event_data = NULL, ip_hash = NULL WHERE id = 40; COMMIT").unwrap();
     seal(&mut db);
-    assert!(found_outside(&mut superuser, Some(&kept)).contains(&"erasure"));
+    assert!(program_findings(&mut superuser, Some(&kept)).contains(&"erasure"));
     db.batch_execute("BEGIN; SELECT vetassist_owe_erasure('{41}'); UPDATE vetassist_auth_audit SET event_data = NULL, ip_hash = NULL WHERE id = 41; DELETE FROM vetassist_audit_pending; COMMIT").unwrap();
     assert!(problems(&mut db, Some(&kept)).contains(&"erased_in_silence".to_owned()));
 }
 
-/// A role that may delete, and may call what purges, gains nothing by it.
+/// The role has DELETE on the trail and EXECUTE on the purge.
 #[test]
-fn whoever_may_purge_may_not_delete() {
+fn a_role_that_may_purge_cannot_delete() {
     let (mut db, mut superuser) = plain("plain_purged");
     seal(&mut db);
     superuser
@@ -136,9 +136,9 @@ fn whoever_may_purge_may_not_delete() {
     assert_intact(&mut superuser, None);
 }
 
-/// The extension goes on with the log of the plain file, and the plain file with that of the extension.
+/// The extension continues the log of the plain file, and the plain file continues that of the extension.
 #[test]
-fn one_log_goes_on_through_adoption_and_back() {
+fn one_log_continues_through_adoption_and_detaching() {
     let mut db = empty_database();
     db.batch_execute(&plain_sql()).unwrap();
     db.batch_execute("INSERT INTO vetassist_users (va_icn) VALUES ('gone'); INSERT INTO vetassist_auth_audit (user_id, event_type, event_data, ip_hash) SELECT id, 'login', '{}', 'h' FROM vetassist_users, generate_series(1, 600)").unwrap();

@@ -1,4 +1,4 @@
-//! `vetassist-audit` against a real database, as a role with the tier `auditor`.
+//! Tests `vetassist-audit` against a real database, as a role with the tier `auditor`.
 
 use std::{fs, time::Duration};
 
@@ -11,7 +11,7 @@ use vetassist_audit::{
 };
 use vetassist_core::audit_log::AuditKey;
 use vetassist_server_tests::{
-    audit_log::{audit_key, checkpoint, exported_as, outside_as, seal, size, RETENTION},
+    audit_log::{audit_key, checkpoint, connect_program_as, exported_as, seal, size, RETENTION},
     column_of, KeyedServer,
 };
 
@@ -35,7 +35,7 @@ impl Watch {
         let keys = std::slice::from_ref(&self.key);
         let mut out = Vec::new();
         let watcher = Watcher { keys, max_age: HOUR, now };
-        watcher.watch(&mut outside_as(db, "auditor"), &mut file, &mut out)?;
+        watcher.watch(&mut connect_program_as(db, "auditor"), &mut file, &mut out)?;
         Ok(String::from_utf8(out).unwrap())
     }
 
@@ -75,14 +75,13 @@ fn an_auditor_watches_exports_and_verifies() {
     let summary = verify(|| Ok(&*export), &expected, &mut |_| {}).unwrap();
     assert!(summary.is_intact(), "{summary:?}");
     assert_eq!(i64::try_from(summary.covered).unwrap(), size(&mut server.db));
-    // The note is a checkpoint to the database as well.
+    // The database accepts the note as a checkpoint.
     let found = server.db.query("SELECT * FROM vetassist_verify_audit($1)", &[&note]).unwrap();
     assert!(found.is_empty());
 }
 
-/// The timer of the seal stopped, or the log was replaced.
 #[test]
-fn a_watcher_tells_quiet_from_stopped_and_one_log_from_another() {
+fn a_watcher_reports_a_stopped_a_rewritten_and_another_log() {
     let mut server = KeyedServer::filled(&[]);
     let watch = Watch::new("stopped");
     seal(&mut server.db);
@@ -91,7 +90,7 @@ fn a_watcher_tells_quiet_from_stopped_and_one_log_from_another() {
     let later = watch.watch_at(&mut server.db, now + 2 * HOUR);
     assert!(matches!(later, Err(WatchError::Stopped(_))));
     seal(&mut server.db);
-    // It grew by what the watcher wrote.
+    // The log grew by the event of the watcher.
     watch.watch_at(&mut server.db, now + 2 * HOUR).unwrap();
     server.db.batch_execute("ALTER TABLE vetassist_auth_audit DISABLE TRIGGER ALL; DELETE FROM vetassist_auth_audit WHERE event_type = 'login'; TRUNCATE vetassist_audit_leaves, vetassist_audit_nodes; UPDATE vetassist_audit_head SET size = 0, root = sha256(''), recent_id = 0, swept_id = 0, swept_at = NULL").unwrap();
     seal(&mut server.db);
@@ -103,9 +102,9 @@ fn a_watcher_tells_quiet_from_stopped_and_one_log_from_another() {
     assert!(matches!(watch.watch(&mut server.db), Err(WatchError::OtherLog)));
 }
 
-/// Whoever has the tier `auditor` reads, and changes and seals nothing.
+/// A role with the tier `auditor` reads; it changes nothing.
 #[test]
-fn an_auditor_seals_nothing() {
+fn an_auditor_can_read_the_log_and_change_nothing() {
     let mut server = KeyedServer::filled(&[]);
     seal(&mut server.db);
     let mut auditor = server.connect_as("auditor");

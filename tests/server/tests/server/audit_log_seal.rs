@@ -1,4 +1,4 @@
-//! Seals of the audit log: what is committed is sealed once, and nothing stops a seal.
+//! Tests the seal of the audit log.
 
 use vetassist_server_tests::{
     audit_log::{assert_intact, checkpoint, connect_again, problems, seal, size},
@@ -6,7 +6,7 @@ use vetassist_server_tests::{
 };
 
 #[test]
-fn what_is_committed_is_sealed_once() {
+fn committed_rows_are_sealed_once() {
     let mut db = database();
     let none: Option<String> =
         db.query_one("SELECT vetassist_audit_checkpoint()", &[]).unwrap().get(0);
@@ -36,9 +36,9 @@ fn what_is_committed_is_sealed_once() {
     db.batch_execute("DO $$ BEGIN CALL vetassist_seal_audit(); END $$").unwrap();
 }
 
-/// Whatever order ids and commits came in.
+/// Ids and commits may come in different orders.
 #[test]
-fn a_transaction_that_was_open_is_sealed_by_the_next_seal() {
+fn rows_of_a_transaction_that_was_open_are_sealed_by_the_next_seal() {
     let mut db = database();
     let mut slow = connect_again(&mut db);
     let insert = "INSERT INTO vetassist_auth_audit (event_type) VALUES ('x')";
@@ -57,7 +57,7 @@ fn a_transaction_that_was_open_is_sealed_by_the_next_seal() {
         "SELECT string_agg(audit_id::text, ' ' ORDER BY entry) FROM vetassist_audit_leaves",
     );
     assert_eq!(order, ["2 3 4 1"]);
-    // One that was open for days is found by the sweep of each day.
+    // The daily sweep finds the rows of a transaction that was open for days.
     db.batch_execute("INSERT INTO vetassist_auth_audit (id, event_type) VALUES (-5, 'x'); UPDATE vetassist_audit_head SET recent_id = 2, swept_at = now() - interval '2 hours'").unwrap();
     seal(&mut db);
     assert_eq!(size(&mut db), 4);
@@ -68,9 +68,8 @@ fn a_transaction_that_was_open_is_sealed_by_the_next_seal() {
     assert_intact(&mut db, None);
 }
 
-/// Two seals at a time: the second says so and ends; nobody who signs in waits for either.
 #[test]
-fn one_seals_at_a_time_and_nobody_waits() {
+fn a_second_seal_ends_at_once_and_no_sign_in_waits() {
     let mut db = database();
     let mut other = connect_again(&mut db);
     seal(&mut db);
@@ -90,9 +89,9 @@ fn one_seals_at_a_time_and_nobody_waits() {
     assert_intact(&mut db, None);
 }
 
-/// A row that cannot be encoded is left out and reported, and delays no other.
+/// A row that cannot be encoded is left out and reported.
 #[test]
-fn what_cannot_be_sealed_stops_nothing() {
+fn a_row_that_cannot_be_sealed_does_not_stop_the_seal() {
     let mut db = database();
     db.batch_execute(
         "INSERT INTO vetassist_auth_audit (event_type, event_data) SELECT 'x', '{}' FROM generate_series(1, 50);
@@ -103,7 +102,7 @@ fn what_cannot_be_sealed_stops_nothing() {
          INSERT INTO vetassist_auth_audit (event_type) SELECT 'y' FROM generate_series(1, 50)",
     )
     .unwrap();
-    // Bytes that are no text, as a damaged page has them.
+    // These bytes are not valid text, as on a damaged page.
     db.batch_execute("CREATE CAST (bytea AS varchar) WITHOUT FUNCTION; INSERT INTO vetassist_auth_audit (event_type) VALUES (('\\x61ff'::bytea)::varchar)").unwrap();
     db.batch_execute("CALL vetassist_seal_audit(64)").unwrap();
     let rows: i64 = db.query_one("SELECT count(*) FROM vetassist_auth_audit", &[]).unwrap().get(0);
@@ -117,7 +116,7 @@ fn what_cannot_be_sealed_stops_nothing() {
             "unsealable the row cannot be sealed (22021)"
         ]
     );
-    // A later seal does not try again, and goes on.
+    // A later seal skips the row and seals the others.
     db.batch_execute("INSERT INTO vetassist_auth_audit (event_type) VALUES ('after')").unwrap();
     seal(&mut db);
     assert_eq!(size(&mut db), rows - 1);

@@ -1,4 +1,4 @@
-//! The procedures that commit after each batch: where they may be called, and what goes on beside them.
+//! Tests the procedures that commit after each batch: where they can be called, and concurrent sign-ins.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -12,7 +12,7 @@ use vetassist_server_tests::{column_of, hex_key, sqlstate, KeyedServer};
 
 const PROCEDURES: [&str; 2] = ["vetassist_rotate_tokens", "vetassist_upgrade_ip_hashes"];
 
-/// Users whose tokens say whose they are, with addresses in the trail and in their sessions.
+/// Signs users in whose tokens hold their ICN, with addresses in the trail and in the sessions.
 fn sign_in_many(db: &mut Client, how_many: i32) {
     db.execute(
         "SELECT vetassist_login('ICN' || n, 'access ICN' || n, now() + interval '1 hour', gen_random_uuid()::text,
@@ -24,7 +24,7 @@ fn sign_in_many(db: &mut Client, how_many: i32) {
     .unwrap();
 }
 
-/// Counts the tokens that another key than the current one seals, and the hashes of the trail that are plain.
+/// Counts the tokens that are sealed by a key other than the current one, and the plain hashes of the trail.
 fn left_over(db: &mut Client) -> (i64, i64) {
     let row = db
         .query_one(
@@ -41,9 +41,9 @@ fn rotated_key(server: &mut KeyedServer) {
     server.set_ring(&format!("{}\n{}\n", hex_key(0x33), hex_key(0x11)));
 }
 
-/// Each procedure, called in each way in which it cannot commit, fails at once and has done nothing.
+/// Calls each procedure in every context in which it cannot commit.
 #[test]
-fn where_it_cannot_commit_it_does_nothing() {
+fn a_procedure_that_cannot_commit_fails_and_changes_nothing() {
     let mut server = KeyedServer::start();
     let db = &mut server.db;
     sign_in_many(db, 50);
@@ -79,7 +79,7 @@ fn where_it_cannot_commit_it_does_nothing() {
             assert_eq!(left_over(&mut server.db), before, "{statement}");
         }
     }
-    // Where it can: from other procedures and DO blocks.
+    // A procedure can commit when another procedure or a DO block calls it.
     for procedure in PROCEDURES {
         admin
             .batch_execute(&format!(
@@ -89,7 +89,7 @@ fn where_it_cannot_commit_it_does_nothing() {
         admin.batch_execute(&format!("DO $$ BEGIN CALL around_{procedure}(); END $$")).unwrap();
     }
     assert_eq!(left_over(&mut server.db), (0, 0));
-    // Nothing of what it sets is left behind, and nobody acts as somebody else.
+    // The procedure restores the user and the settings that it changes.
     let row = admin
         .query_one(
             "SELECT current_user::text, session_user::text, current_setting('search_path')",
@@ -102,9 +102,9 @@ fn where_it_cannot_commit_it_does_nothing() {
     );
 }
 
-/// Whoever calls it acts as himself afterwards, within the same transaction as well.
+/// They are also unchanged within the same transaction, and after an error.
 #[test]
-fn nobody_is_somebody_else_afterwards() {
+fn current_user_and_search_path_are_unchanged_after_each_call() {
     let mut server = KeyedServer::start();
     server
         .db
@@ -120,7 +120,7 @@ fn nobody_is_somebody_else_afterwards() {
         let look = "INSERT INTO public.found SELECT current_user, current_setting('search_path')";
         admin.batch_execute("SET search_path = public, pg_temp").unwrap();
         admin.batch_execute(&format!("DO $$ BEGIN CALL {procedure}(7); {look}; END $$")).unwrap();
-        // An error in the middle, too.
+        // An error in the middle changes neither.
         let error = admin.batch_execute(&format!("CALL {procedure}(0)")).unwrap_err();
         assert_eq!(sqlstate(&error), "22023");
         admin.batch_execute(look).unwrap();
@@ -131,9 +131,9 @@ fn nobody_is_somebody_else_afterwards() {
     assert_eq!(sqlstate(&error), "42501");
 }
 
-/// Where transactions are serializable unless somebody says otherwise, as well.
+/// Tests each level as the default of the database.
 #[test]
-fn sign_ins_beside_it_end_nothing_at_any_isolation() {
+fn concurrent_sign_ins_stop_no_procedure_at_any_isolation_level() {
     const USERS: i32 = 400;
     let mut server = KeyedServer::start();
     sign_in_many(&mut server.db, USERS);
@@ -159,7 +159,7 @@ fn sign_ins_beside_it_end_nothing_at_any_isolation() {
                     let mut n = worker;
                     while !stop.load(Ordering::Relaxed) {
                         n = n.wrapping_mul(1_664_525).wrapping_add(1_013_904_223 + worker);
-                        // Sign-ins may fail at these levels, and are repeated by whoever signs in.
+                        // A sign-in may fail at these levels; the application repeats it.
                         let _ = db.query_one(
                             "SELECT vetassist_login('ICN' || $1::int, 'access again', now() + '1 h', $2, now() + '1 h', refresh_token => 'refresh', ip => '203.0.113.9')",
                             &[&(i32::try_from(n % USERS.unsigned_abs()).unwrap() + 1), &Uuid::from_u64_pair(new.into(), u64::from(n)).to_string()],
@@ -173,7 +173,7 @@ fn sign_ins_beside_it_end_nothing_at_any_isolation() {
                 .collect();
             stop.store(true, Ordering::Relaxed);
             called.unwrap();
-            // What the caller's transactions are is what it was, the one that the call leaves among them.
+            // The caller's isolation level is unchanged, also in the transaction that the call leaves open.
             let after: String = db.query_one("SHOW transaction_isolation", &[]).unwrap().get(0);
             assert_eq!(after, level);
             for procedure in PROCEDURES {
@@ -183,7 +183,7 @@ fn sign_ins_beside_it_end_nothing_at_any_isolation() {
                 .unwrap();
             }
         });
-        // Those who had not read the new ring yet.
+        // Some backends had not read the new ring and sealed with the old key.
         server.db.batch_execute("CALL vetassist_rotate_tokens()").unwrap();
         assert_eq!(left_over(&mut server.db).0, 0, "{level}");
     }
@@ -194,9 +194,8 @@ fn sign_ins_beside_it_end_nothing_at_any_isolation() {
     assert_eq!(counts, [format!("{USERS} {USERS}")]);
 }
 
-/// One row that says what was done, in one call.
 #[test]
-fn an_event_tells_what_was_done() {
+fn each_call_writes_one_event_with_its_counts() {
     let mut server = KeyedServer::start();
     sign_in_many(&mut server.db, 30);
     let lost =
@@ -219,7 +218,7 @@ fn an_event_tells_what_was_done() {
     );
 }
 
-/// Lets a call run for so long, and asserts that it ends within a second after that.
+/// Cancels a call after this time, and asserts that it ends within a second.
 fn assert_cancelled(db: &mut Client, call: &str, milliseconds: u64) {
     db.batch_execute(&format!("SET statement_timeout = '{milliseconds} ms'")).unwrap();
     let began = Instant::now();
@@ -231,7 +230,7 @@ fn assert_cancelled(db: &mut Client, call: &str, milliseconds: u64) {
 }
 
 #[test]
-fn a_batch_of_everything_is_cancelled_within_a_second() {
+fn a_batch_of_all_rows_is_cancelled_within_a_second() {
     let mut server = KeyedServer::start();
     server
         .db
@@ -257,9 +256,9 @@ fn a_batch_of_everything_is_cancelled_within_a_second() {
     db.batch_execute("CALL vetassist_seal_audit()").unwrap();
     assert_cancelled(&mut db, "SELECT vetassist_purge_audit('2 years', 1000000)", 50);
     db.batch_execute("SELECT vetassist_purge_audit('2 years', 1000000)").unwrap();
-    // In the sessions, which come after the trail.
+    // The upgrade of the sessions comes after that of the trail.
     assert_cancelled(&mut db, "CALL vetassist_upgrade_ip_hashes(1000000)", 50);
-    // While it waits for what somebody holds.
+    // A call that waits for a locked row is cancelled as well.
     let mut holder = server.connect();
     holder.batch_execute("BEGIN; SELECT FROM vetassist_va_tokens LIMIT 1 FOR UPDATE").unwrap();
     db.batch_execute("DELETE FROM vetassist_va_tokens WHERE user_id IN (SELECT user_id FROM vetassist_va_tokens FOR UPDATE SKIP LOCKED)").unwrap();

@@ -10,28 +10,28 @@ fn rights_that_no_tier_gives_are_shown() {
     let shown = "SELECT subject || ' ' || message FROM vetassist_check() WHERE subject <> 'shared_preload_libraries' ORDER BY 1";
     assert_eq!(column_of(db, shown), [""; 0]);
     for (given, found) in [
-        ("GRANT SELECT ON vetassist_users TO curious", "role curious may SELECT on TABLE public.vetassist_users, which no tier of it gives"),
-        ("GRANT UPDATE (email) ON vetassist_users TO curious", "role curious may UPDATE on TABLE public.vetassist_users (email), which no tier of it gives"),
-        // A part of a tier is none.
-        ("GRANT EXECUTE ON FUNCTION vetassist_login TO curious", "role curious may EXECUTE on ROUTINE public.vetassist_login("),
-        ("GRANT SELECT ON vetassist_auth_audit TO curious", "role curious may SELECT on TABLE public.vetassist_auth_audit, which"),
-        ("GRANT SELECT ON vetassist_auth_audit TO app WITH GRANT OPTION", "role app may SELECT WITH GRANT OPTION on TABLE public.vetassist_auth_audit, which"),
-        ("GRANT SELECT ON vetassist_sessions TO PUBLIC", "PUBLIC may SELECT on TABLE public.vetassist_sessions, which"),
-        ("GRANT EXECUTE ON FUNCTION vetassist_keys TO PUBLIC", "PUBLIC may EXECUTE on ROUTINE public.vetassist_keys(), which"),
-        ("GRANT ALL ON SEQUENCE vetassist_auth_audit_id_seq TO curious", "role curious may SELECT, UPDATE, USAGE on SEQUENCE public.vetassist_auth_audit_id_seq, which"),
+        ("GRANT SELECT ON vetassist_users TO curious", "role curious has SELECT on TABLE public.vetassist_users, which none of its tiers grants"),
+        ("GRANT UPDATE (email) ON vetassist_users TO curious", "role curious has UPDATE on TABLE public.vetassist_users (email), which none of its tiers grants"),
+        // One privilege of a tier does not make the role a member of the tier.
+        ("GRANT EXECUTE ON FUNCTION vetassist_login TO curious", "role curious has EXECUTE on ROUTINE public.vetassist_login("),
+        ("GRANT SELECT ON vetassist_auth_audit TO curious", "role curious has SELECT on TABLE public.vetassist_auth_audit, which"),
+        ("GRANT SELECT ON vetassist_auth_audit TO app WITH GRANT OPTION", "role app has SELECT WITH GRANT OPTION on TABLE public.vetassist_auth_audit, which"),
+        ("GRANT SELECT ON vetassist_sessions TO PUBLIC", "PUBLIC has SELECT on TABLE public.vetassist_sessions, which"),
+        ("GRANT EXECUTE ON FUNCTION vetassist_keys TO PUBLIC", "PUBLIC has EXECUTE on ROUTINE public.vetassist_keys(), which"),
+        ("GRANT ALL ON SEQUENCE vetassist_auth_audit_id_seq TO curious", "role curious has SELECT, UPDATE, USAGE on SEQUENCE public.vetassist_auth_audit_id_seq, which"),
     ] {
         db.batch_execute(&format!("BEGIN; {given}")).unwrap();
         let lines = column_of(db, shown);
         assert!(lines.len() == 1 && lines[0].starts_with(found), "{given}: {lines:?}");
         db.batch_execute("ROLLBACK").unwrap();
     }
-    // Of tables, whoever compares them without the extension sees it too.
+    // The comparison of the tables also shows their privileges.
     db.batch_execute("GRANT SELECT, INSERT ON vetassist_users TO curious; GRANT SELECT (email) ON vetassist_users TO PUBLIC").unwrap();
     assert_eq!(
         column_of(db, "SELECT concat_ws(': ', object, problem, found) FROM vetassist_check_schema() ORDER BY 1"),
         ["vetassist_users: rights of PUBLIC: SELECT (email)", "vetassist_users: rights of curious: INSERT, SELECT"]
     );
-    // A monitor and an administrator see it as well.
+    // The tiers `monitor` and `admin` see the same lines.
     for tier in ["monitor", "admin"] {
         db.batch_execute(&format!(
             "CREATE ROLE {tier}; SELECT vetassist_grant('{tier}', '{tier}'); SET ROLE {tier}"
@@ -43,7 +43,7 @@ fn rights_that_no_tier_gives_are_shown() {
 }
 
 #[test]
-fn who_may_create_beside_the_functions_is_shown() {
+fn roles_with_create_on_the_schema_are_shown() {
     let mut server = KeyedServer::start();
     let db = &mut server.db;
     let shown = "SELECT subject || ' ' || message FROM vetassist_check() WHERE subject LIKE 'schema%' ORDER BY 1";
@@ -80,7 +80,7 @@ fn who_may_create_beside_the_functions_is_shown() {
 fn a_library_that_is_not_preloaded_is_shown() {
     let shown = "SELECT message FROM vetassist_check() WHERE subject = 'shared_preload_libraries'";
     let mut server = KeyedServer::start();
-    assert_eq!(column_of(&mut server.db, shown), ["does not have vetassist"]);
+    assert_eq!(column_of(&mut server.db, shown), ["does not contain vetassist"]);
     let mut server = KeyedServer::start_with(&[("shared_preload_libraries", "vetassist")]);
     assert_eq!(
         column_of(&mut server.db, "SELECT subject || message FROM vetassist_check()"),
@@ -89,7 +89,7 @@ fn a_library_that_is_not_preloaded_is_shown() {
 }
 
 #[test]
-fn what_writes_tokens_to_the_log_is_shown() {
+fn settings_that_write_tokens_to_the_log_are_shown() {
     let mut server = KeyedServer::start();
     let db = &mut server.db;
     db.batch_execute("CREATE ROLE app").unwrap();
@@ -160,7 +160,7 @@ fn tokens_that_no_key_opens_and_late_refreshes_are_shown() {
 }
 
 #[test]
-fn settings_of_other_databases_and_those_that_are_off_are_not_shown() {
+fn harmless_settings_and_settings_of_other_databases_are_not_shown() {
     let mut server = KeyedServer::start();
     let db = &mut server.db;
     db.batch_execute("CREATE DATABASE other").unwrap();
@@ -177,7 +177,7 @@ fn settings_of_other_databases_and_those_that_are_off_are_not_shown() {
 }
 
 #[test]
-fn plans_in_the_log_are_shown() {
+fn the_setting_that_logs_plans_is_shown() {
     if Server::libraries(&["auto_explain"]).is_empty() {
         return;
     }
@@ -213,7 +213,7 @@ fn keys_that_are_not_locked_in_memory_are_shown() {
     let pid_file = server.data_dir().join("postmaster.pid");
     let limit = format!("prlimit --pid $(head -n 1 {}) --memlock=0:0", pid_file.display());
     server.run_as_server_user(&limit);
-    // A process that began before has what it had.
+    // A backend that started earlier keeps its limit.
     assert_eq!(column_of(&mut server.db, shown), [""; 0]);
     let found = column_of(&mut server.connect(), shown);
     assert_eq!(found, ["is in memory that the system may write to swap or to core dumps"]);

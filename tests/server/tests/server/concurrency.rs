@@ -1,4 +1,4 @@
-//! Many at once: sign-ins, refresh workers, rotations, and what is killed in the middle.
+//! Tests concurrent sign-ins, refresh workers, rotations and erasures, and rotations that are killed.
 
 use std::{
     collections::HashSet,
@@ -16,7 +16,7 @@ use vetassist_server_tests::{hex_key, KeyedServer};
 
 const LOGIN: &str = "SELECT user_id FROM vetassist_login($1, $2, now() + interval '1 hour', $3, now() + interval '1 day', refresh_token => $4)";
 
-/// Fills the tables with users whose tokens say whose they are.
+/// Signs users in whose tokens hold their ICN.
 fn sign_in_many(db: &mut Client, how_many: i32) {
     db.execute(
         "SELECT vetassist_login('ICN' || n, 'access ICN' || n, now() + interval '1 hour', gen_random_uuid()::text,
@@ -27,7 +27,7 @@ fn sign_in_many(db: &mut Client, how_many: i32) {
     .unwrap();
 }
 
-/// Every token opens and is its user's.
+/// Asserts that every token opens and holds its user's ICN.
 fn assert_nothing_lost(db: &mut Client, how_many: i64) {
     let row = db
         .query_one(
@@ -53,7 +53,7 @@ fn left_over(db: &mut Client) -> (i64, i64) {
     (row.get(0), row.get(1))
 }
 
-fn turn_key(server: &mut KeyedServer, new: u8, old: u8) {
+fn rotate_key(server: &mut KeyedServer, new: u8, old: u8) {
     server.write_key_file(&format!("{}\n{}\n", hex_key(new), hex_key(old)), 0o600);
     server.reload();
     for _ in 0..100 {
@@ -68,7 +68,7 @@ fn turn_key(server: &mut KeyedServer, new: u8, old: u8) {
 }
 
 #[test]
-fn thirty_two_sign_ins_of_one_new_veteran_make_one_user() {
+fn concurrent_sign_ins_of_one_new_veteran_make_one_user() {
     let mut server = KeyedServer::start();
     for round in 0..5 {
         let icn = format!("ICN{round}");
@@ -103,7 +103,7 @@ fn thirty_two_sign_ins_of_one_new_veteran_make_one_user() {
 }
 
 #[test]
-fn no_token_is_refreshed_twice() {
+fn concurrent_workers_refresh_each_token_once() {
     let mut server = KeyedServer::start();
     sign_in_many(&mut server.db, 200);
     let refreshed: Vec<Uuid> = thread::scope(|scope| {
@@ -123,7 +123,7 @@ fn no_token_is_refreshed_twice() {
                                 .query_one("SELECT vetassist_refresh_token($1)", &[&user])
                                 .unwrap()
                                 .get(0);
-                            // As long as a call to the OAuth server might take.
+                            // A call to the OAuth server takes time.
                             thread::sleep(Duration::from_millis(2));
                             let icn = token.replace("refresh ", "access ");
                             transaction
@@ -150,7 +150,7 @@ fn no_token_is_refreshed_twice() {
 }
 
 #[test]
-fn rotation_beside_sign_ins_loses_nothing() {
+fn a_rotation_during_sign_ins_loses_no_token() {
     const USERS: i32 = 2000;
     let mut server = KeyedServer::start();
     sign_in_many(&mut server.db, USERS);
@@ -180,8 +180,8 @@ fn rotation_beside_sign_ins_loses_nothing() {
         let mut old = 0x11;
         while started.elapsed() < Duration::from_secs(20) {
             let new = if old == 0x11 { 0x33 } else { 0x11 };
-            turn_key(&mut server, new, old);
-            // A second rotation at the same time.
+            rotate_key(&mut server, new, old);
+            // A second rotation runs at the same time.
             let mut other = server.connect();
             let second = scope
                 .spawn(move || other.batch_execute("CALL vetassist_rotate_tokens(50)").unwrap());
@@ -189,7 +189,7 @@ fn rotation_beside_sign_ins_loses_nothing() {
             second.join().unwrap();
             rotations += 1;
             old = new;
-            // Sign-ins of connections that had not read the new ring yet may have sealed under the old one.
+            // A connection that had not read the new ring yet may have sealed with the old key.
             thread::sleep(Duration::from_millis(500));
             server.db.batch_execute("CALL vetassist_rotate_tokens()").unwrap();
             assert_eq!(left_over(&mut server.db), (0, 0), "after rotation {rotations}");
@@ -201,10 +201,10 @@ fn rotation_beside_sign_ins_loses_nothing() {
 }
 
 #[test]
-fn a_row_that_is_held_is_returned_to() {
+fn a_rotation_returns_to_a_locked_row() {
     let mut server = KeyedServer::start();
     sign_in_many(&mut server.db, 50);
-    turn_key(&mut server, 0x33, 0x11);
+    rotate_key(&mut server, 0x33, 0x11);
     let mut holder = server.connect();
     holder
         .batch_execute("BEGIN; SELECT FROM vetassist_va_tokens WHERE user_id = (SELECT id FROM vetassist_users WHERE va_icn = 'ICN7') FOR UPDATE")
@@ -214,7 +214,7 @@ fn a_row_that_is_held_is_returned_to() {
         let rotation =
             scope.spawn(move || rotator.batch_execute("CALL vetassist_rotate_tokens(10)").unwrap());
         thread::sleep(Duration::from_secs(2));
-        // All the others are done by now.
+        // All other rows are done by now.
         assert_eq!(left_over(&mut server.db), (2, 0));
         assert!(!rotation.is_finished());
         holder.batch_execute("COMMIT").unwrap();
@@ -225,11 +225,11 @@ fn a_row_that_is_held_is_returned_to() {
 }
 
 #[test]
-fn a_rotation_that_is_killed_is_resumed() {
+fn a_killed_rotation_can_be_resumed() {
     const USERS: i32 = 3000;
     let mut server = KeyedServer::start();
     sign_in_many(&mut server.db, USERS);
-    turn_key(&mut server, 0x33, 0x11);
+    rotate_key(&mut server, 0x33, 0x11);
 
     // kill -9 of the backend makes the server recover from a crash.
     let mut rotator = server.connect();
@@ -240,7 +240,7 @@ fn a_rotation_that_is_killed_is_resumed() {
         let mut watcher = server.connect();
         while left_over(&mut watcher).0 > i64::from(USERS) * 2 - 100 {}
         server.run_as_server_user(&format!("kill -9 {pid}"));
-        assert!(rotation.join().unwrap().is_err(), "it ended before it was killed");
+        assert!(rotation.join().unwrap().is_err(), "the rotation ended before it was killed");
     });
     server.reconnect();
     let (left, unopened) = left_over(&mut server.db);
@@ -255,7 +255,10 @@ fn a_rotation_that_is_killed_is_resumed() {
         let mut watcher = server.connect();
         while left_over(&mut watcher).0 > left - 100 {}
         server.kill();
-        assert!(rotation.join().unwrap().is_err(), "it ended before the server was killed");
+        assert!(
+            rotation.join().unwrap().is_err(),
+            "the rotation ended before the server was killed"
+        );
     });
     server.start_again();
     let (left, unopened) = left_over(&mut server.db);
@@ -267,7 +270,7 @@ fn a_rotation_that_is_killed_is_resumed() {
 }
 
 #[test]
-fn two_upgrades_at_once_upgrade_each_hash_once() {
+fn concurrent_upgrades_upgrade_each_hash_once() {
     let mut server = KeyedServer::start();
     server
         .db
@@ -297,7 +300,7 @@ fn two_upgrades_at_once_upgrade_each_hash_once() {
 }
 
 #[test]
-fn an_erasure_waits_for_a_refresh_and_does_not_cross_it() {
+fn an_erasure_waits_for_a_refresh_and_deletes_its_tokens() {
     let mut server = KeyedServer::start();
     sign_in_many(&mut server.db, 1);
     let user: Uuid = server.db.query_one("SELECT id FROM vetassist_users", &[]).unwrap().get(0);
@@ -323,7 +326,7 @@ fn an_erasure_waits_for_a_refresh_and_does_not_cross_it() {
 }
 
 #[test]
-fn erasing_and_signing_in_at_once_leaves_no_half() {
+fn a_sign_in_during_an_erasure_leaves_nothing_of_the_erased_user() {
     let mut server = KeyedServer::start();
     for round in 0..40 {
         let icn = format!("ICN{round}");

@@ -1,7 +1,7 @@
-//! The functions as SQL declares them are the functions as Rust has them.
+//! Compares the functions that SQL declares with the functions in Rust.
 //!
-//! pgrx writes a description of each function into the library: its arguments, what it returns, and how it may be called.
-//! PostgreSQL says how it read the declarations in `sql/`.
+//! pgrx writes a description of each function into the library: its arguments, its result and its attributes.
+//! PostgreSQL's catalog has the declarations in `sql/`.
 
 use std::{collections::BTreeSet, fs};
 
@@ -14,7 +14,7 @@ use pgrx_sql_entity_graph::{
 use postgres::Client;
 use vetassist_server_tests::{database, repository, scratch};
 
-/// A function, as either side has it.
+/// A function, as SQL declares it or as the library describes it.
 #[derive(Clone, Debug, PartialEq)]
 struct Function {
     /// The symbol in the library.
@@ -26,9 +26,9 @@ struct Function {
     is_set: bool,
     /// True if it is not called with NULL.
     is_strict: bool,
-    /// `v`, `s` or `i`; none where Rust does not say.
+    /// `v`, `s` or `i`; none if Rust does not state it.
     volatility: Option<char>,
-    /// `u`, `r` or `s`; none where Rust does not say.
+    /// `u`, `r` or `s`; none if Rust does not state it.
     parallel: Option<char>,
 }
 
@@ -63,7 +63,7 @@ fn of_rust(db: &mut Client, function: &PgExternEntity<'_>) -> Function {
         let found = of.iter().find(|(attribute, _)| function.extern_attrs.contains(attribute));
         found.map(|(_, letter)| *letter)
     };
-    // What PostgreSQL passes besides, such as the call's own information, is no argument.
+    // PostgreSQL also passes information on the call, which is not an argument.
     let arguments: Vec<_> = function
         .fn_args
         .iter()
@@ -122,7 +122,7 @@ fn of_rust(db: &mut Client, function: &PgExternEntity<'_>) -> Function {
     }
 }
 
-/// A table that is returned within a result. The names of its columns are in the type as Rust writes it.
+/// Returns the SQL type of a table that is returned within a result. Its columns' names are in Rust's name of the type.
 fn table_of(db: &mut Client, ty: &UsedTypeEntity<'_>, types: &[SqlMapping]) -> String {
     let names = ty.full_path.split("name!").skip(1);
     let names = names.map(|rest| {
@@ -146,7 +146,7 @@ fn returned(ty: &UsedTypeEntity<'_>) -> String {
     }
 }
 
-/// A type as PostgreSQL names it.
+/// Returns PostgreSQL's name of a type.
 fn named(db: &mut Client, sql: &str) -> String {
     db.query_one("SELECT format_type($1::text::regtype, NULL)", &[&sql]).unwrap().get(0)
 }
@@ -176,7 +176,7 @@ fn in_sql(db: &mut Client) -> Vec<Function> {
     .collect()
 }
 
-/// The symbols that released scripts name.
+/// Returns the symbols that released scripts name.
 fn released() -> BTreeSet<String> {
     let mut symbols = BTreeSet::new();
     for entry in fs::read_dir(repository().join("sql/released")).unwrap() {
@@ -188,7 +188,7 @@ fn released() -> BTreeSet<String> {
     symbols
 }
 
-/// Where the two differ. A function in Rust may be declared more than once, or by released scripts alone.
+/// Returns the differences. A function in Rust may be declared more than once, or by released scripts alone.
 fn differences(
     declared: &[Function],
     library: &[Function],
@@ -223,16 +223,15 @@ fn differences(
 }
 
 #[test]
-fn sql_declares_what_rust_has() {
+fn sql_declarations_match_the_functions_in_rust() {
     let mut db = database();
     let (declared, library) = (in_sql(&mut db), in_the_library(&mut db));
     assert!(declared.len() > 20 && library.len() >= declared.len() - 5, "{declared:?}");
     assert_eq!(differences(&declared, &library, &released()), Vec::<String>::new());
 }
 
-/// Each kind of drift is found.
 #[test]
-fn what_drifts_is_seen() {
+fn each_difference_from_the_functions_in_rust_is_found() {
     let mut db = database();
     let (declared, library, released) = (in_sql(&mut db), in_the_library(&mut db), released());
     let symbol = "vetassist_encrypt_token_wrapper";
@@ -262,7 +261,7 @@ fn what_drifts_is_seen() {
     let without = |functions: &[Function], symbol: &str| -> Vec<Function> {
         functions.iter().filter(|function| function.symbol != symbol).cloned().collect()
     };
-    // A function that nothing declares, one that an argument went missing of, and one that is released.
+    // A function that no script declares, and a released function that the library lacks.
     let new = "vetassist_checked_event_type_wrapper";
     assert!(!released.contains(new));
     let found = differences(&without(&declared, new), &library, &released);
@@ -271,7 +270,7 @@ fn what_drifts_is_seen() {
     assert!(released.contains(old));
     let found = differences(&declared, &without(&library, old), &released);
     assert_eq!(found, [format!("{old} is released, and not in the library")]);
-    // PostgreSQL reads the declarations as they stand.
+    // A change of the catalog is found as well.
     db.batch_execute("ALTER FUNCTION vetassist_hash_ip(inet) CALLED ON NULL INPUT").unwrap();
     let found = differences(&in_sql(&mut db), &library, &released);
     assert!(found.len() == 1 && found[0].contains("vetassist_hash_ip_wrapper"), "{found:?}");

@@ -1,4 +1,4 @@
-//! Runs the SQL and the commands of the documentation.
+//! Runs the SQL and the shell commands of the documentation.
 
 mod names;
 
@@ -7,10 +7,10 @@ use postgres::{Client, NoTls, SimpleQueryMessage};
 use vetassist_repository_tests::{documentation, Page};
 use vetassist_server_tests::{plain_sql, scratch, KeyedServer};
 
-/// The runbooks, whose blocks `runbooks.rs` runs, because they need more than one server.
+/// The runbooks. `runbooks.rs` runs their blocks, because they need more than one server.
 const RUNBOOKS: [&str; 2] = ["docs/restoring.md", "docs/rotating-keys.md"];
 
-/// Runs a page's blocks of SQL, where those of the front page have run.
+/// Runs each page's SQL blocks in a database where those of the front page have run.
 #[test]
 fn every_sql_block_runs() {
     let mut server = KeyedServer::start();
@@ -29,7 +29,7 @@ fn every_sql_block_runs() {
         if page.path != front.path {
             count += run_page(&server, &mut db, page, &mut wrong);
         }
-        // The settings are the whole server's.
+        // The settings apply to the whole server.
         db.batch_execute("ALTER SYSTEM RESET vetassist.ip_hash").unwrap();
         server.reload();
     }
@@ -37,11 +37,12 @@ fn every_sql_block_runs() {
     assert!(count > 50, "only {count} statements");
 }
 
-/// Runs a page's blocks of SQL, in order, and adds what differs from what the page says; returns the number of statements.
+/// Runs a page's SQL blocks in order. Adds each result that differs from the page's to `wrong`, and returns the number
+/// of statements.
 fn run_page(server: &KeyedServer, db: &mut Client, page: &Page, wrong: &mut Vec<String>) -> usize {
     let mut count = 0;
     for block in page.blocks("sql") {
-        // The place of the key file differs here.
+        // The key file of the test is elsewhere.
         let code =
             block.code.replace("/etc/vetassist/keys", &server.key_file().display().to_string());
         for statement in statements(&code) {
@@ -64,7 +65,7 @@ fn run_page(server: &KeyedServer, db: &mut Client, page: &Page, wrong: &mut Vec<
     count
 }
 
-/// Runs each `sh` block, with a folder of its own in the place of the system's.
+/// Runs each `sh` block, with a temporary folder instead of `/etc/vetassist`.
 #[test]
 fn every_shell_block_runs() {
     let server = KeyedServer::start();
@@ -96,7 +97,7 @@ fn every_shell_block_runs() {
             count += 1;
         }
     }
-    // The key file is as the server wants it.
+    // The server accepts the key file that the block made.
     let keys = folder.join("etc/keys");
     let text = capture(as_root("cat").unwrap().arg(&keys)).unwrap();
     assert_eq!(text.trim().len(), 64, "a key of 64 digits");
@@ -105,7 +106,7 @@ fn every_shell_block_runs() {
     assert!(count > 1, "only {count} blocks");
 }
 
-/// Returns the first value of the first row; nothing where there is no row.
+/// Returns the first value of the first row; an empty string if there is no row.
 fn first_value(messages: &[SimpleQueryMessage]) -> String {
     let first = messages.iter().find_map(|message| match message {
         SimpleQueryMessage::Row(row) => Some(row.get(0).unwrap_or("NULL").to_owned()),
@@ -114,8 +115,7 @@ fn first_value(messages: &[SimpleQueryMessage]) -> String {
     first.unwrap_or_default()
 }
 
-/// Splits at semicolons that end a line, or stand before a comment that ends it; dollar quotes are kept
-/// whole.
+/// Splits at semicolons at the end of a line, or before a comment at its end. Dollar quotes are kept whole.
 fn statements(block: &str) -> Vec<String> {
     let mut statements = Vec::new();
     let mut current = String::new();

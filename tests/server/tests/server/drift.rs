@@ -1,5 +1,4 @@
-//! Every way in which live tables can differ from the description is named: by the extension, and by the
-//! core without it.
+//! Tests that the extension and the core both find every difference of live tables from their description.
 
 use std::thread;
 
@@ -10,13 +9,13 @@ use vetassist_server_tests::{
     catalog_rows, compare_with_golden_at, database, differences, repository,
 };
 
-/// A change, and what is then wrong with which object.
+/// A change, and the objects that then differ, each with its problem.
 type Drift = (&'static str, &'static [(&'static str, &'static str)]);
 
 const TABLES: &[Drift] = &[
     (
         "SELECT vetassist_detach(); DROP TABLE vetassist_auth_audit",
-        // What is detached belongs to whoever detached it.
+        // Detached tables belong to the role that detached them.
         &[
             ("vetassist_users", "owner"),
             ("vetassist_va_tokens", "owner"),
@@ -60,7 +59,7 @@ const TABLES: &[Drift] = &[
         "CREATE TABLE parent (); ALTER TABLE vetassist_sessions INHERIT parent",
         &[("vetassist_sessions", "inherits from")],
     ),
-    // Enabled alone, it is no difference.
+    // Row security that is only enabled is not a difference.
     ("ALTER TABLE vetassist_users ENABLE ROW LEVEL SECURITY", &[]),
     (
         "ALTER TABLE vetassist_users ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
@@ -86,7 +85,7 @@ const TABLES: &[Drift] = &[
         &[("vetassist_users", "referenced by way of a cast")],
     ),
     ("CREATE TABLE claims (id uuid REFERENCES vetassist_users)", &[]),
-    // Whose trigger would fire when a user is deleted.
+    // The trigger of the sessions' owner would fire when a user is deleted.
     (
         "ALTER TABLE vetassist_sessions OWNER TO pg_monitor",
         &[("vetassist_users", "referenced with an action"), ("vetassist_sessions", "owner")],
@@ -96,7 +95,7 @@ const TABLES: &[Drift] = &[
         &[("vetassist_users", "rights of pg_monitor")],
     ),
     ("GRANT SELECT ON vetassist_auth_audit TO PUBLIC", &[("vetassist_auth_audit", "rights of PUBLIC")]),
-    // As the tier auditor gives.
+    // The tier auditor gives these privileges.
     ("GRANT SELECT ON vetassist_auth_audit, vetassist_keyed_ip_hashes TO pg_monitor", &[]),
     (
         "ALTER EXTENSION vetassist DROP TABLE vetassist_keyed_ip_hashes; DROP TABLE vetassist_keyed_ip_hashes",
@@ -132,13 +131,13 @@ const COLUMNS: &[Drift] = &[
     ("ALTER TABLE vetassist_users ALTER created_at TYPE timestamp", &[("vetassist_users.created_at", "type")]),
     ("ALTER TABLE vetassist_sessions ALTER device_info TYPE json", &[("vetassist_sessions.device_info", "type")]),
     ("ALTER TABLE vetassist_users ALTER email TYPE varchar(255) COLLATE \"C\"", &[("vetassist_users.email", "collation")]),
-    // Two of one type change places, by their names.
+    // Two columns of one type swap their names.
     ("ALTER TABLE vetassist_users RENAME first_name TO t; ALTER TABLE vetassist_users RENAME last_name TO first_name;
       ALTER TABLE vetassist_users RENAME t TO last_name", &[
         ("vetassist_users.first_name", "position"),
         ("vetassist_users.last_name", "position"),
     ]),
-    // One goes to the end; those after it are not blamed for that alone.
+    // The column moves to the end, so the columns after it move forward.
     ("ALTER TABLE vetassist_sessions DROP device_info, ADD device_info jsonb", &[
         ("vetassist_sessions.device_info", "position"),
         ("vetassist_sessions.created_at", "position"),
@@ -224,7 +223,7 @@ const SEQUENCE_AND_GUARD: &[Drift] = &[
         ("vetassist_auth_audit trigger vetassist_auth_audit_append_only_rows", "enabled"),
         ("vetassist_auth_audit trigger vetassist_auth_audit_id", "enabled"),
     ]),
-    // As pg_restore --disable-triggers leaves them: not in a session whose replication role is replica.
+    // pg_restore --disable-triggers leaves triggers like this: they do not fire if the replication role is replica.
     ("ALTER TABLE vetassist_auth_audit ENABLE TRIGGER vetassist_auth_audit_append_only_rows", &[
         ("vetassist_auth_audit trigger vetassist_auth_audit_append_only_rows", "enabled"),
     ]),
@@ -233,7 +232,7 @@ const SEQUENCE_AND_GUARD: &[Drift] = &[
     ]),
     ("CREATE OR REPLACE TRIGGER vetassist_auth_audit_append_only BEFORE DELETE ON vetassist_auth_audit EXECUTE FUNCTION vetassist_audit_guard()", &[
         ("vetassist_auth_audit trigger vetassist_auth_audit_append_only", "fires"),
-        // It is the new trigger's, which fires as triggers do.
+        // The new trigger does not fire if the replication role is replica.
         ("vetassist_auth_audit trigger vetassist_auth_audit_append_only", "enabled"),
     ]),
     ("CREATE TRIGGER t BEFORE UPDATE ON vetassist_users FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()", &[
@@ -241,18 +240,18 @@ const SEQUENCE_AND_GUARD: &[Drift] = &[
     ]),
 ];
 
-/// Makes the change in a database of its own, and returns the rows of the catalog query afterwards.
+/// Makes the change in a new database, and returns the rows of the catalog query afterwards.
 fn drifted((change, expected): Drift) -> Vec<CatalogRow> {
     let mut db = database();
     assert_eq!(differences(&mut db, "public", Guards::Required), []);
-    // It refuses to let names change.
+    // This event trigger refuses changes of names.
     db.batch_execute("ALTER EVENT TRIGGER vetassist_guard_schema DISABLE").unwrap();
     db.batch_execute(change).unwrap();
     db.batch_execute("ALTER EVENT TRIGGER vetassist_guard_schema ENABLE ALWAYS").unwrap();
     let found = differences(&mut db, "public", Guards::Required);
     let named: Vec<_> = found.iter().map(|d| (d.object.as_str(), d.problem.as_str())).collect();
     assert_eq!(named, *expected, "{change}");
-    // The extension says the same, in the same order.
+    // The extension reports the same, in the same order.
     let rows = db
         .query("SELECT object, problem, expected, found FROM vetassist_check_schema()", &[])
         .unwrap();
@@ -266,7 +265,7 @@ fn drifted((change, expected): Drift) -> Vec<CatalogRow> {
     catalog(&mut db)
 }
 
-/// The rows of the catalog query, in an order of their own: the server's is not the same each time.
+/// Returns the sorted rows of the catalog query, because the server's order varies.
 fn catalog(db: &mut Client) -> Vec<CatalogRow> {
     let mut rows = catalog_rows(db, "public");
     rows.sort_by(|a, b| {
@@ -279,21 +278,21 @@ fn fields(row: &CatalogRow) -> Value {
     json!([row.object, row.attribute, row.value])
 }
 
-/// The rows of `all` that `some` does not have.
+/// Returns the rows of `all` that `some` does not have.
 fn rest(all: &[CatalogRow], some: &[CatalogRow]) -> Vec<Value> {
     all.iter().filter(|row| !some.contains(row)).map(fields).collect()
 }
 
-/// Compares with the file that the tests in JavaScript read: of each drift only the rows that it changes.
+/// The tests in JavaScript read the vectors. The vector of a drift has only the rows that the drift changes.
 #[test]
-fn drift_is_named_and_the_vectors_have_it() {
+fn drift_is_found_and_matches_the_vectors() {
     let agreeing = catalog(&mut database());
     let drifts: Vec<Drift> = [TABLES, COLUMNS, KEYS, INDEXES, SEQUENCE_AND_GUARD]
         .into_iter()
         .flatten()
         .copied()
         .collect();
-    // Each needs a database: several at once.
+    // Each drift needs a database, so several run at once.
     let catalogs: Vec<_> = thread::scope(|scope| {
         let halves: Vec<_> = drifts
             .chunks(drifts.len().div_ceil(3))
@@ -330,7 +329,7 @@ fn drift_is_named_and_the_vectors_have_it() {
 }
 
 #[test]
-fn tables_of_another_schema_are_said_to_be_there() {
+fn tables_of_another_schema_are_reported_there() {
     let mut db = database();
     db.batch_execute("CREATE SCHEMA empty").unwrap();
     let found = differences(&mut db, "empty", Guards::Required);

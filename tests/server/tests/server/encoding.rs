@@ -1,4 +1,4 @@
-//! Sealed text is UTF-8, whatever the encoding of the database.
+//! Tests that sealed text is UTF-8, whatever the encoding of the database is.
 
 use vetassist_server_tests::{column_of, database_with, hex_key, sqlstate, Server};
 
@@ -33,7 +33,7 @@ fn latin1_text_is_sealed_as_utf8() {
 }
 
 #[test]
-fn what_is_no_text_in_sql_ascii_is_refused_without_quoting_it() {
+fn invalid_text_in_sql_ascii_is_refused_and_not_quoted() {
     let mut db = database_with("ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0");
     let row = db
         .query_one(
@@ -53,10 +53,10 @@ fn what_is_no_text_in_sql_ascii_is_refused_without_quoting_it() {
     assert!(!format!("{error:?}").contains("0xff"), "{error:?}");
 }
 
-/// The extension in a schema, and with texts, that are not ASCII: names, comments, errors, and what is stored.
+/// Tests a schema, roles, comments, errors and values that are not ASCII.
 #[test]
-fn what_is_not_ascii_goes_in_and_comes_out() {
-    // A server of its own: the names of roles are shared by all databases, whatever their encodings.
+fn names_and_values_that_are_not_ascii_are_stored_and_returned() {
+    // The test needs its own server, because databases of all encodings share the names of roles.
     let server = Server::start(&[], &[("VETASSIST_MASTER_KEY", &hex_key(0x22))]);
     for (encoding, locale) in [("UTF8", "C.UTF-8"), ("LATIN1", "C")] {
         let is_utf8 = encoding == "UTF8";
@@ -102,7 +102,7 @@ fn what_is_not_ascii_goes_in_and_comes_out() {
         assert_eq!((text(1), text(2), text(3)), ("acc\u{e8}s", "refra\u{ee}chir", "Ren\u{e9}"));
         assert_eq!((text(4), text(6)), ("\u{e9}", "ren\u{e9}"));
         assert!(text(7).contains("\u{e9}t\u{e9}"), "{}", text(7));
-        // What the schema is compared with comes back as it stands.
+        // The comparison of the tables returns text unchanged.
         db.batch_execute("COMMENT ON TABLE vetassist_users IS 'Comptes des \u{e9}l\u{e8}ves'; ALTER TABLE vetassist_sessions ADD \"\u{e9}t\u{e9}\" text")
             .unwrap();
         let found = column_of(
@@ -115,7 +115,7 @@ fn what_is_not_ascii_goes_in_and_comes_out() {
         );
         assert!(found.iter().any(|line| line.contains("\u{e9}t\u{e9}")), "{found:?}");
         let _ = column_of(&mut db, "SELECT c::text FROM vetassist_check() AS c");
-        // Errors name what they are about. What the other encoding could not carry is written as JSON writes it.
+        // Errors name their object. Characters that the encoding lacks are escaped as in JSON.
         for (statement, state, contains) in [
             (
                 "SELECT vetassist_log_event('x', NULL, '{\"caf\u{e9}\": {\"password\": \"hunter2\"}}')",
@@ -135,11 +135,11 @@ fn what_is_not_ascii_goes_in_and_comes_out() {
     }
 }
 
-/// Bytes of no known encoding are stored as they came, and a schema that has some in its name is refused in so many words.
+/// A schema with such bytes in its name is refused with an error of its own.
 #[test]
-fn what_no_encoding_explains_is_kept_as_it_is() {
+fn bytes_of_no_known_encoding_are_stored_unchanged() {
     let mut db = database_with("ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0");
-    // Latin 1, UTF-8, the characters that stand for bytes in between, and what is cut off.
+    // Latin 1, UTF-8, the characters that represent bytes internally, and truncated characters.
     for bytes in ["e9", "c3a9", "c3a9e9", "f48fbeb0", "f48fbfbf", "f48fbee9ff", "e9c3"] {
         let text = format!("convert_from('\\x41{bytes}42', 'SQL_ASCII')");
         let kept: bool = db
@@ -153,7 +153,7 @@ fn what_no_encoding_explains_is_kept_as_it_is() {
             )
             .unwrap()
             .get(0);
-        // The value under the odd name is an address, so its hash has another.
+        // The value under this name is an address, so its hash is stored under another name.
         assert!(!kept, "{bytes}");
         let kept: bool = db
             .query_one(

@@ -1,12 +1,12 @@
-//! Every error of the contract by its SQLSTATE, with a hint, and without a secret.
+//! Tests the errors: each has its SQLSTATE and a hint, and holds no secret.
 
 use postgres::Client;
 use vetassist_server_tests::{database, sqlstate, KeyedServer};
 
 const KEY: &str = "'\\xc5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5'";
 
-/// Runs a statement that must fail, and looks at what it says.
-fn refuse(db: &mut Client, statement: &str, expected: &str) {
+/// Asserts that the statement fails with this SQLSTATE and a hint, and that the error holds no secret.
+fn assert_refused(db: &mut Client, statement: &str, expected: &str) {
     let error = db.simple_query(statement).unwrap_err();
     assert_eq!(sqlstate(&error), expected, "{statement}: {error:?}");
     let error = error.as_db_error().unwrap();
@@ -18,48 +18,56 @@ fn refuse(db: &mut Client, statement: &str, expected: &str) {
 }
 
 #[test]
-fn bad_arguments() {
+fn wrong_arguments_are_refused_with_22023() {
     let mut db = database();
     for len in [0, 1, 16, 31, 33, 64] {
         let key = format!("decode(repeat('c5', {len}), 'hex')");
-        refuse(&mut db, &format!("SELECT vetassist_encrypt('sesame', {key})"), "22023");
-        refuse(&mut db, &format!("SELECT vetassist_encrypt('sesame'::bytea, {key})"), "22023");
-        refuse(
+        assert_refused(&mut db, &format!("SELECT vetassist_encrypt('sesame', {key})"), "22023");
+        assert_refused(
+            &mut db,
+            &format!("SELECT vetassist_encrypt('sesame'::bytea, {key})"),
+            "22023",
+        );
+        assert_refused(
             &mut db,
             &format!("SELECT vetassist_decrypt(repeat('x', 40)::bytea, {key})"),
             "22023",
         );
-        refuse(
+        assert_refused(
             &mut db,
             &format!("SELECT vetassist_decrypt_text(repeat('x', 40)::bytea, {key})"),
             "22023",
         );
-        refuse(
+        assert_refused(
             &mut db,
             &format!("SELECT vetassist_derive_user_key({key}, gen_random_uuid())"),
             "22023",
         );
     }
     for address in ["203.0.113.7/24", "2001:db8::/32", "::/0", "0.0.0.0/0", "::ffff:1.2.3.4/96"] {
-        refuse(&mut db, &format!("SELECT vetassist_hash_ip('{address}')"), "22023");
-        refuse(&mut db, &format!("SELECT vetassist_hash_ip_keyed('{address}')"), "22023");
+        assert_refused(&mut db, &format!("SELECT vetassist_hash_ip('{address}')"), "22023");
+        assert_refused(&mut db, &format!("SELECT vetassist_hash_ip_keyed('{address}')"), "22023");
     }
     let hash = "c5".repeat(32);
     for wrong in
         [&hash[1..], &hash.to_uppercase(), "", &format!("{hash} "), &hash.replace('c', "x")]
     {
-        refuse(&mut db, &format!("SELECT vetassist_upgrade_ip_hash('{wrong}')"), "22023");
+        assert_refused(&mut db, &format!("SELECT vetassist_upgrade_ip_hash('{wrong}')"), "22023");
     }
 }
 
 #[test]
-fn what_does_not_open() {
+fn damaged_bytes_and_wrong_keys_are_refused() {
     let mut db = database();
     for len in [0, 1, 12, 16, 27] {
         let sealed = format!("decode(repeat('00', {len}), 'hex')");
-        refuse(&mut db, &format!("SELECT vetassist_decrypt({sealed}, {KEY})"), "22P03");
-        refuse(&mut db, &format!("SELECT vetassist_decrypt_text({sealed}, {KEY})"), "22P03");
-        refuse(
+        assert_refused(&mut db, &format!("SELECT vetassist_decrypt({sealed}, {KEY})"), "22P03");
+        assert_refused(
+            &mut db,
+            &format!("SELECT vetassist_decrypt_text({sealed}, {KEY})"),
+            "22P03",
+        );
+        assert_refused(
             &mut db,
             &format!("SELECT vetassist_decrypt_token({sealed}, gen_random_uuid())"),
             "22P03",
@@ -69,23 +77,23 @@ fn what_does_not_open() {
         "vetassist_generate_key()",
         "'\\xc5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c4'",
     ] {
-        refuse(
+        assert_refused(
             &mut db,
             &format!("SELECT vetassist_decrypt(vetassist_encrypt('sesame', {KEY}), {other})"),
             "39000",
         );
     }
-    refuse(
+    assert_refused(
         &mut db,
         &format!("SELECT vetassist_decrypt(vetassist_encrypt('sesame', {KEY}, 'a'), {KEY}, 'b')"),
         "39000",
     );
-    refuse(
+    assert_refused(
         &mut db,
         &format!("SELECT vetassist_decrypt(vetassist_encrypt('sesame', {KEY}, 'a'), {KEY})"),
         "39000",
     );
-    refuse(
+    assert_refused(
         &mut db,
         "SELECT vetassist_decrypt_token(vetassist_encrypt_token('sesame', gen_random_uuid()), gen_random_uuid())",
         "39000",
@@ -122,11 +130,15 @@ fn every_flipped_bit_and_every_truncation_is_refused() {
 }
 
 #[test]
-fn bytes_that_are_no_text() {
+fn sealed_bytes_that_are_not_text_are_refused_as_text() {
     let mut db = database();
     for bytes in ["ff", "c3", "eda080", "f4908080", "00", "610062", "73657361 6d65ff"] {
         let sealed = format!("vetassist_encrypt(decode('{bytes}', 'hex'), {KEY})");
-        refuse(&mut db, &format!("SELECT vetassist_decrypt_text({sealed}, {KEY})"), "22021");
+        assert_refused(
+            &mut db,
+            &format!("SELECT vetassist_decrypt_text({sealed}, {KEY})"),
+            "22021",
+        );
     }
     let row = db
         .query_one(
@@ -138,7 +150,7 @@ fn bytes_that_are_no_text() {
 }
 
 #[test]
-fn null_in_null_out() {
+fn null_arguments_return_null() {
     let mut db = database();
     for call in [
         format!("vetassist_encrypt(NULL::text, {KEY})"),
@@ -164,7 +176,7 @@ fn null_in_null_out() {
 }
 
 #[test]
-fn no_ring_no_call_but_all_the_rest() {
+fn without_a_ring_only_functions_that_need_it_fail() {
     let mut server = KeyedServer::start_without_key();
     for call in [
         "vetassist_encrypt_token('sesame', gen_random_uuid())",
@@ -174,7 +186,7 @@ fn no_ring_no_call_but_all_the_rest() {
         "vetassist_reload_keys()",
         "(SELECT count(*) FROM vetassist_keys())",
     ] {
-        refuse(&mut server.db, &format!("SELECT {call}"), "F0000");
+        assert_refused(&mut server.db, &format!("SELECT {call}"), "F0000");
     }
     server
         .db

@@ -1,11 +1,11 @@
-//! The library's own events: nobody else logs them, and nobody keeps the library from it.
+//! Tests the reserved events: only vetassist's own functions write them, and no other role can prevent that.
 
 use std::io::Write;
 
 use postgres::Client;
 use vetassist_server_tests::{column_of, sqlstate, KeyedServer};
 
-/// The names of the library's events, which nobody else may log.
+/// The names of the reserved events, which `vetassist_log_event` refuses.
 pub(crate) const RESERVED: [&str; 21] = [
     "login",
     "session_created",
@@ -40,12 +40,12 @@ fn events(db: &mut Client) -> Vec<String> {
 }
 
 #[test]
-fn nobody_logs_what_the_library_logs() {
+fn vetassist_log_event_refuses_the_reserved_events() {
     let mut server = KeyedServer::start();
     server.db.batch_execute("CREATE ROLE app LOGIN; SELECT vetassist_grant('app', 'app')").unwrap();
     let mut app = server.connect_as("app");
     for name in RESERVED {
-        // As whoever reads the trail would take it for the same.
+        // A reader of the trail would take each of these spellings for the reserved name.
         let spaced = name.replace('_', " ");
         for spelt in [
             name.to_owned(),
@@ -68,7 +68,7 @@ fn nobody_logs_what_the_library_logs() {
         assert_eq!(sqlstate(&error), "42501", "{data}: {error:?}");
     }
     assert_eq!(events(&mut server.db), [""; 0]);
-    // What only looks alike, and what is below the first level.
+    // Names that contain a reserved name pass, and so does a nested member `by`.
     app.batch_execute(
         r#"SELECT vetassist_log_event('login_failed', NULL, '{"nested": {"by": "x"}, "bytes": 1}');
            SELECT vetassist_log_event('second_login'), vetassist_log_event('login_refused'), vetassist_log_event('x', NULL, '["by"]')"#,
@@ -86,7 +86,7 @@ fn nobody_logs_what_the_library_logs() {
 }
 
 #[test]
-fn the_librarys_events_say_who() {
+fn reserved_events_name_the_session_user() {
     let mut server = KeyedServer::start();
     server
         .db
@@ -108,7 +108,7 @@ fn the_librarys_events_say_who() {
         .batch_execute("INSERT INTO vetassist_auth_audit (event_type, created_at) VALUES ('old', now() - interval '3 years')")
         .unwrap();
     app.batch_execute("CALL vetassist_seal_audit()").unwrap();
-    // Whoever it acts as, it is the same session.
+    // The session user is the same whatever role the session acts as.
     app.batch_execute("SELECT vetassist_purge_audit('2 years')").unwrap();
     let said = column_of(
         &mut server.db,
@@ -119,7 +119,7 @@ fn the_librarys_events_say_who() {
         said,
         [
             format!("login {{{by}, \"new_user\": true}}"),
-            // Of who was erased.
+            // The data of the erased user's event is cleared.
             "login".to_owned(),
             format!("user_erased {{{by}}}"),
             format!("keys_rotated {{{by}, \"held\": 0, \"count\": 0, \"unopened\": 0}}"),
@@ -129,9 +129,8 @@ fn the_librarys_events_say_who() {
     );
 }
 
-/// The names in a database whose encoding is another.
 #[test]
-fn who_it_was_is_said_in_every_encoding() {
+fn events_name_the_session_user_in_every_encoding() {
     let mut server = KeyedServer::start();
     server
         .db
@@ -146,7 +145,7 @@ fn who_it_was_is_said_in_every_encoding() {
     assert_eq!(column_of(&mut db, by), ["j\u{f6}rg"]);
 }
 
-/// A role that may insert, as a backend that was there before the extension.
+/// Starts a server with a role that may insert into the trail, like a backend from before the extension.
 fn with_inserter() -> KeyedServer {
     let mut server = KeyedServer::start();
     server
@@ -159,8 +158,8 @@ fn with_inserter() -> KeyedServer {
     server
 }
 
-/// All that the library logs goes on, and what it says is in the trail.
-fn goes_on(db: &mut Client) {
+/// Calls every function that writes an event, and asserts that the trail has the events.
+fn assert_every_call_writes_its_event(db: &mut Client) {
     db.batch_execute("SET statement_timeout = '10 s'").unwrap();
     db.batch_execute("INSERT INTO vetassist_auth_audit (event_type, created_at) VALUES ('old', now() - interval '3 years')").unwrap();
     db.batch_execute(LOGIN).unwrap();
@@ -192,7 +191,7 @@ fn goes_on(db: &mut Client) {
 }
 
 #[test]
-fn who_may_insert_takes_no_id_in_advance() {
+fn a_role_with_insert_cannot_take_ids_in_advance() {
     let mut server = with_inserter();
     let mut backend = server.connect_as("backend");
     backend
@@ -205,18 +204,18 @@ fn who_may_insert_takes_no_id_in_advance() {
         backend.copy_in("COPY vetassist_auth_audit (id, event_type) FROM STDIN").unwrap();
     sink.write_all(b"500\tforged\n501\tforged\n").unwrap();
     sink.finish().unwrap();
-    // Those of the sequence, in its order.
+    // The rows have ids of the sequence, not the chosen ones.
     let ids = "SELECT id::text FROM vetassist_auth_audit ORDER BY id";
     let taken = column_of(&mut server.db, ids);
     let next: i64 =
         server.db.query_one("SELECT nextval('vetassist_auth_audit_id_seq')", &[]).unwrap().get(0);
     assert!(taken.iter().all(|id| id.parse::<i64>().unwrap() < next), "{next}: {taken:?}");
-    goes_on(&mut server.db);
+    assert_every_call_writes_its_event(&mut server.db);
 }
 
-/// A row that is not committed holds up whoever wants its id.
+/// An uncommitted row with a chosen id would block the insertion of a row with the same id.
 #[test]
-fn an_open_transaction_holds_no_sign_in_up() {
+fn an_open_transaction_with_chosen_ids_delays_no_sign_in() {
     let mut server = with_inserter();
     let mut backend = server.connect_as("backend");
     backend.batch_execute("BEGIN").unwrap();
@@ -228,13 +227,13 @@ fn an_open_transaction_holds_no_sign_in_up() {
             )
             .unwrap();
     }
-    goes_on(&mut server.db);
+    assert_every_call_writes_its_event(&mut server.db);
     backend.batch_execute("ROLLBACK").unwrap();
 }
 
-/// Rows of a backend that lets the column's default give the id, with whatever statement, as before.
+/// The backend uses the column's default, with INSERT and with COPY.
 #[test]
-fn who_may_insert_writes_as_before() {
+fn a_role_with_insert_writes_rows_with_default_ids() {
     let mut server = with_inserter();
     let mut backend = server.connect_as("backend");
     let row = backend
@@ -257,7 +256,7 @@ fn who_may_insert_writes_as_before() {
     assert_eq!(column_of(&mut server.db, count), ["5"]);
 }
 
-/// Ids that a role took before there was anything to keep it from that.
+/// Takes ids before the trigger exists that prevents it.
 const TAKEN: &str = "INSERT INTO vetassist_auth_audit (id, event_type, created_at)
         SELECT n, 'taken', '2001-01-01' FROM generate_series(1, 2000) AS n;
      INSERT INTO vetassist_auth_audit (id, event_type, created_at)
@@ -265,20 +264,20 @@ const TAKEN: &str = "INSERT INTO vetassist_auth_audit (id, event_type, created_a
      INSERT INTO vetassist_auth_audit (id, event_type, created_at) VALUES (9223372036854775807, 'taken', '2001-01-01')";
 
 #[test]
-fn ids_that_were_taken_before_the_installation_are_passed_over() {
+fn ids_taken_before_the_installation_are_skipped() {
     let mut server = KeyedServer::start();
     server.db.batch_execute("CREATE DATABASE adopted").unwrap();
     let mut db = server.connect_to("adopted");
     db.batch_execute(&vetassist_server_tests::plain_sql()).unwrap();
     db.batch_execute(TAKEN).unwrap();
     db.batch_execute("CREATE EXTENSION vetassist").unwrap();
-    goes_on(&mut db);
+    assert_every_call_writes_its_event(&mut db);
     let first = "SELECT min(id)::text FROM vetassist_auth_audit WHERE event_type = 'login'";
     assert_eq!(column_of(&mut db, first), ["2042"]);
 }
 
 #[test]
-fn ids_that_were_taken_before_the_update_are_passed_over() {
+fn ids_taken_before_the_update_are_skipped() {
     let mut server = KeyedServer::start();
     for (number, version) in ["0.1.0", "0.2.0"].iter().enumerate() {
         server.db.batch_execute(&format!("CREATE DATABASE older_{number}")).unwrap();
@@ -286,13 +285,13 @@ fn ids_that_were_taken_before_the_update_are_passed_over() {
         db.batch_execute(&format!("CREATE EXTENSION vetassist VERSION '{version}'")).unwrap();
         db.batch_execute(TAKEN).unwrap();
         db.batch_execute("ALTER EXTENSION vetassist UPDATE").unwrap();
-        goes_on(&mut db);
+        assert_every_call_writes_its_event(&mut db);
     }
 }
 
-/// An id is never given back: the sequence goes on where it is ahead of the rows.
+/// The sequence may be ahead of the rows; no id is used twice.
 #[test]
-fn the_next_id_stays_where_it_is() {
+fn an_installation_does_not_move_the_sequence_back() {
     let mut server = KeyedServer::start();
     server.db.batch_execute("CREATE DATABASE ahead").unwrap();
     let mut db = server.connect_to("ahead");

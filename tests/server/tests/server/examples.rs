@@ -1,4 +1,4 @@
-//! The examples in Rust. (Python's is with the other Python, those in JavaScript with the npm package.)
+//! Tests the examples in Rust. `python.rs` tests the one in Python, `tests/packaging` those in JavaScript.
 
 use std::{
     env, fs,
@@ -16,7 +16,7 @@ use vetassist_core::{
 };
 use vetassist_server_tests::{column_of, hex_key, plain_sql, KeyedServer};
 
-/// An example's program. Cargo puts it into the folder above that of the tests.
+/// Returns the path of an example's program. Cargo puts it into the folder above that of the tests.
 fn program(name: &str) -> PathBuf {
     let folder = env::current_exe().unwrap();
     let program = folder.ancestors().nth(2).unwrap().join(name);
@@ -33,7 +33,7 @@ struct Service<'a> {
 impl Service<'_> {
     fn run(&self, arguments: &[&str], input: &str) -> Output {
         let socket = self.server.socket_dir().display();
-        // A form that both libraries read.
+        // Both libraries read this form of URL.
         let url = format!("postgres://postgres@localhost/postgres?host={socket}");
         let mut child = Command::new(&self.program)
             .args(arguments)
@@ -44,7 +44,7 @@ impl Service<'_> {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // It may end without having read.
+        // The program may end without reading its input.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         child.wait_with_output().unwrap()
     }
@@ -63,7 +63,7 @@ impl Service<'_> {
 }
 
 #[test]
-fn the_example_service_of_rust_works_without_the_extension_and_with_it() {
+fn the_rust_example_works_without_and_with_the_extension() {
     const SIGN_IN: [&str; 3] = ["sign-in", "1012667145V762142", "2001:db8::1"];
     let mut server = KeyedServer::start();
     server.db.batch_execute("DROP EXTENSION vetassist CASCADE").unwrap();
@@ -84,10 +84,10 @@ fn the_example_service_of_rust_works_without_the_extension_and_with_it() {
 
     let user_id = service.prints(&SIGN_IN, &response("an access t\u{f6}k\u{e9}n"));
     assert_eq!(service.prints(&["access-token", &user_id], ""), "an access t\u{f6}k\u{e9}n");
-    // Once more: the same user, another session, the later token.
+    // The second sign-in returns the same user, and makes another session with the later token.
     assert_eq!(service.prints(&SIGN_IN, &response("a later token")), user_id);
     assert_eq!(service.prints(&["access-token", &user_id], ""), "a later token");
-    // Renewed once it is due, by what VA.gov answers to the refresh token that is stored.
+    // A due token is refreshed with VA.gov's response to the stored refresh token.
     let answers = r#"read token; [ "$token" = "a refresh token" ] && echo '{"access_token": "a later token", "expires_in": 3600}'"#;
     assert_eq!(service.prints(&["refresh", answers], ""), "0");
     let expire = "UPDATE vetassist_va_tokens SET expires_at = now()";
@@ -107,7 +107,7 @@ fn the_example_service_of_rust_works_without_the_extension_and_with_it() {
     }
     service.refuses(&["access-token", &Uuid::nil().to_string()], "");
 
-    // The extension takes over what the service stored, and the service goes on.
+    // The extension adopts the rows of the service, and the service works with it.
     db.batch_execute("CREATE EXTENSION vetassist").unwrap();
     assert_eq!(service.prints(&["check"], ""), "");
     let id: Uuid = user_id.parse().unwrap();
@@ -122,7 +122,7 @@ fn the_example_service_of_rust_works_without_the_extension_and_with_it() {
     db.execute("SELECT vetassist_store_tokens($1, 'from SQL', now())", &[&id]).unwrap();
     assert_eq!(service.prints(&["access-token", &user_id], ""), "from SQL");
 
-    // Another key, and the old one behind it until nothing is left that it sealed.
+    // The old key stays in the ring until it seals no value.
     fs::write(&keys, format!("{}\n{}", hex_key(0x22), hex_key(0x11))).unwrap();
     let mut holder = server.connect();
     holder.batch_execute("BEGIN; SELECT FROM vetassist_va_tokens FOR UPDATE").unwrap();
@@ -132,13 +132,16 @@ fn the_example_service_of_rust_works_without_the_extension_and_with_it() {
         holder.batch_execute("ROLLBACK").unwrap();
     });
     assert_eq!(service.prints(&["rotate"], ""), "1");
-    assert!(began.elapsed() >= Duration::from_millis(500), "the row is held");
+    assert!(
+        began.elapsed() >= Duration::from_millis(500),
+        "the rotation did not wait for the locked row"
+    );
     held.join().unwrap();
     assert_eq!(service.prints(&["rotate"], ""), "0");
     fs::write(&keys, hex_key(0x22)).unwrap();
     assert_eq!(service.prints(&["access-token", &user_id], ""), "from SQL");
 
-    // Refused, and nothing stored.
+    // A refused sign-in stores nothing.
     db.batch_execute("UPDATE vetassist_users SET is_active = false").unwrap();
     let refused = service.refuses(&SIGN_IN, &response("refused"));
     assert!(refused.contains("not active"), "{refused}");
@@ -147,7 +150,7 @@ fn the_example_service_of_rust_works_without_the_extension_and_with_it() {
 }
 
 #[test]
-fn the_example_on_sqlx_seals_anew() {
+fn the_sqlx_example_reseals_tokens() {
     let mut server = KeyedServer::start();
     let keys = env::temp_dir().join(format!("vetassist-sqlx-{}", std::process::id()));
     let [old, new] = [0x11, 0x22].map(|byte| MasterKey::from_bytes(&[byte; 32]));
@@ -167,7 +170,7 @@ fn the_example_on_sqlx_seals_anew() {
     for (id, refresh) in users.iter().zip([Some("a refresh token"), None]) {
         let (access, _) = columns(id);
         assert_eq!(old.derive_user_key(id).open_text(&access, b"").unwrap(), "t\u{f6}k\u{e9}n");
-        // The second key of the ring had sealed it, then the first.
+        // The second key of the ring sealed the token at first, and the first key does now.
         assert_eq!(service.prints(&[&id.to_string()], ""), "2");
         let (access, sealed) = columns(id);
         let key = new.derive_user_key(id);
@@ -176,7 +179,7 @@ fn the_example_on_sqlx_seals_anew() {
         assert_eq!(opened.as_deref(), refresh);
         assert_eq!(service.prints(&[&id.to_string()], ""), "1");
     }
-    // A back-off goes on.
+    // Resealing does not end a back-off.
     let mut admin = server.connect();
     let lease = "SELECT lease_id::text FROM vetassist_claim_refreshes_sealed()";
     let lease = column_of(&mut admin, lease).remove(0);

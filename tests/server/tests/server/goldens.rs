@@ -1,11 +1,11 @@
-//! The golden files of `pg_test/`: each `sql/NAME.sql` run by psql must print `expected/NAME.out`.
+//! Tests that psql prints `pg_test/expected/NAME.out` for each `pg_test/sql/NAME.sql`.
 
 use std::fs;
 
 use vetassist_server_tests::{compare_with_golden_at, repository, KeyedServer};
 
 #[test]
-fn golden_files() {
+fn each_script_prints_its_golden_file() {
     let folder = repository().join("pg_test");
     let mut names: Vec<String> = fs::read_dir(folder.join("sql"))
         .unwrap()

@@ -1,4 +1,4 @@
-//! The plain file in databases as hosts of PostgreSQL shape them: the administrator is no superuser.
+//! Tests the plain file in databases of managed PostgreSQL, where the administrator is no superuser.
 
 use postgres::Client;
 use vetassist_server_tests::{
@@ -6,7 +6,7 @@ use vetassist_server_tests::{
     column_of, empty_database, plain_sql, sqlstate,
 };
 
-/// Statements by which a host makes its administrator, `host_admin`, with the default privileges of its databases.
+/// Statements with which a provider creates its administrator, `host_admin`, and the default privileges of its databases.
 const HOSTS: [(&str, &str); 5] = [
     ("RDS", "CREATE ROLE rds_superuser; GRANT pg_monitor, pg_signal_backend TO rds_superuser WITH ADMIN OPTION;
              CREATE ROLE host_admin LOGIN CREATEDB CREATEROLE; GRANT rds_superuser TO host_admin"),
@@ -22,7 +22,7 @@ const HOSTS: [(&str, &str); 5] = [
                   ALTER DEFAULT PRIVILEGES FOR ROLE host_admin IN SCHEMA public GRANT ALL ON SEQUENCES TO anon, authenticated, service_role"),
 ];
 
-/// Privileges of roles other than the owner on an object of ours.
+/// Selects privileges of roles other than the owner on the objects of vetassist.
 const GRANTED: &str = "
     SELECT format('%s %s', o.object, a.grantee::regrole)
     FROM (SELECT oid::regclass::text, relacl, relowner FROM pg_class WHERE relname LIKE 'vetassist%'
@@ -30,12 +30,12 @@ const GRANTED: &str = "
           WHERE proname LIKE 'vetassist%') AS o (object, acl, owner), aclexplode(o.acl) AS a
     WHERE a.grantee <> o.owner";
 
-/// Functions whose search_path is the caller's.
+/// Selects functions that use the caller's search_path.
 const BARE: &str = "
     SELECT proname::text FROM pg_proc WHERE proname LIKE 'vetassist%'
     AND NOT EXISTS (SELECT FROM unnest(proconfig) AS c WHERE c LIKE 'search_path=%') ORDER BY 1";
 
-/// The life of a sign-in, by a role of the tier `app` that the administrator made.
+/// The calls of a sign-in, its use and an erasure, by a role with the tier `app`.
 const LIFE: &str = "
     SELECT vetassist_login_sealed('00000000-0000-0000-0000-000000000001', 'ICN', decode(repeat('01ff', 30), 'hex'), now(), 'jti', now() + '1 h',
                                   decode(repeat('02ff', 30), 'hex'), ip_hash => repeat('ab', 32));
@@ -43,9 +43,9 @@ const LIFE: &str = "
     SELECT vetassist_erase_user('00000000-0000-0000-0000-000000000001')";
 
 #[test]
-fn an_administrator_without_superuser_installs_grants_and_seals() {
+fn an_administrator_who_is_no_superuser_installs_grants_and_seals() {
     for (host, made) in HOSTS {
-        // One that is exposed, and one that need not be.
+        // Supabase exposes the schema public. It is tested there, and in a schema that is not exposed.
         let schemas = if host == "Supabase" { &["public", "vetassist"][..] } else { &["public"] };
         for schema in schemas.iter().copied() {
             let mut superuser = empty_database();
@@ -98,7 +98,7 @@ fn an_administrator_without_superuser_installs_grants_and_seals() {
             let object = format!("{schema}.vetassist_users");
             assert_eq!(found, [
                 "error vetassist_auth_audit lacks its trigger vetassist_auth_audit_append_only, or it does not always fire".to_owned(),
-                format!("warning role anon may SELECT on TABLE {object}, which no tier of it gives"),
+                format!("warning role anon has SELECT on TABLE {object}, which none of its tiers grants"),
             ].into_iter().chain((schema != "public").then(|| "warning schema vetassist role anon may create objects in it".into())).collect::<Vec<_>>(), "{host}");
             admin.batch_execute("REVOKE SELECT ON vetassist_users FROM anon; ALTER TABLE vetassist_auth_audit ENABLE ALWAYS TRIGGER vetassist_auth_audit_append_only").unwrap();
             if schema == "public" {

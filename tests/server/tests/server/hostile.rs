@@ -1,9 +1,9 @@
-//! Functions that run as their owner, in a schema full of look-alikes and with arguments full of SQL.
+//! Tests functions that run as their owner: other objects of the same names exist, and arguments hold SQL.
 
 use vetassist_server_tests::KeyedServer;
 
 #[test]
-fn look_alikes_are_not_called() {
+fn objects_of_the_same_name_in_other_schemas_are_not_called() {
     let mut server = KeyedServer::start();
     server
         .db
@@ -14,7 +14,7 @@ fn look_alikes_are_not_called() {
         )
         .unwrap();
     let mut mallory = server.connect_as("mallory");
-    // Each look-alike would give itself away by an error or a superuser's table.
+    // A call of one of these objects would raise an error.
     for schema in ["public", "evil", "pg_temp"] {
         mallory
             .batch_execute(&format!(
@@ -58,7 +58,7 @@ fn look_alikes_are_not_called() {
              SELECT * FROM public.vetassist_check_schema();",
         )
         .unwrap();
-    // Procedures run with the caller's search_path.
+    // The procedures run with the caller's search_path.
     mallory.batch_execute("CALL public.vetassist_rotate_tokens()").unwrap();
     mallory.batch_execute("CALL public.vetassist_upgrade_ip_hashes()").unwrap();
     mallory.batch_execute("CALL public.vetassist_seal_audit()").unwrap();
@@ -76,7 +76,7 @@ fn look_alikes_are_not_called() {
 }
 
 #[test]
-fn sql_in_arguments_is_text() {
+fn sql_in_arguments_is_treated_as_text() {
     let mut server = KeyedServer::start();
     let attacks = [
         "'; DROP TABLE vetassist_users; --",
@@ -119,7 +119,7 @@ fn sql_in_arguments_is_text() {
             .is_err());
         assert!(server.db.query_one("SELECT vetassist_grant('postgres', $1)", &[&attack]).is_err());
     }
-    // A role whose name needs quoting.
+    // The name of this role needs quotes.
     server
         .db
         .batch_execute(r#"CREATE ROLE "a'b""; DROP ROLE x"; SELECT vetassist_grant('"a''b""; DROP ROLE x"'::regrole, 'app'); SELECT vetassist_revoke('"a''b""; DROP ROLE x"'::regrole)"#)

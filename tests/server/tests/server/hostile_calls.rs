@@ -1,11 +1,10 @@
-//! Every function, called with what nobody would: whatever comes back, the backend lives, and no error is one of
-//! those that mean a defect.
+//! Calls every function with extreme arguments: the backend keeps running, and no error is one that means a defect.
 
 use std::collections::BTreeMap;
 
 use vetassist_server_tests::{column_of, sqlstate, KeyedServer};
 
-/// Values of a type: the first is a harmless one.
+/// Returns values of a type. The first is harmless, the others are extreme.
 pub(crate) fn values(kind: &str) -> &'static [&'static str] {
     match kind {
         "text" => &[
@@ -66,7 +65,7 @@ pub(crate) fn values(kind: &str) -> &'static [&'static str] {
         "bytea[]" => &["ARRAY[sha256('k')]", "'{}'", "'{NULL}'", "array_fill(''::bytea, ARRAY[3, 3])"],
         "name" => &["'a'", "''"],
         "record" | "" => &[],
-        other => panic!("nothing hostile is known of the type {other}"),
+        other => panic!("the test has no values of the type {other}"),
     }
 }
 
@@ -115,7 +114,7 @@ fn no_argument_crashes_a_backend() {
                 Err(error) => {
                     let state = sqlstate(&error).to_owned();
                     assert!(!error.is_closed() && state != "none", "{call}: {error:?}");
-                    // Internal errors, statements that never end, and what PostgreSQL says of undefined functions.
+                    // These are internal errors, timeouts and calls of undefined functions.
                     assert!(
                         !state.starts_with("XX") && !["57014", "42883"].contains(&&*state),
                         "{call}: {error:?}"

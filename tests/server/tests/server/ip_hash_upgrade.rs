@@ -1,10 +1,10 @@
-//! The upgrade of plain address hashes: each once, and nothing else is touched.
+//! Tests the upgrade of plain address hashes: each is upgraded once, and nothing else changes.
 
 use std::thread;
 
 use vetassist_server_tests::{column_of, KeyedServer};
 
-/// Some sessions, each with what is said of its device.
+/// Inserts sessions with these values of device_info.
 fn sessions(server: &mut KeyedServer, devices: &[&str]) {
     server.db.batch_execute("INSERT INTO vetassist_users (va_icn) VALUES ('ICN1')").unwrap();
     for (number, device) in devices.iter().enumerate() {
@@ -24,13 +24,13 @@ fn hash(server: &mut KeyedServer, function: &str) -> String {
 }
 
 #[test]
-fn only_the_hashes_in_a_device_are_replaced() {
+fn only_address_hashes_in_device_info_are_replaced() {
     let mut server = KeyedServer::start();
     let plain = hash(&mut server, "vetassist_hash_ip");
     let keyed = hash(&mut server, "vetassist_hash_ip_keyed");
     let devices = [
         r#"{"ip_hash": "@", "os": "x"}"#,
-        // The same digits, where no hash of an address stands.
+        // The same digits under names that are not of address hashes.
         r#"{"build": "@", "note": "seen \"@\"", "nested": {"client_ip_hash": "@", "commit": "@"}}"#,
         r#"{"a": [{"ip_hash": ["@", "@"]}], "n": 12345678901234567890123456789.0123456789, "e": 1e300}"#,
         r#"{"ip_hash": "no hash", "text": "\u00e9\n\"\\"}"#,
@@ -66,9 +66,9 @@ fn only_the_hashes_in_a_device_are_replaced() {
     assert_eq!(known, [keyed]);
 }
 
-/// As others may have written it, and the core does not read it.
+/// Another backend may have written it. The core does not read device_info that is so large or so deep.
 #[test]
-fn what_is_too_large_is_named_and_left_alone() {
+fn device_info_that_is_too_large_is_reported_and_unchanged() {
     let mut server = KeyedServer::start();
     let plain = hash(&mut server, "vetassist_hash_ip");
     let large = format!(r#"{{"ip_hash": "{plain}", "x": "{}"}}"#, "y".repeat(100_000));
@@ -79,7 +79,10 @@ fn what_is_too_large_is_named_and_left_alone() {
     let call = ["-X", "-d", "postgres", "-c", "CALL vetassist_upgrade_ip_hashes()"];
     let output = server.client("psql").args(call).output().unwrap();
     let told = String::from_utf8(output.stderr).unwrap();
-    assert!(told.contains("WARNING:  the device_info of 2 sessions is larger or deeper"), "{told}");
+    assert!(
+        told.contains("WARNING:  the device_info of 2 sessions is too large or nested too deeply"),
+        "{told}"
+    );
     assert!(told.contains("NOTICE:  4 of 4 rows done, 2 hashes upgraded, "), "{told}");
     let left = format!("SELECT jwt_id FROM vetassist_sessions WHERE device_info ->> 'ip_hash' = '{plain}' ORDER BY 1");
     assert_eq!(column_of(&mut server.db, &left), ["0", "2"]);
@@ -103,9 +106,9 @@ fn rows_of_every_id_are_upgraded() {
     }
 }
 
-/// Beside one another, and beside sign-ins that store keyed hashes of the same addresses.
+/// The sign-ins store keyed hashes of the same addresses.
 #[test]
-fn each_hash_is_upgraded_once() {
+fn concurrent_upgrades_and_sign_ins_upgrade_each_hash_once() {
     let mut server = KeyedServer::start();
     server.db.batch_execute("ALTER DATABASE postgres SET vetassist.ip_hash = keyed").unwrap();
     server

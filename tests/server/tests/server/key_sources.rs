@@ -1,4 +1,4 @@
-//! Where the ring comes from, each way it can be wrong, and when it is read again.
+//! Tests the sources of the key ring, the errors of each, and when the ring is read again.
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
@@ -8,7 +8,7 @@ use vetassist_server_tests::{hex_key, sqlstate, vectors_of, wait, KeyedServer, S
 
 const SEAL: &str = "SELECT vetassist_encrypt_token('a token', gen_random_uuid())";
 
-fn refused(db: &mut Client, message: &str) {
+fn assert_refused(db: &mut Client, message: &str) {
     let error = db.simple_query(SEAL).unwrap_err();
     assert_eq!(sqlstate(&error), "F0000");
     let error = error.as_db_error().unwrap();
@@ -33,16 +33,19 @@ fn source(db: &mut Client) -> String {
 }
 
 #[test]
-fn key_files() {
+fn each_vector_of_a_key_file_is_read_or_refused_as_stated() {
     let mut server = KeyedServer::start();
     let text = |case: &Value, field: &str| case[field].as_str().unwrap().to_owned();
     for case in vectors_of("key-files.json", "refused") {
         server.write_key_file(&text(&case, "text"), 0o600);
         server.db.simple_query("SELECT vetassist_reload_keys()").unwrap_err();
-        refused(&mut server.db, &format!("the key file is malformed: {}", text(&case, "error")));
+        assert_refused(
+            &mut server.db,
+            &format!("the key file is malformed: {}", text(&case, "error")),
+        );
     }
     server.write_key_file(&format!("{}\n{}", hex_key(1), "#".repeat(70_000)), 0o600);
-    refused(&mut server.db, "the key file is longer than 65536 bytes");
+    assert_refused(&mut server.db, "the key file is longer than 65536 bytes");
     for case in vectors_of("key-files.json", "read") {
         server.set_ring(&text(&case, "text"));
         assert_eq!(fingerprints(&mut server.db).len() as u64, case["keys"].as_u64().unwrap());
@@ -50,38 +53,41 @@ fn key_files() {
 }
 
 #[test]
-fn the_key_file_must_be_closed_to_others() {
+fn a_key_file_that_others_can_access_is_refused() {
     let mut server = KeyedServer::start();
     let path = server.key_file().to_owned();
     let server_user = server.server_user_ids();
     for mode in [0o644, 0o640, 0o620, 0o610, 0o604, 0o602, 0o601, 0o666] {
         server.set_mode(&path, mode);
         server.db.simple_query("SELECT vetassist_reload_keys()").unwrap_err();
-        refused(&mut server.db, "the key file is open to group or others");
+        assert_refused(&mut server.db, "the key file is open to group or others");
     }
     for mode in [0o600, 0o400, 0o700] {
         server.set_mode(&path, mode);
         server.db.simple_query("SELECT vetassist_reload_keys()").unwrap();
     }
-    // Root's, readable by the server through its group: as PostgreSQL takes a TLS key.
+    // A file of root that the server's group can read is accepted, as PostgreSQL accepts a TLS key.
     server.set_owner(&path, (0, server_user.1));
     server.set_mode(&path, 0o640);
     server.db.simple_query("SELECT vetassist_reload_keys()").unwrap();
     for mode in [0o660, 0o650, 0o644] {
         server.set_mode(&path, mode);
         server.db.simple_query("SELECT vetassist_reload_keys()").unwrap_err();
-        refused(&mut server.db, "the key file is open to group or others");
+        assert_refused(&mut server.db, "the key file is open to group or others");
     }
-    // Somebody else's.
+    // A file of another user is refused.
     server.set_owner(&path, (12345, server_user.1));
     server.set_mode(&path, 0o640);
     server.db.simple_query("SELECT vetassist_reload_keys()").unwrap_err();
-    refused(&mut server.db, "the key file must belong to the user that runs the server or to root");
+    assert_refused(
+        &mut server.db,
+        "the key file must belong to the user that runs the server or to root",
+    );
 }
 
 #[test]
-fn a_file_that_is_none() {
-    // The server starts all the same, also where it loads the library itself.
+fn a_key_file_that_is_missing_or_not_regular_is_refused() {
+    // The server starts without the file, even with the library preloaded.
     let server = Server::start(
         &[
             ("shared_preload_libraries", "vetassist"),
@@ -90,25 +96,25 @@ fn a_file_that_is_none() {
         &[],
     );
     let mut db = server.database();
-    refused(&mut db, "the key file cannot be opened: No such file or directory");
+    assert_refused(&mut db, "the key file cannot be opened: No such file or directory");
     let log = server.log();
     assert!(log.contains("/nonexistent/vetassist.keys"), "the log names the path");
 
     set_file(&mut db, "/tmp");
-    refused(&mut db, "the key file is not a regular file");
+    assert_refused(&mut db, "the key file is not a regular file");
     set_file(&mut db, "/dev/null");
-    refused(&mut db, "the key file is not a regular file");
+    assert_refused(&mut db, "the key file is not a regular file");
     let fifo = server.key_dir().join("fifo");
     server.run_as_server_user(&format!("mkfifo -m 600 {}", fifo.display()));
     db.batch_execute(&format!("SET vetassist.master_key_file = '{}'", fifo.display())).unwrap();
-    refused(&mut db, "the key file is not a regular file");
-    // The path is not told to clients.
+    assert_refused(&mut db, "the key file is not a regular file");
+    // The error does not hold the path.
     let error = db.simple_query(SEAL).unwrap_err();
     assert!(!format!("{error:?}").contains("fifo"));
 }
 
 #[test]
-fn a_file_inside_the_data_directory_draws_a_warning() {
+fn a_key_file_inside_the_data_directory_causes_a_warning() {
     let mut server = KeyedServer::start();
     assert_eq!(server.warnings_of(SEAL), [""; 0]);
     let inside = server.data_dir().join("vetassist.keys");
@@ -117,7 +123,7 @@ fn a_file_inside_the_data_directory_draws_a_warning() {
         server.key_file().display(),
         inside.display()
     ));
-    // Also by another name, and through a link.
+    // A relative path and a link to the file cause the warning as well.
     let link = server.key_dir().join("link");
     server.run_as_server_user(&format!("ln -s {} {}", inside.display(), link.display()));
     for path in [inside.as_path(), Path::new("vetassist.keys"), link.as_path()] {
@@ -132,7 +138,7 @@ fn a_file_inside_the_data_directory_draws_a_warning() {
 }
 
 #[test]
-fn the_file_comes_before_the_command_before_the_environment() {
+fn the_file_precedes_the_command_and_the_command_the_environment() {
     let server = Server::start(&[], &[("VETASSIST_MASTER_KEY", &hex_key(3))]);
     let file = server.write_key_file("ring", &hex_key(1), 0o600);
     let mut db = server.database();
@@ -145,35 +151,35 @@ fn the_file_comes_before_the_command_before_the_environment() {
     assert_eq!(source(&mut db), "file");
     let from_file = fingerprints(&mut db);
     assert!(environment != command && command != from_file && from_file != environment);
-    // A source that is set and broken is an error, not a reason to try the next.
+    // A source that is set but broken is an error. The next source is not tried.
     db.batch_execute("SET vetassist.master_key_file = '/nonexistent'").unwrap();
-    refused(&mut db, "the key file cannot be opened: No such file or directory");
+    assert_refused(&mut db, "the key file cannot be opened: No such file or directory");
     db.batch_execute("RESET vetassist.master_key_file; SET vetassist.master_key_command = 'false'")
         .unwrap();
-    refused(&mut db, "the key command failed with exit status 1");
+    assert_refused(&mut db, "the key command failed with exit status 1");
     db.batch_execute("RESET ALL").unwrap();
     assert_eq!(fingerprints(&mut db), environment);
-    // A rolled-back setting is the old one again.
+    // A rollback restores the setting.
     db.batch_execute("BEGIN; SET vetassist.master_key_file = '/nonexistent'; ROLLBACK").unwrap();
     assert_eq!(fingerprints(&mut db), environment);
 }
 
 #[test]
-fn the_environment_may_hold_a_ring_and_be_wrong() {
+fn a_ring_in_the_environment_is_read_and_a_malformed_one_refused() {
     let ring = format!("{}\n{}", hex_key(1), hex_key(2));
     let server = Server::start(&[], &[("VETASSIST_MASTER_KEY", &ring)]);
     assert_eq!(fingerprints(&mut server.database()).len(), 2);
     let server = Server::start(&[], &[("VETASSIST_MASTER_KEY", "abc")]);
-    refused(
+    assert_refused(
         &mut server.database(),
         "the environment variable VETASSIST_MASTER_KEY is malformed: line 1 has 3 characters where a key has 64 hexadecimal digits",
     );
     let server = Server::start(&[], &[("VETASSIST_MASTER_KEY", "")]);
-    refused(&mut server.database(), "no key ring is configured");
+    assert_refused(&mut server.database(), "no key ring is configured");
 }
 
 #[test]
-fn commands() {
+fn errors_of_the_key_command_are_reported() {
     let server = Server::start(&[], &[]);
     let mut db = server.database();
     let key = hex_key(0x5e);
@@ -188,13 +194,13 @@ fn commands() {
     for (command, message) in cases {
         db.execute("SELECT set_config('vetassist.master_key_command', $1, false)", &[&command])
             .unwrap();
-        refused(&mut db, message);
+        assert_refused(&mut db, message);
     }
     // A key that was printed before the command failed is not used.
     let failing = format!("echo {key}; echo complaint >&2; exit 1");
     db.execute("SELECT set_config('vetassist.master_key_command', $1, false)", &[&failing])
         .unwrap();
-    refused(&mut db, "the key command failed with exit status 1");
+    assert_refused(&mut db, "the key command failed with exit status 1");
     let log = server.log();
     assert!(log.contains("complaint"), "standard error is in the log");
     assert!(log.contains("vetassist.master_key_command failed with exit status 1"));
@@ -207,10 +213,10 @@ fn commands() {
 }
 
 #[test]
-fn the_output_of_a_command_is_never_logged() {
+fn the_output_of_the_key_command_is_never_logged() {
     let key = hex_key(0x5e);
     let server = Server::start(&[("log_min_messages", "debug5"), ("log_statement", "all")], &[]);
-    // From a file, so that the statement log does not hold it by way of the setting.
+    // The key is in a file, or the statement log would hold it as part of the setting.
     let file = server.write_key_file("printed", &key, 0o600);
     let mut db = server.database();
     db.batch_execute(&format!("SET vetassist.master_key_command = 'cat {}'", file.display()))
@@ -221,7 +227,7 @@ fn the_output_of_a_command_is_never_logged() {
         file.display()
     ))
     .unwrap();
-    refused(&mut db, "the key command failed with exit status 1");
+    assert_refused(&mut db, "the key command failed with exit status 1");
     let printed = server.write_key_file("malformed", &format!("{key}{key}"), 0o600);
     db.batch_execute(&format!("SET vetassist.master_key_command = 'cat {}'", printed.display()))
         .unwrap();
@@ -232,7 +238,7 @@ fn the_output_of_a_command_is_never_logged() {
 }
 
 #[test]
-fn a_command_that_hangs_can_be_cancelled() {
+fn a_key_command_that_hangs_can_be_cancelled() {
     let server = Server::start(&[("vetassist.master_key_command", "sleep 600")], &[]);
     let mut db = server.database();
     db.batch_execute("SET statement_timeout = '300ms'").unwrap();
@@ -270,13 +276,13 @@ fn sighup_reads_the_ring_again() {
     let open = "SELECT vetassist_decrypt_token($1, '00000000-0000-0000-0000-000000000001')";
     assert_eq!(other.query_one(open, &[&sealed]).unwrap().get::<_, &str>(0), "a token");
 
-    // A key that was taken out opens nothing any more.
+    // A key that was removed opens nothing.
     server.write_key_file(&hex_key(2), 0o600);
     server.reload();
     wait(|| fingerprints(&mut other).len() == 1);
     assert_eq!(sqlstate(&other.query_one(open, &[&sealed]).unwrap_err()), "39000");
 
-    // A broken file fails the calls, in old backends as in new ones, and mends without a restart.
+    // Calls fail in old and new backends while the file is broken, and work again without a restart.
     server.write_key_file("broken", 0o600);
     server.reload();
     wait(|| other.simple_query(SEAL).is_err());
@@ -288,7 +294,7 @@ fn sighup_reads_the_ring_again() {
 }
 
 #[test]
-fn reload_keys_reads_it_in_this_backend_and_counts() {
+fn vetassist_reload_keys_reads_the_ring_and_returns_its_count() {
     let mut server = KeyedServer::start();
     server.write_key_file(&format!("{}\n{}\n{}", hex_key(1), hex_key(2), hex_key(3)), 0o600);
     let count: i32 = server.db.query_one("SELECT vetassist_reload_keys()", &[]).unwrap().get(0);
@@ -304,11 +310,11 @@ fn reload_keys_reads_it_in_this_backend_and_counts() {
 }
 
 #[test]
-fn it_works_preloaded_too() {
+fn a_preloaded_library_reads_the_ring() {
     for preload in ["shared_preload_libraries", "session_preload_libraries"] {
         let server = Server::start(&[(preload, "vetassist")], &[]);
         let mut db = server.database();
-        refused(&mut db, "no key ring is configured");
+        assert_refused(&mut db, "no key ring is configured");
         let file = server.write_key_file("ring", &hex_key(1), 0o600);
         db.batch_execute(&format!(
             "ALTER SYSTEM SET vetassist.master_key_file = '{}'",
@@ -317,7 +323,7 @@ fn it_works_preloaded_too() {
         .unwrap();
         server.reload();
         wait(|| db.simple_query(SEAL).is_ok());
-        // Hidden from the start.
+        // The setting is hidden from the start.
         db.batch_execute("CREATE ROLE nobody LOGIN").unwrap();
         let mut nobody = server.connect_as("nobody");
         let error = nobody.simple_query("SHOW vetassist.master_key_file").unwrap_err();
@@ -326,7 +332,7 @@ fn it_works_preloaded_too() {
 }
 
 #[test]
-fn parallel_workers_read_the_ring_for_themselves() {
+fn parallel_workers_read_the_ring() {
     let mut server = KeyedServer::start();
     server
         .db
@@ -347,7 +353,7 @@ fn parallel_workers_read_the_ring_for_themselves() {
 }
 
 #[test]
-fn the_files_are_what_the_tests_think() {
+fn the_key_file_of_the_tests_has_mode_600() {
     let server = KeyedServer::start();
     let mode = fs::metadata(server.key_file()).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);

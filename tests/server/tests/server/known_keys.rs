@@ -1,4 +1,4 @@
-//! A ring that a database does not know seals nothing.
+//! Tests that a ring that a database does not know seals nothing.
 
 use vetassist_server_tests::{column_of, hex_key, sqlstate, KeyedServer};
 
@@ -9,12 +9,12 @@ fn known(server: &mut KeyedServer) -> Vec<String> {
 }
 
 #[test]
-fn another_ring_seals_nothing_until_it_is_accepted() {
+fn an_unknown_ring_seals_nothing_until_it_is_accepted() {
     let mut server = KeyedServer::start();
     server.db.batch_execute("BEGIN").unwrap();
     server.db.batch_execute(SIGN_IN).unwrap();
     server.db.batch_execute("ROLLBACK").unwrap();
-    assert_eq!(known(&mut server), [""; 0], "what was rolled back sealed nothing");
+    assert_eq!(known(&mut server), [""; 0], "a sign-in that was rolled back recorded its key");
     server.db.batch_execute(SIGN_IN).unwrap();
     let old =
         column_of(&mut server.db, "SELECT fingerprint FROM vetassist_keys() WHERE is_current");
@@ -33,7 +33,7 @@ fn another_ring_seals_nothing_until_it_is_accepted() {
         assert_eq!(sqlstate(&error), "F0000", "{call}: {error:?}");
         assert!(error.as_db_error().unwrap().detail().unwrap().contains(&old[0]), "{error:?}");
     }
-    // With the old key behind it, it is known.
+    // A ring that contains the old key is known.
     server.set_ring(&format!("{}\n{ring}", hex_key(0x77)));
     server.connect_as("app").batch_execute(SIGN_IN).unwrap();
     assert_eq!(known(&mut server).len(), 2);
@@ -53,9 +53,9 @@ fn another_ring_seals_nothing_until_it_is_accepted() {
     );
 }
 
-/// As after an update, an adoption, or where a client wrote the tokens.
+/// No fingerprint is recorded after an update or an adoption, or if a client wrote the tokens.
 #[test]
-fn a_ring_that_opens_what_is_stored_needs_no_accepting() {
+fn a_ring_that_opens_the_stored_tokens_is_accepted_by_itself() {
     let mut server = KeyedServer::start();
     server.db.batch_execute(SIGN_IN).unwrap();
     server.db.batch_execute("DELETE FROM vetassist_key_fingerprints").unwrap();
@@ -64,7 +64,7 @@ fn a_ring_that_opens_what_is_stored_needs_no_accepting() {
 }
 
 #[test]
-fn a_key_that_still_seals_something_is_missed() {
+fn a_missing_key_that_still_seals_tokens_causes_a_warning() {
     let mut server = KeyedServer::start();
     server.db.batch_execute(SIGN_IN).unwrap();
     let ring = std::fs::read_to_string(server.key_file()).unwrap();
@@ -72,14 +72,14 @@ fn a_key_that_still_seals_something_is_missed() {
     server.connect().batch_execute(&SIGN_IN.replace("ICN", "other")).unwrap();
     server.set_ring(&hex_key(0x77));
     server.reconnect();
-    // Once a backend.
+    // A backend warns once.
     let twice = [SIGN_IN.replace("ICN", "third"), SIGN_IN.replace("ICN", "fourth")].join("; ");
     let warnings = server.warnings_of(&twice);
     assert_eq!(warnings, ["the key ring lacks a key that still seals stored tokens"]);
 }
 
 #[test]
-fn a_client_notes_its_key() {
+fn a_client_records_the_fingerprint_of_its_key() {
     let mut server = KeyedServer::start();
     for bad in ["'x'", "NULL", "'0123456789ABCDEF'", "'0123456789abcdef0'"] {
         let error =

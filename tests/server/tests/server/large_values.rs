@@ -1,4 +1,4 @@
-//! Values of every size and in every form that PostgreSQL stores them in, and what failures leave behind.
+//! Tests values of every size and form of storage, and the memory of calls that fail.
 
 use std::{
     fs,
@@ -8,7 +8,7 @@ use std::{
 use postgres::Client;
 use vetassist_server_tests::{sqlstate, KeyedServer};
 
-/// As much as a varlena holds: 1 GB, less one byte, less its header.
+/// The most bytes that a varlena holds: 1 GB minus one byte, minus its header.
 const LARGEST: i64 = 0x3fff_ffff - 4;
 const OVERHEAD: i64 = 28;
 const USER: &str = "'1266421b-a944-46cc-bc26-e3e89453b8cd'::uuid";
@@ -26,7 +26,7 @@ fn the_largest_value_is_sealed_and_opened_and_one_byte_more_is_refused() {
     let mut server = KeyedServer::start();
     let db = &mut server.db;
     let token = LARGEST - OVERHEAD;
-    // A value of this size fits into no row, not even of a subquery.
+    // A value of this size does not fit into a row, not even of a subquery.
     let largest = format!("vetassist_encrypt_token(repeat('x', {token}), {USER})");
     let length = format!("SELECT length({largest})");
     let length: i32 = db.query_one(&length, &[]).unwrap().get(0);
@@ -40,7 +40,7 @@ fn the_largest_value_is_sealed_and_opened_and_one_byte_more_is_refused() {
     }
     let query = format!("SELECT vetassist_decrypt_token(repeat('x', {LARGEST})::bytea, {USER})");
     assert_eq!(fails(db, &query), "39000");
-    // Longer than PostgreSQL itself makes a value: its own error, and the backend lives.
+    // PostgreSQL itself refuses a longer value, and the backend keeps running.
     let query = format!("SELECT vetassist_encrypt_token(repeat('x', {}), {USER})", LARGEST + 1);
     assert_eq!(fails(db, &query), "54000");
     assert_eq!(fails(db, &format!("SELECT vetassist_decrypt_token('', {USER})")), "22P03");
@@ -49,23 +49,23 @@ fn the_largest_value_is_sealed_and_opened_and_one_byte_more_is_refused() {
     assert_eq!(db.query_one(&empty, &[]).unwrap().get::<_, &str>(0), "");
 }
 
-/// The same value opens however it is stored: with a short header or a long one, in line or out of line,
-/// compressed or not, whole or as a slice of something longer.
+/// The header may be short or long; the value may be in line or out of line, compressed or not, whole or a slice of a
+/// longer value.
 #[test]
-fn it_does_not_matter_how_a_value_is_stored() {
+fn a_value_opens_however_it_is_stored() {
     let mut server = KeyedServer::start();
     let db = &mut server.db;
     for (storage, size, out_of_line) in [
         ("PLAIN", 5, false),
         ("PLAIN", 400, false),
-        // 98 bytes of token and 28 are a content of 126: one more has a header of four bytes.
+        // 98 bytes of token make 126 bytes of content. One byte more needs a header of four bytes.
         ("MAIN", 98, false),
         ("MAIN", 99, false),
         ("EXTERNAL", 99, false),
         ("EXTERNAL", 100_000, true),
         ("EXTENDED", 100_000, true),
     ] {
-        // The first column shifts the others to an odd place.
+        // The first column moves the others to an odd offset.
         db.batch_execute(&format!(
             "DROP TABLE IF EXISTS stored;
              CREATE TABLE stored (odd \"char\", plain text, sealed bytea, aad bytea, with_aad bytea, padded bytea);
@@ -98,11 +98,11 @@ fn it_does_not_matter_how_a_value_is_stored() {
         let header: i32 = row.get(6);
         match size {
             98 => assert_eq!(header, 1, "{storage} {size}: a short header"),
-            99 => assert_eq!(header, 4, "{storage} {size}: a long one"),
+            99 => assert_eq!(header, 4, "{storage} {size}: a long header"),
             _ => {}
         }
     }
-    // Compressed, and no sealed value.
+    // A compressed value that is not a sealed one is refused.
     db.batch_execute("CREATE TABLE zeros (v bytea); INSERT INTO zeros VALUES (decode(repeat('00', 100000), 'hex'))")
         .unwrap();
     let row = db.query_one("SELECT pg_column_size(v) < 5000 FROM zeros", &[]).unwrap();
@@ -113,7 +113,7 @@ fn it_does_not_matter_how_a_value_is_stored() {
     );
 }
 
-/// Returns the memory of the backend: that of its memory contexts, and all of it.
+/// Returns the bytes in the backend's memory contexts, and its private resident memory.
 fn held(db: &mut Client) -> (i64, u64) {
     let row = db
         .query_one(
@@ -124,14 +124,14 @@ fn held(db: &mut Client) -> (i64, u64) {
     let statm = fs::read_to_string(format!("/proc/{}/statm", row.get::<_, i32>(0))).unwrap();
     let anonymous = |text: &str| {
         let pages: Vec<u64> = text.split_whitespace().map(|word| word.parse().unwrap()).collect();
-        // Resident, less what is shared with other processes.
+        // Resident memory minus the memory that is shared with other processes.
         4096 * (pages[1] - pages[2])
     };
     (row.get(1), anonymous(&statm))
 }
 
 #[test]
-fn a_hundred_thousand_failures_leave_nothing_behind() {
+fn a_hundred_thousand_failed_calls_leak_no_memory() {
     let mut server = KeyedServer::start();
     let db = &mut server.db;
     let in_a_loop = |count: u32| {
@@ -159,13 +159,13 @@ fn a_hundred_thousand_failures_leave_nothing_behind() {
     let (contexts, resident) = held(db);
     fail(db, 20_000);
     let (contexts_after, resident_after) = held(db);
-    // The least allocation takes 16 bytes, which makes 320 kB of one in every fourth failure.
+    // The smallest allocation takes 16 bytes, so a leak in every fourth failure would take 320 kB.
     assert!(contexts_after <= contexts + (64 << 10), "{contexts} -> {contexts_after}");
     assert!(resident_after <= resident + (256 << 10), "{resident} -> {resident_after}");
 }
 
 #[test]
-fn what_is_cancelled_in_the_middle_of_a_large_value_leaves_nothing_behind() {
+fn cancelled_calls_with_large_values_leak_no_memory() {
     let mut server = KeyedServer::start();
     let seal = format!("SELECT length(vetassist_decrypt_token(vetassist_encrypt_token(repeat('x', 60000000), {USER}), {USER}))");
     let token = server.db.cancel_token();
@@ -177,13 +177,13 @@ fn what_is_cancelled_in_the_middle_of_a_large_value_leaves_nothing_behind() {
     let whole = started.elapsed();
     let mut ended = 0;
     for round in 0..40 {
-        // From the beginning to the end of what it does.
+        // The cancellation arrives at different times of the call.
         let after = whole * (round % 20) / 20 + Duration::from_millis(1);
         if round % 2 == 0 {
             let milliseconds = after.as_millis();
             db.batch_execute(&format!("SET statement_timeout = {milliseconds}")).unwrap();
             ended += u32::from(is_cancelled(db, &seal));
-            // This has no more time than what was timed out.
+            // This statement has the same timeout, so it may fail too.
             while db.batch_execute("RESET statement_timeout").is_err() {}
         } else {
             let token = token.clone();
@@ -195,12 +195,12 @@ fn what_is_cancelled_in_the_middle_of_a_large_value_leaves_nothing_behind() {
             canceller.join().unwrap();
             ended += u32::from(cancelled);
             if !cancelled {
-                // A cancellation that came late is for whatever runs next.
+                // A late cancellation ends the next statement.
                 let _ = db.simple_query("SELECT pg_sleep(0.5)");
             }
         }
     }
-    assert!(ended >= 10, "only {ended} of 40 were in time");
+    assert!(ended >= 10, "only {ended} of 40 calls were cancelled");
     let (contexts_after, resident_after) = held(db);
     assert!(contexts_after <= contexts + (64 << 10), "{contexts} -> {contexts_after}");
     assert!(resident_after <= resident + (8 << 20), "{resident} -> {resident_after}");

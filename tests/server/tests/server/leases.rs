@@ -1,4 +1,4 @@
-//! Leases of refresh tokens: one exchange at a time, none lost, nobody held up.
+//! Tests leases of refresh tokens: one exchange at a time, no token lost, no worker blocked.
 
 mod accounts;
 mod failures;
@@ -6,7 +6,7 @@ mod failures;
 use postgres::{Client, Row};
 use vetassist_server_tests::{column_of, sqlstate, KeyedServer};
 
-/// A server with the role `app`, and veterans whose tokens end in so many seconds.
+/// Starts a server with the role `app`, and veterans whose tokens expire in this number of seconds.
 fn server_with(icns: &[(&str, i32)]) -> KeyedServer {
     let mut server = KeyedServer::start();
     server.db.batch_execute("CREATE ROLE app LOGIN; SELECT vetassist_grant('app', 'app')").unwrap();
@@ -95,19 +95,27 @@ fn error_of<T: std::fmt::Debug>(result: Result<T, postgres::Error>) -> String {
 }
 
 #[test]
-fn a_token_is_ready_then_leased_then_renewed() {
+fn a_due_token_is_leased_once_and_then_renewed() {
     let server = server_with(&[("live", 3600), ("due", 20), ("dead", -20)]);
     let mut app = server.connect_as("app");
     let live = use_token(&mut app, "live");
     assert_eq!(state_of(&live), "ready");
     assert_eq!(live.get::<_, Option<&str>>(1), Some("live access"));
-    assert_eq!(live.get::<_, Option<&str>>(2), None, "nobody who needs no refresh token has it");
+    assert_eq!(
+        live.get::<_, Option<&str>>(2),
+        None,
+        "a refresh token is returned only with a lease"
+    );
     assert_eq!(live.get::<_, Option<&str>>(3), None);
 
     for (icn, access) in [("due", Some("due access")), ("dead", None)] {
         let first = use_token(&mut app, icn);
         assert_eq!(state_of(&first), "refresh");
-        assert_eq!(first.get::<_, Option<&str>>(1), access, "while it lives");
+        assert_eq!(
+            first.get::<_, Option<&str>>(1),
+            access,
+            "an access token is returned until it expires"
+        );
         assert_eq!(first.get::<_, Option<String>>(2), Some(format!("{icn} refresh")));
         let second = use_token(&mut app, icn);
         assert_eq!(state_of(&second), "wait");
@@ -118,7 +126,7 @@ fn a_token_is_ready_then_leased_then_renewed() {
         let lease = lease_of(&first);
         assert_eq!(finish(&mut app, &lease, "new"), "stored");
         assert_eq!(stored(&mut app, icn), ("new access".into(), "new refresh".into()));
-        // The answer to the first may have been lost.
+        // The worker repeats the call if its response was lost.
         assert_eq!(finish(&mut app, &lease, "new"), "stored");
         assert_eq!(finish(&mut app, &lease, "other"), "superseded");
         assert_eq!(stored(&mut app, icn).0, "new access");
@@ -136,7 +144,7 @@ fn a_token_is_ready_then_leased_then_renewed() {
 }
 
 #[test]
-fn a_lease_is_committed_before_the_exchange() {
+fn finishing_in_the_transaction_of_the_lease_is_refused() {
     let server = server_with(&[("due", 20)]);
     let mut app = server.connect_as("app");
     for end in
@@ -146,7 +154,7 @@ fn a_lease_is_committed_before_the_exchange() {
             ["vetassist_claim_refreshes()", "vetassist_use_token(vetassist_find_user('due'))"]
         {
             assert_eq!(error_of(app.query(&format!("SELECT {end} FROM {lease}"), &[])), "25001");
-            // Also where a savepoint is between them.
+            // A savepoint between the two calls makes no difference.
             let mut transaction = app.transaction().unwrap();
             let mut savepoint = transaction.transaction().unwrap();
             let row =
@@ -158,16 +166,16 @@ fn a_lease_is_committed_before_the_exchange() {
             transaction.rollback().unwrap();
         }
     }
-    // After a rollback nobody has it.
+    // A rollback releases the lease.
     assert_eq!(claim(&mut app, 10).len(), 1);
 }
 
 #[test]
-fn no_two_have_the_same_and_nobody_waits() {
+fn workers_claim_different_tokens_without_waiting() {
     let server = server_with(&[("a", 10), ("b", 20), ("c", 30), ("later", 3600)]);
     let (mut one, mut two) = (server.connect_as("app"), server.connect_as("app"));
     one.batch_execute("BEGIN").unwrap();
-    assert_eq!(claim(&mut one, 2).len(), 2, "those that end soonest");
+    assert_eq!(claim(&mut one, 2).len(), 2, "the tokens that expire first are claimed");
     two.batch_execute("SET statement_timeout = '5s'").unwrap();
     let rest = claim(&mut two, 10);
     assert_eq!(rest.iter().map(|(token, _)| &**token).collect::<Vec<_>>(), ["c refresh"]);
@@ -188,7 +196,7 @@ fn no_two_have_the_same_and_nobody_waits() {
 }
 
 #[test]
-fn a_lease_that_ran_out_stores_if_nothing_else_was_stored() {
+fn an_expired_lease_stores_unless_other_tokens_were_stored() {
     let server = server_with(&[("due", 20)]);
     let mut app = server.connect_as("app");
     let lease = |db: &mut Client| -> String {
@@ -216,7 +224,7 @@ const OTHERS: &[&str] = &[
      SELECT u, vetassist_encrypt_token('theirs', u), vetassist_encrypt_token('theirs', u), now() + '10 s' FROM vetassist_find_user('due') AS u
      ON CONFLICT (user_id) DO UPDATE SET access_token_encrypted = excluded.access_token_encrypted,
          refresh_token_encrypted = excluded.refresh_token_encrypted, expires_at = excluded.expires_at",
-    // The same time, and the access token alone.
+    // This changes the access token alone, and no time.
     "UPDATE vetassist_va_tokens SET access_token_encrypted = vetassist_encrypt_token('theirs', user_id)",
     "UPDATE vetassist_va_tokens SET refresh_token_encrypted = vetassist_encrypt_token('due refresh', user_id)",
     "SELECT vetassist_store_tokens(vetassist_find_user('due'), 'theirs', now() + '10 s', 'theirs')",
@@ -224,7 +232,7 @@ const OTHERS: &[&str] = &[
 ];
 
 #[test]
-fn tokens_of_others_make_a_lease_a_back_off_and_a_reconnect_void() {
+fn other_stored_tokens_end_a_lease_a_back_off_and_a_reconnect() {
     for other in OTHERS {
         let mut server = server_with(&[("due", 20)]);
         let mut app = server.connect_as("app");
@@ -249,7 +257,7 @@ fn tokens_of_others_make_a_lease_a_back_off_and_a_reconnect_void() {
 }
 
 #[test]
-fn rotating_the_key_in_between_changes_nothing() {
+fn a_rotation_keeps_leases_back_offs_and_reconnects() {
     let mut server =
         server_with(&[("leased", 20), ("backs off", 20), ("reconnect", 20), ("finished", 20)]);
     let mut app = server.connect_as("app");
@@ -277,7 +285,7 @@ fn rotating_the_key_in_between_changes_nothing() {
 }
 
 #[test]
-fn a_pause_gives_no_lease() {
+fn no_token_is_leased_during_a_pause() {
     let mut server = server_with(&[("due", 20), ("live", 3600)]);
     server.db.batch_execute("ALTER SYSTEM SET vetassist.refresh_paused = on").unwrap();
     server.reload();

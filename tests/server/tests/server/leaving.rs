@@ -1,4 +1,4 @@
-//! The extension does not go with its data by surprise.
+//! Tests that a command cannot drop the extension with its data by mistake.
 
 use postgres::Client;
 use vetassist_server_tests::{database, empty_database, sqlstate};
@@ -14,7 +14,7 @@ fn has_extension(db: &mut Client) -> bool {
     db.query_one(asks, &[]).unwrap().get(0)
 }
 
-fn is_refused(db: &mut Client, command: &str) {
+fn assert_refused(db: &mut Client, command: &str) {
     let error = db.batch_execute(command).unwrap_err();
     assert_eq!(sqlstate(&error), "2BP01", "{command}: {error:?}");
     let said = error.as_db_error().unwrap();
@@ -24,7 +24,7 @@ fn is_refused(db: &mut Client, command: &str) {
 }
 
 #[test]
-fn a_drop_with_data_is_refused_however_it_is_said() {
+fn every_form_of_dropping_an_extension_with_data_is_refused() {
     let mut db = database();
     db.batch_execute(USER).unwrap();
     for command in [
@@ -39,29 +39,29 @@ fn a_drop_with_data_is_refused_however_it_is_said() {
         "DROP SCHEMA IF EXISTS nothing, public CASCADE",
         "DROP OWNED BY postgres CASCADE",
         "DROP OWNED BY current_user",
-        // The language of most of its functions.
+        // Most functions of the extension depend on this language.
         "DROP EXTENSION plpgsql CASCADE",
     ] {
-        is_refused_in_any_case(&mut db, command);
+        assert_refused_in_a_transaction(&mut db, command);
     }
     assert_eq!(rows(&mut db, "vetassist_users"), 1);
     assert_eq!(rows(&mut db, "vetassist_check_schema()"), 0);
 }
 
-fn is_refused_in_any_case(db: &mut Client, command: &str) {
+fn assert_refused_in_a_transaction(db: &mut Client, command: &str) {
     if let Some((before, drop)) = command.rsplit_once("; DROP") {
         db.batch_execute(before).unwrap();
         let error = db.batch_execute(&format!("DROP{drop}")).unwrap_err();
         assert_eq!(sqlstate(&error), "2BP01", "{command}");
         db.batch_execute("ROLLBACK").unwrap();
     } else {
-        is_refused(db, command);
+        assert_refused(db, command);
     }
 }
 
-/// PostgreSQL drops an extension together with any object of it that has to go.
+/// PostgreSQL drops an extension if it has to drop one of its objects.
 #[test]
-fn a_drop_of_what_holds_a_part_of_it_is_refused() {
+fn dropping_a_schema_or_role_of_a_table_is_refused() {
     let mut db = database();
     db.batch_execute(USER).unwrap();
     let role: String = db.query_one("SELECT 'holder_' || current_database()", &[]).unwrap().get(0);
@@ -70,9 +70,9 @@ fn a_drop_of_what_holds_a_part_of_it_is_refused() {
          ALTER EVENT TRIGGER vetassist_guard_schema DISABLE; ALTER TABLE vetassist_sessions SET SCHEMA held"
     ))
     .unwrap();
-    is_refused(&mut db, "DROP SCHEMA held CASCADE");
-    is_refused(&mut db, &format!("DROP OWNED BY {role} CASCADE"));
-    // Without CASCADE PostgreSQL refuses it by itself, in words of its own.
+    assert_refused(&mut db, "DROP SCHEMA held CASCADE");
+    assert_refused(&mut db, &format!("DROP OWNED BY {role} CASCADE"));
+    // Without CASCADE, PostgreSQL itself refuses the command with its own message.
     for command in ["DROP SCHEMA held".to_owned(), format!("DROP OWNED BY {role}")] {
         let error = db.batch_execute(&command).unwrap_err();
         assert_eq!(sqlstate(&error), "2BP01", "{command}: {error:?}");
@@ -83,7 +83,7 @@ fn a_drop_of_what_holds_a_part_of_it_is_refused() {
 }
 
 #[test]
-fn each_table_counts() {
+fn rows_of_any_table_prevent_the_drop() {
     for (fill, table) in [
         (USER, "vetassist_users"),
         ("SELECT vetassist_log_event('an event')", "vetassist_auth_audit"),
@@ -96,7 +96,7 @@ fn each_table_counts() {
 }
 
 #[test]
-fn an_empty_one_goes_and_a_detached_one_leaves_its_data() {
+fn an_empty_or_detached_extension_can_be_dropped() {
     let mut db = database();
     db.batch_execute("DROP EXTENSION vetassist").unwrap();
     assert!(!has_extension(&mut db));
@@ -107,18 +107,18 @@ fn an_empty_one_goes_and_a_detached_one_leaves_its_data() {
     assert_eq!(rows(&mut db, "vetassist_users"), 1);
     db.batch_execute("CREATE EXTENSION vetassist").unwrap();
     assert_eq!(rows(&mut db, "vetassist_users"), 1);
-    is_refused(&mut db, "DROP EXTENSION vetassist");
+    assert_refused(&mut db, "DROP EXTENSION vetassist");
 }
 
 #[test]
-fn whoever_insists_gets_his_way() {
+fn the_setting_drop_with_data_allows_the_drop() {
     let mut db = database();
     db.batch_execute(USER).unwrap();
     db.batch_execute(
         "BEGIN; SET LOCAL vetassist.drop_with_data = on; DROP EXTENSION vetassist; ROLLBACK",
     )
     .unwrap();
-    is_refused(&mut db, "DROP EXTENSION vetassist");
+    assert_refused(&mut db, "DROP EXTENSION vetassist");
     db.batch_execute("SET vetassist.drop_with_data = on").unwrap();
     db.batch_execute("DROP EXTENSION vetassist").unwrap();
     assert!(!has_extension(&mut db));
@@ -127,7 +127,7 @@ fn whoever_insists_gets_his_way() {
 }
 
 #[test]
-fn what_does_not_concern_it_goes_on() {
+fn unrelated_objects_can_be_dropped() {
     let mut db = empty_database();
     db.batch_execute(
         "CREATE SCHEMA \"own; schema\"; CREATE EXTENSION vetassist SCHEMA \"own; schema\"",
@@ -151,21 +151,21 @@ fn what_does_not_concern_it_goes_on() {
     ] {
         db.batch_execute(command).unwrap();
     }
-    // A schema with something in it stays without CASCADE, by PostgreSQL's own rule.
+    // PostgreSQL itself refuses to drop a schema with objects without CASCADE.
     let error = db.batch_execute("DROP SCHEMA \"own; schema\"").unwrap_err();
     assert!(
         error.as_db_error().unwrap().message().contains("other objects depend on it"),
         "{error:?}"
     );
-    is_refused(&mut db, "DROP SCHEMA \"own; schema\" CASCADE");
-    // A table of the extension's does not go alone, also by PostgreSQL's own rule.
+    assert_refused(&mut db, "DROP SCHEMA \"own; schema\" CASCADE");
+    // PostgreSQL itself refuses to drop a table of an extension.
     let error = db.batch_execute("DROP TABLE \"own; schema\".vetassist_users CASCADE").unwrap_err();
     assert_eq!(sqlstate(&error), "2BP01");
     assert_eq!(rows(&mut db, "\"own; schema\".vetassist_users"), 1);
 }
 
 #[test]
-fn it_is_called_by_its_trigger_alone() {
+fn the_guard_function_can_only_run_as_a_trigger() {
     let mut db = database();
     assert!(db.batch_execute("SELECT vetassist_guard_drop()").is_err());
     assert_eq!(rows(&mut db, "vetassist_users"), 0);

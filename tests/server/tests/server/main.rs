@@ -1,4 +1,4 @@
-//! The extension in real servers. One binary, so that the tests share one server where they can.
+//! Tests the extension in real servers. The tests are one program, so that they can share one server.
 #![allow(clippy::unwrap_used)]
 
 mod accounts;

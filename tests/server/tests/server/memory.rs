@@ -1,7 +1,7 @@
-//! The ring's memory: locked, kept out of core dumps, wiped on reload and at exit.
+//! Tests that the memory of the ring is locked, not in core dumps, and wiped on reload and at exit.
 //!
-//! Copies on the stack are not looked for: what works with keys leaves some there, which later calls write over. In all
-//! other memory, such as the heap, no key may be but where it is locked.
+//! Copies on the stack are ignored, because calls that use keys leave some there until later calls overwrite them. In all
+//! other memory, such as the heap, a key may only be where the memory is locked.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -16,8 +16,7 @@ use vetassist_server_tests::{repository, wait, KeyedServer};
 
 const USER: &str = "1266421b-a944-46cc-bc26-e3e89453b8cd";
 
-/// A master key in hex, and everything that must not be found where it could leak: its bytes, its digits and what is
-/// derived from it for [`USER`].
+/// A master key in hex, and the bytes to search for: the key, its digits and the key that is derived from it for [`USER`].
 struct Secret {
     hex: String,
     needles: Vec<String>,
@@ -44,13 +43,13 @@ fn pid(db: &mut Client) -> i32 {
     db.query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0)
 }
 
-/// Where a backend holds each of these now.
+/// Returns the places in a backend's memory that hold each of these now, without the stack.
 fn places(pid: i32, needles: &[&String]) -> Value {
-    off_the_stack(&capture(&mut memory("scan", pid, needles)).unwrap())
+    without_the_stack(&capture(&mut memory("scan", pid, needles)).unwrap())
 }
 
 /// Returns the findings that are not on the stack.
-fn off_the_stack(found: &str) -> Value {
+fn without_the_stack(found: &str) -> Value {
     let mut found: Value = serde_json::from_str(found).unwrap();
     for places in found.as_object_mut().unwrap().values_mut() {
         places.as_array_mut().unwrap().retain(|place| place["name"] != "[stack]");
@@ -62,8 +61,8 @@ fn count(places: &Value, needle: &str) -> usize {
     places[needle].as_array().unwrap().len()
 }
 
-/// All of them are where neither swap nor a core dump gets them. Says how many there are.
-fn are_kept(places: &Value) -> usize {
+/// Asserts that every place is locked in memory and left out of core dumps. Returns the number of places.
+fn assert_locked(places: &Value) -> usize {
     let all: Vec<_> =
         places.as_object().unwrap().values().flat_map(|of| of.as_array().unwrap()).collect();
     for place in &all {
@@ -89,7 +88,7 @@ fn use_ring(db: &mut Client) {
 }
 
 #[test]
-fn the_ring_is_in_locked_memory_and_goes_when_it_is_read_anew() {
+fn the_ring_is_in_locked_memory_and_wiped_when_it_is_read_again() {
     let mut server = KeyedServer::start();
     for source in ["file", "command"] {
         let (first, older, second) = (Secret::new(), Secret::new(), Secret::new());
@@ -107,8 +106,8 @@ fn the_ring_is_in_locked_memory_and_goes_when_it_is_read_anew() {
         use_ring(&mut db);
         let pid = pid(&mut db);
         let found = places(pid, &all);
-        assert!(are_kept(&found) >= 4, "{found}");
-        // The keys themselves are there, so they would be found elsewhere too; their digits are not.
+        assert!(assert_locked(&found) >= 4, "{found}");
+        // The search finds the keys in locked memory, so it would find them elsewhere. Their digits are nowhere.
         for secret in [&first, &older] {
             assert!(
                 count(&found, &secret.needles[0]) > 0 && count(&found, &secret.needles[2]) > 0,
@@ -119,11 +118,11 @@ fn the_ring_is_in_locked_memory_and_goes_when_it_is_read_anew() {
         server.write_key_file(&format!("{}\n", second.hex), 0o600);
         db.simple_query("SELECT vetassist_reload_keys()").unwrap();
         let found = places(pid, &all);
-        assert!(are_kept(&found) > 0 && count(&found, &second.needles[0]) > 0);
+        assert!(assert_locked(&found) > 0 && count(&found, &second.needles[0]) > 0);
         for needle in first.needles.iter().chain(&older.needles) {
             assert_eq!(count(&found, needle), 0, "{source}: {found}");
         }
-        // A ring that cannot be read leaves none, whether the backend is told to read it or finds out by itself.
+        // If reading the ring fails, the old one is wiped, after vetassist_reload_keys() and after SIGHUP.
         for (reload, fails) in
             [("SELECT vetassist_reload_keys()", true), ("SELECT pg_reload_conf()", false)]
         {
@@ -134,13 +133,13 @@ fn the_ring_is_in_locked_memory_and_goes_when_it_is_read_anew() {
             assert_eq!(db.simple_query(reload).is_err(), fails, "{source}: {reload}");
             wait(|| db.simple_query("SELECT vetassist_hash_ip_keyed('::1')").is_err());
             let found = places(pid, &all);
-            assert_eq!(are_kept(&found), 0, "{source}: {reload}: {found}");
+            assert_eq!(assert_locked(&found), 0, "{source}: {reload}: {found}");
         }
     }
-    assert!(!server.log().contains("is not kept out of swap"));
+    assert!(!server.log().contains("cannot be kept out of swap"));
 }
 
-/// Looks into a process when it is about to end.
+/// Reads the memory of a process that is about to exit.
 struct Watch(Child, BufReader<ChildStdout>);
 
 impl Watch {
@@ -157,7 +156,7 @@ impl Watch {
         let mut said = String::new();
         self.1.read_to_string(&mut said).unwrap();
         assert!(self.0.wait().unwrap().success());
-        off_the_stack(&said)
+        without_the_stack(&said)
     }
 }
 
@@ -166,7 +165,7 @@ fn the_ring_is_wiped_at_exit() {
     let mut server = KeyedServer::start();
     let secret = Secret::new();
     server.set_ring(&secret.hex);
-    // Something that stays in memory, so that it is seen that memory is looked at.
+    // The marker stays in memory. If the search finds it, the search works.
     let marker = "stays-until-the-end-of-the-process";
     let hex_marker = hex::encode(marker);
     let needles: Vec<_> = secret.needles.iter().chain([&hex_marker]).collect();
@@ -175,7 +174,7 @@ fn the_ring_is_wiped_at_exit() {
         db.batch_execute(&format!("SET application_name = '{marker}'")).unwrap();
         use_ring(&mut db);
         let pid = pid(&mut db);
-        assert!(are_kept(&places(pid, &needles[..3])) >= 2);
+        assert!(assert_locked(&places(pid, &needles[..3])) >= 2);
         let watch = Watch::new(pid, &needles);
         if end == "disconnects" {
             drop(db);

@@ -1,4 +1,4 @@
-//! `examples/monitoring`: what Prometheus gets by way of postgres_exporter, and the alerts on it.
+//! Tests `examples/monitoring`: the metrics that Prometheus reads from postgres_exporter, and the alerts.
 
 use std::{
     io::{Read, Write},
@@ -22,7 +22,7 @@ impl Drop for Exporter {
     }
 }
 
-/// Returns what the exporter shows, or nothing while it does not listen.
+/// Returns the exporter's page, or an empty string while the exporter does not listen.
 fn scrape(address: &str) -> String {
     let mut shown = String::new();
     if let Ok(mut stream) = TcpStream::connect(address) {
@@ -33,7 +33,7 @@ fn scrape(address: &str) -> String {
 }
 
 #[test]
-fn the_exporter_shows_the_figures_to_a_monitor() {
+fn the_exporter_shows_every_metric_to_the_tier_monitor() {
     let mut server = KeyedServer::start();
     server
         .db
@@ -71,7 +71,7 @@ fn the_exporter_shows_the_figures_to_a_monitor() {
         let mut lines = shown.lines().filter_map(|line| line.strip_prefix(name));
         lines.next().unwrap_or_else(|| panic!("no {name} in {shown}")).to_owned()
     };
-    // Each figure that there is, with its value.
+    // The exporter shows every metric with its value.
     let figures =
         "SELECT name, labels ->> 'table', labels ->> 'state', value FROM vetassist_metrics()";
     for row in server.db.query(figures, &[]).unwrap() {
@@ -85,7 +85,7 @@ fn the_exporter_shows_the_figures_to_a_monitor() {
             .find(|line| line.starts_with(&format!("{name}{{")) && line.contains(&label));
         let found = found.unwrap_or_else(|| panic!("no {name} {label} in {shown}"));
         let found: f64 = found.rsplit(' ').next().unwrap().parse().unwrap();
-        // A delay goes on.
+        // A delay grows during the test.
         assert!((found - value).abs() < 60.0, "{name} {label}: {found}, not {value}");
     }
     let findings = |severity: &str| {
@@ -95,14 +95,14 @@ fn the_exporter_shows_the_figures_to_a_monitor() {
             .find(|line| line.starts_with("vetassist_check_findings{") && line.contains(&name));
         line.unwrap_or_else(|| panic!("no {name}")).rsplit(' ').next().unwrap().to_owned()
     };
-    // It is not preloaded, and refreshes are late.
+    // The warnings: the library is not preloaded, and refreshes are late.
     assert_eq!((&*findings("error"), &*findings("warning")), ("0", "2"));
     assert!(line("pg_exporter_last_scrape_error").ends_with(" 0"));
     assert!(!shown.contains("pg_exporter_user_queries_load_error{filename=\"queries.yml\"} 1"));
 }
 
 #[test]
-fn the_alerts_are_what_their_tests_say() {
+fn the_alerts_pass_their_tests_and_use_exported_metrics() {
     let promtool = debian_file("prometheus", "usr/bin/promtool");
     for arguments in [["check", "rules", "alerts.yml"], ["test", "rules", "alerts_test.yml"]] {
         let output =
@@ -111,7 +111,7 @@ fn the_alerts_are_what_their_tests_say() {
             String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success() && said.contains("SUCCESS"), "{said}");
     }
-    // Each figure that an alert asks for is one of the exporter's.
+    // The exporter has every metric that an alert uses.
     let read = |name: &str| std::fs::read_to_string(folder().join(name)).unwrap();
     let (alerts, queries) = (read("alerts.yml"), read("queries.yml"));
     let words = alerts.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));

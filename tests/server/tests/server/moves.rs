@@ -1,4 +1,4 @@
-//! Dumped and restored, in each of pg_dump's formats, the data is the same and goes on.
+//! Tests dumps and restores in each format of pg_dump: the restored data is the same, and every call works.
 
 use std::{env, fs, path::PathBuf, process};
 
@@ -6,16 +6,16 @@ use pg_scratch::{output, run};
 use postgres::Client;
 use vetassist_server_tests::{
     column_of,
-    contents::{goes_on, opens, rows, surroundings},
+    contents::{assert_use_continues, opened_tokens, rights_and_triggers, rows},
     sqlstate, KeyedServer,
 };
 
-/// A server with data, and a place for its dumps.
+/// A server with data, and a folder for its dumps.
 struct Origin {
     server: KeyedServer,
     folder: PathBuf,
     rows: Vec<String>,
-    surroundings: Vec<String>,
+    rights_and_triggers: Vec<String>,
 }
 
 impl Origin {
@@ -23,9 +23,10 @@ impl Origin {
         let mut server = KeyedServer::filled(&[]);
         let folder = env::temp_dir().join(format!("vetassist-moves-{name}-{}", process::id()));
         fs::create_dir(&folder).unwrap();
-        let (rows, surroundings) = (rows(&mut server.db), surroundings(&mut server.db));
+        let (rows, rights_and_triggers) =
+            (rows(&mut server.db), rights_and_triggers(&mut server.db));
         assert!(rows.len() > 150, "{rows:?}");
-        Self { server, folder, rows, surroundings }
+        Self { server, folder, rows, rights_and_triggers }
     }
 
     fn dump(&self, name: &str, arguments: &[&str]) -> PathBuf {
@@ -40,11 +41,11 @@ impl Origin {
         self.server.connect_to(name)
     }
 
-    fn is_the_same(&self, db: &mut Client) {
+    fn assert_same(&self, db: &mut Client) {
         assert_eq!(rows(db), self.rows);
-        assert_eq!(surroundings(db), self.surroundings);
-        assert_eq!(opens(db), 39);
-        goes_on(db, 0);
+        assert_eq!(rights_and_triggers(db), self.rights_and_triggers);
+        assert_eq!(opened_tokens(db), 39);
+        assert_use_continues(db, 0);
     }
 }
 
@@ -55,7 +56,7 @@ impl Drop for Origin {
 }
 
 #[test]
-fn a_script_restores_everything() {
+fn a_dump_as_a_script_restores_everything() {
     let mut origin = Origin::new("plain");
     let script = origin.dump("plain.sql", &["-Fp"]);
     let mut db = origin.empty_database("plain");
@@ -64,11 +65,11 @@ fn a_script_restores_everything() {
         .args(["-X", "-q", "-o", "/dev/null", "-v", "ON_ERROR_STOP=1", "-d", "plain", "-f"])
         .arg(&script))
     .unwrap();
-    origin.is_the_same(&mut db);
+    origin.assert_same(&mut db);
 }
 
 #[test]
-fn every_archive_restores_everything() {
+fn a_dump_in_each_archive_format_restores_everything() {
     let mut origin = Origin::new("archives");
     for (name, dump, restore) in [
         ("custom", &["-Fc"][..], &["--exit-on-error"][..]),
@@ -82,14 +83,14 @@ fn every_archive_restores_everything() {
         let mut db = origin.empty_database(name);
         run(origin.server.client("pg_restore").args(restore).args(["-d", name]).arg(&archive))
             .unwrap();
-        origin.is_the_same(&mut db);
+        origin.assert_same(&mut db);
     }
 }
 
-/// An archive does not say that the rows of one of an extension's tables depend on those of another, so that
-/// several jobs may load a session before its user. docs/operations.md says which option lets them.
+/// An archive does not record that rows of one table of an extension depend on rows of another. So several jobs may load
+/// a session before its user. docs/operations.md names the option that allows this.
 #[test]
-fn several_jobs_restore_everything() {
+fn a_restore_with_several_jobs_restores_everything() {
     let mut origin = Origin::new("jobs");
     for (name, dump) in [("custom", &["-Fc"][..]), ("directory", &["-Fd", "-j", "3"])] {
         let archive = origin.dump(name, dump);
@@ -97,8 +98,8 @@ fn several_jobs_restore_everything() {
         let mut restore = origin.server.client("pg_restore");
         restore.args(["--exit-on-error", "-j", "3", "-d", name]).arg(&archive);
         run(restore.env("PGOPTIONS", UNCHECKED)).unwrap();
-        origin.is_the_same(&mut db);
-        // The constraints hold from then on.
+        origin.assert_same(&mut db);
+        // The constraints hold after the restore.
         let orphan = "INSERT INTO vetassist_sessions (user_id, jwt_id, expires_at) VALUES (gen_random_uuid(), 'j', now())";
         assert_eq!(sqlstate(&db.batch_execute(orphan).unwrap_err()), "23503");
     }
@@ -108,7 +109,7 @@ const UNCHECKED: &str = "-c session_replication_role=replica";
 
 /// `--clean` begins with DROP EXTENSION.
 #[test]
-fn to_restore_over_data_takes_insistence() {
+fn a_restore_over_data_needs_drop_with_data() {
     let mut origin = Origin::new("over");
     let archive = origin.dump("archive", &["-Fc"]);
     let mut db = origin.empty_database("over");
@@ -127,11 +128,11 @@ fn to_restore_over_data_takes_insistence() {
     );
     assert_eq!(column_of(&mut db, "SELECT va_icn FROM vetassist_users"), ["theirs"]);
     run(restore.env("PGOPTIONS", "-c vetassist.drop_with_data=on")).unwrap();
-    origin.is_the_same(&mut db);
+    origin.assert_same(&mut db);
 }
 
 #[test]
-fn the_data_alone_goes_into_a_database_that_has_the_extension() {
+fn a_dump_of_the_data_restores_into_an_installed_extension() {
     let mut origin = Origin::new("data");
     let archive = origin.dump("archive", &["-Fc", "--data-only"]);
     for (name, arguments, options) in
@@ -143,25 +144,25 @@ fn the_data_alone_goes_into_a_database_that_has_the_extension() {
         restore.args(["--exit-on-error", "--data-only", "-d", name]).args(arguments);
         run(restore.arg(&archive).env("PGOPTIONS", options)).unwrap();
         assert_eq!(rows(&mut db), origin.rows);
-        assert_eq!(opens(&mut db), 39);
-        goes_on(&mut db, 0);
+        assert_eq!(opened_tokens(&mut db), 39);
+        assert_use_continues(&mut db, 0);
     }
 }
 
 #[test]
-fn the_schema_alone_brings_privileges_and_no_row() {
+fn a_dump_of_the_schema_restores_privileges_and_no_row() {
     let mut origin = Origin::new("schema");
     let archive = origin.dump("archive", &["-Fc", "--schema-only"]);
     let mut db = origin.empty_database("schema");
     let mut restore = origin.server.client("pg_restore");
     run(restore.args(["--exit-on-error", "-d", "schema"]).arg(&archive)).unwrap();
     assert_eq!(rows(&mut db), [""; 0]);
-    assert_eq!(surroundings(&mut db), origin.surroundings);
-    goes_on(&mut db, 0);
+    assert_eq!(rights_and_triggers(&mut db), origin.rights_and_triggers);
+    assert_use_continues(&mut db, 0);
 }
 
 #[test]
-fn what_a_dump_would_drop_is_listed_before() {
+fn vetassist_check_dump_lists_what_a_dump_leaves_out() {
     let mut origin = Origin::new("drops");
     let additions = [
         "ALTER TABLE vetassist_users ADD note text",

@@ -1,10 +1,10 @@
-//! Objects of others with the names that the extension needs.
+//! Tests objects of other owners with names that the extension needs.
 
 use vetassist_server_tests::{column_of, empty_database, sqlstate, KeyedServer};
 
-/// Objects that somebody made before, and the names by which the refusal lists them.
+/// Objects from before the installation, and the line of the error that names each.
 const TAKEN: &[(&str, &str)] = &[
-    // With the very arguments of ours.
+    // These functions have the same arguments as vetassist's.
     (
         "CREATE FUNCTION vetassist_mark_keyed(text) RETURNS void LANGUAGE sql AS ''",
         "function public.vetassist_mark_keyed(text) of postgres",
@@ -39,7 +39,7 @@ const TAKEN: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn an_installation_names_what_is_in_its_way() {
+fn an_installation_names_an_object_whose_name_it_needs() {
     for (made, named) in TAKEN {
         let mut db = empty_database();
         db.batch_execute(&format!(
@@ -51,7 +51,7 @@ fn an_installation_names_what_is_in_its_way() {
         let error = error.as_db_error().unwrap();
         assert_eq!(error.detail(), Some(*named), "{made}");
         assert!(error.hint().unwrap().contains("Rename or drop"));
-        // In another schema nothing is in its way; an event trigger is in no schema.
+        // The installation succeeds in another schema. An event trigger has no schema.
         if !made.contains("EVENT TRIGGER") {
             db.batch_execute("CREATE SCHEMA other; CREATE EXTENSION vetassist SCHEMA other")
                 .unwrap();
@@ -64,7 +64,7 @@ fn an_installation_names_what_is_in_its_way() {
 }
 
 #[test]
-fn all_that_is_in_the_way_is_named_at_once_with_its_owner() {
+fn all_objects_with_needed_names_are_listed_with_their_owners() {
     let mut db = empty_database();
     let role: String = db.query_one("SELECT 'owner_' || current_database()", &[]).unwrap().get(0);
     db.batch_execute(&format!(
@@ -79,9 +79,8 @@ fn all_that_is_in_the_way_is_named_at_once_with_its_owner() {
     assert!(detail.lines().all(|line| line.ends_with(&format!(" of {role}"))), "{detail}");
 }
 
-/// Names that are not ours, functions that take other arguments, and names of ours elsewhere are in nobody's way.
 #[test]
-fn what_is_not_in_the_way_stays() {
+fn objects_with_other_names_arguments_or_schemas_are_accepted() {
     let mut db = empty_database();
     db.batch_execute(
         "CREATE FUNCTION vetassist_report() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE TABLE vetassist_notes ();
@@ -95,7 +94,7 @@ fn what_is_not_in_the_way_stays() {
 }
 
 #[test]
-fn an_update_names_what_is_in_its_way() {
+fn an_update_names_an_object_whose_name_it_needs() {
     let mut server = KeyedServer::start();
     server.db.batch_execute("DROP EXTENSION vetassist").unwrap();
     for (number, old) in ["0.1.0", "0.2.0"].iter().enumerate() {
@@ -124,9 +123,9 @@ fn an_update_names_what_is_in_its_way() {
     }
 }
 
-/// Overloads that somebody makes afterwards change nothing about who is granted what, and are shown.
+/// Overloads that are created later get no privilege, and the check shows them.
 #[test]
-fn tiers_are_granted_beside_overloads() {
+fn granting_a_tier_ignores_overloads_of_other_owners() {
     let mut server = KeyedServer::start();
     let db = &mut server.db;
     db.batch_execute("CREATE ROLE app LOGIN; CREATE ROLE mallory; GRANT CREATE ON SCHEMA public TO mallory; SET ROLE mallory").unwrap();

@@ -1,4 +1,4 @@
-//! No nonce comes twice, and none comes where there is no randomness.
+//! Tests that no nonce repeats, and that no value is sealed without randomness.
 
 use std::{env, fs, io::Read, process::Command, thread};
 
@@ -7,13 +7,13 @@ use postgres::Client;
 use vetassist_server_tests::{hex_key, sqlstate, KeyedServer, Server};
 
 const BACKENDS: usize = 8;
-/// In each round every backend is a new one.
+/// Each round starts new backends.
 const ROUNDS: usize = 5;
 
 type Nonce = [u8; 12];
 
-/// The nonces of so many seals. What COPY sends is a header of 19 bytes, for each row the number of its columns
-/// and the length of the one that it has, and a trailer of 2 bytes.
+/// Returns the nonce of one sealed value for each row. COPY sends a header of 19 bytes, for each row 6 bytes with the
+/// number of columns and the length of the column, and a trailer of 2 bytes.
 fn draw(db: &mut Client, rows: &str) -> Vec<Nonce> {
     let copy = format!(
         "COPY (SELECT substring(vetassist_encrypt_token('', u) FOR 12) FROM (SELECT gen_random_uuid() AS u) AS of, {rows}) TO STDOUT (FORMAT binary)"
@@ -25,7 +25,7 @@ fn draw(db: &mut Client, rows: &str) -> Vec<Nonce> {
     rows.map(|row| row[6..].try_into().unwrap()).collect()
 }
 
-fn none_twice(mut nonces: Vec<Nonce>, expected: usize) {
+fn assert_distinct(mut nonces: Vec<Nonce>, expected: usize) {
     assert_eq!(nonces.len(), expected);
     nonces.sort_unstable();
     for pair in nonces.windows(2) {
@@ -34,10 +34,10 @@ fn none_twice(mut nonces: Vec<Nonce>, expected: usize) {
 }
 
 #[test]
-fn none_comes_twice_in_many_backends() {
-    // Two million take seconds, twenty take a minute.
+fn no_nonce_repeats_in_many_backends() {
+    // Two million nonces take seconds, twenty million a minute.
     let total = if env::var_os(ALL_VARIABLE).is_some() { 20_000_000 } else { 2_000_000 };
-    // Loaded before the backends are forked, so that they inherit whatever it holds by then.
+    // The library is loaded before the backends are forked, so that they inherit its state.
     let server = Server::start(
         &[("shared_preload_libraries", "vetassist")],
         &[("VETASSIST_MASTER_KEY", &hex_key(0x55))],
@@ -61,11 +61,11 @@ fn none_comes_twice_in_many_backends() {
             all.append(&mut backend.join().unwrap());
         }
     });
-    none_twice(all, total);
+    assert_distinct(all, total);
 }
 
 #[test]
-fn none_comes_twice_in_parallel_workers() {
+fn no_nonce_repeats_in_parallel_workers() {
     let mut server = KeyedServer::start();
     let db = &mut server.db;
     db.batch_execute(
@@ -90,7 +90,7 @@ fn none_comes_twice_in_parallel_workers() {
     assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (200_000, 200_000));
 }
 
-/// In front of the C library's: fails for as long as a file is there.
+/// Replaces the C library's function, and fails while a file exists.
 const NO_RANDOMNESS: &str = r#"
 #define _GNU_SOURCE
 #include <errno.h>
@@ -126,7 +126,7 @@ fn without_randomness_nothing_is_sealed() {
     fs::write(&switch, "").unwrap();
     let mut nonces = vec![sealed[..12].to_vec()];
     let mut failed = 0;
-    // What was drawn before is used up, and then no seal succeeds.
+    // The first seals use bytes that were drawn before. After them every seal fails.
     for _ in 0..200 {
         match db.query_one(seal, &[]) {
             Ok(row) => {

@@ -16,7 +16,7 @@ fn files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
     }
 }
 
-/// The files of the data directory that hold one of these texts, in any spelling that a database writes.
+/// Returns the files of the data directory that hold one of these texts, in any encoding that a database writes.
 fn holders(folder: &Path, markers: &[&str]) -> Vec<String> {
     let mut paths = Vec::new();
     files(folder, &mut paths);
@@ -43,7 +43,7 @@ fn holders(folder: &Path, markers: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn tokens_and_keys_reach_no_file() {
+fn no_file_of_the_server_has_a_token_or_key_in_the_clear() {
     let mut server = KeyedServer::start_with(&[
         ("wal_level", "logical"),
         ("full_page_writes", "on"),
@@ -55,7 +55,7 @@ fn tokens_and_keys_reach_no_file() {
         .prepare("SELECT vetassist_login($1, $2, now() + '1 h', $1, now() + '1 h', refresh_token => $3, device_info => '{\"ip\": \"198.51.100.23\"}', ip => '198.51.100.23')")
         .unwrap();
     for number in 0..300 {
-        // Longer than what goes into a page, too.
+        // Some tokens are longer than a page.
         let token =
             format!("MARKER-ACCESS-{number}").repeat(1 + 300 * usize::from(number % 10 == 0));
         let refresh = format!("MARKER-REFRESH-{number}");
@@ -69,7 +69,7 @@ fn tokens_and_keys_reach_no_file() {
     server.set_ring(&format!("{}\n{ring}\n", hex_key(0x99)));
     let db = &mut server.db;
     db.batch_execute("CALL vetassist_rotate_tokens()").unwrap();
-    // Opened, and sorted where there is too little memory for it: that is the query's own doing.
+    // A query that opens tokens may write temporary files, so this one needs no sorting.
     let opened = "SELECT count(vetassist_access_token(id)) FROM vetassist_users";
     assert!(db.query_one(opened, &[]).unwrap().get::<_, i64>(0) > 100);
     for statement in [
@@ -81,7 +81,7 @@ fn tokens_and_keys_reach_no_file() {
         db.batch_execute(statement).unwrap();
     }
     let folder = server.data_dir();
-    // That what is there is found, in the table and in the log of its writing.
+    // The search finds text that is stored in the clear, in the table and in the WAL.
     assert!(holders(&folder, &["MARKER-IN-THE-CLEAR"]).len() >= 2);
     let sought = ["MARKER-ACCESS", "MARKER-REFRESH", "198.51.100.23", &ring, &hex_key(0x99)];
     assert_eq!(holders(&folder, &sought), [""; 0]);
@@ -90,9 +90,9 @@ fn tokens_and_keys_reach_no_file() {
     }
 }
 
-/// A client that seals by itself hands over literals, as psycopg2 does, and the server writes down all that it can.
+/// The client passes sealed bytes as literals, as psycopg2 does, and the server logs all statements.
 #[test]
-fn a_clients_tokens_and_keys_reach_neither_files_nor_log_nor_statistics() {
+fn tokens_and_keys_of_a_sealing_client_are_in_no_file_log_or_statistics() {
     let mut server = KeyedServer::start_with(&[
         ("wal_level", "logical"),
         ("log_statement", "all"),

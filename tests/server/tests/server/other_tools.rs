@@ -1,11 +1,11 @@
-//! Tests the lines of `docs/beside-other-tools.md` about tools that the tests have.
+//! Tests statements of `docs/beside-other-tools.md` about tools that the tests can run.
 
 use vetassist_server_tests::{column_of, repository, sqlstate, KeyedServer};
 
 const SHOWN: &str =
     "SELECT subject || ': ' || message FROM vetassist_check() WHERE subject <> 'shared_preload_libraries'";
 
-/// Statements that the deployed backend runs each time it starts.
+/// Statements that the deployed backend runs at each start.
 const MIGRATION: [&str; 4] = [
     "CREATE TABLE IF NOT EXISTS vetassist_users (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), va_icn varchar(50) UNIQUE)",
     "CREATE INDEX IF NOT EXISTS idx_vetassist_sessions_user ON vetassist_sessions (user_id)",
@@ -14,7 +14,7 @@ const MIGRATION: [&str; 4] = [
 ];
 
 #[test]
-fn a_second_migration_script_changes_nothing() {
+fn repeating_the_backends_migration_changes_nothing() {
     let mut server = KeyedServer::start();
     server.db.batch_execute("CREATE ROLE migrator LOGIN; SELECT vetassist_login('ICN', 'a', now() + interval '1 h', 'jti', now() + interval '1 h')").unwrap();
     let mut migrator = server.connect_as("migrator");
@@ -27,7 +27,7 @@ fn a_second_migration_script_changes_nothing() {
 }
 
 #[test]
-fn a_migration_of_a_role_that_owns_nothing_fails() {
+fn a_migration_tool_without_ownership_cannot_change_the_tables() {
     let mut server = KeyedServer::start();
     server
         .db
@@ -50,7 +50,7 @@ fn a_migration_of_a_role_that_owns_nothing_fails() {
 }
 
 #[test]
-fn a_dump_takes_pg_read_all_data_and_nothing_else() {
+fn pg_read_all_data_is_enough_for_a_dump() {
     let mut server = KeyedServer::filled(&[]);
     server.db.batch_execute("CREATE ROLE dumper LOGIN; GRANT pg_read_all_data TO dumper").unwrap();
     let mut dump = std::process::Command::new(server.client("pg_dump").get_program());
@@ -65,9 +65,8 @@ fn a_dump_takes_pg_read_all_data_and_nothing_else() {
     assert!(!dump.output().unwrap().status.success());
 }
 
-/// The table of tools says how many tables there are.
 #[test]
-fn the_page_counts_the_tables() {
+fn the_page_states_the_number_of_tables() {
     let page = std::fs::read_to_string(repository().join("docs/beside-other-tools.md")).unwrap();
     let tables = vetassist_server_tests::contents::TABLES.len();
     assert!(page.contains(&format!("each of the {tables} tables")));

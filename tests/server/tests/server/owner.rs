@@ -1,4 +1,4 @@
-//! The role that owns the tables and the functions that run with their owner's rights.
+//! Tests the role that owns the tables and the functions that run with their owner's rights.
 
 use postgres::Client;
 use vetassist_server_tests::{column_of, database, sqlstate, KeyedServer, Server};
@@ -6,7 +6,7 @@ use vetassist_server_tests::{column_of, database, sqlstate, KeyedServer, Server}
 const PROBLEMS: &str =
     "SELECT concat_ws(': ', object, problem, found) FROM vetassist_check_schema() ORDER BY 1";
 
-/// A server where nobody installed anything.
+/// Starts a server without the extension.
 fn bare_server() -> (Server, Client) {
     let server = Server::start(&[], &[]);
     let db = server.connect_as("postgres");
@@ -14,7 +14,7 @@ fn bare_server() -> (Server, Client) {
 }
 
 #[test]
-fn each_object_belongs_to_whom_it_should() {
+fn each_object_belongs_to_the_role_vetassist_owner_or_the_installer() {
     let mut db = database();
     let wrong = "
         SELECT pg_describe_object(d.classid, d.objid, 0)
@@ -36,7 +36,7 @@ fn each_object_belongs_to_whom_it_should() {
 }
 
 #[test]
-fn a_role_of_that_name_that_could_do_more_is_refused() {
+fn an_existing_role_vetassist_owner_with_rights_is_refused() {
     let (server, mut db) = bare_server();
     db.batch_execute("CREATE ROLE other").unwrap();
     for (made, named) in [
@@ -62,7 +62,7 @@ fn a_role_of_that_name_that_could_do_more_is_refused() {
         assert!(error.hint().unwrap().contains("DROP ROLE"));
         db.batch_execute("DROP ROLE vetassist_owner").unwrap();
     }
-    // One that can do nothing serves, and so does the one that an installation before left.
+    // A role without rights is accepted, and so is the role of an earlier installation.
     db.batch_execute("CREATE ROLE vetassist_owner; CREATE EXTENSION vetassist").unwrap();
     db.batch_execute("CREATE DATABASE second").unwrap();
     let mut second = server.connect_to("second");
@@ -76,7 +76,7 @@ fn a_role_of_that_name_that_could_do_more_is_refused() {
 }
 
 #[test]
-fn two_installations_at_once_make_one_role() {
+fn concurrent_installations_create_the_role_once() {
     for _ in 0..3 {
         let (server, mut db) = bare_server();
         for n in 0..4 {
@@ -97,7 +97,7 @@ fn two_installations_at_once_make_one_role() {
 }
 
 #[test]
-fn what_happens_to_the_role_is_seen() {
+fn the_check_shows_changes_of_the_role_and_its_objects() {
     let mut server = KeyedServer::start();
     let db = &mut server.db;
     db.batch_execute(
@@ -181,7 +181,7 @@ fn what_happens_to_the_role_is_seen() {
             "{change}: {:?}",
             column_of(db, PROBLEMS)
         );
-        // Without USAGE nothing of the library's works, which is no secret.
+        // Without USAGE on the schema every function fails, so the check cannot run.
         let checked = "SELECT severity FROM vetassist_check() WHERE severity = 'error'";
         if !change.starts_with("REVOKE USAGE") {
             assert!(!column_of(db, checked).is_empty(), "{change}");
@@ -189,7 +189,7 @@ fn what_happens_to_the_role_is_seen() {
         db.batch_execute(undo).unwrap();
         assert_eq!(column_of(db, PROBLEMS), [""; 0], "{undo}");
     }
-    // No event trigger sees this, and the checks do.
+    // This fires no event trigger, but the check shows it.
     db.batch_execute("REASSIGN OWNED BY vetassist_owner TO mallory").unwrap();
     let seen = column_of(db, PROBLEMS);
     for object in [

@@ -9,9 +9,9 @@ fn pid(db: &mut Client) -> i32 {
     db.query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0)
 }
 
-/// A superuser can declare the library's functions as what they are not, and then Rust panics.
+/// Rust panics if a superuser declares a function of the library with a wrong signature.
 #[test]
-fn a_panic_is_an_error() {
+fn a_panic_raises_an_error_and_the_backend_keeps_running() {
     let mut server = KeyedServer::start();
     let db = &mut server.db;
     db.batch_execute(
@@ -24,13 +24,13 @@ fn a_panic_is_an_error() {
         for call in ["no_arguments()", "not_strict(sha256('k'), NULL)", "not_strict(NULL, NULL)"] {
             let error = db.simple_query(&format!("SELECT {call}")).unwrap_err();
             assert_eq!(sqlstate(&error), "XX000", "{call}: {error:?}");
-            // In a block of its own, and after a savepoint.
+            // The error can be caught in a subtransaction.
             let caught = format!(
                 "DO $$ BEGIN PERFORM {call}; RAISE 'it did not fail'; EXCEPTION WHEN internal_error THEN NULL; END $$"
             );
             db.batch_execute(&caught).unwrap();
         }
-        // What the failed call held is free.
+        // The failed call released its state.
         let sealed = "SELECT vetassist_decrypt_token(vetassist_encrypt_token('a token', u), u) FROM gen_random_uuid() AS u";
         assert_eq!(db.query_one(sealed, &[]).unwrap().get::<_, &str>(0), "a token");
     }
@@ -40,10 +40,9 @@ fn a_panic_is_an_error() {
     assert!(!log.contains("terminated by signal"), "{log}");
 }
 
-/// Each function that PostgreSQL calls catches what it raises; the one that it does not call itself, only by way of
-/// the C library, raises nothing.
+/// The guard catches panics. The C library calls one function, `forked`, which does not panic.
 #[test]
-fn every_function_for_postgres_is_guarded() {
+fn every_function_that_postgresql_calls_has_pg_guard() {
     let mut paths = vec![repository().join("crates/vetassist-pg/src")];
     let mut seen = 0;
     while let Some(path) = paths.pop() {
@@ -68,7 +67,7 @@ fn every_function_for_postgres_is_guarded() {
     assert!(release.split("\n[").next().unwrap().contains("panic = \"unwind\""));
 }
 
-/// The backend may have so much more address space than it has now. Returns what it has.
+/// Limits the address space of the backend to its current size plus this number of bytes.
 fn limit(server: &Server, db: &mut Client, more: u64) {
     let pid = pid(db);
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
@@ -78,19 +77,19 @@ fn limit(server: &Server, db: &mut Client, more: u64) {
     server.run_as_server_user(&format!("prlimit --pid {pid} --as={limit}:{limit}"));
 }
 
-/// Rust ends a process that asks for memory in vain; PostgreSQL ends the statement.
+/// Rust aborts the process if an allocation fails; PostgreSQL fails the statement.
 #[test]
-fn a_backend_without_memory_goes_on() {
+fn a_backend_that_is_out_of_memory_keeps_working() {
     const USER: &str = "'1266421b-a944-46cc-bc26-e3e89453b8cd'";
     let server = KeyedServer::start();
-    // What is converted is copied, and so is what needs no conversion but might have.
+    // Text is copied in every encoding, whether it is converted or not.
     for name in ["utf8", "latin1", "sql_ascii"] {
         let create =
             format!("CREATE DATABASE {name} ENCODING '{name}' LOCALE 'C' TEMPLATE template0");
         server.connect().batch_execute(&create).unwrap();
         let mut db = server.connect_to(name);
         db.batch_execute("CREATE EXTENSION vetassist").unwrap();
-        // What is asked first is there before memory is short.
+        // First calls allocate memory that stays, before memory is limited.
         let seal = |len: u32| {
             format!("SELECT length(vetassist_encrypt_token(repeat('x', {len}), {USER}))")
         };

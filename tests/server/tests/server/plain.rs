@@ -1,4 +1,4 @@
-//! The tables without the extension, as `cargo xtask sql` writes them, and the extension on top of them.
+//! Tests the plain file, which `cargo xtask sql` writes, and its adoption by the extension.
 
 use std::sync::OnceLock;
 
@@ -9,7 +9,7 @@ use vetassist_server_tests::{
     column_of, database, differences, empty_database, hex_key, inventory, plain_sql, sqlstate,
 };
 
-/// Returns what `cargo xtask sql` writes.
+/// Returns the plain file.
 fn script() -> &'static str {
     static SCRIPT: OnceLock<String> = OnceLock::new();
     SCRIPT.get_or_init(plain_sql)
@@ -21,7 +21,7 @@ fn plain_database() -> Client {
     db
 }
 
-/// Everything named vetassist that the catalogs know, down to its identity.
+/// Returns the rows of the catalogs of all objects with vetassist in their names, with their oids.
 fn catalog(db: &mut Client) -> Vec<String> {
     column_of(
         db,
@@ -45,16 +45,16 @@ fn catalog(db: &mut Client) -> Vec<String> {
 }
 
 #[test]
-fn the_plain_tables_match() {
+fn the_plain_tables_match_the_description() {
     let mut db = plain_database();
     assert_eq!(differences(&mut db, "public", Guards::Required), []);
-    // The table that the description leaves out, because nobody else has it.
+    // The description leaves this table out, because only vetassist has it.
     let keyed = "SELECT concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull, obj_description(attrelid, 'pg_class'), i.indisprimary)
                  FROM pg_attribute LEFT JOIN pg_index i ON indrelid = attrelid
                  WHERE attrelid = 'vetassist_keyed_ip_hashes'::regclass AND attnum > 0";
     assert_eq!(column_of(&mut db, keyed), column_of(&mut database(), keyed));
-    // Every function that needs no key is there, and nothing that the extension does not have, but for what takes the
-    // place of its settings and of a procedure in Rust.
+    // The plain file has every function that needs no key. Its only own objects replace the extension's settings and a
+    // procedure in Rust.
     let made = "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind NOT IN ('i', 't')
          UNION ALL SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace ORDER BY 1";
     let extension = column_of(&mut database(), made);
@@ -84,7 +84,7 @@ fn the_plain_tables_match() {
 }
 
 #[test]
-fn a_second_run_changes_nothing() {
+fn running_the_plain_file_twice_changes_nothing() {
     let mut db = plain_database();
     db.batch_execute(
         "INSERT INTO vetassist_users (va_icn) VALUES ('ICN1');
@@ -101,7 +101,7 @@ fn a_second_run_changes_nothing() {
 }
 
 #[test]
-fn the_plain_guard_lets_nobody_pass() {
+fn the_plain_guard_refuses_changes_of_every_role() {
     let mut db = plain_database();
     for rows in [0, 1] {
         for change in [
@@ -121,7 +121,7 @@ fn the_plain_guard_lets_nobody_pass() {
 }
 
 #[test]
-fn only_the_owner_has_privileges_whatever_is_granted_by_default() {
+fn default_privileges_give_nothing_on_the_plain_objects() {
     let mut db = empty_database();
     db.batch_execute(
         "ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO PUBLIC;
@@ -139,7 +139,7 @@ fn only_the_owner_has_privileges_whatever_is_granted_by_default() {
          WHERE proname LIKE 'vetassist%' AND has_function_privilege('plain_nobody', oid, 'EXECUTE')",
     );
     assert_eq!(held, [""; 0]);
-    // The guard guards those who may not call it.
+    // The guard works for a role that may not call its function.
     db.batch_execute(
         "CREATE ROLE plain_deleter; GRANT USAGE ON SCHEMA public TO plain_deleter;
          GRANT SELECT, DELETE ON vetassist_auth_audit TO plain_deleter; SET ROLE plain_deleter",
@@ -149,7 +149,7 @@ fn only_the_owner_has_privileges_whatever_is_granted_by_default() {
     assert_eq!(error.as_db_error().unwrap().message(), "the audit trail is append-only");
 }
 
-/// Stores as a backend in Rust without the extension does: sealed by the core, with hashes of both kinds.
+/// Stores rows as a backend in Rust without the extension does: tokens sealed by the core, and both kinds of hashes.
 fn store_by_core(db: &mut Client, user_id: Uuid) -> (IpHash, IpHash) {
     let ring = KeyRing::parse(hex_key(0x22).as_bytes()).unwrap();
     let mut user = ring.user(user_id);
@@ -179,7 +179,7 @@ fn store_by_core(db: &mut Client, user_id: Uuid) -> (IpHash, IpHash) {
 }
 
 #[test]
-fn the_extension_adopts_the_plain_tables_and_opens_what_the_core_sealed() {
+fn the_extension_adopts_the_plain_tables_and_opens_their_tokens() {
     let mut db = plain_database();
     let user_id = Uuid::from_u128(0x1bb0_44aa_ded1_40c7_8a88_433e_7490_3f95);
     let (plain, keyed) = store_by_core(&mut db, user_id);
@@ -192,12 +192,12 @@ fn the_extension_adopts_the_plain_tables_and_opens_what_the_core_sealed() {
         .unwrap();
     assert_eq!((opened.get(0), opened.get(1)), ("access t\u{f6}k\u{e9}n", "refresh"));
     assert!(db.query("SELECT * FROM vetassist_check_schema()", &[]).unwrap().is_empty());
-    // To the last object what a fresh installation has: the guard is the library's.
+    // The adopted installation has the same objects as a fresh one. Its guard is the extension's.
     assert_eq!(inventory(&mut db), inventory(&mut database()));
     let guard = "SELECT l.lanname::text FROM pg_trigger g JOIN pg_proc p ON p.oid = g.tgfoid JOIN pg_language l ON l.oid = prolang
                  WHERE tgname = 'vetassist_auth_audit_append_only'";
     assert_eq!(column_of(&mut db, guard), ["c"]);
-    // Keyed hashes are known to be, plain ones become keyed, and the trail can be shortened.
+    // Keyed hashes stay, plain hashes become keyed, and the trail can be purged.
     db.batch_execute("SET vetassist.ip_hash = keyed").unwrap();
     db.batch_execute("CALL vetassist_upgrade_ip_hashes()").unwrap();
     let ring = KeyRing::parse(hex_key(0x22).as_bytes()).unwrap();
@@ -212,16 +212,16 @@ fn the_extension_adopts_the_plain_tables_and_opens_what_the_core_sealed() {
     db.batch_execute("CALL vetassist_seal_audit()").unwrap();
     let purged: i32 =
         db.query_one("SELECT vetassist_purge_audit('1 microsecond')", &[]).unwrap().get(0);
-    // The event of the upgrade among them.
+    // One of the rows is the event of the upgrade.
     assert_eq!(purged, 3);
-    // A migration that runs the file again.
+    // A migration may run the file again.
     let before = catalog(&mut db);
     db.batch_execute(script()).unwrap();
     assert_eq!(catalog(&mut db), before);
 }
 
 #[test]
-fn tables_of_another_owner_are_refused_and_stay_guarded() {
+fn plain_tables_of_another_owner_are_not_adopted() {
     let mut db = empty_database();
     db.batch_execute(
         "CREATE ROLE plain_owner; GRANT CREATE ON SCHEMA public TO plain_owner; SET ROLE plain_owner",
@@ -242,22 +242,22 @@ fn tables_of_another_owner_are_refused_and_stay_guarded() {
 }
 
 #[test]
-fn the_plain_tables_go_where_the_search_path_says() {
+fn the_plain_tables_are_created_in_the_first_schema_of_the_search_path() {
     let mut db = empty_database();
     db.batch_execute("CREATE SCHEMA \"Vet Data\"; SET search_path = \"Vet Data\"").unwrap();
     db.batch_execute(script()).unwrap();
     assert_eq!(differences(&mut db, "Vet Data", Guards::Required), []);
     db.batch_execute("CREATE EXTENSION vetassist SCHEMA \"Vet Data\"").unwrap();
     assert!(db.query("SELECT * FROM vetassist_check_schema()", &[]).unwrap().is_empty());
-    // Beside it, tables of another schema are no business of the extension's.
+    // The extension does not use the tables of another schema.
     db.batch_execute("SET search_path = public").unwrap();
     db.batch_execute(script()).unwrap();
     assert_eq!(differences(&mut db, "public", Guards::Required), []);
 }
 
-/// A name that needs quotes is not mistaken for the one that it is without them.
+/// The quoted name and the unquoted name are different schemas.
 #[test]
-fn the_owner_counts_in_a_schema_whose_name_needs_quotes() {
+fn the_owner_is_checked_in_a_schema_whose_name_needs_quotes() {
     let mut db = empty_database();
     db.batch_execute(
         "CREATE SCHEMA \"Upper\"; CREATE SCHEMA upper; SET search_path = \"Upper\"; CREATE ROLE \"Plain-Owner\" SUPERUSER",
@@ -276,7 +276,7 @@ fn the_owner_counts_in_a_schema_whose_name_needs_quotes() {
 }
 
 #[test]
-fn tables_that_differ_stay_and_the_check_names_them() {
+fn different_tables_are_left_alone_and_reported() {
     let mut db = empty_database();
     db.batch_execute(&script().replace("email             varchar(255)", "email             text"))
         .unwrap();

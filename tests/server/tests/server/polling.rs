@@ -1,14 +1,15 @@
-//! Measures the cost of asking again and again: for due tokens, for metrics, for the check.
+//! Measures the cost of calls that are repeated often: claiming due tokens, metrics and the check.
 //!
-//! The costs are blocks that are read, which no other load on the machine changes. `VETASSIST_TEST_POLLING_USERS` takes another
-//! number of users, such as 1000000; the bounds are the same, so what reads a whole table or index does not keep them.
+//! The cost is the number of blocks that a call reads, which does not depend on other load. `VETASSIST_TEST_POLLING_USERS`
+//! sets another number of users, such as 1000000. The bounds stay the same, so a call that reads a whole table or index
+//! exceeds them.
 
 use std::time::Instant;
 
 use postgres::Client;
 use vetassist_server_tests::{column_of, database};
 
-/// A database with users whose tokens end in an hour and later. Their statistics are those of an empty table.
+/// Creates a database with users whose tokens expire in an hour or later. The statistics are those of empty tables.
 fn database_of_many() -> (Client, i64) {
     let users: i64 = match std::env::var("VETASSIST_TEST_POLLING_USERS") {
         Ok(users) => users.parse().unwrap(),
@@ -25,8 +26,8 @@ fn database_of_many() -> (Client, i64) {
     (db, users)
 }
 
-/// Makes a part of the tokens end at another time.
-fn let_end(db: &mut Client, how_many: i64, when: &str) {
+/// Makes some of the tokens expire at another time.
+fn make_expire(db: &mut Client, how_many: i64, when: &str) {
     let chosen = format!(
         "SELECT user_id FROM vetassist_va_tokens WHERE expires_at > now() + '1 h' LIMIT {how_many}"
     );
@@ -36,9 +37,9 @@ fn let_end(db: &mut Client, how_many: i64, when: &str) {
     .unwrap();
 }
 
-/// Calls it, and returns how many rows it gave and how many blocks it read, indexes included.
+/// Returns the number of rows that the call returns and the number of blocks that it reads, indexes included.
 fn cost(db: &mut Client, call: &str) -> (usize, i64) {
-    // Once before: a session's first call reads the catalogs, too.
+    // The first call of a session also reads the catalogs.
     db.query(call, &[]).unwrap();
     let started = Instant::now();
     let plan = column_of(
@@ -58,21 +59,21 @@ fn cost(db: &mut Client, call: &str) -> (usize, i64) {
 }
 
 #[test]
-fn what_is_due_is_found_without_reading_the_rest() {
+fn due_tokens_are_found_without_reading_the_others() {
     let (mut db, users) = database_of_many();
     let claim = "SELECT * FROM vetassist_claim_refreshes_sealed()";
     let (rows, blocks) = cost(&mut db, claim);
     assert_eq!(rows, 0);
     assert!(blocks < 30, "none is due: {blocks} blocks");
-    // In one transaction as many are due as never were when the statistics were made.
-    let_end(&mut db, users / 10, "now() + random() * interval '4 min'");
+    // Many tokens become due at once, which the statistics do not show.
+    make_expire(&mut db, users / 10, "now() + random() * interval '4 min'");
     for statistics in ["", "ANALYZE"] {
         db.batch_execute(statistics).unwrap();
         let (rows, blocks) = cost(&mut db, claim);
         assert_eq!(rows, 10);
         assert!(blocks < 1000, "ten of many: {blocks} blocks {statistics}");
     }
-    // Those that must sign in again stay the oldest. Each costs a few blocks, and no sorting of the rest.
+    // Tokens of users who must sign in again stay the oldest. Each costs a few blocks, and the others are not sorted.
     db.batch_execute(
         "INSERT INTO vetassist_refresh_states
          SELECT user_id, vetassist_tokens_digest(access_token_encrypted, refresh_token_encrypted), 1, now(), NULL, 'invalid_grant'
@@ -85,7 +86,7 @@ fn what_is_due_is_found_without_reading_the_rest() {
 }
 
 #[test]
-fn figures_cost_the_same_whatever_is_stored() {
+fn metrics_read_a_bounded_number_of_blocks() {
     let (mut db, users) = database_of_many();
     let vacuum = |db: &mut Client| {
         for table in ["users", "va_tokens", "sessions", "refresh_states"] {
@@ -96,7 +97,7 @@ fn figures_cost_the_same_whatever_is_stored() {
     let metrics = "SELECT * FROM vetassist_metrics()";
     let (_, blocks) = cost(&mut db, metrics);
     assert!(blocks < 250, "{blocks} blocks");
-    let_end(&mut db, users / 10, "now() - random() * interval '40 days'");
+    make_expire(&mut db, users / 10, "now() - random() * interval '40 days'");
     db.batch_execute(
         "INSERT INTO vetassist_refresh_states
          SELECT user_id, vetassist_tokens_digest(access_token_encrypted, refresh_token_encrypted), 1, now(), NULL, 'invalid_grant'
@@ -104,12 +105,12 @@ fn figures_cost_the_same_whatever_is_stored() {
     )
     .unwrap();
     vacuum(&mut db);
-    // The delay alone looks at tokens: at a hundred of each age.
+    // Only the delay reads tokens, at most a hundred of each age.
     let (_, blocks) = cost(&mut db, metrics);
     assert!(blocks < 12_000, "{blocks} blocks");
 }
 
-/// Returns the delay in seconds, as the figures have it.
+/// Returns the delay in seconds from the metrics.
 fn delay(db: &mut Client) -> f64 {
     let query =
         "SELECT value FROM vetassist_metrics() WHERE name = 'vetassist_refresh_delay_seconds'";
@@ -117,11 +118,11 @@ fn delay(db: &mut Client) -> f64 {
 }
 
 #[test]
-fn a_delay_is_seen_behind_any_number_of_dead_and_of_late_ones() {
+fn the_delay_is_found_behind_many_dead_and_late_tokens() {
     let (mut db, _) = database_of_many();
     assert_eq!(delay(&mut db), 0.0);
-    // Half of a day's tokens are dead, and nobody is late.
-    let_end(&mut db, 3000, "now() - random() * interval '1 day'");
+    // Many tokens of a day are dead, and no refresh is late.
+    make_expire(&mut db, 3000, "now() - random() * interval '1 day'");
     db.batch_execute(
         "INSERT INTO vetassist_refresh_states
          SELECT user_id, vetassist_tokens_digest(access_token_encrypted, refresh_token_encrypted), 1, now(), NULL, 'invalid_grant'
@@ -129,31 +130,34 @@ fn a_delay_is_seen_behind_any_number_of_dead_and_of_late_ones() {
     )
     .unwrap();
     assert_eq!(delay(&mut db), 0.0);
-    // Those of accounts that are not active are never refreshed.
+    // Tokens of inactive accounts are not refreshed.
     db.batch_execute(
         "UPDATE vetassist_users SET is_active = false WHERE va_icn = 'ICN1';
          UPDATE vetassist_va_tokens SET expires_at = now() - interval '3 h' WHERE user_id = vetassist_find_user('ICN1')",
     )
     .unwrap();
     assert_eq!(delay(&mut db), 0.0);
-    // For three hours no worker has run.
-    let_end(&mut db, 5000, "now() - random() * interval '3 h'");
+    // No worker has run for three hours.
+    make_expire(&mut db, 5000, "now() - random() * interval '3 h'");
     let late = delay(&mut db);
     assert!((3500.0..=10_800.5).contains(&late), "{late} s");
     db.batch_execute("TRUNCATE vetassist_refresh_states").unwrap();
     let late = delay(&mut db);
     assert!((86_000.0..=86_400.5).contains(&late), "{late} s");
-    let_end(&mut db, 1, "'-infinity'");
+    make_expire(&mut db, 1, "'-infinity'");
     assert!(delay(&mut db) > 1e9, "since ever");
 }
 
 #[test]
 fn a_check_opens_at_most_a_hundred_tokens() {
     let (mut db, _) = database_of_many();
-    // None of these opens.
+    // None of these tokens opens.
     let found =
         column_of(&mut db, "SELECT message FROM vetassist_check() WHERE subject = 'key ring'");
-    assert_eq!(found, ["no key opens 100 of at most 100 stored tokens that were tried"]);
+    assert_eq!(
+        found,
+        ["no key of the ring opens 100 of the stored tokens (at most 100 were tried)"]
+    );
     let (_, blocks) = cost(&mut db, "SELECT * FROM vetassist_check()");
     assert!(blocks < 30_000, "{blocks} blocks");
 }

@@ -1,4 +1,4 @@
-//! Tests what a role without privileges can do, and what only the owner can.
+//! Tests the functions and settings that a role without privileges can use.
 
 use vetassist_server_tests::{sqlstate, KeyedServer, RING_SETTINGS};
 
@@ -14,14 +14,14 @@ const OPEN_TO_ALL: [&str; 8] = [
 ];
 
 #[test]
-fn only_the_named_functions_are_open() {
+fn a_role_without_privileges_can_call_only_the_listed_functions() {
     let mut server = KeyedServer::start();
     server.db.batch_execute("CREATE ROLE nobody LOGIN").unwrap();
     let mut nobody = server.connect_as("nobody");
     for call in OPEN_TO_ALL {
         nobody.batch_execute(&format!("SELECT {call} FROM vetassist_generate_key() AS k")).unwrap();
     }
-    // Every other function, by the catalog, so that a new one is closed or named above.
+    // The catalog shows every function, so a new one must be closed or listed.
     let open: Vec<String> = nobody
         .query(
             "SELECT DISTINCT proname::text FROM pg_proc
@@ -63,7 +63,7 @@ fn only_the_named_functions_are_open() {
 }
 
 #[test]
-fn nobody_points_the_settings_elsewhere_or_reads_them() {
+fn a_role_without_privileges_cannot_set_or_read_the_ring_settings() {
     let mut server = KeyedServer::start();
     server.db.batch_execute("CREATE ROLE nobody LOGIN").unwrap();
     for setting in RING_SETTINGS {
@@ -88,7 +88,7 @@ fn nobody_points_the_settings_elsewhere_or_reads_them() {
             .unwrap();
         assert_eq!(shown.get::<_, i64>(0), 0);
 
-        // From the connection's options.
+        // The options of the connection set the value.
         let mut optioned =
             server.connect_with_options("nobody", &format!("-c {setting}=/tmp/elsewhere"));
         optioned.batch_execute("SELECT vetassist_version()").unwrap();
@@ -100,13 +100,13 @@ fn nobody_points_the_settings_elsewhere_or_reads_them() {
     server.db.batch_execute("GRANT EXECUTE ON FUNCTION vetassist_encrypt_token TO nobody").unwrap();
     let seal = "SELECT vetassist_encrypt_token('x', gen_random_uuid())";
     for setting in RING_SETTINGS {
-        // A value that was refused leaves the server's in place.
+        // After a refused value, the server's value applies.
         let mut db = server.connect_as("nobody");
         db.batch_execute(&format!("SET {setting} = '/tmp/elsewhere'")).unwrap();
         db.batch_execute(seal).unwrap();
     }
-    // One from the connection's options takes the place of the server's before anybody can refuse it:
-    // that session has no ring, rather than another.
+    // A value from the connection's options replaces the server's before the library can refuse it. That session has no
+    // ring, not another ring.
     let mut db =
         server.connect_with_options("nobody", "-c vetassist.master_key_file=/tmp/elsewhere");
     assert_eq!(sqlstate(&db.simple_query(seal).unwrap_err()), "F0000");
@@ -116,7 +116,7 @@ fn nobody_points_the_settings_elsewhere_or_reads_them() {
 }
 
 #[test]
-fn names_that_are_no_settings_are_refused() {
+fn unknown_settings_and_values_are_refused() {
     let mut server = KeyedServer::start();
     let error = server.db.simple_query("SET vetassist.master_key = 'x'").unwrap_err();
     assert_eq!(sqlstate(&error), "42602");

@@ -1,10 +1,10 @@
-//! Backends in Python: that of today, with asyncpg and `cryptography`, and the example that it may become.
+//! Tests backends in Python: one with asyncpg and `cryptography`, like the deployed backend, and the example.
 
 use std::{env, process::Command};
 
 use vetassist_server_tests::{hex_key, repository, KeyedServer};
 
-/// Runs a script of `tests/python` on a server, and looks for what it says at its end.
+/// Runs a script of `tests/python` on a server, and asserts that it succeeds and prints this text.
 fn succeeds(script: &str, server: &KeyedServer, arguments: &[&str], says: &str) {
     let python = env::var_os("VETASSIST_TEST_PYTHON")
         .expect("VETASSIST_TEST_PYTHON is set by cargo xtask test server");
@@ -21,11 +21,11 @@ fn succeeds(script: &str, server: &KeyedServer, arguments: &[&str], says: &str) 
 }
 
 #[test]
-fn the_python_backend_and_the_extension_agree() {
+fn a_python_backend_and_the_extension_open_each_others_tokens() {
     succeeds("backend.py", &KeyedServer::start(), &[&hex_key(0x11)], "agree");
 }
 
 #[test]
-fn the_example_service_of_python_works() {
+fn the_python_example_works() {
     succeeds("service_test.py", &KeyedServer::start(), &[], "the service works");
 }

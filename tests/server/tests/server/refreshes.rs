@@ -1,7 +1,7 @@
-//! Refreshing as it goes in production, against a provider that rotates refresh tokens and takes a spent one as stolen: workers
-//! and web processes that are killed, a server that is killed, keys that are rotated.
+//! Tests refreshing as in production. The provider rotates refresh tokens and treats a used one as stolen. Workers, web
+//! processes and the server are killed, and keys are rotated.
 //!
-//! `VETASSIST_TEST_REFRESHES` names the seconds and the users of another run: `300 2000` is the long one.
+//! `VETASSIST_TEST_REFRESHES` sets other numbers of seconds and users; `300 2000` is the long run.
 
 mod ledger;
 
@@ -19,11 +19,11 @@ use std::{
 use ledger::{Ledger, Stored};
 use vetassist_server_tests::{column_of, hex_key, repository, wait, KeyedServer};
 
-/// Of each kind.
+/// The number of processes of each kind.
 const PROCESSES: usize = 8;
 const LEASE_SECONDS: u64 = 20;
 
-/// The provider, and what it told of.
+/// The provider, and the lines that it printed.
 struct Provider {
     child: Child,
     origin: String,
@@ -53,7 +53,7 @@ impl Provider {
         Self { child, origin, issued, printed, listener: Some(listener) }
     }
 
-    /// Ends it, and returns all that it told of.
+    /// Ends the provider, and returns the lines that it printed.
     fn end(mut self) -> Vec<String> {
         drop(self.child.stdin.take());
         self.listener.take().unwrap().join().unwrap();
@@ -68,7 +68,7 @@ impl Drop for Provider {
     }
 }
 
-/// The processes that have tokens refreshed. Each that ends is followed by another of its kind.
+/// The processes that refresh tokens. A killed process is replaced by another of its kind.
 struct Processes {
     running: Vec<Child>,
     journals: PathBuf,
@@ -115,7 +115,7 @@ impl Processes {
         self.running[place] = self.spawn(place);
     }
 
-    /// Kills all, and returns what each wrote into its journal.
+    /// Kills all processes, and returns their journals.
     fn end(mut self) -> Vec<String> {
         for child in &mut self.running {
             assert_eq!(child.try_wait().unwrap(), None, "a process ended by itself");
@@ -137,7 +137,7 @@ impl Drop for Processes {
     }
 }
 
-/// Rotates to the key of this number, in the steps that README names, and takes the old key out.
+/// Rotates to the key of this number in the documented steps, and removes the old key.
 fn rotate_key(server: &mut KeyedServer, number: u8) {
     let [old, new] = [number - 1, number].map(hex_key);
     for ring in [format!("{old}\n{new}\n"), format!("{new}\n{old}\n")] {
@@ -168,11 +168,11 @@ fn sign_in(server: &mut KeyedServer, issued: &[String], lifetime: u64) -> HashMa
 }
 
 #[test]
-fn no_grant_is_lost_but_by_a_kill_between_the_answer_and_the_store() {
+fn a_grant_is_lost_only_if_a_process_is_killed_before_storing_it() {
     let wanted = env::var("VETASSIST_TEST_REFRESHES").unwrap_or_else(|_| "28 400".into());
     let (seconds, users) = wanted.split_once(' ').unwrap();
     let (seconds, users): (u64, u64) = (seconds.parse().unwrap(), users.parse().unwrap());
-    // So that each token is refreshed every ten seconds and, in the long run, every half minute.
+    // Each token is refreshed every ten seconds, in the long run every half minute.
     let lifetime = if seconds < 60 { 14 } else { 35 };
     let provider = Provider::start(users, lifetime);
     let mut server = KeyedServer::start_with(&[("max_connections", "200")]);
@@ -202,7 +202,7 @@ fn no_grant_is_lost_but_by_a_kill_between_the_answer_and_the_store() {
         sleep((Duration::from_secs(second)).saturating_sub(began.elapsed()));
     }
     let journals = processes.end();
-    // What was on its way into the database is there, or is not.
+    // The statements that ran when the processes were killed have ended.
     let there = "SELECT count(*)::text FROM pg_stat_activity WHERE usename = 'app'";
     wait(|| column_of(&mut server.db, there) == ["0"]);
     let ended = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
@@ -221,7 +221,7 @@ fn no_grant_is_lost_but_by_a_kill_between_the_answer_and_the_store() {
     let issued = provider.issued.clone();
     let ledger = Ledger::of(&issued, &provider.end(), &journals);
     println!("{kills} processes killed, {} keys, {} s", key, began.elapsed().as_secs());
-    ledger.nothing_else_was_lost(&stored);
-    ledger.nobody_was_late(&expires, &stored, lifetime, ended.as_millis());
-    ledger.nobody_was_asked_too_soon();
+    ledger.assert_nothing_else_was_lost(&stored);
+    ledger.assert_no_refresh_was_late(&expires, &stored, lifetime, ended.as_millis());
+    ledger.assert_no_exchange_was_too_early();
 }

@@ -1,24 +1,24 @@
-//! A standby answers what only reads, and everything once it is promoted; a subscriber has the same rows.
+//! Tests that a standby serves reads, that a promoted standby serves every call, and that a subscriber has the same rows.
 
 use vetassist_server_tests::{
-    contents::{goes_on, opens, rows, surroundings, TABLES},
+    contents::{assert_use_continues, opened_tokens, rights_and_triggers, rows, TABLES},
     sqlstate, KeyedServer,
 };
 
 #[test]
-fn a_standby_reads_and_once_promoted_does_everything() {
+fn a_standby_serves_reads_and_every_call_when_promoted() {
     let mut server = KeyedServer::filled(&[]);
     let mut standby = server.standby();
-    // What comes after the base backup, too.
+    // This row comes after the base backup.
     server
         .db
         .batch_execute("SELECT vetassist_login('ICN later', 'access later', now() + '1 h', 'jti later', now() + '1 h', refresh_token => 'later')")
         .unwrap();
     standby.wait_for(&mut server.db);
     let mut replica = standby.connect_as("postgres");
-    assert_eq!(opens(&mut replica), 39);
+    assert_eq!(opened_tokens(&mut replica), 39);
     assert_eq!(rows(&mut replica), rows(&mut server.db));
-    assert_eq!(surroundings(&mut replica), surroundings(&mut server.db));
+    assert_eq!(rights_and_triggers(&mut replica), rights_and_triggers(&mut server.db));
     let mut app = standby.connect_as("app");
     let row = app
         .query_one(
@@ -48,12 +48,12 @@ fn a_standby_reads_and_once_promoted_does_everything() {
         .unwrap();
     assert_eq!((row.get(0), row.get(1)), ("ready", "access later"));
     assert_eq!((row.get(2), row.get(3)), (true, "ICN later"));
-    // No lease: whoever asks there for a token that is due is told to wait, and has the old one while it lives.
+    // A standby gives no lease. The state of a due token is `wait`, with the old access token until it expires.
     let due = "SELECT state, access_token, lease_id::text FROM vetassist_use_token(vetassist_find_user('ICN later'), min_lifetime => '2 h')";
     let row = replica.query_one(due, &[]).unwrap();
     assert_eq!((row.get(0), row.get(1)), ("wait", "access later"));
     assert_eq!(row.get::<_, Option<String>>(2), None);
-    // What writes is refused in PostgreSQL's own words, and changes nothing.
+    // PostgreSQL itself refuses calls that write.
     for writes in [
         "SELECT vetassist_login('ICN1', 'a', now(), 'j', now())",
         "SELECT vetassist_store_tokens(id, 'a', now()) FROM vetassist_users WHERE va_icn = 'ICN1'",
@@ -68,8 +68,8 @@ fn a_standby_reads_and_once_promoted_does_everything() {
     standby.promote();
     let mut promoted = standby.connect_as("postgres");
     assert_eq!(rows(&mut promoted), rows(&mut server.db));
-    // A sequence is 32 ahead in the log.
-    goes_on(&mut promoted, 32);
+    // PostgreSQL writes 32 values of a sequence ahead into the WAL.
+    assert_use_continues(&mut promoted, 32);
     promoted.batch_execute("CALL vetassist_rotate_tokens()").unwrap();
     promoted
         .batch_execute("SELECT vetassist_erase_user(id) FROM vetassist_users WHERE va_icn = 'ICN1'")
@@ -94,7 +94,7 @@ fn a_subscriber_has_the_same_rows() {
         .unwrap();
     subscriber.wait_for_subscription(&mut publisher.db);
     assert_eq!(rows(&mut subscriber.db), rows(&mut publisher.db));
-    // Each kind of change that the functions make, a purge of what is append-only for all others among them.
+    // The calls make every kind of change, a purge of the append-only trail included.
     publisher.db.batch_execute("CALL vetassist_seal_audit()").unwrap();
     publisher
         .db
@@ -110,14 +110,14 @@ fn a_subscriber_has_the_same_rows() {
         .unwrap();
     subscriber.wait_for_subscription(&mut publisher.db);
     assert_eq!(rows(&mut subscriber.db), rows(&mut publisher.db));
-    assert_eq!(opens(&mut subscriber.db), 38);
+    assert_eq!(opened_tokens(&mut subscriber.db), 38);
     subscriber.db.batch_execute("DROP SUBSCRIPTION veterans").unwrap();
-    // Sequences are not replicated: whoever moves over sets the next id, as docs/operations.md says.
+    // Sequences are not replicated. docs/operations.md says how to set the next id.
     subscriber
         .db
         .batch_execute(
             "SELECT setval('vetassist_auth_audit_id_seq', (SELECT max(id) FROM vetassist_auth_audit))",
         )
         .unwrap();
-    goes_on(&mut subscriber.db, 0);
+    assert_use_continues(&mut subscriber.db, 0);
 }

@@ -1,14 +1,14 @@
-//! Tokens that a client seals anew, a page at a time.
+//! Tests `vetassist_reseal_page`, with which a client reseals tokens.
 
 use postgres::Client;
 use vetassist_server_tests::{audit_log::connect_again, column_of, database, sqlstate};
 
-/// A sealed value as a SQL literal: 30 times these two bytes.
+/// Returns a sealed value as a SQL expression: 30 times this byte and 0xff.
 fn sealed(byte: u8) -> String {
     format!("decode(repeat('{byte:02x}ff', 30), 'hex')")
 }
 
-/// Four users with tokens; the second has a lease, and the third no refresh token.
+/// Inserts four users with tokens. The third has no refresh token.
 fn fill(db: &mut Client) {
     for (user, refresh) in [(1, sealed(2)), (2, sealed(2)), (3, "NULL".into()), (4, sealed(2))] {
         db.batch_execute(&format!(
@@ -19,7 +19,7 @@ fn fill(db: &mut Client) {
     }
 }
 
-/// Puts back all of a page, sealed anew, with the old values as they were read.
+/// Passes the whole page back, with the old values as they were read and with new ones.
 const PAGE: &str = "SELECT r::text FROM (
         SELECT array_agg(user_id ORDER BY user_id) AS users, array_agg(access_token ORDER BY user_id) AS access,
                array_agg(refresh_token ORDER BY user_id) AS refresh,
@@ -32,7 +32,7 @@ fn users(numbers: &[u8]) -> Vec<String> {
 }
 
 #[test]
-fn a_page_is_put_back_but_what_is_held_or_has_changed() {
+fn a_page_is_resealed_except_rows_that_are_locked_or_changed() {
     let mut db = database();
     fill(&mut db);
     let lease = column_of(&mut db, "SELECT lease_id::text FROM vetassist_use_token_sealed('00000000-0000-0000-0000-000000000002')").remove(0);
@@ -50,27 +50,27 @@ fn a_page_is_put_back_but_what_is_held_or_has_changed() {
         sealed(6)
     ))
     .unwrap();
-    // Nobody is waited for.
+    // The call does not wait for locked rows.
     db.batch_execute("SET lock_timeout = '1ms'").unwrap();
     assert_eq!(column_of(&mut db, PAGE), users(&[2, 3]));
     holder.rollback().unwrap();
     assert_eq!(column_of(&mut db, PAGE), users(&[1]));
     let stored = "SELECT concat_ws(' ', encode(substr(access_token, 1, 1), 'hex'), length(access_token), length(refresh_token)) FROM vetassist_sealed_page() ORDER BY user_id";
     assert_eq!(column_of(&mut db, stored), ["01 61 61", "01 61 61", "01 61", "05 60 60"]);
-    // The lease is about the same tokens.
+    // The lease stays valid for the resealed tokens.
     let finish = format!(
         "SELECT vetassist_finish_refresh_sealed('{lease}', {}, now() + '1 h', {})",
         sealed(7),
         sealed(8)
     );
     assert_eq!(column_of(&mut db, &finish), ["stored"]);
-    // A user who is named twice is answered for once.
+    // A user who is passed twice is returned once.
     db.batch_execute("DELETE FROM seen WHERE user_id::text NOT LIKE '%3'; UPDATE seen SET access_token = access_token || '\\x00'; INSERT INTO seen TABLE seen").unwrap();
     assert_eq!(column_of(&mut db, PAGE), users(&[3]));
 }
 
 #[test]
-fn what_is_no_page_is_refused_and_changes_nothing() {
+fn a_malformed_page_is_refused_and_changes_nothing() {
     let mut db = database();
     fill(&mut db);
     let before = column_of(&mut db, "SELECT t::text FROM vetassist_va_tokens AS t ORDER BY 1");

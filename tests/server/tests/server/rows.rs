@@ -1,4 +1,4 @@
-//! The core's rows, written to a server and read from it.
+//! Tests that the core's rows can be written to a server and read from it.
 
 mod samples;
 mod table;
@@ -13,23 +13,22 @@ use self::{
     table::{database_for, insert, read, Row},
 };
 
-/// Writes a row and reads it, on the wire and as the server's own JSON, and hands the database over to be
-/// asked what it holds.
+/// Writes a row and reads it, in the binary protocol and as the server's JSON. Calls `ask` with the database.
 fn round_trip<T: Row>(row: &T, mut ask: impl FnMut(&mut Client)) {
     let table = T::TABLE;
     let mut db = database_for(table);
     insert(&mut db, row);
     let stored: T = read(&mut db);
-    assert_eq!(stored.respelt(), row.respelt(), "{table}");
+    assert_eq!(stored.with_normalized_json(), row.with_normalized_json(), "{table}");
     ask(&mut db);
-    // RFC 3339 has no years outside of 0000 to 9999.
+    // RFC 3339 has only the years 0000 to 9999.
     let Ok(written) = serde_json::to_value(row) else { return };
 
-    // The server's JSON is ours, whichever of the two writes it.
+    // The core reads the server's JSON, and the server reads the core's.
     let statement = format!("SELECT to_jsonb(r) FROM {table} AS r");
     let shown: Value = db.query_one(&statement, &[]).unwrap().get(0);
-    assert_eq!(serde_json::from_value::<T>(shown).unwrap(), row.respelt(), "{table}");
-    // The audit trail lets nobody delete.
+    assert_eq!(serde_json::from_value::<T>(shown).unwrap(), row.with_normalized_json(), "{table}");
+    // No row of the audit trail can be deleted, so this needs another database.
     let mut db = database_for(table);
     let statement =
         format!("INSERT INTO {table} SELECT (jsonb_populate_record(NULL::{table}, $1)).*");
@@ -37,7 +36,7 @@ fn round_trip<T: Row>(row: &T, mut ask: impl FnMut(&mut Client)) {
     assert_eq!(read::<T>(&mut db), stored, "{table}");
 }
 
-/// Every value comes back, and all at once so does every extreme.
+/// Writes and reads each of the rows.
 fn all_round_trip<T: Row>(rows: &[T]) {
     assert!(!rows.is_empty());
     for row in rows {
@@ -45,7 +44,7 @@ fn all_round_trip<T: Row>(rows: &[T]) {
     }
 }
 
-/// Every column that may be NULL, NULL alone; and those that may not refuse it.
+/// Sets each column to NULL. Columns that may be NULL are read as NULL; the others refuse it.
 fn nulls_round_trip<T: Row>(full: &T) {
     let table = tables().iter().find(|table| table.name == T::TABLE).unwrap();
     let columns = serde_json::to_value(full).unwrap();
@@ -71,21 +70,21 @@ fn nulls_round_trip<T: Row>(full: &T) {
 }
 
 #[test]
-fn users_come_back() {
+fn users_are_read_as_they_were_written() {
     all_round_trip(&users());
     nulls_round_trip(&user());
 }
 
 #[test]
-fn tokens_come_back_and_open_where_they_should() {
-    // Sealed once: sealed again they would differ.
+fn tokens_are_read_as_written_and_open_on_both_sides() {
+    // The rows are sealed once, because sealing them again would give other bytes.
     let rows = va_tokens();
     all_round_trip(&rows);
     nulls_round_trip(&rows[0]);
     for (row, length) in rows.iter().zip([15, 3 << 20, 0]) {
         let mut db = database_for(VaToken::TABLE);
         insert(&mut db, row);
-        // Sealed here, opened by the server.
+        // The server opens a token that the core sealed.
         let found = db
                 .query_one(
                     "SELECT vetassist_access_token(user_id), octet_length(access_token_encrypted) FROM vetassist_va_tokens",
@@ -93,7 +92,7 @@ fn tokens_come_back_and_open_where_they_should() {
                 )
                 .unwrap();
         assert_eq!(found.get::<_, i32>(1), length + i32::try_from(OVERHEAD).unwrap());
-        // Sealed by the server, opened here.
+        // The core opens a token that the server sealed.
         let opened = ring().user(USER).open_token(&row.access_token_encrypted).unwrap();
         assert_eq!(found.get::<_, &str>(0), opened);
         db.execute(
@@ -108,13 +107,13 @@ fn tokens_come_back_and_open_where_they_should() {
 }
 
 #[test]
-fn sessions_come_back() {
+fn sessions_are_read_as_they_were_written() {
     all_round_trip(&sessions());
     nulls_round_trip(&sessions()[0]);
 }
 
 #[test]
-fn events_come_back() {
+fn events_are_read_as_they_were_written() {
     all_round_trip(&events());
     nulls_round_trip(&events()[0]);
     round_trip(&events()[1], |db| {

@@ -1,4 +1,4 @@
-//! The runbooks in `docs/`, block by block as they are written.
+//! Runs the runbooks in `docs/`, block by block.
 
 use std::{
     fs,
@@ -10,11 +10,11 @@ use std::{
 use postgres::Client;
 use vetassist_server_tests::{column_of, repository, wait, KeyedServer, Server};
 
-/// A block of a page.
+/// A block of code of a page.
 struct Block {
     /// `sh` or `sql`.
     language: String,
-    /// The last paragraph before it, which says where it is run.
+    /// The paragraph before the block, which states where it runs.
     before: String,
     text: String,
 }
@@ -44,7 +44,7 @@ fn blocks(page: &str) -> Vec<Block> {
     found
 }
 
-/// Runs a block against a server, and returns what it printed. What stands for nothing must print no row.
+/// Runs a block against a server, and returns its output. A block that ends with `-- nothing` must print no row.
 fn run(block: &Block, server: &Server, database: &str) -> String {
     let mut psql = server.client("psql");
     let keys = server.key_dir().display().to_string();
@@ -86,7 +86,7 @@ fn run(block: &Block, server: &Server, database: &str) -> String {
     said
 }
 
-/// Signs in again and again, and opens what was stored: by a connection that stays, and by a new one each time.
+/// Signs in and opens the stored tokens repeatedly, with one connection that stays and with new connections.
 fn use_primary(server: &Server, stop: &AtomicBool, done: &AtomicUsize) {
     let mut kept = server.connect_as("postgres");
     while !stop.load(Ordering::Relaxed) {
@@ -94,24 +94,24 @@ fn use_primary(server: &Server, stop: &AtomicBool, done: &AtomicUsize) {
             let icn = format!("ICN {}", done.fetch_add(1, Ordering::Relaxed));
             let sign_in = "SELECT vetassist_access_token(user_id) FROM vetassist_login($1, $1, now() + interval '1 h', $1, now() + interval '1 h', 'r')";
             db.query(sign_in, &[&icn]).unwrap();
-            opens_newest(db);
+            assert_newest_opens(db);
         }
     }
 }
 
-fn opens_newest(db: &mut Client) {
+fn assert_newest_opens(db: &mut Client) {
     let newest = "SELECT vetassist_access_token(user_id) = va_icn FROM (SELECT user_id, va_icn FROM vetassist_va_tokens AS t JOIN vetassist_users AS u ON u.id = t.user_id ORDER BY t.created_at DESC LIMIT 1) AS n";
     let rows = db.query(newest, &[]).unwrap();
     assert!(rows.iter().all(|row| row.get(0)));
 }
 
 #[test]
-fn a_key_is_rotated_under_load_with_a_standby() {
+fn the_runbook_rotates_a_key_under_load_and_with_a_standby() {
     let mut server = KeyedServer::start();
     server.db.batch_execute("SELECT vetassist_login('first ' || n, 'first ' || n, now() + interval '1 h', 'first ' || n, now() + interval '1 h', 'r') FROM generate_series(1, 300) AS n").unwrap();
     let old = column_of(&mut server.db, "SELECT fingerprint FROM vetassist_keys()");
     let standby = server.standby();
-    // Each has a file of its own, as two machines have.
+    // Each server has its own file, as on two machines.
     let ring = fs::read_to_string(server.key_file()).unwrap();
     for each in [&*server, &standby] {
         let path = each.write_key_file("keys", &format!("{}\n", ring.trim_end()), 0o600);
@@ -135,8 +135,8 @@ fn a_key_is_rotated_under_load_with_a_standby() {
         let reads = scope.spawn(|| {
             let mut kept = standby.connect_as("postgres");
             while !stop.load(Ordering::Relaxed) {
-                opens_newest(&mut kept);
-                opens_newest(&mut standby.connect_as("postgres"));
+                assert_newest_opens(&mut kept);
+                assert_newest_opens(&mut standby.connect_as("postgres"));
             }
         });
         for block in blocks("rotating-keys.md") {
@@ -151,7 +151,7 @@ fn a_key_is_rotated_under_load_with_a_standby() {
             }
             run(&block, primary, "postgres");
             if block.text.contains("rand") {
-                // By the way that one brings secrets.
+                // The runbook leaves open how the file reaches the standby.
                 let key = fs::read_to_string(primary.key_dir().join("new-key")).unwrap();
                 let _ = standby.write_key_file("new-key", &key, 0o600);
             }
@@ -163,7 +163,7 @@ fn a_key_is_rotated_under_load_with_a_standby() {
         load.join().unwrap();
         reads.join().unwrap();
     });
-    println!("{} sign-ins meanwhile", done.load(Ordering::Relaxed));
+    println!("{} sign-ins during the rotation", done.load(Ordering::Relaxed));
     assert!(done.load(Ordering::Relaxed) > 20);
     let mut db = server.connect();
     let new = column_of(&mut db, "SELECT fingerprint FROM vetassist_keys()");
@@ -178,19 +178,19 @@ fn a_key_is_rotated_under_load_with_a_standby() {
 }
 
 #[test]
-fn a_database_that_was_restored_goes_on() {
+fn the_runbook_brings_a_restored_database_into_service() {
     let mut server = KeyedServer::start();
     server.db.batch_execute("SELECT vetassist_login('ICN' || n, 'old', now() - interval '1 h', 'jti' || n, now() + interval '1 h', 'old') FROM generate_series(1, 20) AS n").unwrap();
     server.db.batch_execute("CALL vetassist_seal_audit()").unwrap();
     let mut restored = server.dump_and_restore();
-    // What the restored database does not know: half were refreshed since, and one of them signed in again after the restore.
+    // After the dump, half of the tokens were refreshed in the old database. One user signed in again after the restore.
     server.db.batch_execute("SELECT vetassist_store_tokens(id, 'newer', now() + interval '1 h', 'newer') FROM vetassist_users ORDER BY va_icn LIMIT 10").unwrap();
     restored.batch_execute("SELECT vetassist_login('ICN12', 'signed in since', now() + interval '1 h', 'since', now() + interval '1 h', 'since')").unwrap();
 
     let claimed = "SELECT count(*)::text FROM vetassist_claim_refreshes(max_rows => 1)";
     let mut answers = Vec::new();
     for block in blocks("restoring.md") {
-        // The old server is a database beside the restored one.
+        // The old database is on the same server as the restored one.
         let text = block.text.replace("-d old", "-d postgres");
         let said = run(&Block { text, ..block }, &server, "restored");
         answers.push(said);
@@ -198,12 +198,12 @@ fn a_database_that_was_restored_goes_on() {
             assert_eq!(
                 column_of(&mut server.connect_to("restored"), claimed),
                 ["0"],
-                "it is paused"
+                "refreshing is paused"
             );
         }
     }
     let told = answers.iter().any(|said| said.lines().count() == 5 && said.contains('|'));
-    assert!(told, "five are claimed: {answers:?}");
+    assert!(told, "no block claimed five tokens: {answers:?}");
     let mut restored = server.connect_to("restored");
     let tokens = "SELECT vetassist_refresh_token(id) || ' ' || count(*) FROM vetassist_users GROUP BY vetassist_refresh_token(id) ORDER BY 1";
     assert_eq!(column_of(&mut restored, tokens), ["newer 9", "old 10", "since 1"]);

@@ -1,11 +1,11 @@
-//! Nothing takes the place of the extension's objects, and nobody's code runs with their owner's rights.
+//! Tests that no object can replace one of the extension's, and that no other role's code runs with the owner's rights.
 
 use postgres::Client;
 use vetassist_server_tests::{column_of, database, empty_database, sqlstate, KeyedServer};
 
 const PROBLEMS: &str = "SELECT object || ': ' || problem FROM vetassist_check_schema() ORDER BY 1";
 
-/// A database of its own with a role that owns it and is no superuser.
+/// Creates a database whose owner is no superuser. Returns a connection of a superuser and one of the owner.
 fn owned_database(server: &mut KeyedServer) -> (Client, Client) {
     server.db.batch_execute("CREATE ROLE mallory LOGIN").unwrap();
     server.db.batch_execute("CREATE DATABASE owned OWNER mallory").unwrap();
@@ -16,11 +16,11 @@ fn owned_database(server: &mut KeyedServer) -> (Client, Client) {
 }
 
 #[test]
-fn nobody_renames_the_schema_or_moves_what_is_in_it() {
+fn renaming_the_schema_or_moving_its_objects_is_refused() {
     let mut server = KeyedServer::start();
     let (mut db, mut mallory) = owned_database(&mut server);
     mallory.batch_execute("CREATE SCHEMA theirs").unwrap();
-    // Before, everything that reads "public" would have read what stands there then.
+    // Otherwise every reference to "public" would find the objects of a new schema of that name.
     for db in [&mut mallory, &mut db] {
         for command in [
             "ALTER SCHEMA public RENAME TO elsewhere",
@@ -44,14 +44,14 @@ fn nobody_renames_the_schema_or_moves_what_is_in_it() {
         assert_eq!(sqlstate(&error), "0A000", "{command}: {error:?}");
     }
     assert_eq!(column_of(&mut db, PROBLEMS), [""; 0]);
-    // As pg_repack does, and only a superuser may; what is missing meanwhile is seen.
+    // A superuser may rename a table, as pg_repack does. The check shows that the table is missing.
     db.batch_execute("ALTER TABLE vetassist_users RENAME TO users").unwrap();
     assert_eq!(
         column_of(&mut db, PROBLEMS)[..1],
         ["vetassist_auth_audit FOREIGN KEY (user_id): references"]
     );
     db.batch_execute("ALTER TABLE users RENAME TO vetassist_users").unwrap();
-    // What is not ours is theirs to rename and to move.
+    // Objects that are not the extension's can be renamed and moved.
     mallory
         .batch_execute(
             "CREATE TABLE theirs.vetassist_users (id int); ALTER TABLE theirs.vetassist_users RENAME TO x;
@@ -66,7 +66,7 @@ fn nobody_renames_the_schema_or_moves_what_is_in_it() {
 }
 
 #[test]
-fn what_happened_where_no_event_trigger_fires_is_seen() {
+fn the_check_shows_renames_that_the_event_trigger_missed() {
     for (change, seen) in [
         ("ALTER SCHEMA public RENAME TO elsewhere", "schema elsewhere: renamed"),
         (
@@ -92,7 +92,7 @@ fn what_happened_where_no_event_trigger_fires_is_seen() {
     }
 }
 
-/// Grants TRIGGER, REFERENCES and SELECT by hand, as no tier does.
+/// Grants TRIGGER and REFERENCES by hand; no tier does that.
 fn with_rights(server: &mut KeyedServer) -> Client {
     server
         .db
@@ -115,7 +115,7 @@ fn with_rights(server: &mut KeyedServer) -> Client {
 }
 
 #[test]
-fn triggers_on_the_tables_are_for_superusers() {
+fn only_a_superuser_can_create_triggers_on_the_tables() {
     let mut server = KeyedServer::start();
     let mut mallory = with_rights(&mut server);
     for table in ["vetassist_auth_audit", "vetassist_users"] {
@@ -129,11 +129,11 @@ fn triggers_on_the_tables_are_for_superusers() {
     let mut app = server.connect_as("app");
     app.batch_execute("SELECT vetassist_login('ICN', 'access', now(), 'jti', now())").unwrap();
     assert_eq!(column_of(&mut server.db, "SELECT what FROM theirs.stolen"), [""; 0]);
-    // On a table of their own they make what they like.
+    // The role can create triggers on its own table.
     mallory
         .batch_execute("CREATE TABLE theirs.t (); CREATE TRIGGER t AFTER INSERT ON theirs.t EXECUTE FUNCTION theirs.steal()")
         .unwrap();
-    // A superuser's is seen.
+    // The check shows a superuser's trigger.
     server
         .db
         .batch_execute(
@@ -151,14 +151,14 @@ fn triggers_on_the_tables_are_for_superusers() {
     );
 }
 
-/// A function that would run with the owner's rights, in a cast to the type of a column.
+/// Creates a cast to the type of a column whose function would run with the owner's rights.
 const CAST: &str = "
     CREATE FUNCTION theirs.cast(theirs.id) RETURNS uuid LANGUAGE plpgsql AS $$
         BEGIN RAISE EXCEPTION 'ran as %', current_user; END $$;
     CREATE CAST (theirs.id AS uuid) WITH FUNCTION theirs.cast(theirs.id) AS IMPLICIT;";
 
 #[test]
-fn foreign_keys_call_no_function_of_somebodys() {
+fn foreign_keys_to_the_tables_cannot_use_a_cast_function() {
     let mut server = KeyedServer::start();
     let mut mallory = with_rights(&mut server);
     server.db.batch_execute("INSERT INTO vetassist_users (va_icn) VALUES ('the secret')").unwrap();
@@ -168,9 +168,9 @@ fn foreign_keys_call_no_function_of_somebodys() {
              INSERT INTO theirs.t VALUES (ROW(gen_random_uuid()))",
         )
         .unwrap();
-    // Whoever may refer to the tables makes no such cast.
+    // A role with REFERENCES on the tables cannot create the cast.
     assert_eq!(sqlstate(&mallory.batch_execute(CAST).unwrap_err()), "42501");
-    // One that was there before, or another's, serves for nothing.
+    // A cast that exists already cannot be used either.
     server
         .db
         .batch_execute("REVOKE REFERENCES ON vetassist_auth_audit, vetassist_users FROM mallory")
@@ -192,7 +192,7 @@ fn foreign_keys_call_no_function_of_somebodys() {
         let error = mallory.batch_execute(command).unwrap_err();
         assert_eq!(sqlstate(&error), "42501", "{command}: {error:?}");
     }
-    // A superuser's is seen.
+    // The check shows a superuser's foreign key.
     server
         .db
         .batch_execute("DELETE FROM theirs.t; ALTER TABLE theirs.t ADD FOREIGN KEY (id) REFERENCES vetassist_users")
@@ -202,7 +202,7 @@ fn foreign_keys_call_no_function_of_somebodys() {
 }
 
 #[test]
-fn foreign_keys_of_the_same_type_are_for_everybody_who_may_refer() {
+fn a_role_with_references_can_create_foreign_keys_of_the_same_type() {
     let mut server = KeyedServer::start();
     let mut mallory = with_rights(&mut server);
     mallory
@@ -217,10 +217,10 @@ fn foreign_keys_of_the_same_type_are_for_everybody_who_may_refer() {
     assert_eq!(sqlstate(&refused), "23503");
 }
 
-/// Actions of a foreign key fire the triggers of its table, up to PostgreSQL 17 with the rights of the role that
-/// deletes.
+/// The action of a foreign key fires the triggers of its table. Up to PostgreSQL 17 they run with the rights of the role
+/// that deletes.
 #[test]
-fn foreign_keys_that_write_are_for_superusers() {
+fn only_a_superuser_can_create_foreign_keys_with_actions() {
     let mut server = KeyedServer::start();
     let mut mallory = with_rights(&mut server);
     mallory.batch_execute("CREATE TABLE theirs.t (id uuid)").unwrap();
@@ -235,7 +235,7 @@ fn foreign_keys_that_write_are_for_superusers() {
             assert_eq!(sqlstate(&error), "42501", "{command}: {error:?}");
         }
     }
-    // A superuser's on a table of somebody's is seen.
+    // The check shows a superuser's foreign key on a table of another owner.
     server
         .db
         .batch_execute("REVOKE ALL ON vetassist_users, vetassist_auth_audit FROM mallory; ALTER TABLE theirs.t ADD FOREIGN KEY (id) REFERENCES vetassist_users ON DELETE CASCADE")
@@ -246,7 +246,7 @@ fn foreign_keys_that_write_are_for_superusers() {
 }
 
 #[test]
-fn other_databases_and_schemas_go_on() {
+fn objects_of_other_schemas_can_be_renamed() {
     let mut db = empty_database();
     db.batch_execute("CREATE SCHEMA \"Vet Data\"; CREATE EXTENSION vetassist SCHEMA \"Vet Data\"")
         .unwrap();

@@ -1,5 +1,5 @@
-//! No error, log line or statistics row carries a key of the ring, nor a token that was passed as a parameter,
-//! unless PostgreSQL itself shows parameters.
+//! Tests that no error, log line or statistics row holds a key of the ring, or a token that was passed as a parameter,
+//! unless PostgreSQL itself logs parameters.
 
 use std::{collections::BTreeSet, fs, thread, time::Duration};
 
@@ -8,7 +8,7 @@ use vetassist_server_tests::{hex_key, repository, KeyedServer, Server};
 
 const LIBRARIES: [&str; 2] = ["pg_stat_statements", "auto_explain"];
 
-/// Everything that `auto_explain` has.
+/// All settings of `auto_explain`, set to log as much as possible.
 const AUTO_EXPLAIN: [(&str, &str); 10] = [
     ("auto_explain.log_min_duration", "0"),
     ("auto_explain.log_analyze", "on"),
@@ -23,7 +23,7 @@ const AUTO_EXPLAIN: [(&str, &str); 10] = [
 ];
 
 #[test]
-fn keys_of_the_ring_appear_nowhere() {
+fn keys_of_the_ring_are_in_no_error_log_or_statistics() {
     let (current, old) = (hex_key(0xd7), hex_key(0xe9));
     let libraries = Server::libraries(&LIBRARIES);
     let preloaded = libraries.join(",");
@@ -75,7 +75,7 @@ fn keys_of_the_ring_appear_nowhere() {
     ] {
         said += &format!("{:?}", db.simple_query(statement));
     }
-    // A file that is broken right beside a key.
+    // The file is malformed next to a key.
     let _ = server.write_key_file("ring", &format!("{current}\n{old}{old}\n"), 0o600);
     said += &format!("{:?}", db.simple_query("SELECT vetassist_reload_keys()"));
     let _ = server.write_key_file("ring", &format!("{current}\nx{}\n", &old[1..]), 0o600);
@@ -87,15 +87,18 @@ fn keys_of_the_ring_appear_nowhere() {
     assert!(said.contains("vetassist_reload_keys"));
 
     let log = server.log();
-    assert!(log.contains("vetassist_encrypt_token"), "the log was on");
-    assert!(!libraries.contains(&"auto_explain") || log.contains("Query Text"), "its plans were");
+    assert!(log.contains("vetassist_encrypt_token"), "the log has no statements");
+    assert!(
+        !libraries.contains(&"auto_explain") || log.contains("Query Text"),
+        "the log has no plans"
+    );
     for (what, text) in [("a client", said), ("the log", log)] {
         let text = text.to_lowercase();
         for key in [&current, &old] {
-            // Any eight bytes in a row would be too many.
-            assert!(!text.contains(&key[..16]), "{what} was told of a key");
+            // Not even eight bytes of a key may appear.
+            assert!(!text.contains(&key[..16]), "{what} received a key");
         }
-        // As PostgreSQL prints bytea in plans and Rust prints arrays.
+        // PostgreSQL prints bytea in plans like this, and Rust prints arrays.
         for bytes in [
             "215, 215, 215",
             "233, 233, 233",
@@ -104,13 +107,13 @@ fn keys_of_the_ring_appear_nowhere() {
             "233 233 233",
             "-23 -23 -23",
         ] {
-            assert!(!text.contains(bytes), "{what} was told of a key");
+            assert!(!text.contains(bytes), "{what} received a key");
         }
     }
 }
 
-/// Settings that make PostgreSQL say more, each by itself, and whether it then says parameters. docs/threat-model.md lists
-/// those by their first words.
+/// Settings that make PostgreSQL log more, each with whether it then logs parameters. docs/threat-model.md lists those that
+/// do, by the first word of the name.
 const TALKATIVE: [(&str, &str, bool); 12] = [
     ("log_statement", "SET log_statement = 'all'", true),
     (
@@ -152,14 +155,14 @@ fn holds(text: &str, word: &str) -> bool {
     text.contains(word) || text.contains(&hex::encode(word)) || text.contains(&numbers.join(" "))
 }
 
-/// Calls the functions that a service calls all day, with this token as a parameter, also where they fail.
+/// Calls the functions of a service with this token as a parameter. Some of the calls fail.
 fn use_token(db: &mut Client, token: &str) {
     let login = "SELECT * FROM vetassist_login($1, $2, now() + '1 h', $3, now() + '1 h', $2)";
     let described =
         "SELECT user_id FROM vetassist_login($1, $2, now() + '1 h', $3, now() + '1 h', $2, email => 'x', device_info => '{\"ip\": \"203.0.113.7\"}', ip => '203.0.113.7')";
     let number: i64 = db.query_one("SELECT count(*) FROM vetassist_sessions", &[]).unwrap().get(0);
     let mut number = number + 1;
-    // Often enough for a plan that no longer depends on the parameters.
+    // After some calls PostgreSQL uses a generic plan.
     for query in [login, described] {
         let query = db.prepare(query).unwrap();
         for icn in ["a", "b", "a", "a", "a", "a", "a", "a"] {
@@ -187,7 +190,7 @@ fn use_token(db: &mut Client, token: &str) {
     assert!(wrong_key.is_err());
     let nobody = "SELECT vetassist_store_tokens(gen_random_uuid(), $1, now())";
     assert!(db.query_one(nobody, &[&token]).is_err());
-    // Opened again, and told to nobody but the client.
+    // Only the client receives the opened tokens.
     let opened = "SELECT vetassist_access_token(id), vetassist_refresh_token(id) FROM vetassist_users WHERE va_icn = 'a'";
     for _ in 0..8 {
         let row = db.query_one(opened, &[]).unwrap();
@@ -195,7 +198,7 @@ fn use_token(db: &mut Client, token: &str) {
     }
 }
 
-/// The same with a function that has nothing to do with us.
+/// Does the same with a function that is not vetassist's.
 fn use_parameter(db: &mut Client, word: &str) {
     for query in ["SELECT control($1)", "SELECT c FROM control($1) AS c"] {
         let query = db.prepare(query).unwrap();
@@ -207,7 +210,7 @@ fn use_parameter(db: &mut Client, word: &str) {
 }
 
 #[test]
-fn tokens_appear_where_postgres_shows_parameters_and_nowhere_else() {
+fn tokens_are_logged_only_if_postgresql_logs_parameters() {
     let libraries = Server::libraries(&LIBRARIES);
     let preloaded = libraries.join(",");
     let mut server = KeyedServer::start_with(&[("shared_preload_libraries", &preloaded)]);
@@ -234,13 +237,13 @@ fn tokens_appear_where_postgres_shows_parameters_and_nowhere_else() {
         use_parameter(&mut db, &control);
         use_token(&mut db, &token);
         let log = server.log();
-        assert_eq!(holds(&log, &control), *expected, "{name}: what PostgreSQL says");
+        assert_eq!(holds(&log, &control), *expected, "{name}: whether PostgreSQL logs parameters");
         assert!(*expected || !holds(&log, &token), "{name}: a token is in the log");
         if *expected {
             shown.insert(*name);
         }
     }
-    // Whoever reads the threat model knows of each.
+    // The threat model lists each of these settings.
     let page = fs::read_to_string(repository().join("docs/threat-model.md")).unwrap();
     let section = page.split("**Tokens in parameters.**").nth(1).unwrap();
     let section = section.split("\n\n").next().unwrap();
@@ -254,7 +257,7 @@ fn tokens_appear_where_postgres_shows_parameters_and_nowhere_else() {
 }
 
 #[test]
-fn views_of_statistics_show_no_token() {
+fn statistics_views_show_no_token() {
     let libraries = Server::libraries(&LIBRARIES);
     let preloaded = libraries.join(",");
     let mut server = KeyedServer::start_with(&[("shared_preload_libraries", &preloaded)]);
@@ -283,7 +286,7 @@ fn views_of_statistics_show_no_token() {
         if has_statements {
             let query = "SELECT string_agg(s::text, ' ') FROM pg_stat_statements AS s";
             let statements: String = db.query_one(query, &[]).unwrap().get(0);
-            assert!(statements.contains("vetassist_va_tokens"), "nested statements are there");
+            assert!(statements.contains("vetassist_va_tokens"), "nested statements are missing");
             all += &statements;
         }
     });

@@ -1,9 +1,9 @@
-//! `vetassist_session_active()` reads tables and indexes by itself, so it must be right whatever became of them.
+//! Tests `vetassist_session_active()`. It reads tables and indexes directly, so it must handle every change of them.
 
 use postgres::Client;
 use vetassist_server_tests::{database, sqlstate, KeyedServer};
 
-/// Sessions of which one is active, beside all kinds of others.
+/// Creates a database with sessions of every kind.
 fn with_sessions() -> Client {
     let mut db = database();
     db.batch_execute(
@@ -27,7 +27,7 @@ fn with_sessions() -> Client {
     db
 }
 
-/// Each by itself: some cannot run in the transaction that several at once are.
+/// Runs each statement alone, because some of them cannot run in a transaction.
 fn one_by_one(db: &mut Client, statements: &str) {
     for statement in statements.split("; ") {
         db.batch_execute(statement).unwrap();
@@ -38,8 +38,8 @@ fn active(db: &mut Client, jwt_id: &str) -> bool {
     db.query_one("SELECT vetassist_session_active($1)", &[&jwt_id]).unwrap().get(0)
 }
 
-/// The statement that it stands for, for every session there is and some that are not.
-fn agrees(db: &mut Client, when: &str) {
+/// Compares the function with the SQL that it replaces, for every session and for ids that do not exist.
+fn assert_agrees(db: &mut Client, when: &str) {
     let wrong: i64 = db
         .query_one(
             "SELECT count(*) FROM (
@@ -70,16 +70,16 @@ fn agrees(db: &mut Client, when: &str) {
 }
 
 #[test]
-fn it_is_right_whatever_became_of_the_indexes() {
+fn the_result_is_right_after_any_change_of_the_indexes() {
     let mut db = with_sessions();
-    agrees(&mut db, "at first");
+    assert_agrees(&mut db, "at first");
     for change in [
         "REINDEX TABLE vetassist_sessions",
         "VACUUM FULL vetassist_sessions",
         "UPDATE vetassist_sessions SET device_info = '{}'; VACUUM vetassist_sessions",
         "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'idx_vetassist_sessions_jwt'::regclass",
         "DROP INDEX idx_vetassist_sessions_jwt",
-        // It has the name and few of the rows.
+        // This index has the name, but only a few of the rows.
         "CREATE INDEX idx_vetassist_sessions_jwt ON vetassist_sessions (jwt_id) WHERE jwt_id < 'b'",
         "DROP INDEX idx_vetassist_sessions_jwt; CREATE INDEX idx_vetassist_sessions_jwt ON vetassist_sessions (jwt_id COLLATE \"C\")",
         "DROP INDEX idx_vetassist_sessions_jwt; CREATE INDEX idx_vetassist_sessions_jwt ON vetassist_sessions (lower(jwt_id))",
@@ -91,15 +91,15 @@ fn it_is_right_whatever_became_of_the_indexes() {
         "ALTER TABLE vetassist_users DROP CONSTRAINT vetassist_users_pkey CASCADE",
     ] {
         one_by_one(&mut db, change);
-        agrees(&mut db, change);
+        assert_agrees(&mut db, change);
     }
-    // A dropped column does not confuse it.
+    // A dropped column changes nothing.
     db.batch_execute("ALTER TABLE vetassist_sessions ADD more text; ALTER TABLE vetassist_sessions DROP device_info").unwrap();
     assert!(active(&mut db, "active") && !active(&mut db, "expired"));
 }
 
 #[test]
-fn it_sees_what_its_statement_sees() {
+fn the_function_uses_the_snapshot_of_its_statement() {
     let mut db = with_sessions();
     let mut transaction = db.transaction().unwrap();
     let asks = "SELECT vetassist_session_active('active'), vetassist_session_active('new')";
@@ -124,7 +124,7 @@ fn it_sees_what_its_statement_sees() {
     transaction.rollback().unwrap();
     assert!(active(&mut db, "active"));
 
-    // Not what a statement of its own transaction changes after it began.
+    // The function does not see changes of its own statement.
     let row = db
         .query_one(
             "WITH ended AS (UPDATE vetassist_sessions SET revoked_at = now() WHERE jwt_id = 'active' RETURNING jwt_id)
@@ -137,7 +137,7 @@ fn it_sees_what_its_statement_sees() {
 }
 
 #[test]
-fn it_refuses_what_is_no_table() {
+fn changed_tables_are_refused() {
     let mut db = with_sessions();
     db.batch_execute(
         "ALTER TABLE vetassist_users RENAME TO u; CREATE VIEW vetassist_users AS SELECT * FROM u",
@@ -148,14 +148,14 @@ fn it_refuses_what_is_no_table() {
         let error = db.query_one(asks, &[&jwt_id]).unwrap_err();
         assert_eq!(sqlstate(&error), "42P01");
         let said = error.as_db_error().unwrap();
-        assert!(said.message().contains("is not as vetassist left it"), "{said:?}");
+        assert!(said.message().contains("is missing or was changed"), "{said:?}");
         assert!(said.hint().unwrap().contains("vetassist_check_schema"));
     };
     refuses("active");
     db.batch_execute("DROP VIEW vetassist_users; ALTER TABLE u RENAME is_active TO i; ALTER TABLE u RENAME TO vetassist_users").unwrap();
     let error = db.query_one("SELECT vetassist_session_active('active')", &[]).unwrap_err();
     assert_eq!(sqlstate(&error), "42P01");
-    // What is of another type is not read as if it were not.
+    // A column of another type is refused.
     for (change, back) in [
         ("ALTER TABLE vetassist_users RENAME i TO is_active; ALTER TABLE vetassist_users ALTER is_active DROP DEFAULT, ALTER is_active TYPE int USING 1",
          "ALTER TABLE vetassist_users ALTER is_active TYPE boolean USING true"),
@@ -170,7 +170,7 @@ fn it_refuses_what_is_no_table() {
         db.batch_execute(back).unwrap();
         assert!(active(&mut db, "active"), "{back}");
     }
-    // Text without a length is as good.
+    // Text without a length is accepted.
     db.batch_execute("ALTER TABLE vetassist_sessions ALTER jwt_id TYPE text").unwrap();
     assert!(active(&mut db, "active"));
     db.batch_execute("ALTER TABLE vetassist_sessions RENAME TO s").unwrap();
@@ -179,7 +179,7 @@ fn it_refuses_what_is_no_table() {
 }
 
 #[test]
-fn it_learns_what_other_connections_change() {
+fn changes_of_other_connections_are_noticed() {
     let server = KeyedServer::start();
     let (mut asking, mut changing) = (server.connect(), server.connect());
     changing
@@ -201,5 +201,5 @@ fn it_learns_what_other_connections_change() {
         assert!(active(&mut asking, "active"), "{change}");
     }
     changing.batch_execute("UPDATE vetassist_users SET is_active = false").unwrap();
-    assert!(!active(&mut asking, "active"), "the table that has the name now counts");
+    assert!(!active(&mut asking, "active"), "the function reads the new table of that name");
 }

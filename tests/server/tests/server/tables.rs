@@ -1,9 +1,9 @@
-//! The four tables, as the contract has them, and what a dump keeps of them.
+//! Tests the four tables: their columns, and their dump.
 
 use vetassist_server_tests::{database, KeyedServer};
 
 #[test]
-fn a_fresh_installation_matches() {
+fn a_fresh_installation_matches_the_description() {
     let mut db = database();
     assert!(db.query("SELECT * FROM vetassist_check_schema()", &[]).unwrap().is_empty());
     assert_eq!(
@@ -12,9 +12,9 @@ fn a_fresh_installation_matches() {
     );
 }
 
-/// Columns as `information_schema` shows them: a second pair of eyes on what the core describes.
+/// `information_schema` is independent of the core's description.
 #[test]
-fn the_columns_are_the_contracts() {
+fn the_columns_are_those_of_the_contract() {
     let mut db = database();
     let rows = db
         .query(
@@ -66,7 +66,7 @@ fn the_columns_are_the_contracts() {
 }
 
 #[test]
-fn the_extension_goes_where_it_is_told() {
+fn the_extension_is_created_in_the_given_schema() {
     let mut db = vetassist_server_tests::empty_database();
     db.batch_execute(r#"CREATE SCHEMA "Vet Data"; CREATE EXTENSION vetassist SCHEMA "Vet Data""#)
         .unwrap();

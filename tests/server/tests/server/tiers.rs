@@ -1,9 +1,9 @@
-//! Who may do what: after an installation, an update, an adoption, a grant and a revocation.
+//! Tests privileges after an installation, an update, an adoption, a grant and a revocation.
 
 use postgres::Client;
 use vetassist_server_tests::{column_of, empty_database, sqlstate, KeyedServer};
 
-/// All that anybody but the owners was granted on an object of the extension, or on a column of one.
+/// Returns all privileges of roles other than the owners on objects of the extension and their columns.
 fn rights(db: &mut Client) -> Vec<String> {
     column_of(
         db,
@@ -37,7 +37,7 @@ const OPEN: [&str; 8] = [
     "function vetassist_version(): PUBLIC EXECUTE",
 ];
 
-/// Gives a role all that there is on whatever is made from now on.
+/// Grants all default privileges to a role and to PUBLIC.
 fn give_by_default(db: &mut Client, role: &str) {
     for of in ["", "IN SCHEMA public"] {
         for kind in ["TABLES", "SEQUENCES", "ROUTINES", "TYPES"] {
@@ -51,8 +51,8 @@ fn give_by_default(db: &mut Client, role: &str) {
     }
 }
 
-/// A database with a role that gets everything by default.
-fn generous_database() -> (Client, String) {
+/// Creates a database with a role that has all default privileges.
+fn database_with_default_privileges() -> (Client, String) {
     let mut db = empty_database();
     let role: String =
         db.query_one("SELECT 'reporting_' || current_database()", &[]).unwrap().get(0);
@@ -62,12 +62,12 @@ fn generous_database() -> (Client, String) {
 }
 
 #[test]
-fn default_privileges_give_nothing() {
-    let (mut db, _) = generous_database();
+fn default_privileges_grant_nothing() {
+    let (mut db, _) = database_with_default_privileges();
     db.batch_execute("CREATE EXTENSION vetassist").unwrap();
     assert_eq!(rights(&mut db), OPEN);
-    // Nor do they on the plain tables, and what is adopted keeps nothing of it.
-    let (mut db, role) = generous_database();
+    // They grant nothing on the plain tables, and adoption revokes other privileges.
+    let (mut db, role) = database_with_default_privileges();
     db.batch_execute(&vetassist_server_tests::plain_sql()).unwrap();
     db.batch_execute(&format!("GRANT SELECT, TRIGGER ON vetassist_users TO {role} WITH GRANT OPTION; GRANT UPDATE (email) ON vetassist_users TO {role}"))
         .unwrap();
@@ -76,7 +76,7 @@ fn default_privileges_give_nothing() {
 }
 
 #[test]
-fn an_update_takes_what_default_privileges_gave_and_keeps_tiers() {
+fn an_update_revokes_default_privileges_and_keeps_tiers() {
     let mut server = KeyedServer::start();
     server.db.batch_execute("DROP EXTENSION vetassist").unwrap();
     server
@@ -98,7 +98,7 @@ fn an_update_takes_what_default_privileges_gave_and_keeps_tiers() {
         .unwrap();
         db.batch_execute("ALTER EXTENSION vetassist UPDATE").unwrap();
         let updated = rights(db);
-        // To the letter what a fresh installation grants.
+        // The privileges are exactly those of a fresh installation.
         db.batch_execute("DROP EXTENSION vetassist; CREATE EXTENSION vetassist").unwrap();
         db.batch_execute("SELECT vetassist_grant('app', 'app'), vetassist_grant('operator', 'admin'), vetassist_grant('auditor', 'auditor')").unwrap();
         assert_eq!(updated, rights(db), "{old}");
@@ -108,22 +108,21 @@ fn an_update_takes_what_default_privileges_gave_and_keeps_tiers() {
 }
 
 #[test]
-fn an_update_says_what_it_takes() {
+fn an_update_reports_the_privileges_that_it_revokes() {
     let mut server = KeyedServer::start();
     server.db.batch_execute("DROP EXTENSION vetassist; CREATE EXTENSION vetassist VERSION '0.2.0'; CREATE ROLE curious").unwrap();
     server.db.batch_execute("GRANT EXECUTE ON FUNCTION vetassist_login TO curious").unwrap();
     let said = server.psql("BEGIN; ALTER EXTENSION vetassist UPDATE; ROLLBACK");
     assert!(
-        said.contains("WARNING:  role curious loses rights that none of its tiers gives"),
+        said.contains("WARNING:  role curious loses rights that none of its tiers grants"),
         "{said}"
     );
     assert!(said.contains("EXECUTE on vetassist_login"), "{said}");
 }
 
-/// Privileges that were granted before an update are in a dump made after it, and so are the tiers that a fresh
-/// installation granted.
+/// Tiers that were granted before an update are kept as well.
 #[test]
-fn tiers_are_dumped() {
+fn a_restored_dump_keeps_the_tiers() {
     for old in [None, Some("0.1.0"), Some("0.2.0")] {
         let mut server = KeyedServer::start();
         let db = &mut server.db;
@@ -155,7 +154,7 @@ fn tiers_are_dumped() {
 }
 
 #[test]
-fn a_tier_is_what_it_says_and_every_object_of_it_is_there() {
+fn a_tier_grants_exactly_its_listed_privileges() {
     let mut server = KeyedServer::start();
     let db = &mut server.db;
     for tier in ["app", "auditor", "admin", "monitor"] {
@@ -177,7 +176,7 @@ fn a_tier_is_what_it_says_and_every_object_of_it_is_there() {
                 )
             })
             .collect();
-        // The names that the function lists, each of which has an object.
+        // Each name that the function lists has an object.
         let listed = "SELECT prosrc FROM pg_proc WHERE proname = 'vetassist_tier_privileges'";
         let source = column_of(db, listed).remove(0);
         let part = source
@@ -196,7 +195,7 @@ fn a_tier_is_what_it_says_and_every_object_of_it_is_there() {
         let usage = format!("SELECT has_schema_privilege('{tier}', 'public', 'USAGE')::text");
         assert_eq!(column_of(db, &usage), ["true"]);
     }
-    // Nobody's table but an auditor's, and nothing that an auditor or a monitor could change.
+    // Only an auditor has privileges on tables, and these are SELECT.
     let tables: Vec<_> = rights(db).into_iter().filter(|line| line.starts_with("table")).collect();
     assert_eq!(
         tables,
@@ -227,7 +226,7 @@ fn held(db: &mut Client, role: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_revoked_role_holds_nothing_that_it_was_granted() {
+fn revoking_takes_every_granted_privilege() {
     let mut server = KeyedServer::start();
     let db = &mut server.db;
     db.batch_execute(
@@ -258,7 +257,7 @@ fn a_revoked_role_holds_nothing_that_it_was_granted() {
         assert_eq!(left, [""; 0]);
     }
     assert_eq!(held(db, "reader"), [""; 0]);
-    // What it granted on is gone too, and what others hold from others is not.
+    // The privileges that the role granted to others are gone. Those that other roles granted stay.
     assert!(
         held(db, "last").iter().all(|line| line.contains("vetassist_sessions")),
         "{:?}",
@@ -267,13 +266,13 @@ fn a_revoked_role_holds_nothing_that_it_was_granted() {
     assert!(!held(db, "last").is_empty());
     assert!(held(db, "middle").iter().all(|line| line.contains("vetassist_sessions")));
     db.batch_execute("DROP ROLE reader; DROP ROLE \"Odd Role\"").unwrap();
-    // Twice, or where there was nothing, is no error.
+    // Revoking twice, or without a grant, is no error.
     db.batch_execute("SELECT vetassist_revoke('last'), vetassist_revoke('last')").unwrap();
     assert_eq!(held(db, "last"), [""; 0]);
 }
 
 #[test]
-fn usage_of_the_schema_stays_with_who_has_something_else_there() {
+fn revoking_keeps_usage_if_the_role_uses_other_objects_of_the_schema() {
     let mut server = KeyedServer::start();
     let db = &mut server.db;
     db.batch_execute(
@@ -291,7 +290,7 @@ fn usage_of_the_schema_stays_with_who_has_something_else_there() {
 }
 
 #[test]
-fn what_a_revoked_role_may_do_all_the_same_is_returned() {
+fn revoking_returns_the_rights_that_the_role_still_has() {
     let mut server = KeyedServer::start();
     let db = &mut server.db;
     db.batch_execute(
@@ -337,7 +336,7 @@ fn what_a_revoked_role_may_do_all_the_same_is_returned() {
 }
 
 #[test]
-fn only_a_superuser_grants_and_revokes() {
+fn only_a_superuser_can_grant_and_revoke_tiers() {
     let mut server = KeyedServer::start();
     server
         .db
@@ -354,7 +353,7 @@ fn only_a_superuser_grants_and_revokes() {
         "vetassist_revoke('mallory')",
     ] {
         let error = mallory.simple_query(&format!("SELECT {call}"));
-        // A GRANT that grants nothing is a warning of PostgreSQL's, and no error.
+        // A GRANT that grants nothing is a warning, not an error.
         if let Err(error) = error {
             assert_eq!(sqlstate(&error), "42501", "{call}");
         }

@@ -1,10 +1,9 @@
-//! The rows as TypeScript, and the rules by which JavaScript reads them: written from the core's description of the
-//! columns, with the doc comments of its row types, and compared with those types.
+//! Writes the rows as TypeScript, and the rules for reading them in JavaScript, from the core's description of the columns
+//! and the doc comments of its row types. Compares them with the shipped files.
 //!
-//! ts-rs, specta and typeshare make TypeScript of Rust types by attributes on them. Here they would be one more
-//! dependency of the published crate, and four of the eight kinds would need an attribute that says by hand what the
-//! core's `Kind` says already; the rules of reading they do not write. So this stays: one table of kinds, and syn for
-//! the doc comments.
+//! ts-rs, specta and typeshare write TypeScript from attributes on Rust types. They would be one more dependency of the
+//! published crate. Four of the eight kinds would need an attribute that repeats the core's `Kind`. They do not write the
+//! rules for reading. So this file has one table of kinds, and uses syn for the doc comments.
 
 use std::{fmt::Write as _, fs, path::PathBuf};
 
@@ -20,20 +19,19 @@ use vetassist_server_tests::{compare_with_golden_at, repository};
 const BEGINNING: &str = "\
 // Written from crates/vetassist-core/src/rows.rs by a test of tests/server: do not edit.
 //
-// A row is what drivers make of it (node-postgres, postgres.js): a property for each column, by its name.
-// The timestamps `infinity` and `-infinity` are no dates: node-postgres makes numbers of them, postgres.js an
-// invalid Date.
+// A row is an object as node-postgres and postgres.js return it, with a property for each column. The timestamps
+// `infinity` and `-infinity` cannot be dates: node-postgres returns them as numbers, postgres.js as an invalid Date.
 
 /** A value that `JSON.parse` returns. */
 export type JsonValue = string | number | boolean | null | JsonValue[] | { [name: string]: JsonValue };
 ";
 
-/// The declarations that the package ships.
+/// Returns the path of the declarations that the package ships.
 fn declarations() -> PathBuf {
     repository().join("crates/vetassist-wasm/npm/types/rows.d.ts")
 }
 
-/// Returns the Rust types of a kind, its type in JavaScript, and what there is to know about that.
+/// Returns the Rust type of a kind, its type in JavaScript, and a note on it.
 fn types(kind: Kind) -> (&'static str, &'static str, &'static str) {
     match kind {
         Kind::Uuid => ("Uuid", "string", ""),
@@ -65,7 +63,7 @@ fn docs(attributes: &[Attribute]) -> String {
             },
             _ => None,
         })
-        // What follows the first paragraph is about Rust.
+        // The paragraphs after the first are about Rust.
         .take_while(|line| !line.is_empty())
         .collect();
     let text = lines.join(" ");
@@ -73,7 +71,7 @@ fn docs(attributes: &[Attribute]) -> String {
     text
 }
 
-/// The last name of a type, and that of its argument if it has one.
+/// Returns the last name of a type, and that of its argument if it has one.
 fn names(ty: &Type) -> (String, Option<String>) {
     let Type::Path(path) = ty else { panic!("a field is of a named type") };
     let segment = path.path.segments.last().unwrap();
@@ -87,7 +85,7 @@ fn names(ty: &Type) -> (String, Option<String>) {
     (segment.ident.to_string(), argument)
 }
 
-/// The fields of a row, each with the name of its type and whether it may be NULL.
+/// Returns the fields of a row, each with the name of its type and whether it may be NULL.
 fn fields(row: &ItemStruct) -> Vec<(&syn::Field, String, bool)> {
     let Fields::Named(fields) = &row.fields else { panic!("a row has named fields") };
     let typed = fields.named.iter().map(|field| match names(&field.ty) {
@@ -114,7 +112,7 @@ fn interface(row: &ItemStruct, columns: &[Column]) -> String {
     text + "}\n"
 }
 
-/// The row types of the core.
+/// Returns the row types of the core.
 fn rows() -> Vec<ItemStruct> {
     let source =
         fs::read_to_string(repository().join("crates/vetassist-core/src/rows.rs")).unwrap();
@@ -131,14 +129,14 @@ fn rows() -> Vec<ItemStruct> {
 }
 
 #[test]
-fn the_declarations_are_those_of_the_rust_types_and_the_tables() {
+fn the_typescript_declarations_match_the_rust_types_and_the_tables() {
     let interfaces: String =
         rows().iter().zip(tables()).map(|(row, table)| interface(row, table.columns)).collect();
     compare_with_golden_at(&declarations(), &(BEGINNING.to_owned() + &interfaces));
 }
 
 #[test]
-fn javascript_reads_rows_by_the_rules_of_the_core() {
+fn the_rules_for_reading_rows_in_javascript_match_the_core() {
     let mut text = "// Written from the core's description of the columns by a test of tests/server: do not edit.\n\n\
          /** The columns of each table with their kinds; a question mark where NULL is allowed. */\n\
          export const columns = {\n"
@@ -163,7 +161,7 @@ fn javascript_reads_rows_by_the_rules_of_the_core() {
 }
 
 #[test]
-fn the_package_exports_all_of_them() {
+fn the_package_exports_every_row_type() {
     let declared = fs::read_to_string(declarations()).unwrap();
     let mut names: Vec<&str> = declared
         .lines()

@@ -1,4 +1,4 @@
-//! An update while the service goes on.
+//! Tests an update of the extension during the calls of a service.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicU32, Ordering},
@@ -9,7 +9,7 @@ use std::{
 use postgres::{Client, Error};
 use vetassist_server_tests::{column_of, sqlstate, wait, KeyedServer};
 
-/// Statements of a service and its workers, each run again and again. `$` is a number that is not used twice.
+/// Statements of a service and its workers, which run repeatedly. `$` is a unique number.
 const TRAFFIC: &[&str] = &[
     "SELECT vetassist_login('ICN$', 'access', now() + '1 h', 'jti$', now() + '8 h', 'refresh', email => 'a@example.com',
                             device_info => '{\"ip\": \"203.0.113.7\"}', ip => '203.0.113.7')",
@@ -21,7 +21,7 @@ const TRAFFIC: &[&str] = &[
     "SELECT vetassist_purge_sessions('1 day', 10)",
 ];
 
-/// A server with an older version in it, and a role that may use it.
+/// Starts a server with an older version of the extension, and a role with the tier `app`.
 fn with_version(old: &str) -> KeyedServer {
     let mut server = KeyedServer::start();
     server
@@ -38,8 +38,8 @@ fn version(db: &mut Client) -> String {
     column_of(db, "SELECT extversion FROM pg_extension WHERE extname = 'vetassist'").remove(0)
 }
 
-/// Goes on with the traffic until it is told to stop, and returns what was done and each error.
-fn go_on(mut db: Client, stop: &AtomicBool, done: &AtomicU32, number: usize) -> Vec<String> {
+/// Runs a statement of the traffic until `stop` is set. Counts the calls in `done` and returns the errors.
+fn run_traffic(mut db: Client, stop: &AtomicBool, done: &AtomicU32, number: usize) -> Vec<String> {
     let mut errors = Vec::new();
     while !stop.load(Ordering::Relaxed) {
         let unique = done.fetch_add(1, Ordering::Relaxed).to_string();
@@ -53,8 +53,8 @@ fn go_on(mut db: Client, stop: &AtomicBool, done: &AtomicU32, number: usize) -> 
 }
 
 #[test]
-fn sign_ins_go_on_while_it_is_updated() {
-    // From 0.1.0 a published script runs first, which takes locks one by one and drops what calls of 0.1.0 call.
+fn sign_ins_continue_during_an_update() {
+    // An update from 0.1.0 runs a released script first. It takes locks one by one and drops functions that calls use.
     let old = "0.2.0";
     let mut server = with_version(old);
     let (stop, done) = (AtomicBool::new(false), AtomicU32::new(0));
@@ -64,14 +64,14 @@ fn sign_ins_go_on_while_it_is_updated() {
         let workers: Vec<_> = (0..TRAFFIC.len())
             .map(|number| {
                 let db = server.connect_as("app");
-                scope.spawn(move || go_on(db, stop, done, number))
+                scope.spawn(move || run_traffic(db, stop, done, number))
             })
             .collect();
         thread::sleep(Duration::from_millis(500));
         updater.batch_execute("SET lock_timeout = '2s'").unwrap();
         let mut tries = 0;
         while let Err(error) = updater.batch_execute("ALTER EXTENSION vetassist UPDATE") {
-            // It fails for nothing but the lock, and may be run again.
+            // The update fails only because of the lock, and can be repeated.
             assert_eq!(sqlstate(&error), "55P03", "{error:?}");
             assert_eq!(version(&mut updater), old);
             tries += 1;
@@ -79,11 +79,11 @@ fn sign_ins_go_on_while_it_is_updated() {
         }
         let (before, until) =
             (done.load(Ordering::Relaxed), Instant::now() + Duration::from_secs(20));
-        // All go on: each as often as there are of them.
+        // All statements continue to run.
         while done.load(Ordering::Relaxed) < before + 100 && Instant::now() < until {
             thread::sleep(Duration::from_millis(20));
         }
-        assert!(done.load(Ordering::Relaxed) >= before + 100, "nothing goes on");
+        assert!(done.load(Ordering::Relaxed) >= before + 100, "the calls stopped");
         stop.store(true, Ordering::Relaxed);
         workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
     });
@@ -93,7 +93,7 @@ fn sign_ins_go_on_while_it_is_updated() {
 }
 
 #[test]
-fn it_waits_no_longer_than_it_is_told_and_leaves_everything() {
+fn an_update_that_exceeds_lock_timeout_changes_nothing() {
     let mut server = with_version("0.2.0");
     let mut holder = server.connect();
     holder
@@ -120,9 +120,9 @@ fn it_waits_no_longer_than_it_is_told_and_leaves_everything() {
     .unwrap();
 }
 
-/// Whoever locks the tables in another order is not the one who is refused.
+/// The other transaction locks the tables in another order, and succeeds.
 #[test]
-fn it_gives_way_where_the_other_would_wait_for_ever() {
+fn an_update_avoids_a_deadlock_with_other_transactions() {
     for tables in [
         ["vetassist_sessions", "vetassist_users"],
         ["vetassist_auth_audit", "vetassist_va_tokens"],
@@ -139,7 +139,7 @@ fn it_gives_way_where_the_other_would_wait_for_ever() {
         thread::scope(|scope| {
             let update =
                 scope.spawn(move || updater.batch_execute("ALTER EXTENSION vetassist UPDATE"));
-            // It has some of the tables and waits for this one.
+            // The update has locked some of the tables and waits for this one.
             let waits = "SELECT count(*)::text FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'";
             wait(|| column_of(&mut watcher, waits) == ["1"]);
             lock(&mut other, tables[1]).unwrap();

@@ -1,15 +1,15 @@
-//! Every version that was released becomes this one, and is then no different from a fresh installation.
+//! Tests the upgrade from every released version.
 
 use std::{collections::BTreeSet, fs};
 
 use postgres::Client;
 use vetassist_server_tests::{
     catalog::catalog,
-    contents::{fill, goes_on, opens, rows, surroundings},
+    contents::{assert_use_continues, fill, opened_tokens, rights_and_triggers, rows},
     repository, KeyedServer,
 };
 
-/// Returns the versions that were released: those that the kept scripts lead to.
+/// Returns the released versions, from the names of the scripts.
 fn released() -> Vec<String> {
     let entries = fs::read_dir(repository().join("sql/released")).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -29,7 +29,8 @@ fn version(db: &mut Client) -> String {
     db.query_one(query, &[]).unwrap().get(0)
 }
 
-/// A database of its own with a released version in it. Roles are the server's, so there is one of these a server.
+/// Creates a database with a released version of the extension. Roles belong to the server, so each server has one such
+/// database at a time.
 fn with_version(server: &mut KeyedServer, database: &str, version: &str) -> Client {
     server.db.batch_execute(&format!("CREATE DATABASE {database}")).unwrap();
     let mut db = server.connect_to(database);
@@ -38,7 +39,7 @@ fn with_version(server: &mut KeyedServer, database: &str, version: &str) -> Clie
 }
 
 #[test]
-fn an_upgraded_installation_is_a_fresh_one() {
+fn an_upgraded_installation_equals_a_fresh_one() {
     let mut server = KeyedServer::start();
     let fresh = catalog(&mut server.db);
     assert!(fresh.len() > 200, "{}", fresh.len());
@@ -47,7 +48,7 @@ fn an_upgraded_installation_is_a_fresh_one() {
         assert_ne!(catalog(&mut db), fresh, "nothing changed since {old}, not even the version");
         db.batch_execute("ALTER EXTENSION vetassist UPDATE").unwrap();
         let upgraded = catalog(&mut db);
-        // One line says more than two lists of hundreds.
+        // One line is easier to read than two lists of hundreds.
         let lacking = fresh.iter().find(|line| !upgraded.contains(line));
         assert_eq!(lacking, None, "an upgraded {old} lacks it");
         let left_over = upgraded.iter().find(|line| !fresh.contains(line));
@@ -56,26 +57,26 @@ fn an_upgraded_installation_is_a_fresh_one() {
     }
 }
 
-/// The new library is there before anybody runs ALTER EXTENSION, and has to serve the old definitions till then.
+/// The new library is installed before ALTER EXTENSION runs, so it must work with the old definitions.
 #[test]
-fn the_library_serves_the_versions_before() {
+fn the_library_works_with_the_sql_of_each_released_version() {
     for old in released() {
         let mut server = KeyedServer::start();
         server.db.batch_execute("DROP EXTENSION vetassist").unwrap();
         server.db.batch_execute(&format!("CREATE EXTENSION vetassist VERSION '{old}'")).unwrap();
         let db = &mut server.db;
         fill(db);
-        assert_eq!(opens(db), 39, "{old}");
+        assert_eq!(opened_tokens(db), 39, "{old}");
         assert!(db.query("SELECT * FROM vetassist_check_schema()", &[]).unwrap().is_empty());
         db.batch_execute("CALL vetassist_rotate_tokens()").unwrap();
-        goes_on(db, 0);
-        // And what was stored under it is all there afterwards, with the privileges that were granted.
-        let (before, around) = (rows(db), surroundings(db));
+        assert_use_continues(db, 0);
+        // The upgrade keeps all rows and the granted privileges.
+        let (before, around) = (rows(db), rights_and_triggers(db));
         db.batch_execute("ALTER EXTENSION vetassist UPDATE").unwrap();
         assert_ne!(version(db), old);
         assert_eq!(rows(db), before);
-        let (kept, granted) = (granted_to_app(&surroundings(db)), granted_to_app(&around));
-        // With what the tier has since.
+        let (kept, granted) = (granted_to_app(&rights_and_triggers(db)), granted_to_app(&around));
+        // The tier may have more privileges now.
         assert!(granted.len() > 10 && kept.is_superset(&granted), "{granted:?} {kept:?}");
         let log = "SELECT vetassist_log_event('after the upgrade') > 0";
         assert!(db.query_one(log, &[]).unwrap().get::<_, bool>(0));
@@ -87,9 +88,9 @@ fn the_library_serves_the_versions_before() {
     }
 }
 
-/// Each object with what the role `app` may do, whoever granted it.
-fn granted_to_app(surroundings: &[String]) -> BTreeSet<String> {
-    let lines = surroundings.iter().filter_map(|line| {
+/// Returns each object with the privileges of the role `app`, without their grantor.
+fn granted_to_app(rights_and_triggers: &[String]) -> BTreeSet<String> {
+    let lines = rights_and_triggers.iter().filter_map(|line| {
         let (object, rights) = line.rsplit_once(": ")?;
         let right = rights.split(' ').find(|right| right.starts_with("app="))?;
         Some(format!("{object} {}", right.split('/').next()?))
@@ -98,7 +99,7 @@ fn granted_to_app(surroundings: &[String]) -> BTreeSet<String> {
 }
 
 #[test]
-fn a_failed_upgrade_leaves_the_version_before() {
+fn a_failed_upgrade_changes_nothing() {
     let mut server = KeyedServer::start();
     for (number, old) in released().iter().enumerate() {
         let mut db = with_version(&mut server, &format!("failed_{number}"), old);

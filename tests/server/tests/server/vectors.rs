@@ -1,4 +1,4 @@
-//! The reference values of another implementation, through SQL.
+//! Compares the SQL functions with the reference values of another implementation.
 
 use serde_json::Value;
 use uuid::Uuid;
@@ -17,7 +17,7 @@ fn user_id(case: &Value) -> Uuid {
 }
 
 #[test]
-fn user_keys() {
+fn each_vector_of_a_user_key_is_derived() {
     let mut db = vetassist_server_tests::database();
     for case in vectors("user_key") {
         let row = db
@@ -31,7 +31,7 @@ fn user_keys() {
 }
 
 #[test]
-fn sealed_values_open_and_what_is_sealed_opens_again() {
+fn each_vector_of_a_sealed_value_opens_and_seals_again() {
     let mut db = vetassist_server_tests::database();
     for case in vectors("seal") {
         let (key, aad) = (bytes(&case, "key"), bytes(&case, "aad"));
@@ -50,7 +50,7 @@ fn sealed_values_open_and_what_is_sealed_opens_again() {
 }
 
 #[test]
-fn what_must_not_open() {
+fn each_vector_that_must_not_open_is_refused() {
     let mut db = vetassist_server_tests::database();
     for case in vectors("open_must_fail") {
         let sealed = bytes(&case, "sealed");
@@ -66,7 +66,7 @@ fn what_must_not_open() {
 }
 
 #[test]
-fn tokens() {
+fn each_vector_of_a_token_opens_for_its_user_only() {
     let mut server = KeyedServer::start();
     for case in vectors("token") {
         server.set_ring(text(&case, "master"));
@@ -92,7 +92,7 @@ fn tokens() {
 }
 
 #[test]
-fn ip_hashes_and_fingerprints() {
+fn each_vector_of_an_ip_hash_and_a_fingerprint_matches() {
     let mut server = KeyedServer::start();
     for case in vectors("ip_hash") {
         server.set_ring(text(&case, "master"));
@@ -116,13 +116,13 @@ fn ip_hashes_and_fingerprints() {
 }
 
 #[test]
-fn what_is_no_address() {
+fn each_vector_of_a_malformed_address_is_refused() {
     let mut db = vetassist_server_tests::database();
     let mut taken = Vec::new();
     for case in vectors("ip_rejected") {
         let address = case.as_str().unwrap();
         match db.query_one("SELECT vetassist_hash_ip($1::text::inet)", &[&address]) {
-            // PostgreSQL's inet refuses all but a prefix, which the function refuses.
+            // The type inet refuses these, except a prefix, which the function refuses.
             Err(error) => {
                 let expected = if address.contains("/24") || address.contains("/32") {
                     "22023"
@@ -134,6 +134,6 @@ fn what_is_no_address() {
             Ok(_) => taken.push(address.to_owned()),
         }
     }
-    // PostgreSQL's inet reads a leading zero as nothing, before the function sees the address.
+    // The type inet ignores a leading zero, so the function does not see it.
     assert_eq!(taken, ["203.0.113.07"]);
 }

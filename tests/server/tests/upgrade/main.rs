@@ -1,37 +1,37 @@
-//! A server with data, moved to a newer version of PostgreSQL by `pg_upgrade`.
+//! Tests a server with data after `pg_upgrade` to a newer version of PostgreSQL.
 #![allow(clippy::unwrap_used)]
 
 use vetassist_server_tests::{
     audit_log::{assert_intact, checkpoint, seal},
     column_of,
-    contents::{goes_on, opens, rows, surroundings},
+    contents::{assert_use_continues, opened_tokens, rights_and_triggers, rows},
     sqlstate, KeyedServer,
 };
 
 #[test]
-fn everything_is_there_in_the_newer_version() {
+fn pg_upgrade_keeps_all_rows_and_every_call_works() {
     let mut server = KeyedServer::filled(&[]);
     seal(&mut server.db);
     let kept = checkpoint(&mut server.db);
     let before = rows(&mut server.db);
-    let around = surroundings(&mut server.db);
+    let around = rights_and_triggers(&mut server.db);
     let version = "SELECT current_setting('server_version_num')::int / 10000";
     let older: i32 = server.db.query_one(version, &[]).unwrap().get(0);
-    // The second takes the older server's files away.
+    // The mode --link uses the older server's files, so it comes last.
     for mode in ["--copy", "--link"] {
         let newer = server.upgraded(mode);
         let mut db = newer.connect_as("postgres");
         assert!(db.query_one(version, &[]).unwrap().get::<_, i32>(0) > older);
         assert_eq!(rows(&mut db), before);
-        assert_eq!(surroundings(&mut db), around);
-        assert_eq!(opens(&mut db), 39);
+        assert_eq!(rights_and_triggers(&mut db), around);
+        assert_eq!(opened_tokens(&mut db), 39);
         let mut app = newer.connect_as("app");
         let active = "SELECT vetassist_session_active('jti 1'), vetassist_session_active('jti 7')";
         let row = app.query_one(active, &[]).unwrap();
         assert!(row.get::<_, bool>(0) && !row.get::<_, bool>(1));
         assert_intact(&mut db, Some(&kept));
-        goes_on(&mut db, 0);
-        // Another server by its identifier: the log goes on under another name, and holds the former root.
+        assert_use_continues(&mut db, 0);
+        // The server has another system identifier. The log continues under another name, with the former root.
         let error = db.batch_execute("CALL vetassist_seal_audit()").unwrap_err();
         assert_eq!(sqlstate(&error), "55000");
         db.batch_execute("SELECT vetassist_new_audit_log('pg_upgrade')").unwrap();

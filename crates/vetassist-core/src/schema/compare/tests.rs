@@ -2,7 +2,7 @@ use alloc::{format, string::ToString};
 
 use super::*;
 
-/// The rows that agree, for tests of those that do not.
+/// Returns the rows of equal tables, which the tests change.
 fn agreeing_rows() -> Vec<CatalogRow> {
     let mut rows = Vec::new();
     for object in
@@ -24,12 +24,12 @@ fn problems(rows: &[CatalogRow]) -> Vec<String> {
 }
 
 #[test]
-fn agreement_is_empty() {
+fn equal_tables_have_no_difference() {
     assert_eq!(compare(&agreeing_rows(), Guards::Required), []);
 }
 
 #[test]
-fn an_empty_database_misses_the_tables_and_says_no_more() {
+fn an_empty_database_has_one_difference_for_each_table() {
     assert_eq!(
         problems(&[]),
         [
@@ -51,12 +51,12 @@ fn an_empty_database_misses_the_tables_and_says_no_more() {
 }
 
 #[test]
-fn every_single_fact_counts() {
+fn every_changed_or_missing_fact_is_a_difference() {
     let rows = agreeing_rows();
     for index in 0..rows.len() {
         let mut changed = rows.clone();
         if rows[index].attribute == POSITION {
-            // Past the last column, which only then is out of order.
+            // This position is past the last column.
             if !rows[index].object.ends_with(".id") {
                 continue;
             }
@@ -75,7 +75,7 @@ fn every_single_fact_counts() {
 }
 
 #[test]
-fn a_missing_column_leaves_the_others_in_order_and_swapped_ones_are_named() {
+fn only_swapped_columns_have_another_position() {
     let is_position =
         |row: &CatalogRow, name: &str| row.object == name && row.attribute == POSITION;
     let mut rows = agreeing_rows();
@@ -103,7 +103,7 @@ fn a_missing_column_leaves_the_others_in_order_and_swapped_ones_are_named() {
 }
 
 #[test]
-fn guards_may_be_absent_before_the_installation_and_not_after() {
+fn missing_guards_are_a_difference_only_after_the_installation() {
     let mut rows = agreeing_rows();
     rows.retain(|row| !row.object.contains(" trigger "));
     assert_eq!(compare(&rows, Guards::Allowed), []);
@@ -128,7 +128,7 @@ fn guards_may_be_absent_before_the_installation_and_not_after() {
 }
 
 #[test]
-fn the_guard_of_versions_before_is_one_trigger() {
+fn one_trigger_is_enough_as_the_guard_of_older_versions() {
     let mut rows = agreeing_rows();
     rows.retain(|row| {
         !row.object.contains(" trigger ")
@@ -141,7 +141,7 @@ fn the_guard_of_versions_before_is_one_trigger() {
 }
 
 #[test]
-fn what_is_too_much_is_named() {
+fn extra_and_duplicate_objects_are_differences() {
     let mut rows = agreeing_rows();
     let extra = |object: &str, attribute: &str, value: &str| CatalogRow {
         object: object.to_owned(),
@@ -163,12 +163,12 @@ fn what_is_too_much_is_named() {
             "vetassist_users trigger t: extra",
         ]
     );
-    // The installation makes and judges them itself.
+    // The installation creates and checks the owner and the triggers itself.
     assert_eq!(compare(&rows, Guards::Allowed).len(), 3);
 }
 
 #[test]
-fn a_table_in_another_schema_is_said_to_be_there() {
+fn a_missing_table_is_reported_with_the_schema_that_has_it() {
     let rows: Vec<_> = agreeing_rows()
         .into_iter()
         .filter(|row| !row.object.starts_with("vetassist_users"))

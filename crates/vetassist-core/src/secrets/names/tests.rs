@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn names_of_secrets() {
+fn names_of_secrets_have_their_subject_and_aspect() {
     for (name, subject, expected) in [
         ("token", Presented, Itself),
         ("access_token", Presented, Itself),
@@ -67,7 +67,7 @@ fn names_of_secrets() {
 }
 
 #[test]
-fn names_of_other_things() {
+fn other_names_are_not_names_of_secrets() {
     for name in [
         "",
         "reason",
@@ -98,7 +98,7 @@ fn names_of_other_things() {
 }
 
 #[test]
-fn a_member_inside_says_what_of_the_secret_it_is() {
+fn a_member_inside_a_secret_has_its_own_aspect() {
     let tokens = Name::of("tokens").expect("a secret's name");
     assert_eq!(tokens.inside("id").aspect, Id);
     assert_eq!(tokens.inside("access").aspect, Itself);

@@ -104,5 +104,5 @@ def check(context: Context, *, allow_roles: Iterable[str] = ()) -> Step[None]:
     more = f", and {len(found) - 1} more" if len(found) > 1 else ""
     first = f"{found[0].object}: {found[0].problem}{more}"
     raise failure(
-        "ERR_DRIFTED", f"schema {quoted(context.schema)} is not as it should be: {first}", differences=tuple(found)
+        "ERR_DRIFTED", f"schema {quoted(context.schema)} differs from that of vetassist: {first}", differences=tuple(found)
     )

@@ -56,7 +56,7 @@ class Context:
         demand(self.on_event is None or callable(self.on_event), "on_event must be a function")
         demand(
             isinstance(self.schema, str) and self.schema != "" and "\0" not in self.schema,
-            "schema must be the name of one",
+            "schema must be the name of a schema",
         )
         demand(self.ip_hash in ("keyed", "sha256"), "ip_hash must be 'keyed' or 'sha256'")
         demand(self.on_bad_address in ("drop", "raise"), "on_bad_address must be 'drop' or 'raise'")

@@ -226,4 +226,4 @@ def transaction_of(connection: Any) -> Database:
         return _Asyncpg(_as_it_is(connection))
     if _is_psycopg(connection):
         return _Psycopg(_as_it_is(connection))
-    raise unknown("connection", "a connection of asyncpg or psycopg, no pool")
+    raise unknown("connection", "a connection of asyncpg or psycopg, not a pool")

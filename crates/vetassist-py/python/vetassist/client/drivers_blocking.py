@@ -189,14 +189,14 @@ def _is_idle(connection: Any) -> bool:
 def database_of(db: Any) -> Database:
     """Returns how statements get to a database, outside a transaction."""
     if hasattr(db, "fetchrow") or hasattr(db, "__aenter__"):
-        raise unknown("db, of an asynchronous driver, belongs to vetassist.aio.Client: here it", _TAKES)
+        raise unknown("db has an asynchronous driver, which needs vetassist.aio.Client; here it", _TAKES)
     if callable(getattr(db, "query", None)):
         found: Database = db
         return found
     if hasattr(db, "raw_connection") and hasattr(db, "dialect"):
         driver = db.dialect.driver
         if driver not in ("psycopg", "psycopg2"):
-            raise unknown("db, an engine of SQLAlchemy,", "one over psycopg or psycopg2")
+            raise unknown("an SQLAlchemy engine", "one over psycopg or psycopg2")
         return (_Psycopg if driver == "psycopg" else _Psycopg2)(_from_engine(db))
     if hasattr(db, "getconn") and hasattr(db, "putconn"):
         is_new = hasattr(db, "connection")
@@ -217,4 +217,4 @@ def transaction_of(connection: Any) -> Database:
         return _Within(connection, _execute, writes_parameters=False)
     if _is_psycopg2(connection):
         return _Within(connection, _execute2, writes_parameters=True)
-    raise unknown("connection", "a connection of psycopg or psycopg2, no pool")
+    raise unknown("connection", "a connection of psycopg or psycopg2, not a pool")

@@ -167,7 +167,7 @@ def _exchange(context: Context, operation: str, lease: Lease, refresh: Callable[
     if cause is None:
         message = f"the token endpoint did not answer within {context.refresh_timeout_seconds:g} s"
         raise failure("ERR_REFRESH_TIMEOUT", message, retryable=True, **about)
-    message = "the token endpoint refused or failed: it is asked again later"
+    message = "the token endpoint refused or failed: the refresh is tried again later"
     raise failure("ERR_REFRESH_FAILED", message, retryable=True, retry_at=retry_at, **about) from cause
 
 

@@ -89,20 +89,20 @@ _CODES: dict[str, tuple[str, str, bool]] = {
     "23503": ("ERR_NO_SUCH_USER", "there is no such user", False),
     "23505": ("ERR_JWT_ID_USED", "there is a session with this jwt id already", False),
     "22001": ("ERR_TEXT_TOO_LONG", "a text is longer than its column", False),
-    "42501": ("ERR_FORBIDDEN", "the database's role lacks a right for this", False),
-    "42883": ("ERR_NOT_INSTALLED", "the schema has no such function of vetassist: install it, or update it", False),
-    "42P01": ("ERR_NOT_INSTALLED", "the schema has no such table of vetassist: install it, or update it", False),
+    "42501": ("ERR_FORBIDDEN", "the database does not permit the call", False),
+    "42883": ("ERR_NOT_INSTALLED", "the schema lacks a function of vetassist: install vetassist, or update it", False),
+    "42P01": ("ERR_NOT_INSTALLED", "the schema lacks a table of vetassist: install vetassist, or update it", False),
     "3F000": ("ERR_NOT_INSTALLED", "there is no such schema", False),
     "F0000": (
         "ERR_SERVER_KEYS",
-        "the server's key ring cannot be used: its administrator finds the reason in its log",
+        "the server's key ring cannot be used: the reason is in the server's log",
         False,
     ),
     "39000": ("ERR_SERVER_KEYS", "no key of the server opens the token", False),
     "22P03": ("ERR_SERVER_KEYS", "no key of the server opens the token", False),
     "22004": ("ERR_REFUSED", "a required argument is missing", False),
     "22023": ("ERR_REFUSED", "the database refused an argument", False),
-    "22P02": ("ERR_REFUSED", "an argument is malformed, such as an id that is no UUID", False),
+    "22P02": ("ERR_REFUSED", "an argument is malformed, such as an id that is not a UUID", False),
     "54000": ("ERR_TOO_LARGE", "metadata is longer than 64 kB, or nested more than 64 levels deep", False),
     "25006": ("ERR_DATABASE", "the database is read-only: a standby, or a transaction", True),
     "55P03": ("ERR_DATABASE", "a row is locked by another transaction", True),
@@ -160,7 +160,7 @@ def of_driver(failed: DriverFailure, *, is_read: bool) -> ClientError:
     sqlstate = failed.sqlstate
     if sqlstate is None or sqlstate.startswith("08"):
         retryable = is_read or failed.is_unreached
-        unknown = "" if retryable else "; whether it was carried out is not known"
+        unknown = "" if retryable else "; the statement may have been executed"
         return failure(
             "ERR_DATABASE",
             f"the database did not answer ({failed.name}){unknown}",

@@ -62,7 +62,7 @@ class _Found:
 def _refresh_of(context: Context, refresh: Optional[Callable[..., Any]]) -> Callable[..., Any]:
     found = context.refresh if refresh is None else refresh
     if not callable(found):
-        raise bad_argument("give the client or this call a refresh function")
+        raise bad_argument("pass a refresh function to the client or to this call")
     return found
 
 

@@ -164,7 +164,7 @@ def _place_of(after: Optional[str]) -> tuple[Optional[UUID], list[UUID]]:
         return (UUID(last) if last else None), [UUID(each) for each in again]
     except (AttributeError, ValueError):
         pass
-    raise bad_argument("after must be what rotate_tokens returned")
+    raise bad_argument("after must be the value of after that rotate_tokens returned")
 
 
 def _rotate_here(
@@ -217,7 +217,7 @@ def _status_at_server(context: Context, operation: str) -> Step[list[SealedBy]]:
 def _rotate_at_server(context: Context, after: Optional[str]) -> Step[RotationStep]:
     """Lets the server's procedure go to the end."""
     if after is not None:
-        raise bad_argument("the server rotates to the end: there is no after")
+        raise bad_argument("after must not be passed: without a ring, the server rotates all tokens")
     before = yield from _status_at_server(context, _OPERATION)
     answer = yield Statement(f"CALL {quoted(context.schema)}.vetassist_rotate_tokens()", [])
     if isinstance(answer, DriverFailure):

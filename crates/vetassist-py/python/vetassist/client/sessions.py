@@ -117,7 +117,7 @@ def end_session(
 ) -> Step[bool]:
     """Ends a session of this user, named by its JWT or by its id. Returns whether there was one to end."""
     if (jwt_id is None) == (session_id is None):
-        raise bad_argument("name the session by its jwt_id or by its session_id")
+        raise bad_argument("pass either jwt_id or session_id")
     if jwt_id is not None:
         name, which = "vetassist_revoke_session", {"jwt_id": text(jwt_id, "jwt_id")}
     else:

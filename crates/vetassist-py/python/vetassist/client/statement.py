@@ -51,7 +51,7 @@ def text(value: Optional[str], name: str = "a text") -> Argument:
         if not is_text:
             raise error(
                 "ERR_INVALID_TEXT",
-                f"{name} has a NUL or half of a surrogate pair in it, which no text in PostgreSQL has",
+                f"{name} has a NUL or a lone surrogate, which PostgreSQL cannot store",
             )
     return Argument("{}::text", value)
 

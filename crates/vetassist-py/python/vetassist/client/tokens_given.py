@@ -27,12 +27,12 @@ def given(tokens: Any, default_lifetime_seconds: Optional[float]) -> Given:
     """Returns tokens, checked."""
     access = tokens.get("access_token") if isinstance(tokens, Mapping) else None
     if not isinstance(access, str) or access == "":
-        raise bad_argument("tokens['access_token'] must be a str: pass what the token endpoint answered, as a dict")
+        raise bad_argument("tokens['access_token'] must be a str: pass the response of the token endpoint as a dict")
 
     def optional(name: str) -> Optional[str]:
         value = tokens.get(name)
         if value is not None and not isinstance(value, str):
-            raise bad_argument(f"tokens[{name!r}] must be a str, where it is given")
+            raise bad_argument(f"tokens[{name!r}] must be a str if it is given")
         return value
 
     lifetime = _lifetime(tokens.get("expires_in"))

@@ -68,7 +68,7 @@ export function checking({ schema, run, end }) {
     if (found.length === 0) return;
     const [{ object, problem }] = found;
     const more = found.length > 1 ? `, and ${found.length - 1} more` : '';
-    throw failure('ERR_DRIFTED', `schema ${quoted(schema)} is not as it should be: ${object}: ${problem}${more}`, { differences: found });
+    throw failure('ERR_DRIFTED', `schema ${quoted(schema)} differs from that of vetassist: ${object}: ${problem}${more}`, { differences: found });
   }
 
   return { check };

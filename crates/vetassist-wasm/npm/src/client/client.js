@@ -25,7 +25,7 @@ function checked(options) {
   demand(typeof db?.query === 'function', 'db must have a query function: fromPg, fromPostgres, fromPglite and fromNeon make one');
   demand(ring === undefined || typeof ring?.encryptToken === 'function', 'ring must be a KeyRing; without one the server seals');
   demand(isFunction(refresh) && isFunction(waitUntil) && isFunction(onEvent), 'refresh, waitUntil and onEvent must be functions');
-  demand(typeof schema === 'string' && schema !== '' && !schema.includes('\0'), 'schema must be the name of one');
+  demand(typeof schema === 'string' && schema !== '' && !schema.includes('\0'), 'schema must be the name of a schema');
   demand(ipHash === 'keyed' || ipHash === 'sha256', "ipHash must be 'keyed' or 'sha256'");
   demand(onBadAddress === 'drop' || onBadAddress === 'throw', "onBadAddress must be 'drop' or 'throw'");
   demand(isDuration(refreshTimeoutMs), 'refreshTimeoutMs must be a number above 0');

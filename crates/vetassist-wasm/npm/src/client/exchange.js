@@ -117,7 +117,7 @@ export function exchanging({ schema, run, call, end, tell, defaultLifetime, refr
         throw failure('ERR_SIGN_IN_AGAIN', 'the provider refused the refresh token: the veteran must sign in again', { cause, userId: lease.userId });
       }
       if (isTimeout) throw cause;
-      throw failure('ERR_REFRESH_FAILED', 'the token endpoint refused or failed: it is asked again later', {
+      throw failure('ERR_REFRESH_FAILED', 'the token endpoint refused or failed: the refresh is tried again later', {
         cause,
         retryable: true,
         userId: lease.userId,

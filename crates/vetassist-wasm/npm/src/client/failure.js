@@ -17,16 +17,16 @@ const CODES = {
   23503: ['ERR_NO_SUCH_USER', 'there is no such user'],
   23505: ['ERR_JWT_ID_USED', 'there is a session with this jwt id already'],
   22001: ['ERR_TEXT_TOO_LONG', 'a text is longer than its column'],
-  42501: ['ERR_FORBIDDEN', "the database's role lacks a right for this"],
-  42883: ['ERR_NOT_INSTALLED', 'the schema has no such function of vetassist: install it, or update it'],
-  '42P01': ['ERR_NOT_INSTALLED', 'the schema has no such table of vetassist: install it, or update it'],
+  42501: ['ERR_FORBIDDEN', 'the database does not permit the call'],
+  42883: ['ERR_NOT_INSTALLED', 'the schema lacks a function of vetassist: install vetassist, or update it'],
+  '42P01': ['ERR_NOT_INSTALLED', 'the schema lacks a table of vetassist: install vetassist, or update it'],
   '3F000': ['ERR_NOT_INSTALLED', 'there is no such schema'],
-  F0000: ['ERR_SERVER_KEYS', "the server's key ring cannot be used: its administrator finds the reason in its log"],
+  F0000: ['ERR_SERVER_KEYS', "the server's key ring cannot be used: the reason is in the server's log"],
   39000: ['ERR_SERVER_KEYS', 'no key of the server opens the token'],
   '22P03': ['ERR_SERVER_KEYS', 'no key of the server opens the token'],
   22004: ['ERR_REFUSED', 'a required argument is missing'],
   22023: ['ERR_REFUSED', 'the database refused an argument'],
-  '22P02': ['ERR_REFUSED', 'an argument is malformed, such as an id that is no UUID'],
+  '22P02': ['ERR_REFUSED', 'an argument is malformed, such as an id that is not a UUID'],
   54000: ['ERR_TOO_LARGE', 'metadata is longer than 64 kB, or nested more than 64 levels deep'],
   25006: ['ERR_DATABASE', 'the database is read-only: a standby, or a transaction', true],
   '55P03': ['ERR_DATABASE', 'a row is locked by another transaction', true],
@@ -51,7 +51,7 @@ export function ofDriver(error, isRead) {
   if (sqlstate === undefined || sqlstate.startsWith('08')) {
     const named = typeof error?.code === 'string' && /^[A-Z][A-Z0-9_]{1,40}$/.test(error.code) ? ` (${error.code})` : '';
     const retryable = isRead || UNREACHED.has(error?.code);
-    const unknown = retryable ? '' : '; whether it was carried out is not known';
+    const unknown = retryable ? '' : '; the statement may have been executed';
     return failure('ERR_DATABASE', `the database did not answer${named}${unknown}`, { retryable, ...(sqlstate && { sqlstate }) });
   }
   const [code, message, retryable = false] = CODES[sqlstate] ?? CODES[sqlstate.slice(0, 2)] ?? ['ERR_DATABASE', `the database answered ${sqlstate}`];

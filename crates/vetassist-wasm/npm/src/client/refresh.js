@@ -20,7 +20,7 @@ export function refreshing(context) {
   const underway = new Map();
 
   const asFunction = (refresh) => {
-    if (typeof refresh !== 'function') throw badArgument('give createClient or this call a refresh function');
+    if (typeof refresh !== 'function') throw badArgument('pass a refresh function to createClient or to this call');
     return refresh;
   };
 

@@ -1,7 +1,7 @@
 // Rotating the client's key: pages of sealed tokens, opened and sealed anew here, and put back where they have not changed.
 
 import { badArgument, ofDriver } from './failure.js';
-import { bytesOf, hexOf, integer, quoted, uuid } from './statement.js';
+import { bytesOfDigits, digitsOf, integer, quoted, uuid } from './statement.js';
 import { pause, refuseAborted } from './waiting.js';
 
 const PAGE = 500;
@@ -24,11 +24,11 @@ function packed(rows) {
   const [values, begins, sizes] = [[], [], []];
   let begin = 1;
   for (const value of rows.flat()) {
-    const size = value === null ? 'NULL' : (value.length - 2) / 2;
+    const size = value === null ? 'NULL' : value.length / 2;
     begins.push(begin);
     sizes.push(size);
     if (value === null) continue;
-    values.push(value.slice(2));
+    values.push(value);
     begin += size;
   }
   return [`\\x${values.join('')}`, `{${begins.join(',')}}`, `{${sizes.join(',')}}`];
@@ -41,23 +41,29 @@ function placeOf(after) {
   if (after === undefined || after === null) return [undefined, []];
   const [last, ...again] = String(after).split(' ');
   const isId = (id) => /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(id);
-  if (!(isId(last) || last === '') || !again.every(isId)) throw badArgument('after must be what rotateTokens returned');
+  if (!(isId(last) || last === '') || !again.every(isId)) throw badArgument('after must be the value of after that rotateTokens returned');
   return [last || undefined, again];
 }
 
 export function rotation({ schema, ring, run, call, end, tell }) {
   const operation = 'rotateTokens';
 
+  // One JSON string a row, which needs no escapes: to_jsonb(r) takes 10 µs for each value of 800 bytes, and this 3 µs.
+  const asString = `pg_catalog.concat('"', pg_catalog.concat_ws(' ', r.user_id, pg_catalog.encode(r.access_token, 'hex'), pg_catalog.encode(r.refresh_token, 'hex')), '"')`;
   const page = async (name, after, most, signal) => {
-    const rows = await call(name, 'vetassist_sealed_page', { after_user_id: uuid(after), max_rows: integer(most) }, { isRead: true, signal });
-    return rows.map(({ result }) => result);
+    const args = { after_user_id: uuid(after), max_rows: integer(most) };
+    const rows = await call(name, 'vetassist_sealed_page', args, { result: asString, isRead: true, signal });
+    return rows.map(({ result }) => {
+      const [user_id, access_token, refresh_token = null] = result.split(' ');
+      return { user_id, access_token, refresh_token };
+    });
   };
 
   /** Returns at which position of the ring the key stands that sealed this, and what it is; undefined where no key opens it. */
   function opened(sealed, userId) {
     if (sealed === null) return { position: 0 };
     try {
-      return ring.decryptToken(bytesOf(sealed), userId, { withPosition: true });
+      return ring.decryptToken(bytesOfDigits(sealed), userId, { withPosition: true });
     } catch (error) {
       if (error.code === 'ERR_FREED') throw error;
       return undefined;
@@ -70,7 +76,7 @@ export function rotation({ schema, ring, run, call, end, tell }) {
     const sealedAnew = (sealed) => {
       const found = opened(sealed, user_id);
       if (found === undefined) return { sealed, isUnopened: true };
-      return found.position === 0 ? { sealed } : { sealed: hexOf(ring.encryptToken(found.token, user_id)), isNew: true };
+      return found.position === 0 ? { sealed } : { sealed: digitsOf(ring.encryptToken(found.token, user_id)), isNew: true };
     };
     const [first, second] = [sealedAnew(access), sealedAnew(refresh)];
     return {
@@ -201,7 +207,7 @@ export function serverRotation({ schema, db, call }) {
   return {
     async rotateTokens({ after, signal } = {}) {
       refuseAborted(signal);
-      if (after !== undefined && after !== null) throw badArgument('the server rotates to the end: there is no after');
+      if (after !== undefined && after !== null) throw badArgument('after must not be passed: without a ring, the server rotates all tokens');
       const before = await sealedByOthers(call);
       await callProcedure(db, schema);
       const left = await sealedByOthers(call);

@@ -64,7 +64,7 @@ export function sessions({ schema, run, one, call, end }) {
 
     async endSession(which, userId) {
       const { sessionId, jwtId } = which ?? {};
-      if ((sessionId === undefined) === (jwtId === undefined)) throw badArgument('name the session by its sessionId or by its jwtId');
+      if ((sessionId === undefined) === (jwtId === undefined)) throw badArgument('pass either sessionId or jwtId');
       return sessionId === undefined
         ? one('endSession', 'vetassist_revoke_session', { jwt_id: text(jwtId), user_id: uuid(userId) })
         : one('endSession', 'vetassist_revoke_session_by_id', { session_id: uuid(sessionId), user_id: uuid(userId) });

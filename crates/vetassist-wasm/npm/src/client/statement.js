@@ -24,26 +24,30 @@ export const bytes = (value) => ({ sql: (at) => `$${at}::text::bytea`, value: va
 
 const DIGITS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
-/** Buffer does both in a twentieth of the time, where there is one. */
-export function hexOf(value) {
+/** Returns the hexadecimal digits of bytes. Buffer makes and reads them in a twentieth of the time, where there is one. */
+export function digitsOf(value) {
   const { Buffer } = globalThis;
-  if (Buffer?.from) return `\\x${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('hex')}`;
-  let hex = '\\x';
-  for (const byte of value) hex += DIGITS[byte];
-  return hex;
+  if (Buffer?.from) return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('hex');
+  let digits = '';
+  for (const byte of value) digits += DIGITS[byte];
+  return digits;
 }
+
+const hexOf = (value) => `\\x${digitsOf(value)}`;
 
 const digit = (code) => code - (code > 57 ? 87 : 48);
 
-/** Returns the bytes of a text that to_jsonb made of a bytea; null for null. */
-export function bytesOf(hex) {
-  if (hex === null || hex === undefined) return null;
+/** Returns the bytes of hexadecimal digits. */
+export function bytesOfDigits(digits) {
   const { Buffer } = globalThis;
-  if (Buffer?.from) return Buffer.from(hex.slice(2), 'hex');
-  const made = new Uint8Array((hex.length - 2) / 2);
-  for (let at = 0; at < made.length; at++) made[at] = 16 * digit(hex.charCodeAt(2 * at + 2)) + digit(hex.charCodeAt(2 * at + 3));
+  if (Buffer?.from) return Buffer.from(digits, 'hex');
+  const made = new Uint8Array(digits.length / 2);
+  for (let at = 0; at < made.length; at++) made[at] = 16 * digit(digits.charCodeAt(2 * at)) + digit(digits.charCodeAt(2 * at + 1));
   return made;
 }
+
+/** Returns the bytes of a text that to_jsonb made of a bytea; null for null. */
+export const bytesOf = (hex) => (hex === null || hex === undefined ? null : bytesOfDigits(hex.slice(2)));
 
 const LAST = 8.64e15;
 

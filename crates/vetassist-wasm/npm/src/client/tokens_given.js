@@ -5,11 +5,11 @@ import { badArgument, failure } from './failure.js';
 /** Returns tokens, checked. lifetime is in seconds, and undefined where nothing says it. */
 export function given(tokens, defaultLifetime) {
   if (typeof tokens?.access_token !== 'string' || tokens.access_token === '') {
-    throw badArgument('tokens.access_token must be text: pass what the token endpoint answered');
+    throw badArgument('tokens.access_token must be text: pass the response of the token endpoint');
   }
   const optional = (name) => {
     const value = tokens[name] ?? undefined;
-    if (value !== undefined && typeof value !== 'string') throw badArgument(`tokens.${name} must be text, where it is given`);
+    if (value !== undefined && typeof value !== 'string') throw badArgument(`tokens.${name} must be text if it is given`);
     return value;
   };
   return {

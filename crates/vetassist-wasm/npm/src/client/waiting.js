@@ -2,7 +2,7 @@
 
 import { failure } from './failure.js';
 
-const aborted = () => failure('ERR_ABORTED', 'the signal ended the waiting', { retryable: true });
+const aborted = () => failure('ERR_ABORTED', 'the signal ended the wait', { retryable: true });
 
 /** Throws where the signal has ended the call already. */
 export function refuseAborted(signal) {

@@ -1,17 +1,17 @@
-//! Tables that belong to a role that is not the installing one, and what that role keeps.
+//! Tests the adoption of tables of another role than the installing one, and the privileges that the role keeps.
 
 use postgres::Client;
 use vetassist_server_tests::{column_of, empty_database, sqlstate, KeyedServer};
 
 use super::{snapshot, DIFFERENCES, MIGRATION};
 
-/// A role's privileges on the extension's tables, one on each line.
+/// Selects the privileges of a backend's role on the extension's tables, one row for each table.
 const RIGHTS: &str = "
     SELECT c.relname || ': ' || string_agg(a.privilege_type || CASE WHEN a.is_grantable THEN '*' ELSE '' END, ' ' ORDER BY a.privilege_type)
     FROM pg_class c, aclexplode(c.relacl) a
     WHERE c.relname LIKE 'vetassist%' AND pg_get_userbyid(a.grantee) LIKE 'backend%' GROUP BY c.relname ORDER BY 1";
 
-/// A database whose tables belong to a backend's role of its own.
+/// Creates a database whose tables belong to the role of a backend.
 fn of_backend() -> (Client, String) {
     let mut db = empty_database();
     let role: String = db.query_one("SELECT 'backend_' || current_database()", &[]).unwrap().get(0);
@@ -21,7 +21,7 @@ fn of_backend() -> (Client, String) {
     ))
     .unwrap();
     db.batch_execute(MIGRATION).unwrap();
-    // Whom the former owner gave what.
+    // The former owner grants privileges to other roles.
     db.batch_execute(&format!(
         "GRANT ALL ON vetassist_users TO {role}_reader WITH GRANT OPTION; GRANT SELECT (email), UPDATE (email) ON vetassist_users TO PUBLIC;
          GRANT TRIGGER, REFERENCES ON vetassist_auth_audit TO {role}_other; GRANT UPDATE ON SEQUENCE vetassist_auth_audit_id_seq TO PUBLIC;
@@ -33,7 +33,7 @@ fn of_backend() -> (Client, String) {
 }
 
 #[test]
-fn tables_of_another_role_are_adopted_where_a_superuser_names_it() {
+fn tables_of_another_role_are_adopted_if_a_superuser_names_it() {
     let (mut db, role) = of_backend();
     let before = snapshot(&mut db);
     for (named, code) in
@@ -51,7 +51,7 @@ fn tables_of_another_role_are_adopted_where_a_superuser_names_it() {
     let owners = "SELECT DISTINCT pg_get_userbyid(relowner)::text FROM pg_class WHERE relname LIKE '%vetassist%' AND relkind <> 't'";
     assert_eq!(column_of(&mut db, owners), ["vetassist_owner"]);
 
-    // Exactly this, and nobody else anything.
+    // The role keeps exactly these privileges, and other roles none.
     assert_eq!(
         column_of(&mut db, RIGHTS),
         [
@@ -75,7 +75,7 @@ fn tables_of_another_role_are_adopted_where_a_superuser_names_it() {
                   UNION ALL SELECT attname::text FROM pg_attribute WHERE attacl IS NOT NULL AND attrelid::regclass::text LIKE 'vetassist%'";
     assert_eq!(column_of(&mut db, others), [""; 0]);
 
-    // The backend goes on as before.
+    // The backend's statements still work.
     db.batch_execute(&format!("SET ROLE {role}")).unwrap();
     db.batch_execute(
         "INSERT INTO vetassist_users (va_icn) VALUES ('ICN of later');
@@ -94,7 +94,7 @@ fn tables_of_another_role_are_adopted_where_a_superuser_names_it() {
     }
     db.batch_execute("RESET ROLE").unwrap();
 
-    // It is shown until it is taken.
+    // The check shows the privileges until they are revoked.
     let shown =
         format!("SELECT message FROM vetassist_check() WHERE subject = 'role {role}' ORDER BY 1");
     assert_eq!(column_of(&mut db, &shown).len(), 14);
@@ -104,7 +104,7 @@ fn tables_of_another_role_are_adopted_where_a_superuser_names_it() {
 }
 
 #[test]
-fn a_backend_that_row_security_would_blind_is_not_adopted() {
+fn tables_are_not_adopted_if_row_security_would_hide_rows_from_their_owner() {
     let (mut db, role) = of_backend();
     db.batch_execute("ALTER TABLE vetassist_users ENABLE ROW LEVEL SECURITY").unwrap();
     db.batch_execute(&format!("LOAD 'vetassist'; SET vetassist.adopt_from = '{role}'")).unwrap();
@@ -118,7 +118,7 @@ fn a_backend_that_row_security_would_blind_is_not_adopted() {
 }
 
 #[test]
-fn what_the_former_owner_keeps_is_dumped() {
+fn a_restored_dump_keeps_the_privileges_of_the_former_owner() {
     let mut server = KeyedServer::start();
     server.db.batch_execute("DROP EXTENSION vetassist; CREATE ROLE backend LOGIN; GRANT CREATE ON SCHEMA public TO backend; SET ROLE backend").unwrap();
     server.db.batch_execute(MIGRATION).unwrap();
@@ -133,12 +133,12 @@ fn what_the_former_owner_keeps_is_dumped() {
     let mut restored = server.dump_and_restore();
     assert_eq!(column_of(&mut restored, RIGHTS), rights);
     assert_eq!(snapshot(&mut restored), rows);
-    // And it can dump by itself what it could before.
+    // The former owner can still dump the tables.
     server.dump_as("backend");
 }
 
 #[test]
-fn what_a_connection_says_adopts_nothing() {
+fn only_a_superuser_can_set_adopt_from() {
     let mut server = KeyedServer::start();
     server.db.batch_execute("CREATE ROLE somebody LOGIN").unwrap();
     let mut somebody = server.connect_as("somebody");

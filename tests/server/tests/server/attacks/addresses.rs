@@ -1,5 +1,5 @@
-//! An address in a device's description is never stored as it is, whatever the member is called; and no description
-//! refuses a sign-in.
+//! Tests that no address in device_info is stored in the clear, whatever its name is, and that no device_info makes a
+//! sign-in fail.
 
 use serde_json::{json, Value};
 use vetassist_core::{IpHash, KeyRing};
@@ -10,7 +10,7 @@ const ONE: &str = "203.0.113.7";
 const TWO: &str = "2001:db8::1";
 const THREE: &str = "198.51.100.23";
 
-/// Descriptions, with the addresses that must be stored as hashes, and with what must be stored as it is.
+/// Returns device_info values, each with the addresses that must be hashed and the texts that must be unchanged.
 fn cases() -> Vec<(Value, Vec<&'static str>, Vec<&'static str>)> {
     let mut cases = Vec::new();
     // An address alone, under any name.
@@ -54,7 +54,7 @@ fn cases() -> Vec<(Value, Vec<&'static str>, Vec<&'static str>)> {
         cases.push((json!({ name: ONE }), vec![ONE], vec![]));
         cases.push((json!({ name: TWO }), vec![TWO], vec![]));
     }
-    // All spellings of one.
+    // All spellings of one address.
     for spelling in [
         "2001:DB8::1",
         "2001:db8:0:0:0:0:0:1",
@@ -70,7 +70,7 @@ fn cases() -> Vec<(Value, Vec<&'static str>, Vec<&'static str>)> {
     {
         cases.push((json!({ "source_ip": spelling }), vec![ONE], vec![]));
     }
-    // At any depth, and more than one.
+    // At any depth, and several addresses.
     cases.extend([
         (json!({ "ips": [ONE, TWO] }), vec![ONE, TWO], vec![]),
         (json!([ONE, { "a": [[TWO]] }]), vec![ONE, TWO], vec![]),
@@ -85,7 +85,7 @@ fn cases() -> Vec<(Value, Vec<&'static str>, Vec<&'static str>)> {
             vec![],
         ),
     ]);
-    // Lists, zones, ports, and Forwarded (RFC 7239): the addresses are hashed, the rest is dropped.
+    // In lists and Forwarded (RFC 7239), with zones and ports, the addresses are hashed and the rest is dropped.
     for name in [
         "x-forwarded-for",
         "X-Forwarded-For",
@@ -114,7 +114,7 @@ fn cases() -> Vec<(Value, Vec<&'static str>, Vec<&'static str>)> {
             ),
         ]);
     }
-    // Named like an address and none: dropped.
+    // A value under the name of an address that is not one is dropped.
     for none in [
         json!("unknown"),
         json!(""),
@@ -163,7 +163,7 @@ fn cases() -> Vec<(Value, Vec<&'static str>, Vec<&'static str>)> {
 }
 
 #[test]
-fn no_address_is_stored_as_it_is_and_no_sign_in_is_refused() {
+fn no_address_in_device_info_is_stored_in_the_clear() {
     for kind in ["sha256", "keyed"] {
         let mut victim = Victim::installed(&[("vetassist.ip_hash", kind)]);
         let keys = KeyRing::parse(ring().as_bytes()).unwrap();
@@ -226,7 +226,7 @@ fn no_address_is_stored_as_it_is_and_no_sign_in_is_refused() {
             wrong.len(),
             wrong[..wrong.len().min(12)].join("\n")
         );
-        // Each keyed hash is known to be.
+        // Each keyed hash is recorded as keyed.
         if kind == "keyed" {
             let unknown = "SELECT DISTINCT m[1] FROM vetassist_sessions, regexp_matches(device_info::text, '[0-9a-f]{64}', 'g') AS m
                            WHERE NOT EXISTS (SELECT FROM vetassist_keyed_ip_hashes WHERE ip_hash = m[1])";
@@ -236,7 +236,7 @@ fn no_address_is_stored_as_it_is_and_no_sign_in_is_refused() {
 }
 
 #[test]
-fn an_address_that_is_a_name_is_not_stored_either() {
+fn an_address_as_a_name_is_not_stored_in_the_clear() {
     let mut victim = Victim::installed(&[]);
     for (number, device_info) in [
         json!({ ONE: "home", "os": "iOS" }),

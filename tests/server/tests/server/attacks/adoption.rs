@@ -1,10 +1,10 @@
-//! Tables that are adopted bring nothing along that would run, later, with rights of others.
+//! Tests that adopted tables have no object whose code would later run with the rights of other roles.
 
 use vetassist_server_tests::plain_sql;
 
 use super::{trap, Refused, Victim};
 
-/// Additions to plain tables, before they are adopted. `@` is a function of the attacker's that reports that it ran.
+/// Additions to plain tables before their adoption. `@` is a function of the attacker.
 const ADDED: &[&str] = &[
     // Triggers, on each table, in each state and of each kind.
     "CREATE TRIGGER t BEFORE INSERT ON vetassist_users FOR EACH ROW EXECUTE FUNCTION fires()",
@@ -37,22 +37,22 @@ const ADDED: &[&str] = &[
     "ALTER TABLE vetassist_keyed_ip_hashes ADD COLUMN g text GENERATED ALWAYS AS (@(ip_hash)) STORED",
     "ALTER TABLE vetassist_users ADD COLUMN x int",
     "ALTER TABLE vetassist_sessions ADD EXCLUDE USING btree ((@(jwt_id)) WITH =)",
-    // Types that bring functions.
+    // Types with functions.
     "CREATE DOMAIN d AS varchar(64) CHECK (@(VALUE) IS NOT NULL); ALTER TABLE vetassist_keyed_ip_hashes ALTER ip_hash TYPE d",
     "CREATE DOMAIN d AS varchar(255) CHECK (@(VALUE) IS NOT NULL); ALTER TABLE vetassist_users ALTER email TYPE d",
-    // Tables that get rows of ours, or give us theirs.
+    // Tables that inherit from vetassist's tables, or the reverse.
     "CREATE TABLE parent (ip_hash varchar(64)); ALTER TABLE vetassist_keyed_ip_hashes INHERIT parent",
     "CREATE TABLE child () INHERITS (vetassist_keyed_ip_hashes)",
     "CREATE TABLE child () INHERITS (vetassist_users)",
     "CREATE TABLE child () INHERITS (vetassist_auth_audit)",
-    // Foreign keys of others, whose rows go, and whose triggers fire, with ours.
+    // Foreign keys of other tables, whose rows are deleted and whose triggers fire with vetassist's.
     "CREATE TABLE theirs (user_id uuid REFERENCES vetassist_users ON DELETE CASCADE)",
     "CREATE TABLE theirs (audit_id bigint REFERENCES vetassist_auth_audit ON DELETE CASCADE)",
     "CREATE TABLE theirs (jwt_id varchar(64) REFERENCES vetassist_sessions (jwt_id) ON DELETE SET NULL)",
     "CREATE TABLE theirs (h varchar(64) REFERENCES vetassist_keyed_ip_hashes)",
     "CREATE TABLE theirs (h varchar(64) PRIMARY KEY); ALTER TABLE vetassist_keyed_ip_hashes ADD FOREIGN KEY (ip_hash) REFERENCES theirs",
     "CREATE TABLE theirs (id uuid PRIMARY KEY); ALTER TABLE vetassist_users ADD FOREIGN KEY (id) REFERENCES theirs",
-    // Sequences that run out, repeat themselves, or are another's.
+    // Sequences that run out or repeat, and other sequences.
     "ALTER SEQUENCE vetassist_auth_audit_id_seq MAXVALUE 2",
     "ALTER SEQUENCE vetassist_auth_audit_id_seq MAXVALUE 3 CYCLE",
     "ALTER SEQUENCE vetassist_auth_audit_id_seq INCREMENT -1 MINVALUE -9 START 1",
@@ -63,7 +63,7 @@ const ADDED: &[&str] = &[
     "ALTER SEQUENCE vetassist_auth_audit_id_seq CACHE 1000000",
     "CREATE SEQUENCE other; ALTER TABLE vetassist_auth_audit ALTER id SET DEFAULT nextval('other')",
     "ALTER TABLE vetassist_auth_audit ALTER id DROP DEFAULT; ALTER TABLE vetassist_auth_audit ALTER id ADD GENERATED ALWAYS AS IDENTITY",
-    // What does not last, or is kept elsewhere.
+    // Tables that are not durable, and other kinds of relations.
     "ALTER TABLE vetassist_keyed_ip_hashes SET UNLOGGED",
     "ALTER TABLE vetassist_keyed_ip_hashes DROP CONSTRAINT vetassist_keyed_ip_hashes_pkey",
     "ALTER TABLE vetassist_keyed_ip_hashes ALTER ip_hash TYPE text",
@@ -72,12 +72,12 @@ const ADDED: &[&str] = &[
 ];
 
 #[test]
-fn nothing_is_adopted_but_what_is_expected() {
+fn nothing_unexpected_is_adopted() {
     let plain = plain_sql();
     let fires = trap("fires");
     let mut victim = Victim::start(&[]);
     let mut wrong = Vec::new();
-    // Tables of the superuser who installs, and of the role that the setting names.
+    // The tables belong to the installing superuser, or to the role that the setting names.
     for (owner, adopts) in [
         ("postgres", "CREATE EXTENSION vetassist"),
         (
@@ -99,14 +99,14 @@ fn nothing_is_adopted_but_what_is_expected() {
         let before = victim.column(tables);
         for added in ADDED {
             let added = added.replace('@', "public.probe");
-            match victim.in_the_way(owner, &added, adopts, |_| ()) {
+            match victim.with_planted(owner, &added, adopts, |_| ()) {
                 Some(Err(Refused { state, text }))
                     if state == "55000" && text.contains("vetassist_") => {}
                 other => wrong.push(format!("{owner}: {added}: {other:?}")),
             }
         }
         assert_eq!(victim.column(tables), before);
-        // Without any of it they are adopted.
+        // Without an addition the tables are adopted.
         if let Err(error) = victim.db.batch_execute(adopts) {
             wrong.push(format!("{owner}: {:?}", Refused::of(&error)));
         }
@@ -116,7 +116,7 @@ fn nothing_is_adopted_but_what_is_expected() {
 }
 
 #[test]
-fn only_the_named_roles_tables_are_adopted() {
+fn only_tables_of_the_named_role_are_adopted() {
     let plain = plain_sql();
     let mut victim = Victim::start(&[]);
     for (owner, adopt_from) in [
@@ -134,7 +134,7 @@ fn only_the_named_roles_tables_are_adopted() {
         let Refused { state, .. } = Refused::of(&error);
         assert!(["55000", "42704", "22023", "F0000"].contains(&&*state), "{adopts}: {error:?}");
     }
-    // One table of another's among them.
+    // One of the tables belongs to another role.
     for table in [
         "vetassist_users",
         "vetassist_va_tokens",
@@ -155,7 +155,7 @@ fn only_the_named_roles_tables_are_adopted() {
             "{table}: {state} {text}"
         );
     }
-    // The setting is a superuser's.
+    // Only a superuser can set the setting.
     assert_eq!(
         victim
             .run("mallory", "LOAD 'vetassist'; SET vetassist.adopt_from = 'mallory'")

@@ -1,11 +1,11 @@
-//! The audit trail: nothing but the rows that the library itself names goes through its guard, whoever asks.
+//! Tests that the guard of the audit trail passes only the rows that the extension's own statements name.
 
 use postgres::Client;
 use vetassist_server_tests::{column_of, plain_sql, KeyedServer};
 
 use super::{Victim, MALLORY};
 
-/// A trail with old and fresh rows, and an attacker who was granted all rights on it that there are.
+/// Returns a database with old and fresh rows in the trail, and an attacker with every privilege on it.
 fn granted() -> Victim {
     let mut victim = Victim::installed(&[("vetassist.ip_hash", "keyed")]);
     grant_and_fill(&mut victim);
@@ -66,7 +66,7 @@ fn no_statement_changes_or_deletes_a_row() {
             assert_eq!(victim.column(rows), before, "{prepare}; {attack}");
         }
     }
-    // A superuser is stopped by his slips.
+    // The guard also stops a superuser's mistakes.
     for prepare in ["", "SET session_replication_role = replica"] {
         for slip in [
             "DELETE FROM vetassist_auth_audit",
@@ -81,7 +81,7 @@ fn no_statement_changes_or_deletes_a_row() {
     assert_eq!(victim.column(rows), before);
 }
 
-/// Traps of the attacker, which delete or change fresh rows while the library deletes or changes others.
+/// Triggers of the attacker. They delete or change fresh rows while the extension deletes or changes others.
 const TRAPS: &[&str] = &[
     "CREATE TABLE mine (audit_id bigint REFERENCES vetassist_auth_audit ON DELETE CASCADE); INSERT INTO mine SELECT id FROM vetassist_auth_audit WHERE event_type = 'old';
      CREATE TRIGGER t BEFORE DELETE ON mine FOR EACH ROW EXECUTE FUNCTION deletes()",
@@ -93,10 +93,10 @@ const TRAPS: &[&str] = &[
      CREATE TRIGGER t BEFORE UPDATE ON mine FOR EACH ROW EXECUTE FUNCTION deletes()",
     "CREATE TABLE mine (audit_id bigint REFERENCES vetassist_auth_audit ON DELETE SET NULL); INSERT INTO mine SELECT id FROM vetassist_auth_audit WHERE event_type = 'old';
      CREATE CONSTRAINT TRIGGER t AFTER UPDATE ON mine DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION deletes()",
-    // A rule of her own table's, which the cascade runs.
+    // The cascade runs a rule of the attacker's table.
     "CREATE TABLE mine (audit_id bigint REFERENCES vetassist_auth_audit ON DELETE CASCADE); INSERT INTO mine SELECT id FROM vetassist_auth_audit WHERE event_type = 'old';
      CREATE RULE r AS ON DELETE TO mine DO ALSO DELETE FROM vetassist_auth_audit WHERE event_type = 'fresh'",
-    // A second reference, by which fresh rows would go with old ones.
+    // A second reference would delete fresh rows together with old ones.
     "CREATE TABLE mine (old_id bigint REFERENCES vetassist_auth_audit ON DELETE CASCADE, fresh_id bigint); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
          $$ BEGIN DELETE FROM public.vetassist_auth_audit WHERE id = OLD.fresh_id; RETURN OLD; END $$;
      INSERT INTO mine SELECT o.id, f.id FROM vetassist_auth_audit o, vetassist_auth_audit f WHERE o.event_type = 'old' AND f.event_type = 'fresh';
@@ -112,7 +112,7 @@ const TRAPS: &[&str] = &[
 ];
 
 #[test]
-fn nothing_else_passes_while_the_library_changes_the_trail() {
+fn triggers_change_no_other_row_during_a_purge_upgrade_or_erasure() {
     let functions = "
         CREATE FUNCTION deletes() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
             IF pg_trigger_depth() > 4 THEN RETURN coalesce(NEW, OLD); END IF;
@@ -136,11 +136,11 @@ fn nothing_else_passes_while_the_library_changes_the_trail() {
             victim.must("admin", "CALL vetassist_seal_audit()");
             let mut mallory = victim.connect(MALLORY);
             mallory.batch_execute(functions).unwrap();
-            // What she cannot even lay needs no looking at.
+            // The attacker cannot create some of these triggers.
             if mallory.batch_execute(trap).is_err() {
                 break;
             }
-            // The call may fail; it may not take fresh rows with it.
+            // The call may fail, but must not delete fresh rows.
             let outcome = victim.run(role, call);
             if fresh(&mut victim) != 5 {
                 wrong.push(format!("{call}: {trap}: {outcome:?}"));
@@ -156,7 +156,7 @@ fn seen(db: &mut Client) -> Vec<String> {
 }
 
 #[test]
-fn what_an_owner_changes_is_seen_by_the_check() {
+fn the_check_shows_changes_of_the_guard_and_its_table() {
     let mut victim = Victim::installed(&[("vetassist.ip_hash", "keyed")]);
     assert_eq!(seen(&mut victim.db), Vec::<String>::new());
     for change in [
@@ -182,14 +182,14 @@ fn what_an_owner_changes_is_seen_by_the_check() {
         if transaction.batch_execute(change).is_err() {
             continue;
         }
-        // A check that cannot be made says so, too.
+        // An error of the check also shows the change.
         let seen = transaction.query("SELECT object FROM vetassist_check_schema()", &[]);
         assert!(seen.map_or(true, |rows| !rows.is_empty()), "{change}");
     }
 }
 
 #[test]
-fn dumps_are_restored_and_subscribers_follow() {
+fn the_guard_passes_restores_and_replication() {
     let mut publisher = KeyedServer::filled(&[("wal_level", "logical")]);
     publisher
         .db
@@ -200,7 +200,7 @@ fn dumps_are_restored_and_subscribers_follow() {
     let count = |db: &mut Client| -> i64 { db.query_one(counted, &[]).unwrap().get(0) };
     assert_eq!(count(&mut restored), count(&mut publisher.db));
     assert!(restored.batch_execute("DELETE FROM vetassist_auth_audit").is_err());
-    // A subscriber with the extension, and one with the plain tables: the purge arrives, and nobody else passes.
+    // A subscriber with the extension and one with the plain file receive the purge, and refuse other changes.
     for plain in [false, true] {
         let mut subscriber = KeyedServer::start();
         if plain {

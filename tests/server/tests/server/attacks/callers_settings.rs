@@ -1,4 +1,4 @@
-//! Settings that every caller may change: none changes what a check finds, what is installed, or what a call does.
+//! Tests settings that every caller may change: none changes an installation, a check, or a call's effect.
 
 use std::sync::{Arc, Mutex};
 
@@ -18,13 +18,13 @@ const SETTINGS: &[&str] = &[
     "SET search_path = ''",
     "SET search_path = pg_temp, public",
     "SET check_function_bodies = off; SET default_transaction_isolation = serializable; SET row_security = off; SET plan_cache_mode = force_generic_plan",
-    // Its costs would make PostgreSQL compile each plan, for half a minute.
+    // With jit, PostgreSQL would compile each expensive plan, which takes half a minute.
     "SET jit = off; SET enable_seqscan = off; SET enable_indexscan = off; SET enable_bitmapscan = off; SET from_collapse_limit = 1; SET join_collapse_limit = 1; SET work_mem = '64kB'",
     "SET session_replication_role = replica",
 ];
 
-/// A superuser's connection that hears warnings.
-fn hearing(victim: &Victim) -> (Client, Arc<Mutex<Vec<String>>>) {
+/// Returns a superuser's connection, and the warnings that it receives.
+fn connect_recording_warnings(victim: &Victim) -> (Client, Arc<Mutex<Vec<String>>>) {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let sink = Arc::clone(&heard);
     let mut config = victim.server.config("postgres", "victim");
@@ -37,16 +37,16 @@ fn hearing(victim: &Victim) -> (Client, Arc<Mutex<Vec<String>>>) {
 }
 
 #[test]
-fn they_change_nothing_that_is_installed_and_draw_no_warning() {
+fn a_callers_settings_do_not_change_an_installation() {
     let plain = plain_sql();
     let mut victim = Victim::installed(&[]);
     let plainly = |lines: Vec<String>| -> Vec<String> {
-        // The schema's name may be quoted in a function's body.
+        // A function's body may quote the schema's name.
         lines.iter().map(|line| line.replace("\"public\"", "public")).collect()
     };
     let fresh = plainly(catalog(&mut victim.db));
     for set in SETTINGS {
-        // A fresh installation, an update, tables that are adopted, and the plain file.
+        // A fresh installation, two updates, and an adoption of the plain tables.
         for before in [
             "",
             "CREATE EXTENSION vetassist VERSION '0.2.0'",
@@ -55,7 +55,7 @@ fn they_change_nothing_that_is_installed_and_draw_no_warning() {
         ] {
             victim.empty();
             victim.db.batch_execute(before).unwrap();
-            let (mut db, heard) = hearing(&victim);
+            let (mut db, heard) = connect_recording_warnings(&victim);
             db.batch_execute(set).unwrap();
             let installs = if before.starts_with("CREATE EXTENSION") {
                 "ALTER EXTENSION vetassist UPDATE"
@@ -79,7 +79,7 @@ fn they_change_nothing_that_is_installed_and_draw_no_warning() {
         }
         if !set.contains("search_path") {
             victim.empty();
-            let (mut db, heard) = hearing(&victim);
+            let (mut db, heard) = connect_recording_warnings(&victim);
             db.batch_execute(set).unwrap();
             db.batch_execute(&plain).unwrap_or_else(|error| panic!("{set}: {error:?}"));
             assert_eq!(*heard.lock().unwrap(), Vec::<String>::new(), "{set}");
@@ -88,7 +88,7 @@ fn they_change_nothing_that_is_installed_and_draw_no_warning() {
 }
 
 #[test]
-fn they_draw_no_warning_from_any_function() {
+fn a_callers_settings_cause_no_warning_of_a_function() {
     let victim = Victim::installed(&[("vetassist.ip_hash", "keyed")]);
     let mut reference = victim.connect("postgres");
     let calls: Vec<String> = Function::all(&mut reference)
@@ -97,11 +97,11 @@ fn they_draw_no_warning_from_any_function() {
         .map(|f| f.call(&mut reference))
         .collect();
     for set in SETTINGS {
-        let (mut db, heard) = hearing(&victim);
+        let (mut db, heard) = connect_recording_warnings(&victim);
         db.batch_execute("LOAD 'vetassist'").unwrap();
         db.batch_execute(set).unwrap();
         for call in &calls {
-            // With new plans: a warning comes when a statement is parsed.
+            // A warning is raised when a statement is parsed, so old plans are discarded.
             let _ = db.batch_execute("DISCARD PLANS");
             db.batch_execute("BEGIN").unwrap();
             let _ = db.batch_execute(call);
@@ -117,7 +117,7 @@ fn they_draw_no_warning_from_any_function() {
 }
 
 #[test]
-fn they_change_nothing_that_is_stored() {
+fn a_callers_settings_do_not_change_stored_values() {
     let mut stored: Vec<(String, Vec<String>)> = Vec::new();
     for set in ["SET TimeZone = 'UTC'"].iter().chain(SETTINGS) {
         let mut victim = Victim::installed(&[("vetassist.ip_hash", "keyed")]);
@@ -132,7 +132,7 @@ fn they_change_nothing_that_is_stored() {
             ("admin", "CALL public.vetassist_rotate_tokens()"),
         ] {
             let mut db = victim.connect(role);
-            // A superuser's setting is not for them.
+            // Some settings need a superuser.
             if db.batch_execute(set).is_err() {
                 continue;
             }

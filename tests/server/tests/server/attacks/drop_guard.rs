@@ -3,8 +3,8 @@
 
 use super::{Refused, Victim, MALLORY};
 
-/// The extension in a schema of the attacker's, who owns the database and not the extension.
-fn in_her_schema(victim: &mut Victim, filled: bool) {
+/// Installs the extension in a schema of the attacker, who owns the database but not the extension.
+fn install_in_schema_of_the_attacker(victim: &mut Victim, filled: bool) {
     victim.empty();
     victim
         .db
@@ -18,7 +18,7 @@ fn in_her_schema(victim: &mut Victim, filled: bool) {
 }
 
 #[test]
-fn who_owns_the_database_is_told_what_to_do() {
+fn the_owner_of_the_database_cannot_drop_rows_by_mistake() {
     let mut victim = Victim::start(&[]);
     for attack in [
         "DROP SCHEMA vet CASCADE",
@@ -32,7 +32,7 @@ fn who_owns_the_database_is_told_what_to_do() {
         "BEGIN; SET LOCAL statement_timeout = '1h'; DROP SCHEMA vet CASCADE; COMMIT",
         "SET default_transaction_isolation = serializable; BEGIN; DROP SCHEMA vet CASCADE; COMMIT",
     ] {
-        in_her_schema(&mut victim, true);
+        install_in_schema_of_the_attacker(&mut victim, true);
         let Refused { state, text } = victim.run(MALLORY, attack).expect_err(attack);
         if !attack.contains("session_replication_role") {
             assert_eq!(state, "2BP01", "{attack}: {text}");
@@ -43,7 +43,7 @@ fn who_owns_the_database_is_told_what_to_do() {
         }
         assert_eq!(victim.count("SELECT count(*) FROM vet.vetassist_users"), 1, "{attack}");
     }
-    // Who may not drop it is told so by PostgreSQL.
+    // PostgreSQL itself refuses commands that need the extension's owner.
     for attack in [
         "DROP EXTENSION vetassist",
         "DROP EXTENSION vetassist CASCADE",
@@ -52,24 +52,24 @@ fn who_owns_the_database_is_told_what_to_do() {
         "DROP EVENT TRIGGER vetassist_guard_drop",
         "DROP OWNED BY postgres CASCADE",
     ] {
-        in_her_schema(&mut victim, true);
+        install_in_schema_of_the_attacker(&mut victim, true);
         assert!(victim.run(MALLORY, attack).is_err(), "{attack}");
         assert_eq!(victim.count("SELECT count(*) FROM vet.vetassist_users"), 1, "{attack}");
     }
-    // Only what is said to be meant.
-    in_her_schema(&mut victim, true);
+    // The setting allows the drop.
+    install_in_schema_of_the_attacker(&mut victim, true);
     victim.must(MALLORY, "SET vetassist.drop_with_data = on; DROP SCHEMA vet CASCADE");
     assert_eq!(victim.count("SELECT count(*) FROM pg_extension WHERE extname = 'vetassist'"), 0);
-    // Nothing is lost where nothing is there; others' schemas are theirs.
-    in_her_schema(&mut victim, false);
+    // Empty tables and other schemas can be dropped.
+    install_in_schema_of_the_attacker(&mut victim, false);
     victim.must(MALLORY, "CREATE SCHEMA other; DROP SCHEMA other CASCADE; DROP SCHEMA vet CASCADE");
 }
 
 #[test]
-fn a_look_that_fails_is_no_empty_table() {
+fn a_table_that_the_guard_cannot_read_is_not_taken_for_empty() {
     let mut victim = Victim::start(&[]);
     for (hinders, attack) in [
-        // The look at a table must wait, and is not waited for.
+        // The guard must wait for the table, and the timeout ends the wait.
         (
             "LOCK TABLE vet.vetassist_users IN ACCESS EXCLUSIVE MODE",
             "SET lock_timeout = '100ms'; DROP SCHEMA vet CASCADE",
@@ -79,25 +79,25 @@ fn a_look_that_fails_is_no_empty_table() {
             "SET statement_timeout = '200ms'; DROP SCHEMA vet CASCADE",
         ),
     ] {
-        in_her_schema(&mut victim, true);
+        install_in_schema_of_the_attacker(&mut victim, true);
         let mut holder = victim.connect("postgres");
         holder.batch_execute(&format!("BEGIN; {hinders}")).unwrap();
         assert!(victim.run(MALLORY, attack).is_err(), "{attack}");
         holder.batch_execute("ROLLBACK").unwrap();
         assert_eq!(victim.count("SELECT count(*) FROM vet.vetassist_users"), 1, "{attack}");
     }
-    // Rows that row security would hide are rows.
-    in_her_schema(&mut victim, true);
+    // Rows that row security hides count as rows.
+    install_in_schema_of_the_attacker(&mut victim, true);
     victim.db.batch_execute("ALTER TABLE vet.vetassist_users ENABLE ROW LEVEL SECURITY; ALTER TABLE vet.vetassist_users FORCE ROW LEVEL SECURITY").unwrap();
     for attack in ["DROP SCHEMA vet CASCADE", "SET row_security = off; DROP SCHEMA vet CASCADE"] {
         assert!(victim.run(MALLORY, attack).is_err(), "{attack}");
         assert_eq!(victim.count("SELECT count(*) FROM vet.vetassist_users"), 1, "{attack}");
     }
-    // Rows in the last table alone.
+    // Rows in the last tables alone also count.
     for table in
         ["vetassist_auth_audit (event_type) VALUES ('x')", "vetassist_keyed_ip_hashes VALUES ('x')"]
     {
-        in_her_schema(&mut victim, false);
+        install_in_schema_of_the_attacker(&mut victim, false);
         victim.db.batch_execute(&format!("INSERT INTO vet.{table}")).unwrap();
         assert_eq!(
             victim.run(MALLORY, "DROP SCHEMA vet CASCADE").expect_err(table).state,

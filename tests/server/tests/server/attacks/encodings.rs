@@ -1,10 +1,10 @@
-//! Databases that are not UTF-8: no text ends in an internal error.
+//! Tests databases in other encodings than UTF-8: no text causes an internal error.
 
 use postgres::Client;
 
 use super::{harmless, Function, Refused, Victim};
 
-/// Texts with characters that are no ASCII, as the database holds them.
+/// Texts with characters that are not ASCII, in the encoding of the database.
 const TEXTS: [&str; 5] = [
     "convert_from('\\xe9'::bytea, getdatabaseencoding())",
     "repeat(convert_from('\\xe9ff'::bytea, getdatabaseencoding()), 40)",
@@ -13,7 +13,7 @@ const TEXTS: [&str; 5] = [
     "convert_from('\\xf09fa685c328'::bytea, getdatabaseencoding())",
 ];
 
-/// Calls every function with each of these texts, in each place that takes one.
+/// Calls every function with each of these texts as each argument that takes text.
 fn call_with_texts(db: &mut Client) -> usize {
     let mut calls = 0;
     for function in Function::all(db) {
@@ -61,7 +61,7 @@ fn call_with_texts(db: &mut Client) -> usize {
 }
 
 #[test]
-fn no_encoding_ends_in_an_internal_error() {
+fn no_text_in_any_encoding_causes_an_internal_error() {
     let victim = Victim::start(&[("vetassist.ip_hash", "keyed")]);
     for (encoding, locale) in [
         ("LATIN1", "C"),
@@ -77,7 +77,7 @@ fn no_encoding_ends_in_an_internal_error() {
         let mut db = victim.server.connect_to(&format!("encoded_{}", encoding.to_lowercase()));
         db.batch_execute("CREATE EXTENSION vetassist").unwrap();
         assert!(call_with_texts(&mut db) > 100);
-        // What the encoding has goes in and comes out.
+        // Characters of the encoding are stored and returned unchanged.
         for (of, text) in [("LATIN1", TEXTS[0]), ("WIN1252", TEXTS[2]), ("SQL_ASCII", TEXTS[3])] {
             if encoding != of {
                 continue;

@@ -1,9 +1,9 @@
-//! A veteran who was erased is gone from the trail, too: his rows stay, and say nothing of him.
+//! Tests that the rows of an erased user stay in the audit trail without data of the user.
 
 use super::Victim;
 
 #[test]
-fn the_rows_of_who_was_erased_say_nothing() {
+fn the_rows_of_an_erased_user_hold_no_data() {
     for kind in ["sha256", "keyed"] {
         let mut victim = Victim::installed(&[("vetassist.ip_hash", kind)]);
         victim
@@ -26,17 +26,17 @@ fn the_rows_of_who_was_erased_say_nothing() {
         let ids = victim.column(&format!("SELECT id || event_type || created_at FROM vetassist_auth_audit WHERE user_id = '{gone}' ORDER BY id"));
         assert_eq!(ids.len(), 4);
         victim.must("app", &format!("SELECT vetassist_erase_user('{gone}')"));
-        // The rows are there, who and when, and nothing else.
+        // The rows keep their id, type and time, and nothing else.
         let left = format!("SELECT id || event_type || created_at FROM vetassist_auth_audit WHERE user_id = '{gone}' AND event_type <> 'user_erased' ORDER BY id");
         assert_eq!(victim.column(&left), ids);
         let said = format!("SELECT concat_ws(' ', event_type, event_data, ip_hash) FROM vetassist_auth_audit WHERE user_id = '{gone}' AND event_type <> 'user_erased' AND (event_data IS NOT NULL OR ip_hash IS NOT NULL)");
         assert_eq!(victim.column(&said), Vec::<String>::new(), "{kind}");
         assert_eq!(victim.column(&of("")), others);
-        // A second erasure, after another backend wrote more, takes that too.
+        // Another backend may write a row later. A second erasure clears it.
         victim.db.batch_execute(&format!("INSERT INTO vetassist_auth_audit (user_id, event_type, event_data) VALUES ('{gone}', 'late', '{{\"name\": \"Tamara\"}}')")).unwrap();
         let _ = victim.run("app", &format!("SELECT vetassist_erase_user('{gone}')"));
         assert_eq!(victim.column(&said), Vec::<String>::new(), "{kind}");
-        // In all of the database, nothing names him.
+        // No table has data of the user.
         let everywhere = "SELECT t::text FROM vetassist_users AS t UNION ALL SELECT t::text FROM vetassist_sessions AS t UNION ALL SELECT t::text FROM vetassist_va_tokens AS t
                           UNION ALL SELECT t::text FROM vetassist_auth_audit AS t";
         let rows = victim.column(everywhere);

@@ -1,16 +1,16 @@
-//! The trail says what happened: nobody logs what did not, in another's name, or keeps others from being logged.
+//! Tests that no role can forge a reserved event, or prevent that an event is written.
 
 use super::{Refused, Victim};
 use crate::events::RESERVED;
 
 #[test]
-fn nobody_logs_what_the_library_logs() {
+fn reserved_events_are_refused_in_every_spelling() {
     let mut victim = Victim::installed(&[]);
     victim.must("app", "SELECT vetassist_login('ICN', 'access', now(), 'jti', now())");
     let rows = "SELECT count(*) FROM vetassist_auth_audit";
     let before = victim.count(rows);
     for event in RESERVED {
-        // As it is, and as a reader would take it for the same.
+        // The name, and spellings that a reader would take for the name.
         let upper = event.to_uppercase();
         let title = format!("{}{}", event[..1].to_uppercase(), &event[1..]);
         for name in [
@@ -35,31 +35,31 @@ fn nobody_logs_what_the_library_logs() {
         }
     }
     assert_eq!(victim.count(rows), before);
-    // What is only like them is an application's own.
+    // An application may use similar names.
     for name in ["login_failed", "login_refused", "my_login", "password_reset", "consent_given"] {
         victim.must("app", &format!("SELECT vetassist_log_event('{name}')"));
     }
 }
 
 #[test]
-fn ids_that_were_taken_in_advance_stop_nobody() {
+fn ids_taken_in_advance_prevent_no_call() {
     let mut victim = Victim::installed(&[]);
     victim.db.batch_execute("GRANT INSERT ON vetassist_auth_audit TO backend; GRANT USAGE ON SEQUENCE vetassist_auth_audit_id_seq TO backend; GRANT SELECT (id) ON vetassist_auth_audit TO backend").unwrap();
     let last = "(SELECT coalesce(max(id), 0) FROM vetassist_auth_audit WHERE id < 1000000000)";
     for (number, taken) in [
-        // The next ones, dated long ago.
+        // The next ids, with old times.
         format!("INSERT INTO vetassist_auth_audit (id, event_type, created_at) SELECT {last} + i, 'taken', '2001-01-01' FROM generate_series(1, 300) AS i"),
-        // Every second, and the last that there is.
+        // Every second id, and the last possible one.
         format!("INSERT INTO vetassist_auth_audit (id, event_type) SELECT {last} + 2 * i, 'taken' FROM generate_series(1, 300) AS i"),
         "INSERT INTO vetassist_auth_audit (id, event_type) VALUES (9223372036854775807, 'taken')".to_owned(),
         "INSERT INTO vetassist_auth_audit (id, event_type) SELECT -i, 'taken' FROM generate_series(0, 10) AS i".to_owned(),
-        // The time of which is yet to come, or none.
+        // Rows with infinite times or none.
         "INSERT INTO vetassist_auth_audit (event_type, created_at) VALUES ('taken', 'infinity'), ('taken', '-infinity'), ('taken', NULL)".to_owned(),
     ]
     .iter()
     .enumerate()
     {
-        // It may be refused.
+        // The statement may be refused.
         let _ = victim.run("backend", taken);
         for (role, call) in [
             ("app", format!("SELECT vetassist_login('ICN', 'access', now() + '1 h', 'jti {number}', now() + '1 h', ip => '203.0.113.7')")),

@@ -5,8 +5,7 @@ use vetassist_server_tests::{column_of, plain_sql};
 
 use super::{assert_same, Victim, MALLORY, TIERS};
 
-/// All rights on what belongs to the extension, but for the owners' own: who has what, on what, and whether he may
-/// pass it on.
+/// Returns all privileges on the extension's objects except the owners': object, privilege, role and grant option.
 pub(super) fn rights(db: &mut Client) -> Vec<String> {
     column_of(
         db,
@@ -29,7 +28,7 @@ pub(super) fn rights(db: &mut Client) -> Vec<String> {
     )
 }
 
-/// Default privileges of a database, granted by the superuser who installs.
+/// Default privileges of a database, which the installing superuser granted.
 const DEFAULTS: &[&str] = &[
     "ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO reporting",
     "ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO reporting WITH GRANT OPTION; ALTER DEFAULT PRIVILEGES GRANT ALL ON SEQUENCES TO reporting WITH GRANT OPTION",
@@ -42,7 +41,7 @@ const DEFAULTS: &[&str] = &[
     "ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC",
 ];
 
-/// The same for what the role that owns the extension's tables makes, if there is one already.
+/// Default privileges of the role that will own the extension's tables.
 const OF_THE_OWNER: &str = "
     CREATE ROLE vetassist_owner;
     ALTER DEFAULT PRIVILEGES FOR ROLE vetassist_owner GRANT ALL ON TABLES TO reporting;
@@ -50,7 +49,7 @@ const OF_THE_OWNER: &str = "
     ALTER DEFAULT PRIVILEGES FOR ROLE vetassist_owner GRANT ALL ON SEQUENCES TO reporting";
 
 #[test]
-fn nothing_is_granted_by_default() {
+fn default_privileges_grant_nothing_before_or_after_the_installation() {
     let mut victim = Victim::installed(&[]);
     let expected = rights(&mut victim.db);
     assert!(expected.len() > 20, "{expected:?}");
@@ -103,7 +102,7 @@ fn nothing_is_granted_by_default() {
 }
 
 #[test]
-fn adopted_tables_keep_what_the_adopted_role_had_and_no_more() {
+fn adoption_keeps_only_the_listed_privileges_of_the_former_owner() {
     let plain = plain_sql();
     let mut victim = Victim::installed(&[]);
     let expected = rights(&mut victim.db);
@@ -138,7 +137,7 @@ fn adopted_tables_keep_what_the_adopted_role_had_and_no_more() {
     wanted.extend(
         ["SELECT", "INSERT"].map(|right| format!("table vetassist_auth_audit: {right} to backend")),
     );
-    // A dump reads all of ours; an insert takes the next id.
+    // The role also has SELECT for dumps and USAGE on the sequence. Only these tables are compared.
     kept.retain(|right| {
         right.contains("vetassist_users")
             || right.contains("vetassist_va_tokens")
@@ -156,13 +155,13 @@ fn adopted_tables_keep_what_the_adopted_role_had_and_no_more() {
         "42501"
     );
     victim.must("backend", "SELECT * FROM vetassist_keyed_ip_hashes");
-    // Until it is revoked, which leaves nothing.
+    // vetassist_revoke takes all of them.
     victim.must("postgres", "SELECT vetassist_revoke('backend')");
     assert_same(&rights(&mut victim.db), &expected, "after revoking");
 }
 
 #[test]
-fn what_is_left_by_membership_or_public_is_returned() {
+fn revoking_returns_rights_through_membership_and_public() {
     let mut victim = Victim::installed(&[]);
     victim.must("postgres", "SELECT * FROM vetassist_revoke('reporting')");
     let mut remaining = |before: &str, after: &str, role: &str| {
@@ -199,7 +198,7 @@ fn what_is_left_by_membership_or_public_is_returned() {
 }
 
 #[test]
-fn nobody_grants_a_tier_who_may_not() {
+fn roles_without_the_right_cannot_grant_or_revoke_tiers() {
     let mut victim = Victim::installed(&[]);
     let before = rights(&mut victim.db);
     for role in ["app", "auditor", "admin", "reporting", MALLORY] {
@@ -222,13 +221,13 @@ fn nobody_grants_a_tier_who_may_not() {
 }
 
 #[test]
-fn each_tier_may_what_it_says_and_no_more() {
+fn no_tier_can_do_more_than_its_page_says() {
     let victim = Victim::installed(&[]);
     victim.must(
         "postgres",
         "CREATE ROLE monitor LOGIN; SELECT vetassist_grant('monitor', 'monitor')",
     );
-    // Each of these would open a token, read a table or change what is not the tier's.
+    // Each attack would open a token, read a table or make a change beyond the tier.
     for (role, attacks) in [
         (
             "app",

@@ -1,10 +1,11 @@
-//! An account that is not active is refused by what decides, and not by something that only raises.
+//! Tests that the statement that stores tokens itself refuses an inactive account. It does not rely on a helper function
+//! that raises an error.
 
 use vetassist_server_tests::column_of;
 
 use super::{Refused, Victim};
 
-/// Replaces each function that returns nothing by one that does nothing, and says which there were.
+/// Replaces each function that returns void by one that does nothing, and returns their names.
 fn silence(victim: &mut Victim) -> Vec<String> {
     let functions = column_of(
         &mut victim.db,
@@ -27,7 +28,7 @@ fn silence(victim: &mut Victim) -> Vec<String> {
 }
 
 #[test]
-fn no_inactive_account_signs_in_whatever_returns() {
+fn an_inactive_account_cannot_sign_in_even_if_helpers_do_nothing() {
     let mut victim = Victim::installed(&[]);
     victim
         .db
@@ -51,7 +52,7 @@ fn no_inactive_account_signs_in_whatever_returns() {
         }
         assert_eq!(victim.column(state), before, "silenced {silenced}");
     }
-    // NULL is not active either.
+    // An account whose is_active is NULL is not active.
     victim.db.batch_execute("UPDATE vetassist_users SET is_active = NULL").unwrap();
     assert_eq!(victim.run("app", calls[0]).unwrap_err().state, "VA001");
     assert_eq!(victim.column("SELECT vetassist_session_active('jti 1')::text"), ["false"]);

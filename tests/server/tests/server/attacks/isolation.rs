@@ -1,5 +1,4 @@
-//! Procedures that commit: they work whatever isolation a session is set to, and are refused at once where they cannot
-//! commit.
+//! Tests procedures that commit: they work at every isolation level, and fail at once if they cannot commit.
 
 use std::{
     sync::{
@@ -14,7 +13,7 @@ use super::{Refused, Victim};
 const PROCEDURES: [&str; 2] =
     ["CALL vetassist_rotate_tokens(5)", "CALL vetassist_upgrade_ip_hashes(5)"];
 
-/// A database with much to rotate and to upgrade.
+/// Creates a database with many tokens to rotate and hashes to upgrade.
 fn with_work() -> Victim {
     let mut victim = Victim::installed(&[("vetassist.ip_hash", "keyed")]);
     victim
@@ -30,7 +29,7 @@ fn with_work() -> Victim {
     victim
 }
 
-fn undone(victim: &mut Victim) -> i64 {
+fn remaining_work(victim: &mut Victim) -> i64 {
     victim.count(
         "SELECT (SELECT sum(sealed_values)::int8 FROM vetassist_rotation_status() WHERE NOT is_current OR is_current IS NULL)
               + (SELECT count(*) FROM vetassist_auth_audit WHERE ip_hash IS NOT NULL AND ip_hash NOT IN (SELECT ip_hash FROM vetassist_keyed_ip_hashes))
@@ -43,7 +42,7 @@ fn procedures_work_at_every_isolation_level() {
     for level in ["serializable", "repeatable read", "read committed"] {
         let mut victim = with_work();
         let stop = Arc::new(AtomicBool::new(false));
-        // Beside sign-ins and others that write the rows it looks at.
+        // Other sessions sign in and update the rows that the procedures read.
         let busy: Vec<_> = (0..2)
             .map(|worker| {
                 let mut db = victim.connect("postgres");
@@ -79,16 +78,16 @@ fn procedures_work_at_every_isolation_level() {
         for (call, outcome) in outcomes {
             assert_eq!(outcome, Ok(()), "{level}: {call}");
         }
-        assert_eq!(undone(&mut victim), 0, "{level}");
+        assert_eq!(remaining_work(&mut victim), 0, "{level}");
     }
 }
 
 #[test]
-fn procedures_are_refused_at_once_where_they_cannot_commit() {
+fn procedures_that_cannot_commit_fail_before_any_work() {
     let mut victim = with_work();
-    let before = undone(&mut victim);
+    let before = remaining_work(&mut victim);
     assert!(before > 1000, "{before}");
-    // What is done and rolled back leaves its mark here.
+    // The sequence shows work that was rolled back.
     victim
         .db
         .batch_execute(
@@ -120,10 +119,10 @@ fn procedures_are_refused_at_once_where_they_cannot_commit() {
             assert!(!worked, "{makes} {calls}: {text}");
         }
     }
-    assert_eq!(undone(&mut victim), before);
-    // A block by itself may commit, and so does what it calls.
+    assert_eq!(remaining_work(&mut victim), before);
+    // A DO block outside a transaction can commit, and so can a procedure that it calls.
     for call in PROCEDURES {
         victim.connect("admin").batch_execute(&format!("DO $$ BEGIN {call}; END $$")).unwrap();
     }
-    assert_eq!(undone(&mut victim), 0);
+    assert_eq!(remaining_work(&mut victim), 0);
 }

@@ -1,4 +1,4 @@
-//! A key command that does not end: it holds no statement longer than the statement may last.
+//! Tests key commands that do not end: the statement's timeout still applies.
 
 use std::time::{Duration, Instant};
 
@@ -6,14 +6,14 @@ use vetassist_server_tests::hex_key;
 
 use super::{Refused, Victim};
 
-/// A server with a key command, and the extension.
+/// Starts a server with a key command and the extension.
 fn with_command(command: &str) -> Victim {
     let mut victim = Victim::with_environment(&[("vetassist.master_key_command", command)], &[]);
     victim.db.batch_execute("CREATE EXTENSION vetassist").unwrap();
     victim
 }
 
-/// Runs a call for at most so long, and says how it ended, and when.
+/// Runs a call with a timeout. Returns how long it took, and its result.
 fn within(victim: &Victim, timeout: &str, call: &str) -> (Duration, Result<(), Refused>) {
     let mut db = victim.connect("postgres");
     db.batch_execute(&format!("SET statement_timeout = '{timeout}'")).unwrap();
@@ -23,18 +23,18 @@ fn within(victim: &Victim, timeout: &str, call: &str) -> (Duration, Result<(), R
 }
 
 #[test]
-fn a_command_that_ignores_signals_is_left() {
+fn a_key_command_that_ignores_signals_does_not_block_the_statement() {
     let key = hex_key(0x44);
     for command in [
-        // Prints its key, closes its output, and stays.
+        // Prints its key, closes its output, and keeps running.
         format!(
             "trap \"\" INT TERM HUP PIPE; echo {key}; exec >&- 2>&-; for i in 1 2 3; do sleep 5; done"
         ),
         format!("trap \"\" INT TERM HUP; echo {key}; exec >&-; sleep 15"),
-        // Leaves a child that has its output, and one that has not.
+        // Leaves a child with its output open, and one with its output closed.
         format!("trap \"\" INT TERM; echo {key}; (trap \"\" INT TERM HUP; sleep 15) & exit 0"),
         format!("(trap \"\" INT TERM HUP; exec >&- 2>&-; sleep 15) & echo {key}; exec >&-; wait"),
-        // Never prints, prints by and by, prints without end.
+        // Prints nothing, prints slowly, prints without end.
         "trap \"\" INT TERM HUP; for i in 1 2 3; do sleep 5; done".to_owned(),
         "trap \"\" INT TERM HUP; for i in $(seq 80); do echo \"# nothing\"; sleep 0.2; done".to_owned(),
         "trap \"\" INT TERM HUP PIPE; yes \"#\" | head -c 50000000; sleep 15".to_owned(),
@@ -56,7 +56,7 @@ fn a_command_that_ignores_signals_is_left() {
 }
 
 #[test]
-fn a_cancelled_command_says_that_it_was_cancelled() {
+fn a_cancelled_key_command_is_reported_as_a_cancellation() {
     for command in [
         format!("sleep 5; echo {}", hex_key(0x44)),
         format!("trap \"exit 3\" INT TERM; sleep 5; echo {}", hex_key(0x44)),

@@ -1,8 +1,8 @@
-//! Attacks, one file a kind, each with its attacker, its steps and the outcome that it must have.
+//! Attacks, one file for each kind, with the attacker, the steps and the required outcome.
 //!
-//! They run in a database that belongs to an attacker, who is no superuser: she may create what she likes in its schema
-//! `public`, before the extension is installed and afterwards. What she plants says in the server's log that it was
-//! called and by whom, which no rollback takes back.
+//! They run in a database whose owner, the attacker, is no superuser. She may create objects in its schema `public`, before
+//! and after the installation of the extension. Her functions write into the server's log that they were called and by
+//! which role, so a rollback does not hide the call.
 
 mod addresses;
 mod adoption;
@@ -29,9 +29,11 @@ mod retention;
 mod revoking;
 mod schema_creators;
 mod schema_moves;
+mod sealed_functions;
 mod sealed_trail;
 mod secrets;
 mod session_active;
+mod session_users;
 mod settings;
 mod threat_model;
 mod triggers;
@@ -44,7 +46,7 @@ use crate::hostile_calls::values;
 /// The attacker, who owns the database.
 pub(crate) const MALLORY: &str = "mallory";
 
-/// The roles that have a tier each, named like it.
+/// The roles with one tier each, with the names of the tiers.
 pub(crate) const TIERS: [&str; 3] = ["app", "auditor", "admin"];
 
 /// A ring of two keys, the current one first.
@@ -52,14 +54,14 @@ pub(crate) fn ring() -> String {
     format!("{}\n{}", hex_key(0x22), hex_key(0x11))
 }
 
-/// A server with a database of the attacker's, and a superuser's connection to it.
+/// A server with a database of the attacker, and a superuser's connection to it.
 pub(crate) struct Victim {
     pub(crate) server: Server,
     pub(crate) db: Client,
 }
 
 impl Victim {
-    /// Starts one, without the extension in the database.
+    /// Starts a server without the extension in the database.
     pub(crate) fn start(settings: &[(&str, &str)]) -> Self {
         Self::with_environment(settings, &[("VETASSIST_MASTER_KEY", &ring())])
     }
@@ -80,7 +82,7 @@ impl Victim {
         Self { server, db }
     }
 
-    /// Drops the database and makes it anew.
+    /// Drops the database and creates it again.
     pub(crate) fn empty(&mut self) {
         let mut db = self.server.connect_to("postgres");
         db.batch_execute("DROP DATABASE victim WITH (FORCE)").unwrap();
@@ -88,7 +90,7 @@ impl Victim {
         self.db = self.server.connect_to("victim");
     }
 
-    /// Starts one with the extension in the database, and with a role for each tier.
+    /// Starts a server with the extension in the database, and with a role for each tier.
     pub(crate) fn installed(settings: &[(&str, &str)]) -> Self {
         let mut victim = Self::start(settings);
         victim.db.batch_execute("CREATE EXTENSION vetassist").unwrap();
@@ -107,7 +109,7 @@ impl Victim {
         self.server.config(role, "victim").connect(NoTls).unwrap()
     }
 
-    /// Connects as a role, with options from its environment, as `PGOPTIONS` gives them.
+    /// Connects as a role with connection options, as `PGOPTIONS` sets them.
     pub(crate) fn connect_with(&self, role: &str, options: &str) -> Client {
         self.server.config(role, "victim").options(options).connect(NoTls).unwrap()
     }
@@ -124,9 +126,9 @@ impl Victim {
         }
     }
 
-    /// Lets the attacker create something and a superuser install or update the extension, and rolls both back. None
-    /// if she could not even create it.
-    pub(crate) fn in_the_way(
+    /// Creates objects as a role, installs or updates the extension as a superuser, and rolls both back. Returns None if the
+    /// role could not create the objects.
+    pub(crate) fn with_planted(
         &mut self,
         role: &str,
         planted: &str,
@@ -144,12 +146,12 @@ impl Victim {
         Some(outcome)
     }
 
-    /// The first column of what a query returns a superuser.
+    /// Returns the first column of a query that a superuser runs.
     pub(crate) fn column(&mut self, query: &str) -> Vec<String> {
         column_of(&mut self.db, query)
     }
 
-    /// The first value that a query returns a superuser.
+    /// Returns the first value of a query that a superuser runs.
     pub(crate) fn count(&mut self, query: &str) -> i64 {
         self.db.query_one(query, &[]).unwrap().get(0)
     }
@@ -165,7 +167,7 @@ impl Victim {
     }
 }
 
-/// Compares lists of many lines, and says only where they differ.
+/// Compares lists of many lines, and shows only the differences.
 pub(crate) fn assert_same(found: &[String], expected: &[String], of: &str) {
     let lacking: Vec<_> = expected.iter().filter(|line| !found.contains(line)).collect();
     let left_over: Vec<_> = found.iter().filter(|line| !expected.contains(line)).collect();
@@ -201,18 +203,18 @@ impl Refused {
     }
 }
 
-/// A function of the extension's.
+/// A function of the extension.
 pub(crate) struct Function {
     pub(crate) name: String,
     pub(crate) is_procedure: bool,
-    /// The names that `pg_type` has for the types of its arguments.
+    /// The types of its arguments, with their names in `pg_type`.
     pub(crate) arguments: Vec<String>,
     /// The type of its result, as it was declared.
     pub(crate) result: String,
 }
 
 impl Function {
-    /// Every function of an extension that is in `public`, but for triggers.
+    /// Returns every function of an extension in `public`, except trigger functions.
     pub(crate) fn all(db: &mut Client) -> Vec<Self> {
         let query = "SELECT p.proname::text, p.prokind = 'p', ARRAY(SELECT typname::text FROM unnest(p.proargtypes) WITH ORDINALITY AS a (t, n)
                             JOIN pg_type ON pg_type.oid = a.t ORDER BY n), coalesce(pg_get_function_result(p.oid), '')
@@ -234,7 +236,7 @@ impl Function {
         functions
     }
 
-    /// A call with harmless arguments, in which each name is written with its schema, and nothing is called but this.
+    /// Returns a call with harmless arguments. Every name has its schema, and no other function is called.
     pub(crate) fn call(&self, db: &mut Client) -> String {
         let arguments: Vec<String> = self
             .arguments
@@ -250,7 +252,7 @@ impl Function {
     }
 }
 
-/// Returns an argument of a type, named as `pg_type` has it, that does no harm.
+/// Returns a harmless argument of a type, which is named as in `pg_type`.
 pub(crate) fn harmless(kind: &str) -> &'static str {
     let name = match kind {
         "timestamptz" => "timestamp with time zone",
@@ -265,13 +267,13 @@ pub(crate) fn harmless(kind: &str) -> &'static str {
     }
 }
 
-/// Runs statements that create something, each by itself, and says how many were let through.
+/// Runs each of the statements, and returns the number that succeeded.
 pub(crate) fn plant(db: &mut Client, statements: &[String]) -> usize {
     let mut planted = 0;
     for statements in statements.chunks(200) {
         let mut block = String::from("DO $plant$ DECLARE planted int := 0; BEGIN\n");
         for statement in statements {
-            // What is there already, or cannot be, is left out.
+            // A statement that fails is left out.
             block += &format!(
                 "BEGIN EXECUTE $statement${statement}$statement$; planted := planted + 1; EXCEPTION WHEN OTHERS THEN NULL; END;\n"
             );
@@ -284,7 +286,7 @@ pub(crate) fn plant(db: &mut Client, statements: &[String]) -> usize {
     planted
 }
 
-/// A function that says that it was called.
+/// Returns the statement that creates a function that logs its call.
 pub(crate) fn look_alike(
     schema: &str,
     name: &str,
@@ -307,7 +309,7 @@ pub(crate) fn look_alike(
     format!("CREATE FUNCTION {schema}.{name}({arguments}) RETURNS {result} LANGUAGE plpgsql AS $body$ BEGIN {said} {returns}; END $body$")
 }
 
-/// A database with the extension and nothing else.
+/// Creates a database with the extension and nothing else.
 pub(crate) fn reference(victim: &Victim) -> Client {
     victim.server.connect_to("postgres").batch_execute("CREATE DATABASE reference").unwrap();
     let mut reference = victim.server.connect_to("reference");
@@ -315,7 +317,7 @@ pub(crate) fn reference(victim: &Victim) -> Client {
     reference
 }
 
-/// Functions like ours to the last argument, in a schema that is to stand in ours' place.
+/// Creates functions with the names and arguments of vetassist's in a schema that is to replace vetassist's.
 pub(crate) fn plant_copies(db: &mut Client, schema: &str, reference: &mut Client) {
     let copies: Vec<String> = Function::all(reference)
         .iter()

@@ -1,12 +1,12 @@
-//! Names that were taken before: what is in the way is named, and nothing is installed by half.
+//! Tests existing objects with names that the extension needs: the error names them, and no half installation stays.
 
 use postgres::Client;
 use vetassist_server_tests::column_of;
 
 use super::{reference, Function, Refused, Victim, MALLORY};
 
-/// Every relation of the extension's, and what may stand in its place.
-fn takers(name: &str) -> [String; 7] {
+/// Returns statements that create other objects with the name of a relation.
+fn statements_that_take_the_name(name: &str) -> [String; 7] {
     [
         format!("CREATE TABLE public.{name} (x int)"),
         format!("CREATE VIEW public.{name} AS SELECT 1 AS x"),
@@ -19,7 +19,7 @@ fn takers(name: &str) -> [String; 7] {
 }
 
 #[test]
-fn a_relation_in_the_way_is_named_or_does_no_harm() {
+fn an_existing_relation_with_a_needed_name_is_named_or_harmless() {
     let mut victim = Victim::start(&[]);
     let mut reference = reference(&victim);
     let inventory = inventory(&mut reference);
@@ -27,11 +27,11 @@ fn a_relation_in_the_way_is_named_or_does_no_harm() {
     assert!(names.len() > 12, "{names:?}");
     let mut wrong = Vec::new();
     for name in names {
-        for taker in takers(&name) {
-            // By the attacker, or by a superuser where it takes one.
+        for taker in statements_that_take_the_name(&name) {
+            // The attacker creates the object, or a superuser if that is needed.
             for role in [MALLORY, "postgres"] {
                 let mut lacking = Vec::new();
-                let outcome = victim.in_the_way(role, &taker, "CREATE EXTENSION vetassist", |db| {
+                let outcome = victim.with_planted(role, &taker, "CREATE EXTENSION vetassist", |db| {
                     let rows = db.query("SELECT object || ' ' || problem FROM vetassist_check_schema()", &[]).unwrap();
                     lacking.extend(rows.iter().map(|row| row.get::<_, String>(0)));
                     let members = "SELECT pg_describe_object(classid, objid, objsubid) FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
@@ -62,7 +62,7 @@ fn inventory(db: &mut Client) -> Vec<String> {
 }
 
 #[test]
-fn a_function_in_the_way_is_named() {
+fn an_existing_function_with_a_needed_signature_is_named() {
     let mut victim = Victim::start(&[]);
     let mut reference = reference(&victim);
     let functions = Function::all(&mut reference);
@@ -82,8 +82,8 @@ fn a_function_in_the_way_is_named() {
                 format!("CREATE FUNCTION public.{name}({arguments}) RETURNS text LANGUAGE sql AS 'SELECT NULL::text'"),
                 format!("CREATE PROCEDURE public.{name}({arguments}) LANGUAGE sql AS ''"),
             ] {
-                match victim.in_the_way(MALLORY, &planted, installs, |_| ()) {
-                    // The version before has it.
+                match victim.with_planted(MALLORY, &planted, installs, |_| ()) {
+                    // The old version has this function.
                     None => {}
                     Some(Err(Refused { text, .. })) if text.contains(name) => {}
                     other => wrong.push(format!("{planted}: {other:?}")),
@@ -92,7 +92,7 @@ fn a_function_in_the_way_is_named() {
         }
     }
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
-    // What was there before works on.
+    // The old version still works.
     victim
         .db
         .batch_execute("SELECT vetassist_login('ICN', 'access', now(), 'jti', now())")
@@ -100,7 +100,7 @@ fn a_function_in_the_way_is_named() {
 }
 
 #[test]
-fn overloads_do_not_hinder_granting() {
+fn overloads_of_the_attacker_do_not_prevent_granting() {
     for before in [true, false] {
         let mut victim = Victim::start(&[]);
         let mut reference = reference(&victim);
@@ -121,7 +121,7 @@ fn overloads_do_not_hinder_granting() {
             victim.must(MALLORY, &overloads);
         }
         if let Err(error) = victim.db.batch_execute("CREATE EXTENSION vetassist") {
-            // Before, it may be refused, if what is in the way is named.
+            // The installation may be refused if the error names the functions.
             let Refused { state, text } = Refused::of(&error);
             let is_named = functions.iter().all(|function| text.contains(&function.name));
             assert!(before && state == "55000" && is_named, "{state} {text}");
@@ -145,13 +145,13 @@ fn overloads_do_not_hinder_granting() {
                 &format!("SELECT vetassist_grant('{role}'::regrole, '{role}'::text)"),
             );
         }
-        // Nobody is granted what is the attacker's.
+        // No function of the attacker was granted.
         assert_eq!(victim.count("SELECT count(*) FROM pg_proc WHERE proname LIKE 'vetassist%' AND pg_get_userbyid(proowner) = 'mallory' AND proacl IS NOT NULL"), 0);
     }
 }
 
 #[test]
-fn an_event_trigger_in_the_way_is_named() {
+fn an_existing_event_trigger_with_a_needed_name_is_named() {
     let mut victim = Victim::start(&[]);
     let mut reference = reference(&victim);
     for name in column_of(&mut reference, "SELECT evtname::text FROM pg_event_trigger") {

@@ -1,13 +1,13 @@
-//! Look-alikes of functions, operators and types, over every type that casts to the right one: none is ever called,
-//! whenever it was planted.
+//! Tests functions, operators and types with the names of vetassist's and PostgreSQL's, for every type that casts to the
+//! right one: none of them is called, whenever they were created.
 
 use postgres::Client;
 use vetassist_server_tests::column_of;
 
 use super::{look_alike, plant, reference, trap, Function, Refused, Victim, MALLORY, TIERS};
 
-/// Types that PostgreSQL casts to this one by itself, or this one to them, and those that take any.
-fn neighbours(db: &mut Client, kind: &str) -> Vec<String> {
+/// Returns the types that PostgreSQL casts implicitly to or from this one, and the pseudo-types.
+fn castable_types(db: &mut Client, kind: &str) -> Vec<String> {
     let mut found = column_of(
         db,
         &format!(
@@ -23,8 +23,8 @@ fn neighbours(db: &mut Client, kind: &str) -> Vec<String> {
     found
 }
 
-/// Look-alikes of our functions: with each argument of another type, and with any number of them. (One more argument that
-/// may be left out makes every call of the name ambiguous, which fails: nobody is called.)
+/// Returns overloads of vetassist's functions, with each argument of another type, and with variadic arguments. (One more
+/// argument with a default makes every call ambiguous, so the call fails and no function runs.)
 fn functions(reference: &mut Client) -> Vec<String> {
     let mut statements = Vec::new();
     for kind in column_of(reference, "SELECT DISTINCT typname::text FROM pg_type WHERE typname IN ('text', 'uuid', 'bytea', 'jsonb', 'inet', 'interval', 'timestamptz', 'int4', 'int8', 'bool', 'regrole')") {
@@ -33,7 +33,7 @@ fn functions(reference: &mut Client) -> Vec<String> {
     for function in Function::all(reference) {
         let Function { name, is_procedure, arguments, result } = &function;
         for (index, kind) in arguments.iter().enumerate() {
-            for other in neighbours(reference, kind) {
+            for other in castable_types(reference, kind) {
                 let mut changed = arguments.clone();
                 changed[index] = other;
                 statements.push(look_alike(
@@ -43,7 +43,7 @@ fn functions(reference: &mut Client) -> Vec<String> {
                     result,
                     *is_procedure,
                 ));
-                // Each of them, where several are of the type.
+                // All arguments of the type change.
                 let all: Vec<_> = arguments
                     .iter()
                     .map(|argument| if argument == kind { &changed[index] } else { argument })
@@ -58,14 +58,13 @@ fn functions(reference: &mut Client) -> Vec<String> {
             let many = [first, &[format!("VARIADIC {last}[]")]].concat();
             statements.push(look_alike("public", name, &many.join(", "), result, *is_procedure));
         }
-        // What is called like a function that takes one argument.
+        // A cast to a type looks like a call of a function with one argument.
         statements.push(format!("CREATE DOMAIN public.{name} AS pg_catalog.text"));
     }
     statements
 }
 
-/// Look-alikes of PostgreSQL's functions that our functions' bodies call, and of all its operators over types that we
-/// have.
+/// Returns overloads of the PostgreSQL functions that vetassist's functions call.
 fn catalog_functions(reference: &mut Client) -> Vec<String> {
     let mut statements = Vec::new();
     let called = "SELECT DISTINCT p.proname::text, ARRAY(SELECT typname::text FROM unnest(p.proargtypes) WITH ORDINALITY AS a (t, n)
@@ -100,7 +99,7 @@ fn catalog_functions(reference: &mut Client) -> Vec<String> {
     statements
 }
 
-/// Look-alikes of operators that fit arguments of ours better than those of PostgreSQL do.
+/// Returns operators that match the types of vetassist's arguments better than PostgreSQL's do.
 fn operators(reference: &mut Client) -> Vec<String> {
     let rows = reference
         .query(
@@ -141,23 +140,23 @@ fn operators(reference: &mut Client) -> Vec<String> {
     statements
 }
 
-/// Plants everything, as the owner of the database.
+/// Creates all of them, as the owner of the database.
 fn plant_all(victim: &Victim, reference: &mut Client) {
     let mut mallory = victim.connect(MALLORY);
     assert!(plant(&mut mallory, &operators(reference)) > 1000);
     assert!(plant(&mut mallory, &catalog_functions(reference)) > 100);
-    // Functions look up types that were just planted, so each names its own.
+    // The search path keeps the types of the new functions from being found in public.
     mallory.batch_execute("SET search_path = pg_catalog").unwrap();
     assert!(plant(&mut mallory, &functions(reference)) > 200);
 }
 
-/// Calls every function as each role, whether it may or not, and what is only done where there is something to do.
+/// Calls every function as each role, with and without the privilege, on data that gives every function work.
 fn call_everything(victim: &mut Victim, reference: &mut Client) {
     let calls: Vec<(bool, String)> = Function::all(reference)
         .iter()
         .map(|function| (function.is_procedure, function.call(reference)))
         .collect();
-    // Tokens of the second key, and addresses that are not keyed yet.
+    // The data has tokens of the second key, and plain hashes.
     let old_key =
         "pg_catalog.decode(pg_catalog.repeat('11'::pg_catalog.text, 32), 'hex'::pg_catalog.text)";
     victim
@@ -192,7 +191,7 @@ fn call_everything(victim: &mut Victim, reference: &mut Client) {
             }
         }
     }
-    assert!(succeeded > 150, "only {succeeded} calls came to an end");
+    assert!(succeeded > 150, "only {succeeded} calls succeeded");
     for (role, call) in [
         ("app", "SELECT * FROM public.vetassist_login('1012667145V762142'::pg_catalog.text, 'access'::pg_catalog.text, '2100-01-01'::pg_catalog.timestamptz,
              'jti'::pg_catalog.text, '2100-01-01'::pg_catalog.timestamptz, 'refresh'::pg_catalog.text, 'confirmed'::pg_catalog.text, 'a@example.com'::pg_catalog.text,
@@ -209,7 +208,7 @@ fn call_everything(victim: &mut Victim, reference: &mut Client) {
         ("admin", "SELECT public.vetassist_purge_sessions('1 day'::pg_catalog.interval, 10::pg_catalog.int4)"),
         ("admin", "SELECT * FROM public.vetassist_check_schema()"),
     ] {
-        // The first time it has something to do, the second it must do no harm.
+        // The first call has work to do. The second has none.
         for path in ["public, pg_catalog", "pg_catalog"] {
             let mut db = victim.connect(role);
             db.batch_execute(&format!("SET search_path = {path}")).unwrap();
@@ -222,8 +221,8 @@ fn call_everything(victim: &mut Victim, reference: &mut Client) {
     }
 }
 
-/// Installs or updates among look-alikes. Those that have the name of a function of ours may be refused, if they are
-/// named; then they are taken away for as long as it takes.
+/// Installs or updates the extension next to the attacker's objects. The installation may be refused if the error names
+/// functions with vetassist's names. They are then dropped, and created again afterwards.
 fn install(victim: &mut Victim, reference: &mut Client, installs: &str) {
     victim.db.batch_execute("SET search_path = pg_catalog").unwrap();
     if let Err(error) = victim.db.batch_execute(installs) {
@@ -248,18 +247,18 @@ fn install(victim: &mut Victim, reference: &mut Client, installs: &str) {
     plant(&mut victim.connect(MALLORY), &functions(reference));
 }
 
-/// Checks that no trap was called, and that everything is as it must be.
-fn nothing_was_called(victim: &mut Victim) {
+/// Asserts that no trap was called, and that the check finds nothing.
+fn assert_no_trap_was_called(victim: &mut Victim) {
     assert_eq!(victim.trapped(), Vec::<String>::new());
     let row =
-        // What this test granted is seen, too.
+        // The check also shows the privileges that this test granted.
         victim.db.query_one("SELECT pg_catalog.count(*) FROM public.vetassist_check_schema() WHERE problem <> 'rights of auditor'", &[]);
     assert_eq!(row.unwrap().get::<_, i64>(0), 0);
 }
 
 #[test]
-fn what_is_planted_is_called_by_those_who_ask_for_it() {
-    // The traps work, or the tests below say nothing.
+fn the_attackers_functions_log_their_calls() {
+    // Without working traps the other tests would prove nothing.
     let mut victim = Victim::start(&[]);
     let mut reference = reference(&victim);
     plant_all(&victim, &mut reference);
@@ -280,14 +279,14 @@ fn what_is_planted_is_called_by_those_who_ask_for_it() {
 }
 
 #[test]
-fn look_alikes_from_before_the_installation_are_not_called() {
+fn overloads_from_before_the_installation_are_not_called() {
     let mut victim = Victim::start(&[("vetassist.ip_hash", "keyed")]);
     let mut reference = reference(&victim);
     plant_all(&victim, &mut reference);
     install(&mut victim, &mut reference, "CREATE EXTENSION vetassist SCHEMA public");
     call_everything(&mut victim, &mut reference);
-    nothing_was_called(&mut victim);
-    // Once more, with tables that are adopted.
+    assert_no_trap_was_called(&mut victim);
+    // The same with adopted tables.
     let detach =
         Function::all(&mut reference).into_iter().find(|f| f.name == "vetassist_detach").unwrap();
     victim
@@ -295,11 +294,11 @@ fn look_alikes_from_before_the_installation_are_not_called() {
         .batch_execute(&format!("{}; DROP EXTENSION vetassist", detach.call(&mut reference)))
         .unwrap();
     install(&mut victim, &mut reference, "CREATE EXTENSION vetassist SCHEMA public");
-    nothing_was_called(&mut victim);
+    assert_no_trap_was_called(&mut victim);
 }
 
 #[test]
-fn look_alikes_from_before_an_update_are_not_called() {
+fn overloads_from_before_an_update_are_not_called() {
     for version in ["0.1.0", "0.2.0"] {
         let mut victim = Victim::start(&[("vetassist.ip_hash", "keyed")]);
         let mut reference = reference(&victim);
@@ -310,15 +309,15 @@ fn look_alikes_from_before_an_update_are_not_called() {
         plant_all(&victim, &mut reference);
         install(&mut victim, &mut reference, "ALTER EXTENSION vetassist UPDATE");
         call_everything(&mut victim, &mut reference);
-        nothing_was_called(&mut victim);
+        assert_no_trap_was_called(&mut victim);
     }
 }
 
 #[test]
-fn look_alikes_from_after_the_installation_are_not_called() {
+fn overloads_from_after_the_installation_are_not_called() {
     let mut victim = Victim::installed(&[("vetassist.ip_hash", "keyed")]);
     let mut reference = reference(&victim);
     plant_all(&victim, &mut reference);
     call_everything(&mut victim, &mut reference);
-    nothing_was_called(&mut victim);
+    assert_no_trap_was_called(&mut victim);
 }

@@ -1,4 +1,4 @@
-//! Functions that run with their owner's rights belong to a role that is no superuser.
+//! Tests that functions that run with their owner's rights belong to a role that is no superuser.
 
 use postgres::Client;
 use vetassist_server_tests::{column_of, plain_sql};
@@ -7,7 +7,7 @@ use super::{Refused, Victim, MALLORY};
 
 const OWNER: &str = "vetassist_owner";
 
-/// Returns the extension's objects that run or store something, with their owners.
+/// Returns the owners of the extension's relations, and of its functions that run with their owner's rights.
 fn owners(db: &mut Client) -> Vec<String> {
     column_of(
         db,
@@ -22,7 +22,7 @@ fn owners(db: &mut Client) -> Vec<String> {
     )
 }
 
-/// Functions that run as who calls them, or for the database, with their owner.
+/// Returns the owners of the functions that run with the caller's rights.
 fn owners_of_the_rest(db: &mut Client) -> Vec<String> {
     column_of(
         db,
@@ -32,8 +32,8 @@ fn owners_of_the_rest(db: &mut Client) -> Vec<String> {
     )
 }
 
-/// Checks that every object has the owner that it must have, and works.
-fn is_right(victim: &mut Victim) {
+/// Asserts that every object has the right owner, and that calls work.
+fn assert_owned(victim: &mut Victim) {
     assert_eq!(owners(&mut victim.db), [OWNER]);
     assert_eq!(owners_of_the_rest(&mut victim.db), ["postgres"]);
     let role = "SELECT concat(rolsuper, rolinherit IS NULL, rolcreaterole, rolcreatedb, rolcanlogin, rolreplication, rolbypassrls, rolconfig,
@@ -63,25 +63,25 @@ fn is_right(victim: &mut Victim) {
 }
 
 #[test]
-fn a_fresh_installation_belongs_to_the_owner() {
+fn a_fresh_installation_belongs_to_vetassist_owner() {
     let mut victim = Victim::installed(&[]);
-    is_right(&mut victim);
+    assert_owned(&mut victim);
     // A second database of the server shares the role.
     victim.empty();
     victim.db.batch_execute("CREATE EXTENSION vetassist").unwrap();
-    is_right(&mut victim);
-    // As does one whose schema is closed to all others.
+    assert_owned(&mut victim);
+    // So does a database whose schema is closed to other roles.
     victim.empty();
     victim
         .db
         .batch_execute("REVOKE ALL ON SCHEMA public FROM PUBLIC; CREATE EXTENSION vetassist")
         .unwrap();
     assert_eq!(owners(&mut victim.db), [OWNER]);
-    is_right(&mut victim);
+    assert_owned(&mut victim);
 }
 
 #[test]
-fn an_updated_installation_belongs_to_the_owner() {
+fn an_updated_installation_belongs_to_vetassist_owner() {
     for version in ["0.1.0", "0.2.0"] {
         let mut victim = Victim::start(&[]);
         victim
@@ -90,17 +90,17 @@ fn an_updated_installation_belongs_to_the_owner() {
             .unwrap();
         victim.db.batch_execute("SELECT vetassist_login('ICN', 'access', now() + '1 h', 'jti', now() + '1 h', ip => '203.0.113.7')").unwrap();
         victim.db.batch_execute("ALTER EXTENSION vetassist UPDATE").unwrap();
-        is_right(&mut victim);
+        assert_owned(&mut victim);
     }
 }
 
 #[test]
-fn adopted_tables_come_to_belong_to_the_owner() {
+fn adopted_tables_belong_to_vetassist_owner() {
     let plain = plain_sql();
     let mut victim = Victim::start(&[]);
-    // Made by the superuser who installs, and by the role that the setting names.
+    // The installing superuser made the tables first, and then the role that the setting names.
     victim.db.batch_execute(&format!("{plain}; CREATE EXTENSION vetassist")).unwrap();
-    is_right(&mut victim);
+    assert_owned(&mut victim);
     victim.empty();
     victim.must("postgres", "GRANT CREATE ON SCHEMA public TO backend");
     victim.must("backend", &plain);
@@ -112,8 +112,8 @@ fn adopted_tables_come_to_belong_to_the_owner() {
             "LOAD 'vetassist'; SET vetassist.adopt_from = 'backend'; CREATE EXTENSION vetassist",
         )
         .unwrap();
-    is_right(&mut victim);
-    // It goes on as before, and owns nothing.
+    assert_owned(&mut victim);
+    // The backend's statements work, and it owns nothing.
     victim.must("backend", "INSERT INTO vetassist_users (va_icn) VALUES ('new'); INSERT INTO vetassist_auth_audit (event_type) VALUES ('x'); DELETE FROM vetassist_users WHERE va_icn = 'new'");
     for statement in [
         "DELETE FROM vetassist_auth_audit",
@@ -130,13 +130,13 @@ fn adopted_tables_come_to_belong_to_the_owner() {
     ] {
         assert_eq!(victim.run("backend", statement).expect_err(statement).state, "42501", "{statement}");
     }
-    // PostgreSQL warns where somebody grants what he has and may not pass on.
+    // PostgreSQL only warns about a grant without grant option.
     victim.must("backend", "GRANT SELECT ON vetassist_users TO reporting");
     assert_eq!(victim.run("reporting", "SELECT FROM vetassist_users").unwrap_err().state, "42501");
 }
 
 #[test]
-fn a_role_of_that_name_must_be_bare() {
+fn an_existing_role_vetassist_owner_with_rights_is_not_used() {
     let mut victim = Victim::start(&[]);
     victim.db.batch_execute("CREATE ROLE group_; CREATE ROLE member_").unwrap();
     for (makes, unmakes) in [
@@ -161,7 +161,7 @@ fn a_role_of_that_name_must_be_bare() {
         assert!(text.contains("vetassist_owner") && text.contains(" / "), "{makes}: {text}");
         victim.db.batch_execute(&format!("DROP ROLE vetassist_owner; {unmakes}")).unwrap();
     }
-    // An update refuses it, too.
+    // An update is refused as well.
     victim
         .db
         .batch_execute(
@@ -173,13 +173,13 @@ fn a_role_of_that_name_must_be_bare() {
         victim.column("SELECT extversion FROM pg_extension WHERE extname = 'vetassist'"),
         ["0.2.0"]
     );
-    // One without anything is taken as it is.
+    // A role without rights is used.
     victim.db.batch_execute("DROP ROLE vetassist_owner; CREATE ROLE vetassist_owner; ALTER EXTENSION vetassist UPDATE").unwrap();
-    is_right(&mut victim);
+    assert_owned(&mut victim);
 }
 
 #[test]
-fn nobody_comes_to_own_what_is_the_owners() {
+fn no_role_can_take_over_objects_of_vetassist_owner() {
     let mut victim = Victim::installed(&[]);
     victim.db.batch_execute("INSERT INTO vetassist_users (va_icn) VALUES ('ICN')").unwrap();
     for attack in [
@@ -200,7 +200,7 @@ fn nobody_comes_to_own_what_is_the_owners() {
     ] {
         assert!(victim.run(MALLORY, attack).is_err(), "{attack}");
     }
-    // A superuser's slips, too.
+    // A superuser's mistakes are refused as well.
     for slip in [
         "DROP OWNED BY vetassist_owner",
         "DROP OWNED BY vetassist_owner CASCADE",
@@ -213,7 +213,7 @@ fn nobody_comes_to_own_what_is_the_owners() {
 }
 
 #[test]
-fn other_owners_are_seen_by_the_check() {
+fn the_check_shows_objects_of_other_owners() {
     let mut victim = Victim::installed(&[]);
     for change in [
         "REASSIGN OWNED BY vetassist_owner TO mallory",
@@ -229,7 +229,7 @@ fn other_owners_are_seen_by_the_check() {
     ] {
         let mut transaction = victim.db.transaction().unwrap();
         if transaction.batch_execute(change).is_err() {
-            // What is refused need not be seen.
+            // A refused change need not be shown.
             continue;
         }
         let mut seen = 0;

@@ -1,4 +1,4 @@
-//! The plain file run by a superuser, where somebody made a table or a function of these names before.
+//! Tests that a superuser can run the plain file safely if tables or functions of these names exist.
 
 use vetassist_core::schema::Guards;
 use vetassist_server_tests::{differences, plain_sql};
@@ -6,11 +6,11 @@ use vetassist_server_tests::{differences, plain_sql};
 use super::{trap, Refused, Victim, MALLORY};
 
 #[test]
-fn the_plain_file_takes_nothing_of_others() {
+fn the_plain_file_uses_no_object_of_another_owner() {
     let plain = plain_sql();
     let guard = trap("vetassist_audit_guard");
     let mut victim = Victim::start(&[]);
-    // One of each kind of object that the file makes, taken from a run of the attacker's own.
+    // The attacker ran the file before, and one object of each kind is left.
     for kept in [
         "vetassist_users",
         "vetassist_va_tokens",
@@ -29,7 +29,7 @@ fn the_plain_file_takes_nothing_of_others() {
             "vetassist_users",
         ] {
             if table != kept {
-                // With what refers to it: foreign keys are made anew by the file where their table is.
+                // CASCADE drops the foreign keys, which the file does not create again.
                 let drop = format!("DROP TABLE IF EXISTS {table} CASCADE");
                 victim.must(MALLORY, &drop);
             }
@@ -50,19 +50,19 @@ fn the_plain_file_takes_nothing_of_others() {
         let Refused { text, .. } = Refused::of(&victim.db.batch_execute(&plain).expect_err(&function));
         assert!(text.contains("vetassist_audit_guard"), "{text}");
     }
-    // Nothing of it was left.
+    // The failed run left nothing.
     assert_eq!(
         victim.column("SELECT relname::text FROM pg_class WHERE relname LIKE 'vetassist%'"),
         Vec::<String>::new()
     );
     assert_eq!(victim.trapped(), Vec::<String>::new());
-    // Her own file, run by herself, she has; and it can be run again.
+    // The attacker can run the file herself, and run it again.
     victim.empty();
     victim.must(MALLORY, &format!("{plain}; {plain}"));
 }
 
 #[test]
-fn the_comparison_names_other_owners() {
+fn the_comparison_of_the_tables_names_other_owners() {
     let plain = plain_sql();
     let mut victim = Victim::start(&[]);
     for object in [

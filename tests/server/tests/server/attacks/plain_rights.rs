@@ -1,4 +1,4 @@
-//! The plain file in databases that grant by default, as Supabase's do: nobody but the owner has anything.
+//! Tests the plain file in databases with default privileges, such as Supabase's: only the owner has privileges.
 
 use vetassist_server_tests::plain_sql;
 
@@ -19,7 +19,7 @@ const DEFAULTS: [&str; 9] = [
     "ALTER DEFAULT PRIVILEGES GRANT ALL ON TYPES TO reporting; ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO reporting",
 ];
 
-/// Who but its owner has what on the objects of the plain file.
+/// Selects the privileges of roles other than the owner on the objects of the plain file.
 const GRANTED: &str = "
     SELECT format('%s to %s on %s', g.privilege_type, CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(g.grantee) END, o.name)
     FROM (SELECT relname, relowner, relacl FROM pg_class WHERE relname LIKE 'vetassist%'
@@ -30,7 +30,7 @@ const GRANTED: &str = "
     WHERE g.grantee <> o.owner ORDER BY 1";
 
 #[test]
-fn nobody_but_the_owner_has_anything() {
+fn only_the_owner_has_privileges_on_the_plain_objects() {
     let script = plain_sql();
     let mut victim = Victim::start(&[]);
     victim.db.batch_execute("CREATE ROLE public_; CREATE ROLE \"a 'b\"\"; DROP ROLE x\"").unwrap();
@@ -46,7 +46,7 @@ fn nobody_but_the_owner_has_anything() {
                     .len()
                     >= 6
             );
-            // The owner has what it takes, and what it grants stays at a second run.
+            // The owner can use the tables, and its grants stay after a second run.
             victim.must(
                 owner,
                 "INSERT INTO vetassist_users (va_icn) VALUES ('ICN1'); INSERT INTO vetassist_auth_audit (event_type) VALUES ('x');
@@ -64,17 +64,17 @@ fn nobody_but_the_owner_has_anything() {
 }
 
 #[test]
-fn what_is_made_later_is_closed_too() {
+fn objects_of_a_later_run_have_no_default_privileges() {
     let script = plain_sql();
     let mut victim = Victim::start(&[]);
     victim.must(MALLORY, &format!("{script}; GRANT SELECT ON vetassist_users TO backend"));
-    // A table that was lost is made again by a run in a database that has come to grant by default.
+    // A later run creates a dropped table again, in a database that has default privileges by then.
     victim.must(
         MALLORY,
         &format!("ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO reporting; DROP TABLE vetassist_va_tokens; {script}"),
     );
     assert_eq!(victim.column(GRANTED), ["SELECT to backend on vetassist_users"]);
-    // In a schema of its own, and in the same session.
+    // The same in another schema, and twice in one session.
     victim.must(
         MALLORY,
         &format!("CREATE SCHEMA \"An other\"; ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO reporting; SET search_path = \"An other\"; {script}; {script}"),

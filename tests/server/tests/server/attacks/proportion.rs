@@ -1,4 +1,5 @@
-//! No call takes work out of proportion to its arguments, and each can be cancelled. The bounds hold on a slow machine.
+//! Tests that the work of each call is in proportion to its arguments, and that each call can be cancelled. The bounds
+//! hold on a slow machine.
 
 use std::time::{Duration, Instant};
 
@@ -6,22 +7,22 @@ use postgres::Client;
 
 use super::{Refused, Victim};
 
-/// The time that a call with 64 kB may take.
+/// The most time that a call with 64 kB may take.
 const SOON: Duration = Duration::from_secs(1);
 
-/// Says how long a call took, and how it ended.
+/// Returns how long a call took, and its result.
 fn timed(db: &mut Client, call: &str) -> (Duration, Result<(), Refused>) {
     let started = Instant::now();
     let outcome = db.batch_execute(call).map_err(|error| Refused::of(&error));
     (started.elapsed(), outcome)
 }
 
-/// The characters that the patterns are made of: of each kind that something is looked for with. The core's own tests have
-/// all patterns; these go through PostgreSQL's values.
+/// The characters of the patterns, of each kind that the search distinguishes. The core's tests have all patterns; these
+/// pass through PostgreSQL's values.
 const LETTERS: &str = "E'aeZ07 \\t\\n\\x01.,:;=-_/%&\"\\\\[{@'";
 
-/// Calls for each pattern of one and of two of these characters, with 60 kB of it: `$1` is the pattern often repeated. It
-/// stops at the first that takes too long.
+/// Calls with 60 kB of each pattern of one or two of these characters: `$1` is the repeated pattern. Stops at the first
+/// call that takes too long.
 fn for_every_pattern(db: &mut Client, call: &str) {
     let block = format!(
         "DO $block$
@@ -51,7 +52,7 @@ fn for_every_pattern(db: &mut Client, call: &str) {
 }
 
 #[test]
-fn metadata_of_many_patterns_is_looked_through_soon() {
+fn event_data_of_any_pattern_is_checked_within_a_second() {
     let victim = Victim::installed(&[]);
     let mut db = victim.connect("app");
     for event_data in
@@ -63,7 +64,7 @@ fn metadata_of_many_patterns_is_looked_through_soon() {
 }
 
 #[test]
-fn device_info_of_many_patterns_is_looked_through_soon() {
+fn device_info_of_any_pattern_is_checked_within_a_second() {
     let victim = Victim::installed(&[("vetassist.ip_hash", "keyed")]);
     let mut db = victim.connect("app");
     for device_info in [
@@ -75,7 +76,7 @@ fn device_info_of_many_patterns_is_looked_through_soon() {
     }
 }
 
-/// Metadata that is hard to look through, of somewhat less than 64 kB.
+/// Metadata that is expensive to search, of almost 64 kB.
 const HARD: &[&str] = &[
     "jsonb_build_object('a', repeat(' ', 60000))",
     "jsonb_build_object('a', repeat('bearer ', 8000))",
@@ -104,7 +105,7 @@ const HARD: &[&str] = &[
 ];
 
 #[test]
-fn hard_metadata_is_looked_through_soon() {
+fn expensive_metadata_is_checked_within_a_second() {
     let victim = Victim::installed(&[("vetassist.ip_hash", "keyed")]);
     let mut db = victim.connect("app");
     for hard in HARD {
@@ -113,7 +114,7 @@ fn hard_metadata_is_looked_through_soon() {
             format!("SELECT vetassist_login('ICN', 'access', now() + '1 h', 'jti' || clock_timestamp(), now() + '1 h', device_info => {hard})"),
         ] {
             let (took, _) = timed(&mut db, &call);
-            // Each address is stored by itself.
+            // Each address is stored separately, which takes longer.
             let most = if hard.contains("10.0.") { SOON * 5 } else { SOON };
             assert!(took < most, "{call} took {took:?}");
         }
@@ -121,7 +122,7 @@ fn hard_metadata_is_looked_through_soon() {
 }
 
 #[test]
-fn metadata_has_limits_of_size_and_of_depth() {
+fn metadata_has_limits_of_size_and_depth() {
     let victim = Victim::installed(&[]);
     let mut db = victim.connect("app");
     for (metadata, fits) in [
@@ -152,9 +153,9 @@ fn metadata_has_limits_of_size_and_of_depth() {
 }
 
 #[test]
-fn a_timeout_cancels() {
+fn a_statement_timeout_cancels_each_call() {
     let mut victim = Victim::installed(&[("vetassist.ip_hash", "keyed")]);
-    // Sessions that another backend wrote, which holds itself to no limit.
+    // Another backend wrote these sessions, without the limits.
     victim
         .db
         .batch_execute(
@@ -186,8 +187,8 @@ fn a_timeout_cancels() {
 }
 
 #[test]
-fn what_is_long_already_is_upgraded_in_proportion() {
-    // Twice as much takes about twice as long, not four times.
+fn upgrading_long_device_info_takes_time_in_proportion() {
+    // Four times as much may take four times as long, not sixteen times.
     let mut took = Vec::new();
     for members in [5_000, 20_000] {
         let mut victim = Victim::installed(&[("vetassist.ip_hash", "keyed")]);

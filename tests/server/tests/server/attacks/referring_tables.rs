@@ -1,13 +1,13 @@
-//! A table that refers to one of ours: what fires on it fires with its owner's rights.
+//! Tests tables that refer to vetassist's tables: their triggers run with their owner's rights.
 
 use super::{
     trap,
-    triggers::{as_others, use_everything},
+    triggers::{trapped_as_others, use_everything},
     Victim, MALLORY,
 };
 
 #[test]
-fn a_table_that_refers_to_ours_gains_nothing() {
+fn triggers_of_a_referring_table_run_only_with_its_owners_rights() {
     let fires = trap("trigger of a table that refers");
     let mut victim = Victim::installed(&[("vetassist.ip_hash", "keyed")]);
     victim.db.batch_execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO mallory").unwrap();
@@ -38,5 +38,5 @@ fn a_table_that_refers_to_ours_gains_nothing() {
         ));
     }
     use_everything(&victim);
-    assert_eq!(as_others(&victim), Vec::<String>::new());
+    assert_eq!(trapped_as_others(&victim), Vec::<String>::new());
 }

@@ -2,7 +2,7 @@
 
 use super::Victim;
 
-/// Changes, and what the check must name.
+/// Changes, each with the object that the check must name.
 const CHANGES: &[(&str, &str)] = &[
     ("CREATE OR REPLACE FUNCTION vetassist_audit_guard() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'", "function vetassist_audit_guard()"),
     ("CREATE OR REPLACE FUNCTION vetassist_audit_guard() RETURNS trigger LANGUAGE c AS '$libdir/vetassist', 'vetassist_audit_id_wrapper'", "function vetassist_audit_guard()"),
@@ -59,13 +59,13 @@ const CHANGES: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn the_check_names_what_was_changed() {
+fn the_check_names_each_changed_object() {
     for schema in ["public", "\"Our Vets, 2\""] {
         let mut victim = Victim::start(&[]);
         victim.db.batch_execute(&format!("ALTER SCHEMA public OWNER TO postgres; CREATE SCHEMA IF NOT EXISTS {schema}; CREATE EXTENSION vetassist SCHEMA {schema}; SET search_path = {schema}")).unwrap();
         let shown = "SELECT subject FROM vetassist_check() WHERE subject NOT IN ('shared_preload_libraries', 'role mallory')";
         assert_eq!(victim.column(shown), [""; 0], "{schema}");
-        // However the session writes names.
+        // The session's way of quoting names makes no difference.
         victim.db.batch_execute("SET quote_all_identifiers = on").unwrap();
         assert_eq!(victim.column(shown), [""; 0], "{schema}");
         victim.db.batch_execute("RESET quote_all_identifiers").unwrap();
@@ -90,7 +90,7 @@ fn the_check_names_what_was_changed() {
 }
 
 #[test]
-fn an_updated_installation_is_as_it_was_made() {
+fn the_check_finds_nothing_after_an_update() {
     for version in ["0.1.0", "0.2.0"] {
         let mut victim = Victim::start(&[]);
         victim

@@ -1,4 +1,4 @@
-//! A role that may set `session_replication_role` switches no guard off by it.
+//! Tests that `session_replication_role` switches no guard off.
 
 use vetassist_server_tests::{column_of, KeyedServer};
 
@@ -7,15 +7,15 @@ use super::{Victim, MALLORY};
 const REPLICA: &str = "SET session_replication_role = replica";
 
 #[test]
-fn guards_fire_on_a_replica_too() {
+fn the_guards_fire_in_the_replication_role_replica() {
     let mut victim = Victim::start(&[]);
     for attack in [
-        // The guard against dropping, before the command.
+        // The guard against dropping.
         "DROP SCHEMA vet CASCADE",
         "DROP OWNED BY mallory CASCADE",
         // The guard of the schema.
         "ALTER SCHEMA vet RENAME TO old",
-        // The guard against code of hers: a trigger, a foreign key that cascades, one that casts.
+        // The guard against other roles' code: triggers and foreign keys with actions.
         "CREATE TRIGGER t BEFORE INSERT ON vet.vetassist_users FOR EACH ROW EXECUTE FUNCTION mine.fires()",
         "CREATE CONSTRAINT TRIGGER t AFTER INSERT ON vet.vetassist_sessions FOR EACH ROW EXECUTE FUNCTION mine.fires()",
         "CREATE TABLE mine.t (user_id uuid REFERENCES vet.vetassist_users ON DELETE CASCADE)",
@@ -40,8 +40,8 @@ fn guards_fire_on_a_replica_too() {
 }
 
 #[test]
-fn what_a_superuser_does_on_a_replica_goes_on() {
-    // As a tool does that replays commands, or a restore with the triggers off.
+fn the_guards_do_not_block_a_superuser_in_the_replication_role_replica() {
+    // A tool that replays commands does this, and a restore with --disable-triggers.
     let mut victim = Victim::start(&[]);
     victim.db.batch_execute(REPLICA).unwrap();
     for version in ["0.1.0", "0.2.0"] {
@@ -64,7 +64,7 @@ fn what_a_superuser_does_on_a_replica_goes_on() {
 }
 
 #[test]
-fn a_dump_with_the_triggers_off_is_restored() {
+fn a_dump_is_restored_with_event_triggers_always_enabled() {
     let mut server = KeyedServer::filled(&[]);
     let counted = "SELECT count(*)::text FROM vetassist_users UNION ALL SELECT count(*)::text FROM vetassist_sessions";
     let before = column_of(&mut server.db, counted);
@@ -75,11 +75,11 @@ fn a_dump_with_the_triggers_off_is_restored() {
 }
 
 #[test]
-fn the_check_names_who_switches_event_triggers_off() {
+fn the_check_names_roles_that_may_switch_event_triggers_off() {
     let mut victim = Victim::installed(&[]);
     let shown = "SELECT message FROM vetassist_check() WHERE subject = 'event_triggers'";
     assert_eq!(victim.column(shown), [""; 0]);
-    // PostgreSQL before 17 does not have it, and lets nobody be granted what it does not know.
+    // PostgreSQL before 17 does not have the setting, so it cannot be granted.
     if victim.column("SELECT (current_setting('event_triggers', true) IS NULL)::text") == ["true"] {
         return;
     }

@@ -1,10 +1,10 @@
-//! Who may shorten the audit trail shortens it by no more than retention allows, and it is written down.
+//! Tests that a purge of the audit trail keeps retention and writes an event.
 
 use super::{Refused, Victim, MALLORY};
 
 const AGES: [&str; 5] = ["0", "1 day", "364 days", "2 years", "3 years"];
 
-/// A trail with a row of each age.
+/// Creates a trail with a row of each age.
 fn aged() -> Victim {
     let mut victim = Victim::installed(&[]);
     age(&mut victim);
@@ -35,7 +35,7 @@ fn purges(victim: &mut Victim) -> Vec<String> {
 }
 
 #[test]
-fn nobody_purges_what_is_to_be_kept() {
+fn no_role_can_purge_rows_within_retention() {
     let mut victim = aged();
     victim.db.batch_execute("GRANT admin TO mallory").unwrap();
     let before = aged_rows(&mut victim);
@@ -44,11 +44,11 @@ fn nobody_purges_what_is_to_be_kept() {
         ("admin", "", "'364 days'"),
         ("admin", "", "'11 months 27 days'"),
         ("admin", "", "make_interval(secs => 1)"),
-        // Mixed signs: as a number of seconds it is long, as a time it is short, and the other way round.
+        // Mixed signs: such an interval is long as a number of seconds and short from now, or the reverse.
         ("admin", "", "'10 years -3649 days'"),
         ("admin", "", "'-10 years 3660 days'"),
         ("admin", "", "'1 year -1 microseconds'"),
-        // The caller's ways to read a time.
+        // The caller's settings for times.
         ("admin", "SET TimeZone = 'AAA-167BBB'", "'359 days'"),
         ("admin", "SET TimeZone = 'AAA+167BBB'", "'359 days'"),
         ("admin", "SET TimeZone = 'Pacific/Kiritimati'", "'364 days 23 hours'"),
@@ -62,7 +62,7 @@ fn nobody_purges_what_is_to_be_kept() {
         ),
         (MALLORY, "SET ROLE admin", "'364 days'"),
         (MALLORY, "", "'1 second'"),
-        // A superuser too, unless he changes the setting.
+        // A superuser must change the setting first.
         ("postgres", "", "'364 days'"),
     ] {
         let call = format!("{prepare}; SELECT vetassist_purge_audit({older_than}, 1000000)");
@@ -93,22 +93,22 @@ fn nobody_purges_what_is_to_be_kept() {
 }
 
 #[test]
-fn a_purge_says_who_purged_what_or_is_none() {
+fn each_purge_writes_an_event_or_deletes_nothing() {
     let mut victim = aged();
     victim.db.batch_execute("GRANT admin TO mallory").unwrap();
-    // Rolled back, both are.
+    // A rollback undoes the purge and its event.
     victim.must("admin", "BEGIN; SELECT vetassist_purge_audit('1 year'); ROLLBACK");
     assert_eq!((aged_rows(&mut victim).len(), purges(&mut victim).len()), (5, 0));
-    // One row, by who is there, whatever role he takes.
+    // The event names the session user, not the role that was set.
     victim.must(MALLORY, "SET ROLE admin; SELECT vetassist_purge_audit('2 years 6 months')");
     assert_eq!(purges(&mut victim), ["mallory 1"]);
     victim.must("admin", "SELECT vetassist_purge_audit('1 year', 5)");
     assert_eq!(purges(&mut victim), ["mallory 1", "admin 1"]);
-    // Nothing was purged, and nothing is said.
+    // A purge that deletes nothing writes no event.
     victim.must("admin", "SELECT vetassist_purge_audit('1 year')");
     assert_eq!(purges(&mut victim).len(), 2);
     assert_eq!(aged_rows(&mut victim).len(), 3);
-    // A superuser says otherwise.
+    // A superuser can shorten retention.
     victim.must(
         "postgres",
         "SET vetassist.audit_min_retention = '12 hours'; SELECT vetassist_purge_audit('12 hours')",
@@ -119,7 +119,7 @@ fn a_purge_says_who_purged_what_or_is_none() {
 }
 
 #[test]
-fn the_functions_of_the_versions_before_keep_it_too() {
+fn the_functions_of_released_versions_keep_retention() {
     for version in ["0.1.0", "0.2.0"] {
         let mut victim = Victim::start(&[]);
         victim

@@ -1,11 +1,11 @@
-//! Tests that revoking takes back every privilege, and those that the role granted on.
+//! Tests that revoking takes every privilege, and those that the role granted to others.
 
 use postgres::Client;
 
 use super::{assert_same, grants::rights, Victim, MALLORY};
 
 #[test]
-fn nothing_is_left_after_revoking() {
+fn revoking_takes_every_privilege_and_those_granted_on() {
     let by_hand = [
         "",
         "GRANT SELECT ON vetassist_users TO app",
@@ -18,7 +18,7 @@ fn nothing_is_left_after_revoking() {
         "GRANT EXECUTE ON FUNCTION vetassist_encrypt(text, bytea, bytea) TO app",
         "SELECT vetassist_grant('app', 'auditor'), vetassist_grant('app', 'admin')",
     ];
-    // What the role grants on, where it may.
+    // The role grants these privileges to others if it can.
     let passed_on = "
         GRANT SELECT ON vetassist_users TO reporting; GRANT SELECT (email) ON vetassist_users TO reporting;
         GRANT EXECUTE ON FUNCTION vetassist_access_token(uuid) TO reporting WITH GRANT OPTION";

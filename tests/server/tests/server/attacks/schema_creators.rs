@@ -1,10 +1,10 @@
-//! Who may create in the extension's schema can put a look-alike before callers that send other types: the check warns,
-//! and an application is told how it is safe.
+//! Tests roles that may create in the extension's schema. They can create overloads that callers with other argument types
+//! would call. The check warns of them, and the documentation says how an application avoids it.
 
 use super::{trap, Victim, MALLORY};
 
 #[test]
-fn the_check_warns_of_who_may_create_in_the_schema() {
+fn the_check_warns_of_roles_that_may_create_in_the_schema() {
     let mut victim = Victim::installed(&[]);
     let warns = "SELECT severity || ' ' || subject || ' ' || message || ' ' || coalesce(hint, '') FROM vetassist_check() WHERE subject || message ~* 'schema' AND message || coalesce(hint, '') ~* 'create'";
     // The owner of the database owns `public`.
@@ -29,7 +29,7 @@ fn the_check_warns_of_who_may_create_in_the_schema() {
         assert_ne!(victim.column(warns), Vec::<String>::new(), "{allows}");
         victim.db.batch_execute(takes_back).unwrap();
     }
-    // A superuser may anyway, and our owner does not.
+    // A superuser may create in any schema, so the check does not warn.
     victim
         .db
         .batch_execute(
@@ -40,7 +40,7 @@ fn the_check_warns_of_who_may_create_in_the_schema() {
 }
 
 #[test]
-fn in_a_schema_of_its_own_nobody_comes_before_it() {
+fn no_overload_precedes_the_function_in_a_schema_of_its_own() {
     let said = trap("vetassist_session_active");
     let mut victim = Victim::start(&[]);
     victim.db.batch_execute("CREATE SCHEMA vet; CREATE EXTENSION vetassist SCHEMA vet; SELECT vet.vetassist_grant('app', 'app'), vet.vetassist_grant('mallory', 'app')").unwrap();
@@ -52,7 +52,7 @@ fn in_a_schema_of_its_own_nobody_comes_before_it() {
     ] {
         assert_eq!(victim.run(MALLORY, attack).expect_err(attack).state, "42501", "{attack}");
     }
-    // What she makes elsewhere is not found by who writes the schema, whatever type the driver sends.
+    // A caller that writes the schema does not find functions in other schemas, whatever type the driver sends.
     victim.must(MALLORY, &format!("CREATE FUNCTION public.vetassist_session_active(varchar) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN {said} RETURN true; END $$"));
     let mut app = victim.connect("app");
     for kind in ["varchar", "text", "bpchar", "name"] {

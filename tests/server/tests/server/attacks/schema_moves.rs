@@ -1,10 +1,10 @@
-//! The schema renamed or what is in it moved, and another put in its place.
+//! Tests that the schema or its objects cannot be renamed or moved, and replaced by others.
 
 use postgres::Client;
 
 use super::{plant_copies, reference, Victim, MALLORY, TIERS};
 
-/// Puts the extension into a schema of the attacker's.
+/// Installs the extension in a schema of the attacker.
 fn install(victim: &mut Victim, version: &str) {
     victim
         .db
@@ -18,7 +18,7 @@ fn install(victim: &mut Victim, version: &str) {
     }
 }
 
-/// Uses what is in a schema, as each tier does; some of it may fail.
+/// Calls the functions in a schema as each tier. Some calls may fail.
 fn use_it(victim: &Victim, schema: &str) {
     for (role, call) in [
         ("app", "SELECT vetassist_login('ICN', 'access', now(), 'jti', now(), ip => '203.0.113.7', device_info => '{\"ip\": \"203.0.113.7\"}')"),
@@ -37,7 +37,7 @@ fn use_it(victim: &Victim, schema: &str) {
 }
 
 #[test]
-fn the_schema_is_not_renamed() {
+fn renaming_the_schema_or_its_objects_is_refused() {
     let mut victim = Victim::start(&[("vetassist.ip_hash", "keyed")]);
     let mut reference = reference(&victim);
     for attack in [
@@ -58,7 +58,7 @@ fn the_schema_is_not_renamed() {
         victim.empty();
         install(&mut victim, "");
         assert!(victim.run(MALLORY, attack).is_err(), "{attack}");
-        // Whatever came of it.
+        // The attacker may create new schemas of these names.
         let mut mallory = victim.connect(MALLORY);
         let _ = mallory.batch_execute("CREATE SCHEMA vet");
         let _ = mallory.batch_execute("CREATE SCHEMA old");
@@ -68,7 +68,7 @@ fn the_schema_is_not_renamed() {
         let rows = victim.column("SELECT object FROM vet.vetassist_check_schema()");
         assert_eq!(rows, Vec::<String>::new(), "{attack}");
     }
-    // Other schemas are hers.
+    // The attacker can rename her own schemas.
     victim.must(
         MALLORY,
         "CREATE SCHEMA mine; ALTER SCHEMA mine RENAME TO still_mine; DROP SCHEMA still_mine",
@@ -76,8 +76,8 @@ fn the_schema_is_not_renamed() {
     let _ = &mut reference;
 }
 
-/// Renames the schema as only a superuser can, by taking the guards off.
-fn rename_in_spite(db: &mut Client) {
+/// Disables the guards and renames the schema, which needs a superuser.
+fn rename_without_guards(db: &mut Client) {
     db.batch_execute(
         "DO $$ DECLARE t name; BEGIN
              FOR t IN SELECT evtname FROM pg_event_trigger LOOP EXECUTE format('ALTER EVENT TRIGGER %I DISABLE', t); END LOOP;
@@ -89,19 +89,19 @@ fn rename_in_spite(db: &mut Client) {
 }
 
 #[test]
-fn a_schema_that_was_renamed_is_seen() {
+fn the_check_shows_a_renamed_schema() {
     let mut victim = Victim::start(&[]);
     install(&mut victim, "");
     assert_eq!(
         victim.column("SELECT object FROM vet.vetassist_check_schema()"),
         Vec::<String>::new()
     );
-    rename_in_spite(&mut victim.db);
+    rename_without_guards(&mut victim.db);
     assert_ne!(
         victim.column("SELECT object FROM old.vetassist_check_schema()"),
         Vec::<String>::new()
     );
-    // Also where another stands in its place.
+    // The check also shows it if a new schema has the old name.
     victim.must(MALLORY, "CREATE SCHEMA vet");
     assert_ne!(
         victim.column("SELECT object FROM old.vetassist_check_schema()"),
@@ -110,7 +110,7 @@ fn a_schema_that_was_renamed_is_seen() {
 }
 
 #[test]
-fn a_schema_that_was_renamed_before_an_update_runs_nothing_of_the_others() {
+fn an_update_after_a_rename_calls_no_function_of_the_new_schema() {
     for version in ["0.1.0", "0.2.0"] {
         let mut victim = Victim::start(&[("vetassist.ip_hash", "keyed")]);
         let mut reference = reference(&victim);
@@ -119,7 +119,7 @@ fn a_schema_that_was_renamed_before_an_update_runs_nothing_of_the_others() {
         plant_copies(&mut victim.connect(MALLORY), "vet", &mut reference);
         let _ = victim.db.batch_execute("ALTER EXTENSION vetassist UPDATE");
         let now = victim.column("SELECT extversion FROM pg_extension WHERE extname = 'vetassist'");
-        // It is refused, or everything is made anew in the schema that the extension is in.
+        // The update is refused, or it creates everything again in the extension's schema.
         if now != [version] {
             use_it(&victim, "old");
             assert_eq!(victim.trapped(), Vec::<String>::new());

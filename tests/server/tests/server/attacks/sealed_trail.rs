@@ -1,9 +1,9 @@
-//! Tests that a verifier of the log sees changes that an owner makes in the trail and puts back.
+//! Tests that verification of the log finds changes that the owner makes without the guard.
 
 use super::Victim;
 
 #[test]
-fn what_was_changed_and_put_back_is_seen_by_who_verifies() {
+fn verification_finds_rows_that_were_changed_with_the_guard_off() {
     let mut victim = Victim::installed(&[("vetassist.ip_hash", "keyed")]);
     victim.db.batch_execute("INSERT INTO vetassist_auth_audit (event_type, ip_hash) SELECT 'x', vetassist_hash_ip_keyed('203.0.113.7') FROM generate_series(1, 20)").unwrap();
     victim.must("admin", "CALL vetassist_seal_audit(1000)");

@@ -1,12 +1,12 @@
-//! Tests that secrets which an application logs by mistake are refused, and harmless values are not: by the value
-//! where there is one.
+//! Tests that secrets that an application logs by mistake are refused, and that harmless values are not. The value decides,
+//! not the name alone.
 
 use serde_json::{json, Value};
 
 use super::{Refused, Victim};
 
 #[test]
-fn secrets_are_refused_as_an_events_type() {
+fn an_event_type_that_holds_a_secret_is_refused() {
     let mut victim = Victim::installed(&[]);
     let jwt = ["eyJhbGciOiJSUzI1NiJ9", "eyJzdWIiOiIxIn0", "c2lnbmF0dXJl"].join(".");
     let bearer = "Bearer 2YotnFZFEjr1zCsicMWpAA";
@@ -56,7 +56,7 @@ fn secrets() -> Vec<Value> {
     let jwt = ["eyJhbGciOiJSUzI1NiJ9", "eyJzdWIiOiIxIn0", "c2lnbmF0dXJl"].join(".");
     let opaque = "2YotnFZFEjr1zCsicMWpAA";
     vec![
-        // Under names that were taken for harmless.
+        // Under names that look harmless.
         json!({ "password_id": "hunter2" }),
         json!({ "password_type": "hunter2" }),
         json!({ "token_id": opaque }),
@@ -78,13 +78,13 @@ fn secrets() -> Vec<Value> {
         json!({ "header": format!("Authorization: Bearer {opaque}") }),
         json!({ "header": "authorization=Basic dXNlcjpodW50ZXIy" }),
         json!({ "error": format!("Authorization: Basic {}", "dXNlcjpodW50ZXIy") }),
-        // JSON inside of a text, at any depth of quoting.
+        // In JSON inside a text, quoted any number of times.
         json!({ "error": format!("400: {{\"access_token\":\"{opaque}\",\"expires_in\":3600}}") }),
         json!({ "error": json!({ "refresh_token": opaque }).to_string() }),
         json!({ "error": json!({ "inner": json!({ "refresh_token": opaque }).to_string() }).to_string() }),
         json!({ "error": format!("answer was {{'password': '{}'}}", "hunter2") }),
         json!({ "error": "{ \"ssn\" : \"123456789\" }" }),
-        // As they are.
+        // As plain values and names.
         json!({ "note": jwt }),
         json!({ "note": format!("got {jwt}, and went on") }),
         json!({ "note": "his number is 123-45-6789." }),
@@ -124,7 +124,7 @@ fn harmless() -> Vec<Value> {
 }
 
 #[test]
-fn metadata_is_judged_by_its_values() {
+fn event_data_with_a_secret_is_refused_and_harmless_data_is_stored() {
     let victim = Victim::installed(&[]);
     let mut app = victim.connect("app");
     let mut wrong = Vec::new();

@@ -1,4 +1,4 @@
-//! Tests that session checks read the table that has the name now, with its rows of now.
+//! Tests that session checks read the table that now has the name, and its current rows.
 
 use std::{thread, time::Duration};
 
@@ -10,13 +10,13 @@ const ASKS: &str = "SELECT vetassist_session_active('jti')";
 
 fn signed_in() -> Victim {
     let mut victim = Victim::start(&[]);
-    sign_in_anew(&mut victim);
+    reinstall_and_sign_in(&mut victim);
     victim
 }
 
-/// Installs it in an empty database, and lets one user sign in. What keeps tables from being renamed is off: a superuser
-/// may do so, and then that must be noticed.
-fn sign_in_anew(victim: &mut Victim) {
+/// Installs the extension in an empty database, and signs one user in. Disables the guard against renaming tables. A
+/// superuser may do that, and the function must notice a renamed table.
+fn reinstall_and_sign_in(victim: &mut Victim) {
     victim.empty();
     victim
         .db
@@ -29,15 +29,15 @@ fn sign_in_anew(victim: &mut Victim) {
     victim.grant_tiers();
 }
 
-/// Asks while a superuser's transaction holds the tables and changes them, and says what was answered when it had
-/// committed. None is an error.
-fn asked_during(victim: &mut Victim, statements: &str, asks: &str, warm: bool) -> Option<bool> {
+/// Calls the function while a superuser's transaction locks and changes the tables. Returns the result after the commit,
+/// or None for an error.
+fn answer_during(victim: &mut Victim, statements: &str, asks: &str, warm: bool) -> Option<bool> {
     let mut db = victim.connect("postgres");
     if warm {
-        // What it found is remembered.
+        // The function caches the tables.
         assert!(db.query_one(ASKS, &[]).unwrap().get::<_, bool>(0));
     }
-    // A superuser can take off what keeps the tables' names.
+    // A superuser can disable the guards.
     let unguard = "DO $$ DECLARE t name; BEGIN FOR t IN SELECT evtname FROM pg_event_trigger LOOP EXECUTE format('ALTER EVENT TRIGGER %I DISABLE', t); END LOOP; END $$";
     victim.db.batch_execute(unguard).unwrap();
     victim
@@ -59,7 +59,7 @@ fn asked_during(victim: &mut Victim, statements: &str, asks: &str, warm: bool) -
 }
 
 #[test]
-fn a_live_session_stays_live_while_its_table_is_rewritten() {
+fn a_live_session_is_live_while_its_table_is_rewritten() {
     let mut victim = Victim::start(&[]);
     for (number, rewrites) in [
         "ALTER TABLE vetassist_sessions ALTER jwt_id TYPE varchar(65)",
@@ -82,10 +82,10 @@ fn a_live_session_stays_live_while_its_table_is_rewritten() {
                 "SELECT vetassist_session_active(jwt) FROM (VALUES ('jti')) AS v (jwt)",
                 "WITH a AS MATERIALIZED (SELECT vetassist_session_active('jti') AS is_active) SELECT is_active FROM a",
             ] {
-                sign_in_anew(&mut victim);
-                // Some of these are refused to all but the owner of the tables, by the guards of later versions.
+                reinstall_and_sign_in(&mut victim);
+                // Guards of later versions may refuse some of these statements in other replication roles.
                 let statements = format!("SET LOCAL session_replication_role = origin; {rewrites}");
-                let answer = asked_during(&mut victim, &statements, asks, warm);
+                let answer = answer_during(&mut victim, &statements, asks, warm);
                 assert_eq!(answer, Some(true), "{number}, warm {warm}: {rewrites}: {asks}");
             }
         }
@@ -93,7 +93,7 @@ fn a_live_session_stays_live_while_its_table_is_rewritten() {
 }
 
 #[test]
-fn a_session_that_ended_meanwhile_is_not_live() {
+fn a_session_that_ended_during_the_wait_is_not_live() {
     let mut victim = Victim::start(&[]);
     for warm in [false, true] {
         for ends in [
@@ -101,26 +101,26 @@ fn a_session_that_ended_meanwhile_is_not_live() {
             "UPDATE vetassist_users SET is_active = false",
             "DELETE FROM vetassist_sessions",
             "UPDATE vetassist_sessions SET expires_at = clock_timestamp() - interval '1 s'",
-            // The table that is asked has the name and not the row; the one with the row was renamed away.
+            // The new table has the name but not the row. The table with the row was renamed.
             "ALTER TABLE vetassist_sessions RENAME TO old; CREATE TABLE vetassist_sessions (LIKE old INCLUDING ALL)",
             "ALTER TABLE vetassist_users RENAME TO old; CREATE TABLE vetassist_users (LIKE old INCLUDING ALL)",
             "CREATE SCHEMA away; ALTER TABLE vetassist_sessions SET SCHEMA away; CREATE TABLE vetassist_sessions (LIKE away.vetassist_sessions INCLUDING ALL)",
         ] {
-            sign_in_anew(&mut victim);
-            let answer = asked_during(&mut victim, ends, ASKS, warm);
+            reinstall_and_sign_in(&mut victim);
+            let answer = answer_during(&mut victim, ends, ASKS, warm);
             assert_ne!(answer, Some(true), "warm {warm}: {ends}");
         }
-        // Without another in its place it is an error.
-        sign_in_anew(&mut victim);
+        // Without a new table the call fails.
+        reinstall_and_sign_in(&mut victim);
         assert_eq!(
-            asked_during(&mut victim, "ALTER TABLE vetassist_sessions RENAME TO old", ASKS, warm),
+            answer_during(&mut victim, "ALTER TABLE vetassist_sessions RENAME TO old", ASKS, warm),
             None
         );
     }
 }
 
 #[test]
-fn a_session_ends_within_a_long_statement() {
+fn a_session_expires_during_a_long_statement() {
     let mut victim = signed_in();
     victim
         .db
@@ -140,8 +140,8 @@ fn a_session_ends_within_a_long_statement() {
 }
 
 #[test]
-fn what_repacks_is_never_answered_with_false() {
-    // Beside somebody who rewrites the table over and over, a live session is live at each question.
+fn a_live_session_is_live_during_repeated_rewrites() {
+    // Another session rewrites the table repeatedly.
     let victim = signed_in();
     let mut rewriter = victim.connect("postgres");
     let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
@@ -172,5 +172,5 @@ fn what_repacks_is_never_answered_with_false() {
     stop.store(true, std::sync::atomic::Ordering::Relaxed);
     let rewrites = rewriting.join().unwrap();
     assert!(rewrites > 20 && asked > 50, "{rewrites} {asked}");
-    assert_eq!(wrong, 0, "of {asked}, beside {rewrites} rewrites");
+    assert_eq!(wrong, 0, "wrong results of {asked} calls during {rewrites} rewrites");
 }

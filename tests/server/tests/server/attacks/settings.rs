@@ -1,4 +1,4 @@
-//! Settings that a connection gives, before the library is loaded: none weakens a session.
+//! Tests settings that a connection sets before the library is loaded: none of them weakens a session.
 
 use postgres::Client;
 use vetassist_core::{IpHash, KeyRing};
@@ -6,7 +6,7 @@ use vetassist_server_tests::{column_of, hex_key, wait, RING_SETTINGS};
 
 use super::{ring, Refused, Victim, MALLORY};
 
-/// Ways to give a setting to a session before it loads the library: the connection's options and a statement.
+/// Returns ways to set a setting before the library is loaded, each as connection options and a statement.
 fn ways(name: &str, value: &str) -> Vec<(String, String)> {
     let quoted = value.replace(' ', "\\ ");
     let upper = name.to_uppercase();
@@ -27,7 +27,7 @@ fn ways(name: &str, value: &str) -> Vec<(String, String)> {
         (format!("-c {name}={quoted}"), "RESET ALL".to_owned()),
         (format!("-c {name}={quoted}"), "DISCARD ALL".to_owned()),
         (format!("-c {name}={quoted}"), "LOAD 'vetassist'; RESET ALL; DISCARD ALL".to_owned()),
-        // What a refusal is remembered by, if it is a setting itself.
+        // The internal setting that records refused settings.
         (format!("-c {name}={quoted} -c vetassist.refused_settings="), String::new()),
         (
             format!("-c {name}={quoted}"),
@@ -40,26 +40,26 @@ fn ways(name: &str, value: &str) -> Vec<(String, String)> {
     ]
 }
 
-/// A session of a role that was given a setting in one of these ways. Preparing it may fail.
+/// Opens a session of a role with a setting that was set in one of these ways. The statement may fail.
 fn session(victim: &Victim, role: &str, (options, statement): &(String, String)) -> Client {
     let mut db =
         if options.is_empty() { victim.connect(role) } else { victim.connect_with(role, options) };
     if let Err(error) = db.batch_execute(statement) {
-        // What is refused at once is no longer in a transaction.
+        // The failed statement may have left a transaction open.
         db.batch_execute("ROLLBACK").unwrap();
         assert!(error.as_db_error().is_some(), "{options} {statement}: {error}");
     }
     db
 }
 
-/// The roles that may sign somebody in, and are no superusers.
+/// Returns roles that may sign users in and are no superusers.
 fn roles(victim: &mut Victim) -> [&'static str; 2] {
     victim.db.execute("SELECT vetassist_grant('mallory', 'app')", &[]).unwrap();
     ["app", MALLORY]
 }
 
 #[test]
-fn no_connection_makes_a_stored_hash_plain() {
+fn no_connection_setting_makes_stored_hashes_plain() {
     let mut victim = Victim::installed(&[("vetassist.ip_hash", "keyed")]);
     let keyed = KeyRing::parse(ring().as_bytes()).unwrap();
     let keyed = keyed.upgrade_ip_hash(&IpHash::of_text("203.0.113.7").unwrap());
@@ -89,16 +89,16 @@ fn no_connection_makes_a_stored_hash_plain() {
             }
         }
     }
-    // Those whose attempt came to nothing go on with the server's value.
+    // Sessions whose setting was refused use the server's value.
     assert!(stored > 50, "{stored}");
-    // Without such a thing it is stored as the server says.
+    // A session without the setting uses the server's value.
     victim.must("app", "SELECT vetassist_log_event('probe', NULL, NULL, '203.0.113.7')");
 }
 
 #[test]
-fn no_connection_changes_which_key_seals() {
+fn no_connection_setting_changes_the_current_key() {
     for setting in RING_SETTINGS {
-        // The server's source is the setting; the one after it is the environment, which holds another key.
+        // The setting is the server's source. The next source is the environment, which has another key.
         let value = "cat keys; true";
         let mut victim = Victim::with_environment(&[], &[("VETASSIST_MASTER_KEY", &hex_key(0x66))]);
         let path = victim.server.write_key_file("ring", &hex_key(0x77), 0o600);
@@ -116,7 +116,7 @@ fn no_connection_changes_which_key_seals() {
         let mut refused = 0;
         for value in ["/dev/null", "", "printf %064d 1"] {
             for way in ways(setting, value) {
-                // In a parallel worker, too.
+                // The same in a parallel worker.
                 for parallel in ["off", "on"] {
                     let mut db = session(&victim, MALLORY, &way);
                     let _ = db.batch_execute(&format!(
@@ -132,7 +132,7 @@ fn no_connection_changes_which_key_seals() {
                             Err(error) => {
                                 let Refused { state, text } = Refused::of(&error);
                                 assert!(["F0000", "42501", "25P02"].contains(&&*state), "{way:?}: {state} {text}");
-                                // The hint says what to do, and nothing says what the server's value is.
+                                // The error does not hold the server's value.
                                 assert!(!text.contains("keys/ring") && !text.contains("77777777"), "{text}");
                                 refused += 1;
                             }
@@ -146,7 +146,7 @@ fn no_connection_changes_which_key_seals() {
 }
 
 #[test]
-fn no_connection_shortens_what_is_kept() {
+fn no_connection_setting_shortens_retention() {
     let mut victim = Victim::installed(&[("vetassist.audit_min_retention", "5 years")]);
     victim
         .db
@@ -173,7 +173,7 @@ fn no_connection_shortens_what_is_kept() {
 }
 
 #[test]
-fn nobody_stores_a_setting_who_may_not_set_it() {
+fn a_role_that_may_not_set_a_setting_cannot_store_it() {
     let mut victim = Victim::installed(&[("vetassist.ip_hash", "keyed")]);
     victim.db.batch_execute("ALTER ROLE mallory CREATEROLE").unwrap();
     for setting in [
@@ -197,7 +197,7 @@ fn nobody_stores_a_setting_who_may_not_set_it() {
                 ),
             ] {
                 for before in ["", "LOAD 'vetassist'; "] {
-                    // To take off what is not there changes nothing, and may pass.
+                    // Resetting a setting that is not set may succeed.
                     let _ = victim.run(MALLORY, &format!("{before}{statement}"));
                 }
             }
@@ -208,7 +208,7 @@ fn nobody_stores_a_setting_who_may_not_set_it() {
 }
 
 #[test]
-fn an_invalid_value_of_the_servers_fails_the_call() {
+fn an_invalid_value_of_the_server_fails_the_call() {
     for (setting, value, call) in [
         ("vetassist.ip_hash", "bogus", "SELECT vetassist_log_event('x', NULL, NULL, '203.0.113.7')"),
         ("vetassist.ip_hash", "", "SELECT vetassist_log_event('x', NULL, NULL, '203.0.113.7')"),
@@ -234,7 +234,7 @@ fn an_invalid_value_of_the_servers_fails_the_call() {
             assert!(state == "F0000" && text.contains(setting), "{setting}={value}: {state} {text}");
             assert_eq!(victim.count("SELECT count(*) FROM vetassist_auth_audit WHERE ip_hash IS NOT NULL"), 0);
             assert_eq!(victim.count("SELECT count(*) FROM vetassist_auth_audit WHERE event_type = 'old'"), 1);
-            // A superuser mends it, at once for himself and by the server's file for all.
+            // A superuser can set a valid value for the session.
             let valid = match setting {
                 "vetassist.ip_hash" => "sha256",
                 "vetassist.drop_with_data" => "on",

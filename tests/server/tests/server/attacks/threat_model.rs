@@ -1,9 +1,9 @@
-//! The threat model says what is not protected against: a reader must not have to find it out.
+//! Tests that the documentation names the threats that vetassist does not protect against.
 
 use vetassist_repository_tests::documentation;
 
 #[test]
-fn the_threat_model_names_what_is_not_protected() {
+fn the_threat_model_names_each_known_gap() {
     let pages = documentation();
     let model = &pages.iter().find(|page| page.path == "docs/threat-model.md").unwrap().text;
     for (named, why) in [
@@ -19,7 +19,7 @@ fn the_threat_model_names_what_is_not_protected() {
 }
 
 #[test]
-fn an_application_is_told_how_it_is_safe() {
+fn the_documentation_tells_applications_how_to_avoid_overloads() {
     let documents: String = documentation().into_iter().map(|page| page.text).collect();
     assert!(
         documents.contains("setString") && documents.contains("varchar"),

@@ -1,5 +1,4 @@
-//! Tests that objects which a role attaches to a table of the extension never run with the rights of those who use
-//! the table.
+//! Tests that objects that a role attaches to a table of the extension never run with the rights of the table's users.
 
 use super::{trap, Victim, MALLORY};
 
@@ -11,7 +10,7 @@ const TABLES: [&str; 5] = [
     "vetassist_keyed_ip_hashes",
 ];
 
-/// Everything that writes to a table, by those who may.
+/// Calls every function that writes to a table, as a role that may call it.
 pub(super) fn use_everything(victim: &Victim) {
     for (role, call) in [
         ("app", "SELECT vetassist_login('ICN' || random(), 'access', now() + '1 h', 'jti' || random(), now() + '1 h', refresh_token => 'r', ip => '203.0.113.7', device_info => '{\"ip\": \"203.0.113.8\"}')"),
@@ -23,18 +22,18 @@ pub(super) fn use_everything(victim: &Victim) {
         ("admin", "SELECT vetassist_purge_sessions('0'), vetassist_purge_audit('2 years')"),
         ("postgres", "SELECT vetassist_erase_user(id) FROM vetassist_users"),
     ] {
-        // What a trigger of hers breaks is broken; nobody runs it for her.
+        // A trigger of the attacker may make the call fail, but must not run with other rights.
         let _ = victim.run(role, call);
     }
 }
 
-/// Those whose rights she is after: all but her own and those of the roles that use the functions with no more.
-pub(super) fn as_others(victim: &Victim) -> Vec<String> {
+/// Returns the traps that ran as another role than the attacker.
+pub(super) fn trapped_as_others(victim: &Victim) -> Vec<String> {
     victim.trapped().into_iter().filter(|trap| !trap.ends_with("as mallory")).collect()
 }
 
 #[test]
-fn a_role_with_trigger_gains_nothing() {
+fn triggers_of_a_role_with_the_privilege_run_with_no_other_rights() {
     let fires = trap("trigger");
     for moment in ["granted afterwards", "by default", "version before"] {
         let mut victim = Victim::start(&[("vetassist.ip_hash", "keyed")]);
@@ -63,20 +62,20 @@ fn a_role_with_trigger_gains_nothing() {
             let _ = mallory.batch_execute(&format!("CREATE CONSTRAINT TRIGGER c AFTER INSERT OR UPDATE OR DELETE ON {table} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fires()"));
         }
         if moment == "version before" {
-            // An update need not succeed on such tables; if it does, nothing of hers is left to fire.
+            // The update may fail on such tables. If it succeeds, no trigger of the attacker may fire.
             if victim.db.batch_execute("ALTER EXTENSION vetassist UPDATE").is_err() {
                 continue;
             }
         }
         victim.grant_tiers();
         use_everything(&victim);
-        assert_eq!(as_others(&victim), Vec::<String>::new(), "{moment}");
+        assert_eq!(trapped_as_others(&victim), Vec::<String>::new(), "{moment}");
     }
 }
 
 #[test]
-fn what_the_owner_of_the_schema_attaches_gains_nothing() {
-    // No right on any table: views, rules, statistics, publications and operator classes of her own.
+fn the_owner_of_the_database_cannot_attach_code_to_the_tables() {
+    // The owner of the database has no privilege on a table.
     let probe = trap("probe");
     let mut victim = Victim::installed(&[("vetassist.ip_hash", "keyed")]);
     victim
@@ -101,7 +100,7 @@ fn what_the_owner_of_the_schema_attaches_gains_nothing() {
     ] {
         assert!(victim.run(MALLORY, attack).is_err(), "{attack}");
     }
-    // Schema-wide publications are a superuser's; so are event triggers.
+    // Publications of whole schemas and event triggers need a superuser.
     for attack in [
         "CREATE PUBLICATION p FOR ALL TABLES",
         "CREATE PUBLICATION p FOR TABLES IN SCHEMA public",
@@ -111,5 +110,5 @@ fn what_the_owner_of_the_schema_attaches_gains_nothing() {
     }
     use_everything(&victim);
     victim.db.batch_execute("ANALYZE; VACUUM").unwrap_or_default();
-    assert_eq!(as_others(&victim), Vec::<String>::new());
+    assert_eq!(trapped_as_others(&victim), Vec::<String>::new());
 }

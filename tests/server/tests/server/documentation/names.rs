@@ -12,7 +12,7 @@ fn page(path: &str) -> String {
     found.unwrap_or_else(|| panic!("there is no {path}")).text
 }
 
-/// Returns the words that have a prefix, and what may be in a name after it.
+/// Returns the names that begin with a prefix.
 fn words(text: &str, prefix: &str) -> BTreeSet<String> {
     let is_of_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let starts = text.match_indices(prefix).filter(|(at, _)| !text[..*at].ends_with(is_of_name));
@@ -22,9 +22,9 @@ fn words(text: &str, prefix: &str) -> BTreeSet<String> {
     names.filter(|name| !name.is_empty()).map(|name| format!("{prefix}{name}")).collect()
 }
 
-/// Each function has its signature as a heading, and each heading is a function.
+/// Each heading is also the signature of a function.
 #[test]
-fn the_headings_are_the_functions() {
+fn each_function_has_its_signature_as_a_heading() {
     let pages = documentation();
     let mut headings: Vec<String> = pages
         .iter()
@@ -73,9 +73,9 @@ fn the_headings_are_the_functions() {
     assert_eq!(headings, functions);
 }
 
-/// The table of tables has a line for each, in the words of the core's description.
+/// The list of tables has a line for each table, with the columns of the core's description.
 #[test]
-fn the_tables_are_the_described_ones() {
+fn the_page_on_tables_matches_the_description() {
     let page = page("docs/sql/tables.md");
     let found: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
     let expected: Vec<String> = tables()
@@ -98,7 +98,7 @@ fn described(table: &Table, column: &Column) -> String {
         other => other.replace("character varying", "varchar"),
     };
     if is_key {
-        // The page says once what the keys default to.
+        // The page states the default of the keys once.
         return text + " PK";
     }
     if column.not_null {
@@ -122,7 +122,7 @@ fn described(table: &Table, column: &Column) -> String {
     text
 }
 
-/// Names that begin as settings do: files, and modules of Python.
+/// Other names that begin with `vetassist.`: files, and names in Python.
 const OTHERS_WITH_A_DOT: [&str; 8] = [
     "vetassist.sql",
     "vetassist.so",
@@ -134,9 +134,9 @@ const OTHERS_WITH_A_DOT: [&str; 8] = [
     "vetassist.vetassist_session_active",
 ];
 
-/// Every setting is in the table of settings with its default, and every setting that is named is one.
+/// The table of settings has every setting with its default.
 #[test]
-fn the_settings_are_those_of_the_library() {
+fn each_setting_is_documented_and_each_documented_setting_exists() {
     let mut db = database();
     db.batch_execute("LOAD 'vetassist'").unwrap();
     let select = "SELECT name, boot_val FROM pg_settings WHERE name LIKE 'vetassist.%' AND name <> 'vetassist.refused_settings'";
@@ -150,13 +150,13 @@ fn the_settings_are_those_of_the_library() {
         if let Some(default) = default.as_deref().filter(|default| !default.is_empty()) {
             let is_said = line.contains(&format!("`{default}` (default)"))
                 || line.contains(&format!("`{default}` by default"));
-            assert!(is_said, "{default} is not said to be the default: {line}");
+            assert!(is_said, "the line does not state the default {default}: {line}");
         }
     }
     for page in documentation() {
         for name in words(&page.text, "vetassist.") {
             let is_known = settings.contains_key(&name) || OTHERS_WITH_A_DOT.contains(&&*name);
-            // A method of a variable in an example.
+            // An example may call a method of a variable of this name.
             let examples = [page.blocks("js"), page.blocks("python")].concat();
             let is_method = examples.iter().any(|block| block.code.contains(&name));
             assert!(is_known || is_method, "{}: there is no setting {name}", page.path);
@@ -164,9 +164,9 @@ fn the_settings_are_those_of_the_library() {
     }
 }
 
-/// Every name that begins as those of the library is one.
+/// Every documented name that begins with `vetassist_` exists.
 #[test]
-fn the_names_are_those_of_the_library() {
+fn each_documented_name_exists() {
     let names = "SELECT proname::text FROM pg_proc WHERE proname LIKE 'vetassist%'
         UNION SELECT relname FROM pg_class WHERE relname LIKE 'vetassist%'
         UNION SELECT evtname FROM pg_event_trigger
@@ -175,7 +175,7 @@ fn the_names_are_those_of_the_library() {
         FROM pg_proc WHERE proname = 'vetassist_metrics'";
     let known: BTreeSet<String> =
         database().query(names, &[]).unwrap().iter().map(|row| row.get(0)).collect();
-    // Namespaces of HKDF, a setting of the plain installation, packages, and names that are the reader's.
+    // Labels of HKDF, a setting of the plain file, packages, and names that the reader chooses.
     let others = [
         "vetassist_token_v1",
         "vetassist_ip_v1",
@@ -195,8 +195,8 @@ fn the_names_are_those_of_the_library() {
     }
 }
 
-/// The table of errors has every SQLSTATE that the sources raise and every one that a page names, and PostgreSQL calls
-/// each by the name that the table gives.
+/// The table of errors has every SQLSTATE that the sources raise and that a page names. PostgreSQL has the same name for
+/// each as the table.
 #[test]
 fn the_table_of_errors_is_complete() {
     let mut db = database();
@@ -223,7 +223,7 @@ fn the_table_of_errors_is_complete() {
         let is_state = |word: &&str| {
             let is_short = word.len() == 5
                 && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
-            // Not a number of rows.
+            // These are numbers of rows.
             is_short
                 && word.bytes().any(|byte| byte.is_ascii_digit())
                 && *word != "10000"
@@ -249,7 +249,7 @@ fn the_table_of_errors_is_complete() {
     }
 }
 
-/// The table of events has every one that the library writes.
+/// The table of events has every reserved event.
 #[test]
 fn the_table_of_events_is_complete() {
     let trail = page("docs/audit-trail.md");

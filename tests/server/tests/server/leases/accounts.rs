@@ -1,11 +1,11 @@
-//! Events of refreshes, and accounts whose tokens are not handed out.
+//! Tests events of refreshes, and accounts whose tokens are not returned.
 
 use vetassist_server_tests::column_of;
 
 use super::{claim, error_of, fail, finish, server_with, stored};
 
 #[test]
-fn each_outcome_is_an_event_and_none_after_a_rollback() {
+fn each_outcome_writes_an_event_unless_it_is_rolled_back() {
     let mut server = server_with(&[("a", 20), ("b", 20)]);
     let mut app = server.connect_as("app");
     for (token, lease) in claim(&mut app, 10) {
@@ -43,7 +43,7 @@ fn each_outcome_is_an_event_and_none_after_a_rollback() {
 }
 
 #[test]
-fn a_connection_is_ended_and_both_tokens_are_handed_out() {
+fn disconnecting_deletes_and_returns_both_tokens() {
     let mut server = server_with(&[("a", 20), ("broken", 20)]);
     server
         .db
@@ -74,7 +74,7 @@ fn a_connection_is_ended_and_both_tokens_are_handed_out() {
 }
 
 #[test]
-fn an_account_that_is_not_active_gets_nothing() {
+fn an_inactive_account_gets_no_token() {
     let mut server = server_with(&[("due", 20)]);
     let mut app = server.connect_as("app");
     let lease = claim(&mut app, 1).remove(0).1;
@@ -89,9 +89,9 @@ fn an_account_that_is_not_active_gets_nothing() {
         "VA001"
     );
     assert_eq!(claim(&mut app, 10), []);
-    // VA.gov has taken the old one back: what it answered is kept for the day when the account is active again.
+    // VA.gov has revoked the old token, so the new one is stored in case the account becomes active again.
     assert_eq!(finish(&mut app, &lease, "new"), "stored");
-    // An erasure takes everything.
+    // An erasure deletes the tokens, the lease and the state.
     server.db.batch_execute("SELECT vetassist_erase_user(id) FROM vetassist_users").unwrap();
     assert_eq!(finish(&mut app, &lease, "new"), "superseded");
     let left = "SELECT count(*)::text FROM (SELECT lease_id::text FROM vetassist_refresh_leases UNION ALL SELECT user_id::text FROM vetassist_refresh_states) AS l";
@@ -99,7 +99,7 @@ fn an_account_that_is_not_active_gets_nothing() {
 }
 
 #[test]
-fn openings_are_written_down_where_that_is_asked_for() {
+fn audit_openings_writes_an_event_for_each_opened_token() {
     let mut server = server_with(&[("due", 20)]);
     server.db.batch_execute("ALTER DATABASE postgres SET vetassist.audit_openings = on").unwrap();
     let mut app = server.connect_as("app");

@@ -1,11 +1,11 @@
-//! Refreshes that fail: back-off, and the end of a connection.
+//! Tests refreshes that fail: back-off, and the state `reconnect`.
 
 use vetassist_server_tests::column_of;
 
 use super::{claim, fail, finish, server_with, sign_in, state_of, use_token};
 
 #[test]
-fn a_failure_backs_off_and_a_final_one_ends_it() {
+fn a_failure_backs_off_and_a_final_failure_needs_a_new_sign_in() {
     let mut server = server_with(&[("due", -20)]);
     let mut app = server.connect_as("app");
     let mut expected = 5.0_f64;
@@ -41,7 +41,7 @@ fn a_failure_backs_off_and_a_final_one_ends_it() {
 }
 
 #[test]
-fn an_error_of_more_than_a_code_is_not_kept() {
+fn an_error_that_is_not_a_short_code_is_stored_as_other() {
     let server = server_with(&[("due", -20)]);
     let mut app = server.connect_as("app");
     let long = "x".repeat(65);
@@ -68,9 +68,9 @@ fn an_error_of_more_than_a_code_is_not_kept() {
     }
 }
 
-/// The dead come first in every order that there is, and the live ones are renewed all the same.
+/// The dead tokens are the oldest, so they come first in every order.
 #[test]
-fn the_dead_hold_nobody_up() {
+fn dead_tokens_do_not_delay_the_others() {
     let mut server = server_with(&[]);
     server
         .db
@@ -79,7 +79,7 @@ fn the_dead_hold_nobody_up() {
                 LATERAL vetassist_login('dead' || i, 'a', now() - '1 day'::interval, 'd' || i, now() + '1 h', 'dead') AS l;
              SELECT count(*) FROM generate_series(1, 300) AS i,
                 LATERAL vetassist_login('live' || i, 'a', now() - '1 s'::interval, 'l' || i, now() + '1 h', 'live') AS l;
-             -- Some that no key opens.
+             -- No key opens these.
              UPDATE vetassist_va_tokens SET refresh_token_encrypted = set_byte(refresh_token_encrypted, 20, (get_byte(refresh_token_encrypted, 20) + 1) % 256)
              WHERE user_id IN (SELECT id FROM vetassist_users WHERE va_icn LIKE 'dead_')",
         )

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-/// The first wait after a failure, and the least that chance makes of it, in milliseconds.
+/// The shortest first wait after a failure, with jitter, in milliseconds.
 const FIRST_BACK_OFF: i64 = 5000 * 8 / 10;
 /// The most that a live user's refresh may be late, in milliseconds.
 const LATE: i64 = 60_000;
@@ -72,9 +72,9 @@ impl Ledger {
         Self { accounts, unfinished, late }
     }
 
-    /// Of what was given, all is stored but for answers that did not arrive, and those whose process was killed before it had
-    /// stored them. Nothing is stored over what is newer.
-    pub(super) fn nothing_else_was_lost(&self, stored: &HashMap<usize, Stored>) {
+    /// Asserts that every grant is stored, except if the response did not arrive or the process was killed before it stored the
+    /// grant. No newer grant is overwritten.
+    pub(super) fn assert_nothing_else_was_lost(&self, stored: &HashMap<usize, Stored>) {
         let (mut given, mut lost, mut killed, mut unanswered) = (0, 0, 0, 0);
         for (user, account) in self.accounts.iter().enumerate() {
             given += account.given.len();
@@ -82,29 +82,39 @@ impl Ledger {
             let has = &stored[&user];
             let missing = i64::try_from(account.given.len()).unwrap() - has.refreshes;
             let is_lost = has.token != *newest;
-            assert_eq!(missing, i64::from(is_lost), "user {user}: stored is what was given");
+            assert_eq!(
+                missing,
+                i64::from(is_lost),
+                "user {user}: the stored tokens are not those of the provider"
+            );
             if !is_lost {
-                assert_eq!(account.reused, 0, "user {user}: a spent token was shown");
+                assert_eq!(account.reused, 0, "user {user}: a used token was presented");
                 continue;
             }
             lost += 1;
-            // From then on the provider has nothing more to give to this user.
+            // The provider refuses all later exchanges of this user.
             let last = account.given.last().unwrap();
-            assert_eq!(has.token, last.old, "user {user}: the token before the last is kept");
+            assert_eq!(
+                has.token, last.old,
+                "user {user}: the stored token is not the one before the last"
+            );
             if last.was_lost || self.late.contains(&last.old) {
                 unanswered += 1;
             } else {
-                assert!(self.unfinished.contains_key(&last.old), "user {user}: lost by no kill");
+                assert!(
+                    self.unfinished.contains_key(&last.old),
+                    "user {user}: a grant was lost without a kill"
+                );
                 killed += 1;
             }
         }
-        println!("{given} exchanges; {lost} grants lost: {killed} by a kill between answer and store, {unanswered} whose answer did not arrive");
+        println!("{given} exchanges; {lost} grants lost: {killed} by a kill before they were stored, {unanswered} because the response did not arrive");
         assert_eq!(lost, killed + unanswered);
-        assert!(given > 100, "{given} exchanges are too few to tell anything");
+        assert!(given > 100, "{given} exchanges are too few");
     }
 
-    /// Each live user is refreshed in time, those that are asked for on demand and those that are not.
-    pub(super) fn nobody_was_late(
+    /// Asserts that each live user is refreshed in time, whether the token is used or not.
+    pub(super) fn assert_no_refresh_was_late(
         &self,
         expires: &HashMap<usize, i64>,
         stored: &HashMap<usize, Stored>,
@@ -129,11 +139,11 @@ impl Ledger {
         assert!(latest <= LATE, "{latest} ms late");
     }
 
-    /// A user whose exchange gave nothing is left alone for as long as the back-off says; one whose grant is gone, for ever.
-    pub(super) fn nobody_was_asked_too_soon(&self) {
+    /// Asserts that a failed exchange is not repeated during the back-off, and that a dead grant is not exchanged again.
+    pub(super) fn assert_no_exchange_was_too_early(&self) {
         let (mut tries, mut dead) = (0, 0);
         for (user, account) in self.accounts.iter().enumerate() {
-            // A process that was killed could not say that the exchange failed.
+            // A killed process could not record that the exchange failed.
             let untold = self.unfinished.get(&account.first).copied().unwrap_or(0);
             match user % 20 {
                 0 => {
@@ -141,13 +151,16 @@ impl Ledger {
                         let doubled = number.saturating_sub(untold).min(8) as u32;
                         let least = FIRST_BACK_OFF * 2_i64.pow(doubled);
                         let waited = pair[1] - pair[0];
-                        assert!(waited >= least, "user {user}: after {waited} ms, not {least}");
+                        assert!(
+                            waited >= least,
+                            "user {user}: exchanged after {waited} ms, before {least} ms"
+                        );
                     }
                     tries += account.asked.len();
                 }
                 1 => {
                     let asked = account.asked.len();
-                    assert!(asked <= 1 + untold, "user {user}: {asked} times");
+                    assert!(asked <= 1 + untold, "user {user}: exchanged {asked} times");
                     dead += asked.min(1);
                 }
                 _ => {
@@ -161,7 +174,7 @@ impl Ledger {
             }
         }
         let of_each = self.accounts.len() / 20;
-        assert!(tries > of_each, "{tries} tries: those that fail are tried again");
-        assert!(dead > of_each / 2, "of {of_each} dead ones {dead} were asked");
+        assert!(tries > of_each, "{tries} exchanges: failed exchanges were not repeated");
+        assert!(dead > of_each / 2, "{dead} of {of_each} dead grants were exchanged");
     }
 }

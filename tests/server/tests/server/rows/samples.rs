@@ -1,4 +1,4 @@
-//! Rows of each table: usual ones and extremes.
+//! Rows of each table, with usual and extreme values.
 
 use serde_json::json;
 use uuid::Uuid;
@@ -12,13 +12,13 @@ pub(super) fn at(micros: i64) -> Timestamp {
     Timestamp::from_unix_micros(micros).unwrap()
 }
 
-/// As many characters as the column takes, of four bytes each.
+/// Returns this number of characters of four bytes each.
 pub(super) fn full(characters: usize) -> String {
     "\u{1f985}".repeat(characters)
 }
 
 pub(super) fn ring() -> KeyRing {
-    // The shared server's.
+    // The ring of the shared server.
     KeyRing::parse(hex_key(0x22).as_bytes()).unwrap()
 }
 

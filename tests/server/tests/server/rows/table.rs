@@ -1,4 +1,4 @@
-//! Rows of any of the tables, handled alike.
+//! One trait for the rows of all tables.
 
 use std::fmt::Debug;
 
@@ -19,13 +19,13 @@ pub(super) trait Row:
 {
     const TABLE: &'static str;
 
-    /// With its JSON spelt in one way: the server spells it in its own.
-    fn respelt(&self) -> Self {
+    /// Returns the row with its JSON written in one way, because the server writes it in its own way.
+    fn with_normalized_json(&self) -> Self {
         self.clone()
     }
 }
 
-fn respelt(json: Option<&Json>) -> Option<Json> {
+fn with_normalized_json(json: Option<&Json>) -> Option<Json> {
     json.map(|json| json.read::<Value>().unwrap().into())
 }
 
@@ -40,20 +40,20 @@ impl Row for VaToken {
 impl Row for Session {
     const TABLE: &'static str = "vetassist_sessions";
 
-    fn respelt(&self) -> Self {
-        Self { device_info: respelt(self.device_info.as_ref()), ..self.clone() }
+    fn with_normalized_json(&self) -> Self {
+        Self { device_info: with_normalized_json(self.device_info.as_ref()), ..self.clone() }
     }
 }
 
 impl Row for AuthAudit {
     const TABLE: &'static str = "vetassist_auth_audit";
 
-    fn respelt(&self) -> Self {
-        Self { event_data: respelt(self.event_data.as_ref()), ..self.clone() }
+    fn with_normalized_json(&self) -> Self {
+        Self { event_data: with_normalized_json(self.event_data.as_ref()), ..self.clone() }
     }
 }
 
-/// A database with the user that rows refer to, unless the table is that of the users.
+/// Creates a database with the user that rows refer to, unless the table is that of the users.
 pub(super) fn database_for(table: &str) -> Client {
     let mut db = database();
     if table != User::TABLE {

@@ -1,4 +1,4 @@
-//! Single values, apart from their rows: as the server calls them, and what is refused.
+//! Tests single values: their text on the server, and values that are refused.
 
 use std::{error::Error as _, fmt::Debug};
 
@@ -15,9 +15,9 @@ use super::{
     table::{database_for, insert, read, Row},
 };
 
-/// The server's word for each instant, so that reading and writing are not wrong alike.
+/// The server's text shows errors that reading and writing have in common.
 #[test]
-fn an_instant_is_what_the_server_calls_it() {
+fn timestamps_have_the_servers_text() {
     let mut db = database();
     db.batch_execute("SET timezone = 'UTC'").unwrap();
     for (timestamp, text) in [
@@ -38,9 +38,9 @@ fn an_instant_is_what_the_server_calls_it() {
     }
 }
 
-/// Other zones, of whole minutes from UTC, are the same instants in the server's JSON.
+/// The server's JSON has the offset of its time zone, in whole minutes.
 #[test]
-fn the_servers_json_is_read_in_any_zone() {
+fn the_servers_json_is_read_in_any_time_zone() {
     let mut db = database_for(VaToken::TABLE);
     let row = token("x", None);
     insert(&mut db, &row);
@@ -65,7 +65,7 @@ fn json_keeps_every_digit() {
     assert_eq!(shown, "12345678901234567890123456789.0123456789");
     let stored = read::<Session>(&mut db).device_info.unwrap();
     assert!(stored.as_str().contains(shown), "{stored:?}");
-    // Both of PostgreSQL's kinds, and a null that is none of SQL's.
+    // The types json and jsonb, and a JSON null that is not SQL NULL.
     let row = db.query_one("SELECT 'null'::jsonb", &[]).unwrap();
     assert_eq!(row.get::<_, Option<Json>>(0), Some(Json::from_text("null")));
     let row = db
@@ -78,7 +78,7 @@ fn json_keeps_every_digit() {
 }
 
 #[test]
-fn columns_convert_by_themselves() {
+fn columns_convert_to_the_types_of_the_core() {
     let mut db = database_for(VaToken::TABLE);
     let row = token("x", None);
     insert(&mut db, &row);
@@ -100,7 +100,7 @@ fn columns_convert_by_themselves() {
     assert_eq!(shown, current);
 }
 
-/// The message of what the client could not make of a value.
+/// Returns the client's error for a value.
 fn refusal<T: FromSqlOwned + Debug>(db: &mut Client, value: &str) -> String {
     let row = db.query_one(&format!("SELECT {value}"), &[]).unwrap();
     let error = row.try_get::<_, T>(0).unwrap_err();
@@ -108,7 +108,7 @@ fn refusal<T: FromSqlOwned + Debug>(db: &mut Client, value: &str) -> String {
 }
 
 #[test]
-fn what_is_no_such_value_is_refused() {
+fn a_value_of_another_type_or_length_is_refused() {
     let mut db = database();
     let short = refusal::<Sealed>(&mut db, "decode(repeat('00', 27), 'hex')");
     assert_eq!(short, OpenError::TooShort(27).to_string());
@@ -116,14 +116,14 @@ fn what_is_no_such_value_is_refused() {
     assert!(refusal::<IpHash>(&mut db, "'203.0.113.7'::text").contains("64"));
     assert!(refusal::<IpHash>(&mut db, "upper(vetassist_hash_ip('203.0.113.7'))").contains("64"));
     assert!(refusal::<Fingerprint>(&mut db, "'0'::text").contains("16"));
-    // Other types, although their bytes would do.
+    // Other types are refused even if their bytes would fit.
     for other in ["0::bigint", "'2026-03-01'::timestamp", "'x'::text"] {
         assert!(refusal::<Timestamp>(&mut db, other).contains("cannot convert"), "{other}");
     }
     assert!(refusal::<Sealed>(&mut db, "repeat('x', 28)::text").contains("cannot convert"));
     assert!(refusal::<Json>(&mut db, "'1'::text").contains("cannot convert"));
     assert!(refusal::<User>(&mut db, "NULL::vetassist_sessions").contains("cannot convert"));
-    // A row that a broken migration left: one column too many.
+    // A row with an extra column is refused.
     db.batch_execute(
         "ALTER TABLE vetassist_users ADD nickname text; INSERT INTO vetassist_users DEFAULT VALUES",
     )
@@ -132,9 +132,9 @@ fn what_is_no_such_value_is_refused() {
     assert!(row.try_get::<_, User>(0).is_err());
 }
 
-/// Compares values of the database from before: NULL where the type has none.
+/// A database from before may have NULL in such a column.
 #[test]
-fn null_is_refused_where_no_column_has_it() {
+fn null_is_refused_in_columns_that_are_not_null() {
     let mut db = database();
     db.batch_execute(
         "INSERT INTO vetassist_users (id) VALUES ('1bb044aa-ded1-40c7-8a88-433e74903f95');

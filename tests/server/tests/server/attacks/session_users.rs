@@ -1,9 +1,9 @@
-//! Each event says who did it, and nobody says so in another's name.
+//! Tests that each event names the session user, and that no role can forge that name.
 
 use super::{Victim, MALLORY};
 
 #[test]
-fn every_event_says_who_did_it() {
+fn every_event_names_the_session_user() {
     let mut victim = Victim::installed(&[]);
     victim.must("postgres", "SELECT vetassist_grant('mallory', 'app')");
     victim.must("postgres", "GRANT app TO mallory");
@@ -22,7 +22,7 @@ fn every_event_says_who_did_it() {
     }
     victim.must("postgres", "SELECT vetassist_grant('reporting', 'auditor')");
     assert_eq!(victim.column("SELECT event_type || ' ' || (event_data ->> 'by') FROM vetassist_auth_audit ORDER BY id DESC LIMIT 1"), ["tier_granted postgres"]);
-    // Nobody writes another's name there.
+    // No role can write another name there.
     for forged in [
         "{\"by\": \"postgres\"}",
         "{\"by\": null}",

@@ -1,17 +1,17 @@
-// How the package behaves in the hands of those who use it: text for cookies, addresses out of headers, methods that
-// were taken off their object, clones. Part of the conformance tests.
+// Tests common uses and mistakes: text for cookies, addresses in headers, methods called without their object, clones. Part of
+// the conformance tests.
 
 import { noise, utf8 } from './data.mjs';
 
 const ADDRESS = '203.0.113.7';
 
-export function habits(cases) {
+export function usage(cases) {
   sealsToText(cases);
   findsAddresses(cases);
   explainsAddresses(cases);
   explainsKeys(cases);
-  keepsThis(cases);
-  keepsNames(cases);
+  refusesAnotherThis(cases);
+  classesHaveTheirNames(cases);
   refusesClones(cases);
   worksTogether(cases, cases.api);
 }
@@ -30,9 +30,9 @@ function sealsToText(cases) {
   cases.equal(key.openFromText(key.sealToText(utf8('東京'))), '東京', 'bytes to text');
   cases.equal(key.openFromText(key.sealToText('y'.repeat(10_000))).length, 10_000, 'long text');
   cases.refuses('ERR_NOT_UTF8', 'no text', () => key.openFromText(key.sealToText(Uint8Array.of(255))));
-  // Of AES-256-GCM of nothing, with a key and a nonce of zeros.
+  // AES-256-GCM of an empty plaintext, with a key and a nonce of zeros.
   const known = 'AAAAAAAAAAAAAAAAUw-K-8dFNrmpY7TxxMtziw';
-  cases.equal(key.openFromText(known), '', 'text that others made');
+  cases.equal(key.openFromText(known), '', 'text from another implementation');
   for (const wrong of [
     `${known}==`,
     `${known}=`,
@@ -119,7 +119,7 @@ function findsAddresses(cases) {
   cases.refuses('ERR_INVALID_ARG_TYPE', 'a number of hops', () => addressOf(ADDRESS, 1));
 }
 
-/** The message of the error that a call must throw. */
+/** Returns the message of the error that a call must throw. */
 function message(cases, code, call) {
   try {
     call();
@@ -159,7 +159,7 @@ function explainsKeys(cases) {
   cases.equal(/KeyRing\.parse/.test(type(() => new api.KeyRing('0'.repeat(64)))), true, 'text to a ring');
 }
 
-function keepsThis(cases) {
+function refusesAnotherThis(cases) {
   const { api } = cases;
   const objects = [new api.Key(new Uint8Array(32)), new api.MasterKey(new Uint8Array(32)), new api.KeyRing([new Uint8Array(32)])];
   for (const object of objects) {
@@ -180,20 +180,20 @@ function keepsThis(cases) {
   }
 }
 
-function keepsNames(cases) {
+function classesHaveTheirNames(cases) {
   const { api } = cases;
   for (const name of ['Key', 'MasterKey', 'KeyRing', 'VetassistError']) cases.equal(api[name].name, name, 'the name');
   const error = new api.VetassistError('ERR_FREED', 'x');
   cases.equal(String(error), 'VetassistError: x', 'an error as text');
   class Mine extends api.VetassistError {}
-  cases.equal(new Mine('ERR_FREED', 'x') instanceof api.VetassistError, true, 'a class that extends ours');
-  cases.equal(error instanceof Mine, false, 'ours is not of that class');
+  cases.equal(new Mine('ERR_FREED', 'x') instanceof api.VetassistError, true, 'a class that extends VetassistError');
+  cases.equal(error instanceof Mine, false, 'an error of the base class');
   for (const value of [undefined, null, 5, {}, new Error('x')]) {
     cases.equal(value instanceof api.VetassistError || value instanceof api.Key, false, 'of another class');
   }
 }
 
-// What would silently become an empty object, in IndexedDB or another thread.
+// A clone in IndexedDB or another thread would be an empty object, so cloning throws.
 function refusesClones(cases) {
   const { api } = cases;
   for (const object of [new api.Key(new Uint8Array(32)), new api.MasterKey(new Uint8Array(32)), new api.KeyRing([new Uint8Array(32)])]) {
@@ -206,32 +206,32 @@ function refusesClones(cases) {
       }
       cases.equal(found, 'DataCloneError', `a clone of a ${object.constructor.name}`);
     }
-    cases.equal(Object.keys(object).length, 0, 'nothing to see');
+    cases.equal(Object.keys(object).length, 0, 'no enumerable property');
   }
 }
 
-/** Uses the same objects with another copy of the package: another version, or an import beside a require. */
+/** Uses objects with another copy of the package: another version, or an import next to a require. */
 export function worksTogether(cases, other) {
   const { api } = cases;
   const raw = noise(32);
   const user = '1bb044aa-ded1-40c7-8a88-433e74903f95';
   const [key, master, ring] = [new other.Key(raw), new other.MasterKey(raw), new other.KeyRing([raw, new Uint8Array(32)])];
-  cases.equal(key instanceof api.Key && master instanceof api.MasterKey && ring instanceof api.KeyRing, true, 'one brand');
-  cases.equal(key instanceof api.MasterKey || master instanceof api.Key, false, 'each its own');
-  cases.equal(api.decryptText(api.encrypt('x', key), raw), 'x', 'its Key');
-  cases.equal(api.fingerprint(master), master.fingerprint(), 'its MasterKey');
-  cases.equal(api.fingerprint(ring), master.fingerprint(), 'its KeyRing');
-  cases.equal(api.hashIpKeyed(ADDRESS, ring), other.hashIpKeyed(ADDRESS, master), 'an address under its KeyRing');
+  cases.equal(key instanceof api.Key && master instanceof api.MasterKey && ring instanceof api.KeyRing, true, 'objects of both copies have the same brand');
+  cases.equal(key instanceof api.MasterKey || master instanceof api.Key, false, 'each class has its own brand');
+  cases.equal(api.decryptText(api.encrypt('x', key), raw), 'x', "the other copy's Key");
+  cases.equal(api.fingerprint(master), master.fingerprint(), "the other copy's MasterKey");
+  cases.equal(api.fingerprint(ring), master.fingerprint(), "the other copy's KeyRing");
+  cases.equal(api.hashIpKeyed(ADDRESS, ring), other.hashIpKeyed(ADDRESS, master), "an address with the other copy's KeyRing");
   const mixed = new api.KeyRing([new api.MasterKey(noise(33).slice(1)), master]);
-  cases.equal(mixed.decryptToken(ring.encryptToken('token', user), user), 'token', 'a ring with its MasterKey');
+  cases.equal(mixed.decryptToken(ring.encryptToken('token', user), user), 'token', "a ring with the other copy's MasterKey");
   try {
     other.hashIp('x');
   } catch (error) {
-    cases.equal(error instanceof api.VetassistError, true, 'its errors');
+    cases.equal(error instanceof api.VetassistError, true, "the other copy's errors");
   }
   for (const object of [key, master, ring]) object.free();
-  cases.refuses('ERR_FREED', 'its Key, freed', () => api.encrypt('x', key));
-  cases.refuses('ERR_FREED', 'its MasterKey, freed', () => api.fingerprint(master));
-  cases.refuses('ERR_FREED', 'its KeyRing, freed', () => api.hashIpKeyed(ADDRESS, ring));
+  cases.refuses('ERR_FREED', "the other copy's Key, freed", () => api.encrypt('x', key));
+  cases.refuses('ERR_FREED', "the other copy's MasterKey, freed", () => api.fingerprint(master));
+  cases.refuses('ERR_FREED', "the other copy's KeyRing, freed", () => api.hashIpKeyed(ADDRESS, ring));
 }
 

@@ -1,9 +1,9 @@
-// Which way the synchronous calls take where there is node:crypto, and what they leave behind.
+// Tests which implementation the synchronous calls use if node:crypto exists, and that they wipe keys and plaintext.
 
 const { createCipheriv, createDecipheriv, createSecretKey } = globalThis.process?.getBuiltinModule?.('node:crypto') ?? {};
 
-/** Throws if it is wrong; returns how many cases there were. `from` holds the sizes from which node:crypto seals and opens. */
-export async function takesTheFasterWay(api, from) {
+/** Throws at the first failure; returns the number of cases. `from` has the sizes from which node:crypto seals and opens. */
+export async function usesTheFasterImplementation(api, from) {
   const crypto = globalThis.process.getBuiltinModule('node:crypto');
   let cases = 0;
   const equal = (found, expected, what) => {
@@ -19,10 +19,10 @@ export async function takesTheFasterWay(api, from) {
   };
   const isZero = (bytes) => bytes.every((byte) => byte === 0);
   const seen = [];
-  // The bytes that a KeyObject was made of. It is made for one call, where a runtime is slow to accept bytes.
+  // The bytes of each KeyObject. In runtimes that are slow to accept bytes, the package makes one for each call.
   const madeOf = new WeakMap();
   const uses = new WeakSet();
-  // What our calls hand to node:crypto, and what it gives them.
+  // Records the arguments that the package passes to node:crypto, and the results.
   const watch = (make, spoil = {}) =>
     function (...given) {
       const cipher = make.apply(this, given);
@@ -69,33 +69,33 @@ export async function takesTheFasterWay(api, from) {
         equal(seen.length, size >= from.seal ? 1 : 0, `sealing ${size} bytes`);
         seen.length = 0;
         const opened = await open(sealed);
-        equal(opened.length, size, 'what is opened');
+        equal(opened.length, size, 'the length of the plaintext');
         equal(seen.length, size + 28 >= from.open ? 1 : 0, `opening ${size} bytes`);
       }
     }
-    // A token that an older key of the ring sealed, and the keys that were lent for it.
+    // A token that an older key of the ring sealed. The copies of the keys are wiped.
     seen.length = 0;
     const raws = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
     const old = new api.KeyRing([raws[1]]).encryptToken('x'.repeat(2000), user);
     const both = new api.KeyRing(raws);
     equal(both.decryptToken(old, user).length, 2000, 'an old token');
     equal(seen.length, 3, 'sealed once, and opened with each key in turn');
-    equal(seen.every((each) => isZero(each.key)), true, 'the keys that were lent are wiped');
-    equal(isZero(seen[1].gave) && isZero(seen[2].gave), true, 'and so is the token');
+    equal(seen.every((each) => isZero(each.key)), true, 'the copies of the keys are wiped');
+    equal(isZero(seen[1].gave) && isZero(seen[2].gave), true, 'the token is wiped');
     equal(code(() => both.decryptToken(old, user.replace('1', '2'))), 'ERR_OPEN_FAILED', "another user's token");
-    // What is not authentic is nobody's to see, and a tag is 16 bytes.
+    // Plaintext that does not verify is wiped, and a tag must have 16 bytes.
     const sealed = key.seal(new Uint8Array(5000).fill(7));
     equal(seen.at(-1).options.authTagLength, 16, 'authTagLength');
     sealed[77] ^= 1;
     equal(code(() => key.open(sealed)), 'ERR_OPEN_FAILED', 'altered');
     equal(seen.at(-1).options.authTagLength, 16, 'authTagLength');
-    equal(seen.at(-1).gave.length, 5000, 'what update gave');
-    equal(isZero(seen.at(-1).gave), true, 'what update gave is wiped');
+    equal(seen.at(-1).gave.length, 5000, 'the result of update');
+    equal(isZero(seen.at(-1).gave), true, 'the result of update is wiped');
     sealed[77] ^= 1;
     equal(code(() => key.open(sealed.subarray(0, -8))), 'ERR_OPEN_FAILED', 'cut off');
     key.openText(sealed);
     equal(isZero(seen.at(-1).gave), true, 'bytes are wiped once they are text');
-    // Only a failed authentication is said to be one.
+    // Only a failed authentication causes ERR_OPEN_FAILED.
     for (const spoil of ['update', 'final']) {
       for (const [error, expected] of [[new Error('out of luck'), 'ERR_INTERNAL'], [new RangeError('out of memory'), 'ERR_TOO_LARGE']]) {
         crypto.createDecipheriv = watch(createDecipheriv, {
@@ -105,11 +105,11 @@ export async function takesTheFasterWay(api, from) {
           },
         });
         equal(code(() => key.open(sealed)), expected, `${spoil} that throws`);
-        if (spoil === 'final') equal(isZero(seen.at(-1).gave), true, 'what update gave is wiped');
+        if (spoil === 'final') equal(isZero(seen.at(-1).gave), true, 'the result of update is wiped');
       }
     }
     crypto.createDecipheriv = watch(createDecipheriv);
-    equal(key.open(sealed).length, 5000, 'after all that');
+    equal(key.open(sealed).length, 5000, 'opening works after failures');
     const raw = seen.at(-1).key;
     equal(raw.constructor === Uint8Array && raw.buffer.byteLength === 32 && !isZero(raw), true, 'a raw key of 32 bytes');
     key.free();
