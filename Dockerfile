@@ -2,9 +2,9 @@
 #
 #     docker build --build-arg PG_MAJOR=15 --tag vetassist .
 #
-# CREATE EXTENSION vetassist is still yours to type, and the key ring yours to mount: it is no part of an image.
+# You still run CREATE EXTENSION vetassist and mount the key ring, which must not be part of an image.
 ARG PG_MAJOR=15
-# The images that it is made of. Others that are laid out in the same way serve as well.
+# The base images. Others with the same layout work too.
 ARG RUST=rust:1.96-bookworm
 ARG POSTGRES=postgres:${PG_MAJOR}-bookworm
 
@@ -12,7 +12,7 @@ FROM ${RUST} AS rust
 
 FROM ${POSTGRES} AS build
 ARG PG_MAJOR
-# The versions are those of the image's own Debian, whose security updates are wanted.
+# Versions are not pinned, so that the security updates of the image's Debian are installed.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \

@@ -1,7 +1,7 @@
-"""Sign-ins a second: vetassist_login against the statements of a backend that seals by itself.
+"""Measures sign-ins: vetassist_login beside the statements of a backend that seals by itself.
 
 Arguments: the folder of the server's socket, the database, the path of pgbench, the ring's only master key in hex,
-rounds, sign-ins of each kind in a round. Prints a comparison a line as JSON.
+rounds, sign-ins of each kind in a round. Prints one comparison on each line, as JSON.
 """
 
 import asyncio
@@ -54,7 +54,7 @@ async def by_statements(db, master, icn, expires):
 
 
 async def nanoseconds(connections, how, master, count):
-    """Measures a sign-in with all connections at work. Half of the veterans were there before."""
+    """Measures a sign-in while all connections sign in. Half of the veterans have an account already."""
     expires = datetime.now(timezone.utc) + timedelta(hours=1)
 
     async def one(number, db):
@@ -68,7 +68,7 @@ async def nanoseconds(connections, how, master, count):
 
 
 def by_pgbench(pgbench, socket, database, count):
-    """Measures a sign-in with a driver that costs next to nothing."""
+    """Measures a sign-in with pgbench, whose own cost is almost nothing."""
     ran = subprocess.run(
         [pgbench, "-h", socket, "-U", "postgres", "-n", "-M", "prepared", "-c", str(CONNECTIONS), "-j", "1",
          "-t", str(count // CONNECTIONS), "-D", f"token={TOKEN}", "-f", Path(__file__).parent / "sign_in.sql", database],
@@ -98,7 +98,7 @@ async def main(socket, database, pgbench, master, rounds, count):
         print(json.dumps({
             "family": "job", "what": "a sign-in", "ours": ours,
             "other": "five statements from asyncpg, cryptography", "unit": "ns", "target": target,
-            # The first round is for the connections' prepared statements.
+            # The first round prepares the statements of the connections and does not count.
             "rounds": [[times[how], times[by_statements]] for times in measured[1:]]}))
 
 

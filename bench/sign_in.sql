@@ -1,4 +1,4 @@
--- A sign-in, for pgbench. About half of the veterans were there before.
+-- A sign-in, for pgbench. About half of the veterans have an account already.
 \set veteran CASE WHEN random(0, 1) = 1 THEN random(1, 1000) ELSE random(1001, 1000000000000000) END
 SELECT user_id, session_id
 FROM vetassist_login(

@@ -2,7 +2,7 @@
 
     python bench/summary.py [--check]
 
-With --check it writes nothing, and fails where the summary is not that of the details.
+With --check it writes nothing, and fails if the summary does not match the details.
 """
 
 import html
@@ -16,7 +16,7 @@ PICTURE = TOP / "docs/images/benchmarks.svg"
 BEGIN, END = "<!-- summary: bench/summary.py -->", "<!-- end of summary -->"
 SECONDS = {"ns": 1e-9, "µs": 1e-6, "ms": 1e-3, "s": 1.0}
 
-# Each group: its title, and its bars: the name for the reader, and the family, row and column of the details. Ours is first.
+# Each group has a title and bars. A bar has a label, and the family, row and column of the details. vetassist is first.
 GROUPS = [
     ("Sign-ins a second, 8 connections, from Python", [
         ("vetassist_login", "job", "a sign-in", "vetassist_login from asyncpg"),
@@ -27,8 +27,8 @@ GROUPS = [
         ("a bare SELECT", "job", "a session of 1 million", "a bare SELECT"),
     ]),
     ("Rows rotated a second", [
-        ("vetassist_rotate_tokens", "job", "sealing a row's two tokens anew, 1000 at a time", "vetassist_rotate_tokens"),
-        ("a bare UPDATE, which seals nothing", "job", "sealing a row's two tokens anew, 1000 at a time", "a bare UPDATE"),
+        ("vetassist_rotate_tokens", "job", "sealing a row's two tokens again, 1000 at a time", "vetassist_rotate_tokens"),
+        ("a bare UPDATE, which seals nothing", "job", "sealing a row's two tokens again, 1000 at a time", "a bare UPDATE"),
     ]),
     ("Seals of 1 KiB a second, in SQL", [
         ("vetassist_encrypt_token", "sql", "1 KiB", "encrypt_token"),
@@ -50,7 +50,7 @@ GROUPS = [
 
 
 def details(page: str) -> dict[tuple[str, str, str], float]:
-    """Returns the seconds of each measurement, by its family, what was done, and by whom."""
+    """Returns the seconds of each measurement, by its family, its row and its column."""
     found = {}
     for section in re.split(r"^### ", page, flags=re.MULTILINE)[1:]:
         family = section.split("\n", 1)[0]
@@ -82,7 +82,7 @@ def rates(page: str) -> list[tuple[str, list[tuple[str, float]]]]:
 
 
 def table(groups: list[tuple[str, list[tuple[str, float]]]]) -> str:
-    """Returns the table: ours, and each other with how many times as many ours does."""
+    """Returns the table: the rates, and for each alternative the rate of vetassist divided by its rate."""
     lines = ["| what | vetassist | others |", "|---|---|---|"]
     for title, ((_, ours), *others) in groups:
         compared = "; ".join(f"{name}: {rounded(rate)} ({times(ours / rate)}×)" for name, rate in others)
@@ -91,7 +91,7 @@ def table(groups: list[tuple[str, list[tuple[str, float]]]]) -> str:
 
 
 def picture(groups: list[tuple[str, list[tuple[str, float]]]]) -> str:
-    """Returns the picture: a bar for each rate, as long as its share of the greatest of its group."""
+    """Returns the picture. The length of a bar is its rate divided by the greatest rate of its group."""
     left, width, y, parts = 290, 360, 10, []
     for title, bars in groups:
         y += 24

@@ -1,6 +1,7 @@
-"""Writes the crates that are linked into what is released as a CycloneDX list, from what `cargo metadata` says.
+"""Writes a CycloneDX list of the crates that are linked into the released files, from the output of `cargo metadata`.
 
-The npm package and the plain SQL bring nothing of others but these crates: what the tests use is not part of a release.
+The npm package and the plain SQL file contain no other third-party code than these crates. The tools of the tests are not part of
+a release.
 """
 
 import json
@@ -17,7 +18,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
 
-# What is released and made of Rust: by its crate, the names of what users get.
+# The released parts that are made of Rust: for each crate, the names of its files.
 RELEASED = {
     "vetassist-core": ("vetassist-core", "cargo"),
     "vetassist-pg": ("vetassist", "generic"),
@@ -73,13 +74,13 @@ def main(metadata_file: str, version: str, changed: str, file: str) -> None:
             version=package["version"],
             bom_ref=f"{package['name']}@{package['version']}",
             purl=PackageURL(kind, None, name, package["version"]),
-            # Crates of long ago write MIT/Apache-2.0.
+            # Old crates write MIT/Apache-2.0.
             licenses=[licenses.make_from_string(package["license"].replace("/", " OR "))] if package["license"] else [],
             hashes=[HashType(alg=HashAlgorithm.SHA_256, content=checksum)] if checksum else [],
         )
 
     bom = Bom()
-    # The same source makes the same list.
+    # The date is that of the source, so that the same source gives the same list.
     bom.serial_number = uuid.uuid5(uuid.NAMESPACE_URL, f"pkg:generic/vetassist@{version}?changed={changed}")
     bom.metadata.timestamp = datetime.fromtimestamp(int(changed), timezone.utc)
     whole = Component(type=ComponentType.APPLICATION, name="vetassist", version=version, bom_ref="release")

@@ -1,4 +1,4 @@
-// What a script does first.
+// A script that uses the package once, for measuring the start.
 import { generateKey, hashIp, Key } from 'vetassist';
 
 hashIp('203.0.113.7');

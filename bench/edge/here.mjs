@@ -1,4 +1,4 @@
-// Measures in the runtime that runs this: its name, rounds, milliseconds of a sample.
+// Measures in the runtime that runs this script. Arguments: the runtime's name, rounds, milliseconds of a sample.
 import * as nodeCrypto from 'node:crypto';
 import process from 'node:process';
 import * as api from 'vetassist';
@@ -7,7 +7,7 @@ import { all, prepared } from './ways.mjs';
 const [runtime, rounds, sample] = process.argv.slice(2);
 
 if (runtime === 'node') {
-  // Nonces come from a pool: far fewer draws than seals.
+  // Nonces come from a pool, so there are far fewer draws than seals.
   const { getRandomValues } = globalThis.crypto;
   let draws = 0;
   globalThis.crypto.getRandomValues = function (...given) {

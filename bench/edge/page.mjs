@@ -1,4 +1,4 @@
-// Measures one action at one size in a page, which its address names.
+// Measures one action at one size in a page. The page's URL names both.
 import * as api from 'vetassist';
 import { inTurns, prepared } from './ways.mjs';
 

@@ -1,4 +1,4 @@
-// The npm package beside what a user would pick instead, in each runtime: a comparison a line, as JSON.
+// Measures the npm package beside the alternatives, in each runtime. Prints one comparison on each line, as JSON.
 //
 //     node run.mjs [--short] [--runtime NAME]…
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -24,7 +24,7 @@ if (!existsSync(file('node_modules/vetassist'))) {
   process.exit(1);
 }
 
-/** Measures by a program of its own. */
+/** Measures in a runtime that runs `here.mjs` as a program. */
 function here(runtime, program, ...given) {
   const { status, stdout } = spawnSync(program, [...given, file('here.mjs'), runtime, effort.rounds, effort.sample].map(String), {
     encoding: 'utf8',
@@ -34,7 +34,7 @@ function here(runtime, program, ...given) {
   process.stdout.write(stdout);
 }
 
-/** From the start of Node to the first result, beside an empty script's time. */
+/** Measures the time from the start of Node to the first result, beside an empty script. */
 async function start() {
   const folder = await mkdtemp(join(tmpdir(), 'vetassist-start-'));
   try {
@@ -74,7 +74,7 @@ const RUNTIMES = {
         if (!response.ok) throw new Error(await response.text());
         return response.json();
       };
-      // Longer samples: a request takes a millisecond or two by itself.
+      // Samples are longer, because a request itself takes a millisecond or two.
       const longer = { ...effort, sample: values.short ? 1 : 100 };
       await all('workerd', await run('seal', 'vetassist', 1, 1), run, longer, say);
     } finally {

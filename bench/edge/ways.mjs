@@ -1,4 +1,4 @@
-// The same work in the ways that a user has, and how long each takes.
+// The same work in different ways: with this package and with the alternatives.
 import { gcm } from '@noble/ciphers/aes.js';
 import { managedNonce } from '@noble/ciphers/utils.js';
 import { sha256 } from '@noble/hashes/sha2.js';
@@ -9,7 +9,7 @@ const TAG = 16;
 const TOGETHER = 64;
 const IN_FLIGHT = `, ${TOGETHER} in flight`;
 
-/** Seals or opens so many times, in the way named. */
+/** Returns a function that seals or opens so many times in one of the ways. */
 export async function prepared(api, crypto, nodeCrypto) {
   const raw = new Uint8Array(32).fill(3);
   const key = new api.Key(raw);
@@ -56,10 +56,10 @@ export async function prepared(api, crypto, nodeCrypto) {
     '@noble/hashes': (address) => bytesToHex(sha256(utf8ToBytes(address))),
   };
 
-  // `run` is timed, and neither way is to be charged for making up addresses.
+  // The addresses are created here, because `run` is timed.
   const addresses = Array.from({ length: 256 }, (_, i) => `203.0.113.${i}`);
 
-  // Made once and not by `run`, which is timed: a sealed MiB takes as long as opening it.
+  // The inputs are created here, because `run` is timed, and sealing a MiB takes as long as opening it.
   const inputs = new Map();
   const input = (action, size) => {
     const name = `${action} ${size}`;
@@ -70,7 +70,7 @@ export async function prepared(api, crypto, nodeCrypto) {
     return inputs.get(name);
   };
 
-  /** Does it `count` times. */
+  /** Runs an action `count` times. */
   async function run(action, way, size, count) {
     if (action === 'hash') {
       const hash = hashes[way];
@@ -90,7 +90,7 @@ export async function prepared(api, crypto, nodeCrypto) {
     }
   }
 
-  // Each way's results open in another's: what is compared does the same.
+  // Each way opens the values of another, which shows that they do the same work.
   const text = utf8ToBytes('the same bytes');
   for (const seals of Object.values(ways)) {
     for (const opens of Object.values(ways)) {
@@ -104,11 +104,11 @@ export async function prepared(api, crypto, nodeCrypto) {
 
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
 
-/** Nanoseconds of each way, round by round, in turns. */
+/** Returns the nanoseconds of each way, round by round. The ways run in turns. */
 export async function inTurns(run, action, ways, size, { rounds, sample }) {
   const counts = {};
   for (const way of ways) {
-    // Whole batches, or fewer would be in flight than the way's name says.
+    // The count is a multiple of the batch, so that as many calls are in flight as the way's name says.
     const batch = way.endsWith(IN_FLIGHT) ? TOGETHER : 1;
     let count = batch;
     const took = async () => {
@@ -116,8 +116,8 @@ export async function inTurns(run, action, ways, size, { rounds, sample }) {
       await run(action, way, size, count);
       return performance.now() - started;
     };
-    // A first run may take long for other reasons: a module that starts, a compiler. So it does not count,
-    // and a count is kept once it has filled the sample twice in a row.
+    // The first run does not count, because a starting module or a compiler may slow it down. A count is kept when
+    // it has filled the sample twice in a row.
     if (sample > 1) await took();
     for (let filled = 0; filled < 2; ) {
       const time = await took();
@@ -135,7 +135,7 @@ export async function inTurns(run, action, ways, size, { rounds, sample }) {
   for (let round = 0; round < rounds; round++) {
     for (const way of round % 2 ? ways.toReversed() : ways) {
       let took = 0;
-      // A browser's clock may stand still for as long as a short sample takes.
+      // A browser's clock may not advance during a short sample.
       for (let count = counts[way]; took === 0; count *= 2) {
         const started = performance.now();
         await run(action, way, size, count);
@@ -173,7 +173,7 @@ export function compared(runtime, action, size, times) {
 
 export const SIZES = [32, 1024, 4096, 16_384, 1 << 20];
 
-/** Everything in one runtime, which says each comparison as it has it. */
+/** Measures everything in one runtime, and passes on each comparison as soon as it is complete. */
 export async function all(runtime, names, run, effort, say) {
   for (const action of ['seal', 'open']) {
     for (const size of SIZES) {

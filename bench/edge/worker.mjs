@@ -1,4 +1,4 @@
-// Does what it is asked: time stands still in a Worker while it computes, so the asker measures.
+// Runs the requested work. The caller measures the time, because a Worker's clock does not advance while it computes.
 import * as api from 'vetassist';
 import { prepared } from './ways.mjs';
 

@@ -1,9 +1,9 @@
-"""Measures the Python package beside what a backend would write by hand: `cryptography` with HKDF a call, `hashlib` with
+"""Measures the Python package beside the code of a backend by hand: `cryptography` with HKDF for each call, `hashlib` with
 `ipaddress`.
 
     python bench/python/module.py [--short] [--json]
 
-Times are of the processor, the least of several rounds that take turns, so that what else the machine does counts little.
+Times are processor times, the least of several rounds in turns, so that other work of the machine has little influence.
 """
 
 import hashlib
@@ -78,7 +78,7 @@ def theirs_hashing():
         hashlib.sha256(str(mapped or parsed).encode()).hexdigest()
 
 
-# The pairs that are compared, each with the goal: the most that ours may take of the other's time; None for no goal.
+# The compared pairs. The goal is the highest ratio of the package's time to the other time; None if there is no goal.
 PAIRS = {
     "1 KiB sealed and opened, random users": (lambda: ours(USERS), lambda: theirs(USERS), 0.35),
     "1 KiB sealed and opened, one user": (lambda: ours(USERS[:1] * 500), lambda: theirs(USERS[:1] * 500), 0.5),

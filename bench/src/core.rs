@@ -1,4 +1,4 @@
-//! The core in process, against other libraries.
+//! Measures the core in process, beside other libraries.
 
 use std::{hint::black_box, process::Command};
 
@@ -83,12 +83,12 @@ fn libraries<'a>(effort: Effort, size: usize) -> Result<Vec<Case<'a>>> {
     ])
 }
 
-/// OpenSSL's own measure of itself, for a second.
+/// Returns the time that `openssl speed` measures in one second.
 fn openssl_speed(size: usize) -> Result<f64> {
     let mut openssl = Command::new("openssl");
     openssl.args(["speed", "-elapsed", "-mr", "-seconds", "1", "-evp", "aes-256-gcm", "-bytes"]);
     let said = capture(openssl.arg(size.to_string()))?;
-    // +F:22:AES-256-GCM:2126831616.00
+    // The line is +F:22:AES-256-GCM:2126831616.00
     let speed =
         said.lines().find(|line| line.starts_with("+F:")).and_then(|line| line.rsplit(':').next());
     let speed: f64 = speed

@@ -1,4 +1,4 @@
-//! Measures the work of a day as a whole.
+//! Measures the daily work: sign-ins, session checks, rotation and purges.
 
 mod family;
 mod memory;

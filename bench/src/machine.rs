@@ -7,11 +7,11 @@ use pg_scratch::capture;
 
 use crate::{measure::Effort, server::Server};
 
-/// The processor's instructions that matter to AES-GCM and SHA-256.
+/// The processor's instructions that speed up AES-GCM and SHA-256.
 const INSTRUCTIONS: [&str; 8] =
     ["aes", "pclmulqdq", "vaes", "vpclmulqdq", "avx2", "avx512f", "sha_ni", "asimd"];
 
-/// The machine and the programs, in a paragraph.
+/// Returns a paragraph about the machine and the programs.
 pub(crate) fn description(server: &Server, effort: Effort) -> Result<String> {
     let cpuinfo = fs::read_to_string("/proc/cpuinfo").context("cannot read /proc/cpuinfo")?;
     let field = |name: &str| {
@@ -37,7 +37,7 @@ pub(crate) fn description(server: &Server, effort: Effort) -> Result<String> {
     ))
 }
 
-/// `BENCHMARKS.md`.
+/// Returns the text of `BENCHMARKS.md`.
 pub(crate) fn page(measured: &str) -> String {
     format!("{}\n{measured}", include_str!("../page.md"))
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: vetassist beside what a user would pick instead, in one run.
+//! `cargo xtask bench`: measures vetassist beside the alternatives, in one run.
 
 mod core;
 mod job;
@@ -37,13 +37,13 @@ const FAMILIES: [Family; 4] = [
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask bench")]
 struct Arguments {
-    /// See that everything runs, and measure nothing to rely on
+    /// Check that everything runs; the figures are not reliable
     #[arg(long)]
     short: bool,
     /// Write BENCHMARKS.md again
     #[arg(long, conflicts_with_all = ["short", "only"])]
     record: bool,
-    /// These families alone
+    /// Run only these families
     #[arg(value_parser = FAMILIES.map(|(name, ..)| name))]
     only: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! Cases that take turns.
+//! Runs cases in turns and measures them.
 
 use std::{
     hint::black_box,
@@ -12,7 +12,7 @@ use crate::report::Comparison;
 /// The duration of a run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Effort {
-    /// True if it only shows that everything runs.
+    /// True if the run only checks that everything works.
     pub(crate) short: bool,
 }
 
@@ -25,7 +25,7 @@ impl Effort {
         }
     }
 
-    /// A number that a short run makes do with less of.
+    /// Returns the number for a full run, or the smaller one for a short run.
     pub(crate) fn of(self, full: usize, short: usize) -> usize {
         if self.short {
             short
@@ -35,7 +35,7 @@ impl Effort {
     }
 }
 
-/// Something that is measured: its name, and what says how long one took in nanoseconds.
+/// A case: its name, and a function that measures it and returns nanoseconds.
 pub(crate) struct Case<'a> {
     name: &'a str,
     run: Box<dyn FnMut() -> Result<f64> + 'a>,
@@ -46,7 +46,7 @@ impl<'a> Case<'a> {
         Self { name, run: Box::new(run) }
     }
 
-    /// A function that is called again and again for a while.
+    /// Returns a case that calls a function repeatedly for some time.
     pub(crate) fn call(name: &'a str, effort: Effort, mut f: impl FnMut() + 'a) -> Self {
         let sample = Duration::from_millis(if effort.short { 1 } else { 30 });
         Self::new(name, move || {
@@ -74,7 +74,7 @@ pub(crate) fn in_turns(effort: Effort, mut cases: Vec<Case<'_>>) -> Result<Times
         }
     }
     for round in 0..effort.rounds() {
-        // Every other round backwards, so that none is always after the same one.
+        // Every other round runs backwards, so that no case always follows the same one.
         for index in 0..cases.len() {
             let index = if round % 2 == 0 { index } else { cases.len() - 1 - index };
             times[index].1.push((cases[index].run)()?);
@@ -96,12 +96,12 @@ impl Times {
     }
 }
 
-/// Returns the difference of times, round by round. Noise may make it negative; a negative time counts as none.
+/// Returns the difference of times, round by round. Noise may make it negative; a negative time becomes 0.
 pub(crate) fn difference(a: &[f64], b: &[f64]) -> Vec<f64> {
     a.iter().zip(b).map(|(a, b)| (a - b).max(0.1)).collect()
 }
 
-/// A comparison of two lists of nanoseconds.
+/// Returns the comparison of two lists of nanoseconds.
 pub(crate) fn compared(
     family: &str,
     what: &str,

@@ -1,4 +1,4 @@
-//! Parts that are measured in other languages, and hand over a comparison a line as JSON.
+//! Runs the parts that are measured in other languages. They print one comparison on each line, as JSON.
 
 use std::{
     io::{BufRead, BufReader},
@@ -9,7 +9,7 @@ use anyhow::{anyhow, Context, Result};
 
 use crate::{measure::Effort, report::Comparison, repository::repository};
 
-/// The npm package in each runtime.
+/// Measures the npm package in each runtime.
 pub(crate) fn edge(effort: Effort) -> Result<Vec<Comparison>> {
     let mut node = Command::new("node");
     node.arg(repository().join("bench/edge/run.mjs"));
@@ -30,7 +30,7 @@ pub(crate) fn comparisons(program: &mut Command) -> Result<Vec<Comparison>> {
     let mut found = Vec::new();
     if let Some(stdout) = child.stdout.take() {
         for line in BufReader::new(stdout).lines() {
-            let line = line.context(format!("cannot read what {name} says"))?;
+            let line = line.context(format!("cannot read the output of {name}"))?;
             let comparison = serde_json::from_str(&line)
                 .map_err(|error| anyhow!("{name} said `{line}`: {error}"))?;
             found.push(comparison);

@@ -6,23 +6,23 @@ use anyhow::{anyhow, bail, Context, Result};
 use plotters::prelude::*;
 use serde::Deserialize;
 
-/// Ours against something else: pairs measured one right after the other.
+/// A comparison of vetassist with an alternative: pairs that were measured one right after the other.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Comparison {
     pub(crate) family: String,
     pub(crate) what: String,
     pub(crate) ours: String,
     pub(crate) other: String,
-    /// Of the rounds: `ns`, or `B` for bytes.
+    /// The unit of the rounds: `ns`, or `B` for bytes.
     pub(crate) unit: String,
-    /// The ratio that is not to be exceeded, if one is promised.
+    /// The ratio that must not be exceeded, if there is a target.
     pub(crate) target: Option<f64>,
-    /// Ours and the other, each at least 0.
+    /// The values of vetassist and of the alternative, each at least 0.
     pub(crate) rounds: Vec<[f64; 2]>,
 }
 
 impl Comparison {
-    /// The median, least and greatest of the rounds' ratios.
+    /// Returns the median, the least and the greatest of the rounds' ratios.
     fn ratio(&self) -> (f64, f64, f64) {
         let ratios = sorted(self.rounds.iter().map(|[ours, other]| ours / other));
         (median(&ratios), ratios[0], ratios[ratios.len() - 1])
@@ -58,14 +58,14 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// A report of what was measured; each comparison must have been.
+    /// Returns a report of these comparisons, each of which must have been measured.
     pub(crate) fn new(comparisons: Vec<Comparison>) -> Result<Self> {
         let mut families: BTreeMap<String, Vec<Comparison>> = BTreeMap::new();
         for comparison in comparisons {
             let positive = |[ours, other]: &[f64; 2]| ours.is_finite() && *other > 0.0;
             if comparison.rounds.is_empty() || !comparison.rounds.iter().all(positive) {
                 bail!(
-                    "{}: {}: nothing sensible was measured: {:?}",
+                    "{}: {}: the measured values are not valid: {:?}",
                     comparison.family,
                     comparison.what,
                     comparison.rounds
@@ -90,7 +90,7 @@ impl Report {
         Ok(self.tables(true))
     }
 
-    /// Returns the tables of all families, with the targets or without.
+    /// Returns the tables of all families, with or without the targets.
     pub(crate) fn tables(&self, has_targets: bool) -> String {
         let families = self.families.iter();
         let one = |(family, comparisons): (&String, &Vec<Comparison>)| {
@@ -143,13 +143,13 @@ fn amount(number: f64, unit: &str) -> String {
     format!("{} {name}", significant(number / scale))
 }
 
-/// Three significant digits, or all that stand before the point.
+/// Returns a number with three significant digits, or with all digits before the point.
 fn significant(number: f64) -> String {
     let digits = if number == 0.0 { 0 } else { 2 - number.abs().log10().floor() as i32 };
     format!("{number:.*}", digits.clamp(0, 4) as usize)
 }
 
-/// A point for each median, a line for its spread, a mark for its target.
+/// Draws a point for each median, a line for its spread, and a mark for its target.
 fn plot(
     path: &Path,
     family: &str,

@@ -1,11 +1,11 @@
-//! The server that is measured.
+//! The measured server.
 
 use anyhow::{anyhow, Context, Error, Result};
 use pg_scratch::{Cluster, Scratch, PORT};
 use postgres::{Client, Config, NoTls};
 use vetassist_core::MasterKey;
 
-/// Names the library of `identity` for the SQL.
+/// The variable with the path of the library of `identity`.
 pub(crate) const IDENTITY: &str = "VETASSIST_BENCH_IDENTITY";
 
 pub(crate) struct Server {
@@ -13,7 +13,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// A server in the scratch installation that the environment names, with a ring of one key.
+    /// Starts a server in the scratch installation that the environment names, with a ring of one key.
     pub(crate) fn start() -> Result<Self> {
         let scratch = Scratch::from_env()?;
         let folder = scratch.root().join("bench");
@@ -40,7 +40,7 @@ impl Server {
         self.cluster.write_key_file("ring", &lines.join("\n"), 0o600).map(|_| ())
     }
 
-    /// The first key of [`Server::start`]'s ring.
+    /// Returns the first key of [`Server::start`]'s ring.
     pub(crate) fn master_key() -> MasterKey {
         MasterKey::from_bytes(&[1; 32])
     }
@@ -59,7 +59,7 @@ impl Server {
         config.connect(NoTls).map_err(sql_error)
     }
 
-    /// The folder of its socket, for clients in other languages.
+    /// Returns the folder of its socket, for clients in other languages.
     pub(crate) fn socket(&self) -> String {
         self.cluster.socket_dir().to_string_lossy().into_owned()
     }
@@ -70,13 +70,13 @@ pub(crate) fn execute(db: &mut Client, sql: &str) -> Result<()> {
     db.batch_execute(sql).map_err(sql_error)
 }
 
-/// Leaves tables without dead rows, and with what the planner wants to know of them.
+/// Removes dead rows of tables, and updates the statistics of the planner.
 pub(crate) fn vacuum(db: &mut Client, tables: &[&str]) -> Result<()> {
-    // One at a time: it cannot run inside a transaction, which several statements at once are.
+    // Each VACUUM is sent alone, because several statements at once are a transaction, in which it cannot run.
     tables.iter().try_for_each(|table| execute(db, &format!("VACUUM ANALYZE {table}")))
 }
 
-/// One line that says what the server refused.
+/// Returns an error of one line with the server's message.
 #[allow(clippy::needless_pass_by_value)] // for map_err
 pub(crate) fn sql_error(error: postgres::Error) -> Error {
     match error.as_db_error() {
@@ -85,7 +85,7 @@ pub(crate) fn sql_error(error: postgres::Error) -> Error {
     }
 }
 
-/// The variable that names the library of `identity`.
+/// Returns the path of the library of `identity`.
 pub(crate) fn identity_library() -> Result<String> {
     std::env::var(IDENTITY).map_err(std::io::Error::other).context(format!("{IDENTITY} is not set"))
 }

@@ -1,4 +1,4 @@
-//! The functions in SQL, a row at a time, less what the scan costs.
+//! Measures the functions in SQL: the time for each row, less the time of the scan.
 
 use std::{cell::RefCell, time::Instant};
 
@@ -13,12 +13,12 @@ use crate::{
 };
 
 const FAMILY: &str = "sql";
-/// A user of whom all rows can be.
+/// The user of all rows of the table `one_user`.
 const ONE: &str = "'1bb044aa-ded1-40c7-8a88-433e74903f95'";
-/// The time that a derivation may take, in nanoseconds.
+/// The target for the time of a derivation, in nanoseconds.
 const DERIVATION: f64 = 350.0;
 
-/// Payloads, and how many rows of them a query goes through.
+/// The sizes of payloads, their labels, and the numbers of rows of a query.
 const SIZES: [(usize, &str, usize); 4] = [
     (32, "32 B", 100_000),
     (1024, "1 KiB", 60_000),
@@ -26,10 +26,10 @@ const SIZES: [(usize, &str, usize); 4] = [
     (65_536, "64 KiB", 1500),
 ];
 
-/// Queries on the tables `texts`, `bytes`, `cbc`, `sealed` and `one_user`, each of which has a payload `x`, and a
-/// user `u` where one is needed.
+/// Queries on the tables `texts`, `bytes`, `cbc`, `sealed` and `one_user`. Each table has a payload `x`, and a user
+/// `u` if the query needs one.
 const QUERIES: [(&str, &str); 12] = [
-    // These take the payload out of wherever it is, as every function does.
+    // These fetch the payload from where it is stored, as every function does.
     ("scan texts", "SELECT count(ascii(x)) FROM texts"),
     ("scan bytes", "SELECT count(get_byte(x, 0)) FROM bytes"),
     ("scan cbc", "SELECT count(get_byte(x, 0)) FROM cbc"),
@@ -53,7 +53,7 @@ const PARTS: [(&str, &str); 4] = [
     ("decrypt_token, one user", "SELECT count(vetassist_decrypt_token(x, {one})) FROM one_user"),
     ("identity", "SELECT count(identity(x)) FROM bytes"),
 ];
-/// Up to which size it is said. Of larger payloads the noise is more than the parts.
+/// The largest size whose parts are reported. For larger payloads the noise exceeds the parts.
 const LARGEST_WITH_PARTS: usize = 4096;
 
 /// The number of rows for the slowest queries.
@@ -71,7 +71,7 @@ pub(crate) fn run(server: &Server, effort: Effort) -> Result<Vec<Comparison>> {
     for (size, label, rows) in SIZES {
         let rows = effort.of(rows, 2 * FEW);
         db.fill(size, rows)?;
-        // The queries outlive the cases.
+        // The queries must outlive the cases.
         let has_parts = size <= LARGEST_WITH_PARTS;
         let parts = PARTS.iter().filter(|_| has_parts);
         let queries: Vec<_> =
@@ -122,9 +122,9 @@ impl Db {
     }
 
     fn fill(&self, size: usize, rows: usize) -> Result<()> {
-        // Text that does not repeat, of this length.
+        // Text of this length that does not repeat.
         let text = format!("substr(repeat(md5(i::text), {}), 1, {size})", size / 32 + 1);
-        // So that no payload is compressed.
+        // Payloads are stored uncompressed.
         let external: String = TABLES
             .iter()
             .map(|table| format!("ALTER TABLE {table} ALTER x SET STORAGE external;"))
@@ -150,7 +150,7 @@ impl Db {
     }
 }
 
-/// The core's part of the work, in this process.
+/// Returns the cases of the core's work, in this process.
 fn in_process<'a>(effort: Effort, size: usize) -> Result<[Case<'a>; 2]> {
     let plaintext = vec![7; size];
     let one: Uuid = ONE.trim_matches('\'').parse().map_err(|_| anyhow!("{ONE} is no UUID"))?;
@@ -167,9 +167,9 @@ fn in_process<'a>(effort: Effort, size: usize) -> Result<[Case<'a>; 2]> {
     Ok([Case::call("core seal", effort, seal), Case::call("core open", effort, open)])
 }
 
-/// Ours against pgcrypto's.
+/// Compares the functions of vetassist with those of pgcrypto.
 fn tokens(times: &Times, size: usize, label: &str) -> Vec<Comparison> {
-    // What is promised against pgcrypto is promised at 1 KiB.
+    // The targets beside pgcrypto are for 1 KiB.
     let at = |target: f64| (size == 1024).then_some(target);
     let mut found = Vec::new();
     let encrypt = times.less("encrypt_token", "scan texts");
@@ -253,12 +253,12 @@ fn addresses(db: &Db, effort: Effort) -> Result<Vec<Comparison>> {
     ])
 }
 
-/// Opening under the only key, and under the last of sixteen.
+/// Compares opening with the only key of a ring and with the last of sixteen keys.
 fn old_keys(server: &Server, db: &Db, effort: Effort) -> Result<Vec<Comparison>> {
     let rows = effort.of(60_000, 400);
     db.fill(1024, rows)?;
     let sixteen: Vec<u8> = (2..=16).chain([1]).collect();
-    // The ring is read outside the time that is taken.
+    // The time for reading the ring is not measured.
     let open = |name, ring: Vec<u8>, query: &'static str| {
         Case::new(name, move || {
             server.ring(&ring)?;

@@ -1,6 +1,6 @@
-// A Worker with a database, from the sign-in at VA.gov to the erasure: the tokens are sealed in the Worker, and the database
-// has the plain installation. HYPERDRIVE is a binding; VETASSIST_KEYS (the ring, a key of 64 digits a line) and COOKIE_KEY (64
-// digits) are secrets; VA_ORIGIN, VA_API and CLIENT_ID are variables.
+// A Worker with a database, from the sign-in at VA.gov to the erasure. The Worker seals the tokens, and the database has the
+// plain file. HYPERDRIVE is a binding; VETASSIST_KEYS (the ring, one key of 64 digits on each line) and COOKIE_KEY (64 digits)
+// are secrets; VA_ORIGIN, VA_API and CLIENT_ID are variables.
 //
 //     GET /sign-in   GET /callback   GET /records   POST /sign-out   POST /erase
 import pg from 'pg';
@@ -8,11 +8,11 @@ import { Key, KeyRing } from 'vetassist';
 import { clientAddress, createClient, fromPg } from 'vetassist/client';
 
 const A_DAY = 86_400;
-// Made once for each instance of the Worker, at its first request: secrets come with requests.
+// Created once for each instance of the Worker, at its first request, because secrets come with requests.
 let ring;
 let cookies;
 
-/** Posts a form to one of VA.gov's endpoints, and returns what it answered. */
+/** Posts a form to an endpoint of VA.gov, and returns the response. */
 async function ask(env, path, form, signal) {
   const response = await fetch(`${env.VA_ORIGIN}${path}`, { method: 'POST', body: new URLSearchParams(form), signal });
   const text = await response.text();
@@ -21,7 +21,7 @@ async function ask(env, path, form, signal) {
   return answer;
 }
 
-/** Calls with a client of this request. The connection ends when what it began has ended. */
+/** Calls a function with a client for this request. The connection ends when all exchanges of the request have ended. */
 async function withClient(env, context, call) {
   ring ??= KeyRing.parse(env.VETASSIST_KEYS);
   const connection = new pg.Client({ connectionString: env.HYPERDRIVE.connectionString });
@@ -121,7 +121,7 @@ export default {
     }
   },
 
-  /** A cron: refreshes what ends soon, so that requests need not wait. */
+  /** Runs as a cron: refreshes tokens that expire soon, so that requests need not wait. */
   async scheduled(event, env, context) {
     await withClient(env, context, async (vetassist) => {
       while ((await vetassist.refreshExpiring()).more);

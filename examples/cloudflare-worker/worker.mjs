@@ -1,17 +1,17 @@
-// A Worker between a front end and VA.gov's API: it opens the caller's token, calls with it, and says in its log
-// whose call it was by a keyed hash of the address. Neither token nor address leaves it.
+// A Worker between a front end and VA.gov's API: it opens the caller's token, calls the API with it, and logs a keyed hash
+// of the caller's address. It logs neither the token nor the address.
 //
-//     POST /facilities/v1   X-User-Id: <uuid>   body: the sealed token, as vetassist_va_tokens holds it
+//     POST /facilities/v1   X-User-Id: <uuid>   body: the sealed token from vetassist_va_tokens
 //
-// `wrangler secret put VETASSIST_KEYS` takes the ring, the lines of the server's key file; VA_API is a variable.
+// `wrangler secret put VETASSIST_KEYS` takes the ring, the text of the server's key file; VA_API is a variable.
 import { hashIpKeyed, KeyRing, VetassistError } from 'vetassist';
 
-// Made once for each instance of the Worker, at its first request: secrets come with requests.
+// Created once for each instance of the Worker, at its first request, because secrets come with requests.
 let ring;
 
 const refusal = (status, code) => Response.json({ code }, { status });
 
-// What the caller did, and what is ours to mend.
+// The status for each error: 4xx for errors of the caller, 5xx for errors of this service.
 const STATUS = {
   ERR_INVALID_USER_ID: 400,
   ERR_INVALID_ARG_TYPE: 400,
@@ -36,7 +36,7 @@ export default {
       return new Response(answer.body, { status: answer.status, headers: { 'X-Caller': caller } });
     } catch (error) {
       if (!(error instanceof VetassistError)) throw error;
-      // The message holds no secret either, but it is nobody's business outside.
+      // The message contains no secret either, but the caller does not need it.
       console.error(error.code);
       return refusal(STATUS[error.code] ?? 500, error.code);
     }

@@ -1,5 +1,5 @@
-// The sign-in service of a Node backend, on node-postgres and the extension: the sealing is the database's, and the
-// service's role needs no right to any table.
+// The sign-in service of a Node backend, on node-postgres and the extension. The database seals, and the service's role needs
+// no privilege on a table.
 //
 //     SELECT vetassist_grant('backend', 'app');
 
@@ -8,10 +8,10 @@ import { setTimeout } from 'node:timers/promises';
 import { checkSchema, schemaQuery } from 'vetassist';
 
 const SESSION_LIFETIME = 8 * 60 * 60 * 1000;
-/** The time that a request waits for the refresh of another, in milliseconds. */
+/** The time that a request waits for another caller's refresh, in milliseconds. */
 const PATIENCE = 10_000;
 
-/** The account exists and may not be used. */
+/** The account exists and is not active. */
 export class AccountInactive extends Error {}
 
 export class Service {
@@ -21,12 +21,12 @@ export class Service {
     this.#pool = pool;
   }
 
-  /** A service on a database whose tables are what they must be; an error names what is not. */
+  /** Returns a service on a database. Throws an error with the differences if the tables differ from their description. */
   static async start(pool, schema = 'public') {
     const db = await pool.connect();
     try {
       await db.query('BEGIN READ ONLY');
-      // So that the catalogs are described in the words that the comparison knows.
+      // The comparison expects the catalogs' names in this form.
       await db.query('SET LOCAL search_path = pg_catalog; SET LOCAL quote_all_identifiers = off');
       const { rows } = await db.query(schemaQuery, [schema]);
       const differences = checkSchema(rows).map(({ object, problem }) => `${object}: ${problem}`);
@@ -43,7 +43,7 @@ export class Service {
     return rows[0];
   }
 
-  /** Stores what VA.gov's token endpoint answered, and begins a session. */
+  /** Stores the response of VA.gov's token endpoint, and begins a session. */
   async signIn(vaIcn, tokens, ip, device = undefined) {
     const jwtId = randomUUID();
     const now = Date.now();
@@ -64,7 +64,7 @@ export class Service {
       return { userId: row.user_id, sessionId: row.session_id, jwtId };
     } catch (error) {
       if (error.code !== 'VA001') throw error;
-      // The refusal took the sign-in's audit row with it, so it is logged by itself.
+      // The error rolled the audit row of the sign-in back, so the refusal is logged in a statement of its own.
       const userId = error.detail.replace('user_id ', '');
       await this.#one("SELECT vetassist_log_event('login_refused', $1, NULL, $2)", userId, ip);
       throw new AccountInactive(userId);
@@ -76,7 +76,7 @@ export class Service {
     return (await this.#one('SELECT vetassist_session_active($1) AS active', jwtId)).active;
   }
 
-  /** The sessions of a user, the newest first. */
+  /** Returns the sessions of a user, the newest first. */
   async sessions(userId) {
     return (await this.#pool.query('SELECT * FROM vetassist_list_sessions($1)', [userId])).rows;
   }
@@ -87,8 +87,8 @@ export class Service {
   }
 
   /**
-   * Returns a token in the clear, for a call to VA.gov: not to be kept or logged. Null where the veteran must sign in again.
-   * refresh exchanges a refresh token at VA.gov; one caller at a time is asked to.
+   * Returns an opened token for a call to VA.gov; do not keep or log it. Returns null if the veteran must sign in again.
+   * refresh exchanges a refresh token at VA.gov; only one caller at a time calls it.
    */
   async accessToken(userId, refresh) {
     for (const deadline = Date.now() + PATIENCE; ; ) {
@@ -108,7 +108,7 @@ export class Service {
     }
   }
 
-  /** Has VA.gov renew the tokens that expire within five minutes, for a worker. Returns how many were renewed. */
+  /** Refreshes the tokens that expire within five minutes, for a worker. Returns the number of refreshed tokens. */
   async refreshDue(refresh) {
     for (let renewed = 0; ; ) {
       const { rows: leases } = await this.#pool.query('SELECT * FROM vetassist_claim_refreshes()');
@@ -119,8 +119,8 @@ export class Service {
   }
 
   /**
-   * Exchanges a leased refresh token. The lease was committed, so no lock is held, and nobody else shows VA.gov this token,
-   * which would take it as stolen.
+   * Exchanges a leased refresh token. The lease was committed, so no lock is held, and no other caller presents this token to
+   * VA.gov, which would treat it as stolen.
    */
   async #exchange({ lease_id: lease, refresh_token: token }, refresh) {
     let tokens;

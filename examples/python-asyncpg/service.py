@@ -1,12 +1,12 @@
-"""The backend's sign-in service on asyncpg, with the sealing left to the database.
+"""The backend's sign-in service on asyncpg. The database seals.
 
-Before, the service held the master key, derived each user's key, sealed both tokens by `cryptography`, hashed the
-address, and wrote four tables. Now `vetassist_login` does that in one statement. The key is the server's; the
-service has no cryptography to get wrong, and its role needs no right to any table:
+Before, the service had the master key, derived each user's key, sealed both tokens with `cryptography`, hashed the
+address, and wrote four tables. Now `vetassist_login` does that in one statement. Only the server has the key, the
+service has no cryptography, and its role needs no privilege on a table:
 
     SELECT vetassist_grant('backend', 'app');
 
-Tokens that it stored before open as they are: the bytes are the same, with the same master key in the ring.
+The tokens that it stored before still open, because the bytes are the same. The ring must have the same master key.
 """
 
 import json
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class AccountInactive(Exception):
-    """The account exists and may not be used."""
+    """The account exists and is not active."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,10 @@ class Service:
     async def sign_in(
         self, va_icn: str, tokens: Tokens, ip: str, device_info: dict | None = None, **profile: str
     ) -> SignedIn:
-        """Stores user, tokens, session and audit row. `profile` is veteran_status, email, first_name, last_name."""
+        """Stores the user, the tokens, the session and the audit row.
+
+        `profile` may have veteran_status, email, first_name and last_name.
+        """
         jwt_id = str(uuid.uuid4())
         try:
             row = await self._pool.fetchrow(
@@ -71,7 +74,7 @@ class Service:
         except asyncpg.PostgresError as error:
             if error.sqlstate != "VA001":
                 raise
-            # The refusal took the sign-in's audit row with it, so it is logged by itself.
+            # The error rolled the audit row of the sign-in back, so the refusal is logged in a statement of its own.
             user_id = uuid.UUID(error.detail.removeprefix("user_id "))
             await self._pool.execute("SELECT vetassist_log_event('login_refused', $1, NULL, $2)", user_id, ip)
             raise AccountInactive(str(user_id)) from None
@@ -86,15 +89,15 @@ class Service:
         return await self._pool.fetchval("SELECT vetassist_revoke_session($1, $2)", jwt_id, user_id)
 
     async def access_token(self, user_id: uuid.UUID) -> str | None:
-        """The token in the clear, for a call to VA.gov: not to be kept or logged."""
+        """Returns the opened token for a call to VA.gov. Do not keep or log it."""
         return await self._pool.fetchval("SELECT vetassist_access_token($1)", user_id)
 
     async def refresh_due(self, refresh: Callable[[str], Awaitable[Tokens]]) -> int:
-        """Has VA.gov renew the tokens that expire within five minutes, and returns how many it was.
+        """Refreshes the tokens that expire within five minutes, and returns their number.
 
         Each statement is a transaction of its own: a lease is committed before VA.gov is asked, and no lock is held
-        meanwhile. Any number of these may run at once; none gets what another has. A user whose tokens cannot be renewed
-        is logged and tried again later, or never, where VA.gov says that the grant is gone.
+        meanwhile. Any number of workers may run at once; they get different tokens. If a refresh fails, it is logged and
+        tried again later, or never after a final error.
         """
         renewed: set[uuid.UUID] = set()
         while leases := await self._pool.fetch("SELECT * FROM vetassist_claim_refreshes()"):

@@ -2,8 +2,8 @@
 
     DATABASE=postgres://… VA_ORIGIN=… VA_API=… CLIENT_ID=… COOKIE_KEY=… VETASSIST_KEYS=… uvicorn service:app --workers 8
 
-VETASSIST_KEYS is the ring, a key of 64 digits a line; without it the database's server seals, and all else is the same.
-COOKIE_KEY has 64 digits. Any number of workers may run: the database sees to it that each refresh token is exchanged once.
+VETASSIST_KEYS is the ring, one key of 64 digits on each line. Without it the database's server seals, and all other code is
+the same. COOKIE_KEY has 64 digits. Any number of workers may run: leases ensure that each refresh token is exchanged once.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from vetassist.client import (
 
 A_DAY = 86_400
 REFRESH_EVERY_SECONDS = 60
-# One proxy stands before the service.
+# There is one proxy before the service.
 ADDRESS = ForwardedFor(trusted_hops=1)
 
 log = logging.getLogger("uvicorn.error")
@@ -45,7 +45,7 @@ cookies = Key(bytes.fromhex(os.environ["COOKIE_KEY"]))
 
 
 class Va:
-    """VA.gov's endpoints."""
+    """The endpoints of VA.gov."""
 
     def __init__(self, http: httpx.AsyncClient) -> None:
         self._http = http
@@ -67,7 +67,7 @@ class Va:
 
 
 async def keep_fresh(vetassist: Client) -> None:
-    """Refreshes what ends soon, so that requests need not wait."""
+    """Refreshes tokens that expire soon, so that requests need not wait."""
     while True:
         try:
             while (await vetassist.refresh_expiring()).more:
@@ -84,14 +84,14 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with httpx.AsyncClient(timeout=8) as http:
             app.state.va = Va(http)
             app.state.vetassist = Client(pool, ring=KeyRing.parse(keys) if keys else None, refresh=app.state.va.refresh)
-            # A database that has drifted is refused before the first veteran comes.
+            # The service does not start if the database differs from its description.
             await app.state.vetassist.check()
             fresh = asyncio.create_task(keep_fresh(app.state.vetassist))
             yield
             fresh.cancel()
             with suppress(asyncio.CancelledError):
                 await fresh
-            # No answer of VA.gov is lost.
+            # Running exchanges end first, so that no response of VA.gov is lost.
             await app.state.vetassist.settle()
 
 
@@ -187,7 +187,7 @@ async def callback(request: Request, vetassist: Vetassist, va: VaGov, code: str 
 
 @app.get("/records")
 async def records(session: Session, vetassist: Vetassist, va: VaGov) -> Response:
-    # A 401 refreshes the token and asks again, once.
+    # After a response 401, with_token refreshes the token once and repeats the request.
     answer = await vetassist.with_token(session.user_id, va.records)
     return Response(answer.content, answer.status_code, media_type="application/json")
 

@@ -1,4 +1,4 @@
--- Signs a veteran in and prints the token that was stored, then what vetassist_check() has found that is an error.
+-- Signs a veteran in and prints the stored token, and then the errors that vetassist_check() finds.
 CREATE EXTENSION vetassist;
 SELECT session_id IS NOT NULL AS is_signed_in
 FROM vetassist_login(va_icn => '1012667145V762142', access_token => 'the access token',

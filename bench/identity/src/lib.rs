@@ -2,7 +2,7 @@
 
 pgrx::pg_module_magic!();
 
-/// Hands back what it gets.
+/// Returns its argument.
 #[pgrx::pg_extern(volatile, strict, parallel_safe)]
 fn identity(bytes: &[u8]) -> &[u8] {
     bytes

@@ -1,6 +1,6 @@
-//! Holds what these measurements have in common.
+//! Constants that these measurements share.
 
 pub(super) const FAMILY: &str = "job";
 
-/// As many as the clients of a pool.
+/// The number of connections, as many as in a usual pool.
 pub(super) const CONNECTIONS: usize = 8;

@@ -1,4 +1,4 @@
-//! Measures the memory that a backend takes for itself.
+//! Measures the private memory of a backend.
 
 use std::{
     fs,
@@ -12,7 +12,7 @@ use postgres::Client;
 
 use crate::server::sql_error;
 
-/// Runs a statement and returns the most private memory that the backend had meanwhile, in bytes.
+/// Runs a statement and returns the most private memory of the backend meanwhile, in bytes.
 pub(super) fn peak(db: &mut Client, sql: &str) -> Result<f64> {
     let row = db.query_one("SELECT pg_backend_pid()", &[]).map_err(sql_error)?;
     let pid: i32 = row.get(0);
@@ -33,7 +33,7 @@ pub(super) fn peak(db: &mut Client, sql: &str) -> Result<f64> {
     })
 }
 
-/// Returns the memory of a process that is neither of a file nor shared.
+/// Returns the memory of a process that is neither mapped from a file nor shared.
 fn private(pid: i32) -> Result<f64> {
     let path = format!("/proc/{pid}/status");
     let status = fs::read_to_string(&path).context(format!("cannot read {path}"))?;

@@ -1,4 +1,4 @@
-//! The purge of expired sessions: what a session costs, and what it does to sign-ins beside it.
+//! Measures the purge of expired sessions: the time for each session, and the delay of sign-ins beside it.
 
 use std::{
     cell::RefCell,
@@ -19,7 +19,8 @@ use crate::{
 };
 
 const DATABASE: &str = "bench_purge";
-/// The time between the sign-ins of each connection: 200 a second by all, which leaves time to spare.
+/// The time between the sign-ins of each connection. All connections together sign in 200 times a second, which leaves
+/// time to spare.
 const PACE: Duration = Duration::from_millis(40);
 
 pub(super) fn run(server: &Server, effort: Effort) -> Result<Vec<Comparison>> {
@@ -28,7 +29,7 @@ pub(super) fn run(server: &Server, effort: Effort) -> Result<Vec<Comparison>> {
         &mut db,
         "INSERT INTO vetassist_users (va_icn) SELECT 'user ' || i FROM generate_series(1, 1000) AS i",
     )?;
-    // Those that stay.
+    // These sessions are not purged.
     insert(&mut db, effort.of(1_000_000, 1000), "now() + interval '1 hour'")?;
     vacuum(&mut db, &["vetassist_sessions"])?;
     let db = RefCell::new(db);
@@ -69,7 +70,7 @@ fn insert(db: &mut Client, count: usize, expires_at: &str) -> Result<()> {
     )
 }
 
-/// The slowest hundredth of sign-ins with a purge beside them, and without.
+/// Compares the slowest hundredth of sign-ins with and without a purge beside them.
 fn beside_sign_ins(server: &Server, db: &mut Client, effort: Effort) -> Result<Comparison> {
     let seconds = Duration::from_millis(effort.of(5000, 400) as u64);
     let mut rounds = Vec::new();
@@ -81,7 +82,7 @@ fn beside_sign_ins(server: &Server, db: &mut Client, effort: Effort) -> Result<C
         let beside = thread::scope(|scope| {
             let purger = scope.spawn(|| {
                 while !done.load(Ordering::Relaxed) {
-                    // In batches as docs/sql/sessions.md has it.
+                    // The purge runs in batches, as docs/sql/sessions.md recommends.
                     execute(db, "SELECT vetassist_purge_sessions('30 days', 1000)")?;
                 }
                 Ok(())
@@ -118,10 +119,10 @@ fn slowest_hundredth(server: &Server, duration: Duration) -> Result<f64> {
         Ok::<_, anyhow::Error>(all)
     })?;
     latencies.sort_unstable_by(f64::total_cmp);
-    latencies.get(latencies.len() * 99 / 100).copied().ok_or_else(|| anyhow!("nobody signed in"))
+    latencies.get(latencies.len() * 99 / 100).copied().ok_or_else(|| anyhow!("there was no sign-in"))
 }
 
-/// Sign-ins that begin at fixed times, however long the one before took.
+/// Signs in at fixed times, even if the sign-in before took long. Returns the latencies.
 fn sign_ins(server: &Server, number: usize, duration: Duration) -> Result<Vec<f64>> {
     let mut db = server.connect(DATABASE)?;
     let statement = db
@@ -142,6 +143,6 @@ fn sign_ins(server: &Server, number: usize, duration: Duration) -> Result<Vec<f6
         db.query(&statement, &[&icn, &jwt.to_string()]).map_err(sql_error)?;
         latencies.push(due.elapsed().as_secs_f64() * 1e9);
     }
-    // The first one fills the connection's caches.
+    // The first sign-in fills the connection's caches and does not count.
     Ok(latencies.split_off(1.min(latencies.len() - 1)))
 }

@@ -1,4 +1,4 @@
-//! Rotation, against a bare UPDATE of the same bytes in the same batches.
+//! Measures rotation, beside a bare UPDATE of the same bytes in the same batches.
 
 use std::{
     cell::{Cell, RefCell},
@@ -15,7 +15,7 @@ use crate::{
     server::{execute, vacuum, Server},
 };
 
-/// Writes every token anew, as it was, and commits after each batch.
+/// Writes every token again, unchanged, and commits after each batch.
 const BARE: &str = "
     CREATE PROCEDURE bare_update(batch_size integer) LANGUAGE plpgsql AS $$
     DECLARE
@@ -44,7 +44,7 @@ pub(super) fn run(server: &Server, effort: Effort) -> Result<Vec<Comparison>> {
     let newest = Cell::new(1);
     let timed = |sql: &str| {
         let mut db = db.borrow_mut();
-        // Each begins with a table without dead rows, and with nothing waiting to be written.
+        // Each run begins with a table without dead rows, and with no buffers waiting to be written.
         execute(&mut db, "VACUUM FULL vetassist_va_tokens")?;
         execute(&mut db, "CHECKPOINT")?;
         let started = Instant::now();
@@ -67,7 +67,7 @@ pub(super) fn run(server: &Server, effort: Effort) -> Result<Vec<Comparison>> {
     let rotation = ("vetassist_rotate_tokens", times.of("rotation"));
     let mut found = vec![compared(
         FAMILY,
-        "sealing a row's two tokens anew, 1000 at a time",
+        "sealing a row's two tokens again, 1000 at a time",
         rotation,
         ("a bare UPDATE", times.of("bare")),
         Some(1.5),
@@ -77,7 +77,7 @@ pub(super) fn run(server: &Server, effort: Effort) -> Result<Vec<Comparison>> {
     Ok(found)
 }
 
-/// The backend's own memory at two sizes.
+/// Compares the backend's private memory at two sizes.
 fn memory(server: &Server, effort: Effort) -> Result<Comparison> {
     let mut peaks = Vec::new();
     for rows in [effort.of(1_000_000, 400), effort.of(10_000, 200)] {
@@ -99,7 +99,7 @@ fn memory(server: &Server, effort: Effort) -> Result<Comparison> {
     })
 }
 
-/// Users with two tokens of a kibibyte each.
+/// Creates users with two tokens of a kibibyte each.
 fn fill(db: &mut Client, rows: usize) -> Result<()> {
     execute(
         db,

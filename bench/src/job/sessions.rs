@@ -53,10 +53,10 @@ pub(super) fn run(server: &Server, effort: Effort) -> Result<Vec<Comparison>> {
     Ok(found)
 }
 
-/// Sessions of a thousandth as many users, whose `jwt_id` is computed from their number.
+/// Creates sessions, for a thousandth as many users. The `jwt_id` is computed from the number of the session.
 fn fill(db: &mut Client, size: usize) -> Result<()> {
     let users = size.div_ceil(1000);
-    // As a replica: each row's foreign key needs no look-up.
+    // With the role of a replica, the foreign key of each row is not checked.
     execute(
         db,
         &format!(
@@ -74,7 +74,7 @@ fn fill(db: &mut Client, size: usize) -> Result<()> {
     vacuum(db, &["vetassist_users", "vetassist_sessions"])
 }
 
-/// Returns the time of a call with all clients at work, each of which asks for sessions here and there.
+/// Returns the time of a call while all clients ask for random sessions.
 fn nanoseconds(clients: &mut [Client], query: &str, size: usize, calls: usize) -> Result<f64> {
     let count = clients.len();
     let started = Instant::now();
@@ -95,7 +95,7 @@ fn ask(client: &mut Client, query: &str, size: usize, seed: usize, calls: usize)
     let statement = client.prepare(query).map_err(sql_error)?;
     let mut number = seed;
     for _ in 0..calls {
-        // Knuth's multiplicative step: far apart from call to call.
+        // Knuth's multiplicative step: the sessions of consecutive calls are far apart.
         number = number.wrapping_mul(2_654_435_761).wrapping_add(12_345) % size;
         let jwt_id = jwt_id(number as u64 + 1);
         let row = client.query_one(&statement, &[&jwt_id]).map_err(sql_error)?;
@@ -106,7 +106,7 @@ fn ask(client: &mut Client, query: &str, size: usize, seed: usize, calls: usize)
     Ok(())
 }
 
-/// The `jwt_id` of a session by its number from 1: neighbours are far apart in the index.
+/// Returns the `jwt_id` of a session by its number from 1. Consecutive numbers are far apart in the index.
 fn jwt_id(number: u64) -> String {
     let spread = number.wrapping_mul(2_654_435_761) & 0xffff_ffff;
     format!("{spread:08x}-0000-4000-8000-{number:012}")

@@ -1,4 +1,4 @@
-//! Times as people read them.
+//! Reads and writes times as text.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,12 +8,12 @@ use vetassist_core::Timestamp;
 /// Returns the time now.
 #[must_use]
 pub fn now() -> OffsetDateTime {
-    // A clock before 1970 is none to go by.
+    // A clock before 1970 is wrong, and counts as 1970.
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     OffsetDateTime::UNIX_EPOCH + since
 }
 
-/// Returns a time of the log as text: RFC 3339, or what PostgreSQL calls it where that can't say it.
+/// Returns a time of the log as text: RFC 3339, or PostgreSQL's word for an infinity.
 #[must_use]
 pub fn text(time: Timestamp) -> String {
     let calendar = OffsetDateTime::try_from(time).ok();
@@ -27,10 +27,10 @@ pub fn text(time: Timestamp) -> String {
     })
 }
 
-/// Reads a length of time: a number and one of `s`, `m`, `h` and `d`.
+/// Reads a duration: a number and one of `s`, `m`, `h` and `d`.
 ///
 /// # Errors
-/// A text for whoever wrote it.
+/// A message for the user.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let units = [('s', 1), ('m', 60), ('h', 3600), ('d', 86400)];
     let unit = units.into_iter().find_map(|(unit, seconds)| {

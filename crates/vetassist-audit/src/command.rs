@@ -1,112 +1,185 @@
-//! The command line of `verify`, over whatever opens files: the program and the npm package have it in common.
+//! The command line, over whatever the machine offers: the program and the npm package have it in common.
+
+mod failure;
+mod verify;
 
 use std::{
-    fmt::Display,
-    io::{self, BufReader, BufWriter, Read, Write},
-    path::{Path, PathBuf},
+    io::{BufWriter, Write},
+    path::PathBuf,
     time::Duration,
 };
 
-use clap::Args;
-use vetassist_core::audit_log::VerifierKey;
+use clap::{Args, Parser, Subcommand};
+use vetassist_core::audit_log::{AuditKey, Origin};
 
 use crate::{
-    clock,
-    finding::{Severity, Summary},
-    verify::{verify, Evidence, Expectations},
-    watched,
+    clock, export,
+    host::{Host, HostFile},
+    key_file,
+    watch::Watcher,
+    watched::WatchedFile,
 };
+use failure::{at, failure, Failure};
+use verify::VerifyArguments;
 
 /// The exit code where a problem was found.
-pub const PROBLEM: u8 = 1;
+const PROBLEM: u8 = 1;
 /// The exit code of wrong usage, and where something could not be read or written.
 pub const FAILED: u8 = 2;
 
-/// Says what could not be done; it ends with exit code 2.
-#[derive(Debug)]
-pub struct Failure(pub String);
-
-/// Says what could not be done, and to which file.
-pub fn at<E: Display>(path: &Path) -> impl FnOnce(E) -> Failure + '_ {
-    move |error| Failure(format!("{}: {error}", path.display()))
+/// Watches, exports and verifies vetassist's audit log from outside the database.
+///
+/// Exit codes: 0 all is well; 1 a problem was found; 2 wrong usage, or something could not be read or written.
+#[derive(Debug, Parser)]
+#[command(name = "vetassist-audit", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
 }
 
-/// Says what could not be done.
-pub fn failure(error: impl Display) -> Failure {
-    Failure(error.to_string())
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Makes an audit key, writes its file and prints the verifier key.
+    Keygen(KeyArguments),
+    /// Prints the verifier key of an audit key.
+    Verifier(KeyArguments),
+    /// Verifies that the log continues the last checkpoint, signs its own and prints the note.
+    Watch(WatchArguments),
+    /// Writes the whole log into a file.
+    Export(ExportArguments),
+    /// Verifies an export, with no database and no secret.
+    Verify(VerifyArguments),
 }
 
-/// The arguments of `verify`.
 #[derive(Args, Debug)]
-pub struct VerifyArguments {
-    /// The export.
-    file: PathBuf,
-    /// A verifier key whose signatures count. Give each that signed while keys were rotated.
-    #[arg(long = "key", required = true, value_name = "VERIFIER")]
-    keys: Vec<VerifierKey>,
-    /// A signed checkpoint that the log must continue.
-    #[arg(long, value_name = "NOTE")]
-    since: Vec<PathBuf>,
-    /// The file that a watcher kept.
+struct KeyArguments {
+    /// The file of the audit key. Keep it off the database's server.
     #[arg(long, value_name = "FILE")]
-    watched: Vec<PathBuf>,
-    /// The shortest time that the trail is kept.
-    #[arg(long, default_value = "365d", value_parser = clock::parse_duration, value_name = "TIME")]
-    retention: Duration,
+    key_file: PathBuf,
+    /// The log's origin: the first line of vetassist_audit_checkpoint().
+    #[arg(long)]
+    origin: Origin,
 }
 
-impl VerifyArguments {
-    /// Verifies the export, prints what is found, and returns whether the log is intact.
-    ///
-    /// # Errors
-    /// [`Failure`] where a file can't be read or holds something else.
-    pub fn verify<File: Read>(
-        &self,
-        open: impl Fn(&Path) -> io::Result<File>,
-        out: &mut impl Write,
-    ) -> Result<bool, Failure> {
-        let mut evidence = Evidence::new(self.keys.clone());
-        for path in &self.since {
-            let mut note = Vec::new();
-            let read = open(path).and_then(|mut file| file.read_to_end(&mut note));
-            read.map_err(at(path))?;
-            evidence.add_note(&path.display().to_string(), note);
-        }
-        for path in &self.watched {
-            let lines = open(path).and_then(|file| watched::read_all(BufReader::new(file)));
-            evidence.add_watched(&path.display().to_string(), lines.map_err(at(path))?);
-        }
-        let expected = Expectations { evidence, retention: self.retention };
-        let export = || open(&self.file).map(|file| BufReader::with_capacity(1 << 20, file));
-        let mut out = BufWriter::new(out);
-        let mut printed = Ok(());
-        let summary = verify(export, &expected, &mut |finding| {
-            let line = writeln!(out, "{finding}");
-            if printed.is_ok() {
-                printed = line;
+#[derive(Args, Debug)]
+struct Connection {
+    /// The connection: postgresql://… or host=… user=…; PGPASSWORD holds a password.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    database: String,
+    /// The schema that vetassist is in.
+    #[arg(long, default_value = "public")]
+    schema: String,
+    /// The certificate authority of the server, in PEM: the connection is then encrypted and verified.
+    #[arg(long, value_name = "FILE")]
+    tls_authority: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+struct WatchArguments {
+    #[command(flatten)]
+    connection: Connection,
+    /// The file of the audit key. Give two while the key is rotated.
+    #[arg(long, required = true, value_name = "FILE")]
+    key_file: Vec<PathBuf>,
+    /// The file that keeps every signed checkpoint. It is made at the first use.
+    #[arg(long, value_name = "FILE")]
+    watched: PathBuf,
+    /// The longest time that the log may stay as it is, such as 90m.
+    #[arg(long, default_value = "1h", value_parser = clock::parse_duration, value_name = "TIME")]
+    max_age: Duration,
+}
+
+#[derive(Args, Debug)]
+struct ExportArguments {
+    /// The file to write, which must not exist. It holds personal data.
+    file: PathBuf,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl Cli {
+    /// Runs the command, and returns the exit code.
+    pub fn run(&self, host: &impl Host) -> u8 {
+        let done = match &self.command {
+            Command::Keygen(arguments) => arguments.create(host),
+            Command::Verifier(arguments) => arguments.print(host),
+            Command::Watch(arguments) => arguments.run(host),
+            Command::Export(arguments) => arguments.run(host),
+            Command::Verify(arguments) => arguments.run(host),
+        };
+        match done {
+            Ok(true) => 0,
+            Ok(false) => PROBLEM,
+            Err(Failure(why)) => {
+                say(host, &why);
+                FAILED
             }
-        })
-        .map_err(at(&self.file))?;
-        printed.and_then(|()| print_summary(&mut out, &summary)).map_err(failure)?;
-        Ok(summary.is_intact())
+        }
     }
 }
 
-fn print_summary(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
-    let Summary { entries, rows, pending, covered, findings } = summary;
-    writeln!(out, "{entries} entries, {rows} rows, {pending} changes pending")?;
-    writeln!(out, "{covered} entries covered by signed checkpoints")?;
-    for (class, count) in findings {
-        writeln!(out, "{count} {}", class.name())?;
+/// Prints an error. Nothing can be done where that fails.
+fn say(host: &impl Host, why: &str) {
+    let _ = writeln!(host.errors(), "vetassist-audit: {why}");
+}
+
+impl KeyArguments {
+    fn create(&self, host: &impl Host) -> Result<bool, Failure> {
+        let key = key_file::create(host, &self.key_file).map_err(at(&self.key_file))?;
+        self.print_verifier(host, &key)
     }
-    let problems: u64 = findings
-        .iter()
-        .filter(|(class, _)| class.severity() == Severity::Problem)
-        .map(|(_, count)| count)
-        .sum();
-    match problems {
-        0 => writeln!(out, "intact")?,
-        _ => writeln!(out, "NOT intact: {problems} problems")?,
+
+    fn print(&self, host: &impl Host) -> Result<bool, Failure> {
+        let key = key_file::read(host, &self.key_file).map_err(at(&self.key_file))?;
+        self.print_verifier(host, &key)
     }
-    out.flush()
+
+    fn print_verifier(&self, host: &impl Host, key: &AuditKey) -> Result<bool, Failure> {
+        let verifier = key.verifier(&self.origin.to_string()).map_err(failure)?;
+        writeln!(host.out(), "{verifier}").map_err(failure)?;
+        Ok(true)
+    }
+}
+
+impl Connection {
+    fn connect<H: Host>(&self, host: &H) -> Result<H::Log, Failure> {
+        host.connect(&self.database, &self.schema, self.tls_authority.as_deref()).map_err(failure)
+    }
+}
+
+impl WatchArguments {
+    /// Watches once, and returns false if the log is not as it should be.
+    fn run(&self, host: &impl Host) -> Result<bool, Failure> {
+        let key = |path: &PathBuf| key_file::read(host, path).map_err(at(path));
+        let keys = self.key_file.iter().map(key).collect::<Result<Vec<_>, _>>()?;
+        let file = host.open_locked(&self.watched).and_then(WatchedFile::new);
+        let mut file = file.map_err(at(&self.watched))?;
+        let mut log = self.connection.connect(host)?;
+        let watcher = Watcher { keys: &keys, max_age: self.max_age, now: host.now() };
+        match watcher.watch(&mut log, &mut file, &mut host.out()) {
+            Ok(()) => Ok(true),
+            Err(error) if error.is_finding() => {
+                say(host, &error.to_string());
+                Ok(false)
+            }
+            Err(error) => Err(failure(error)),
+        }
+    }
+}
+
+impl ExportArguments {
+    fn run(&self, host: &impl Host) -> Result<bool, Failure> {
+        let mut log = self.connection.connect(host)?;
+        let mut file = host.create(&self.file).map_err(at(&self.file))?;
+        let mut out = BufWriter::with_capacity(1 << 20, &mut file);
+        let mut errors = host.errors();
+        let progress = |done, size| {
+            let _ = writeln!(errors, "{done} of {size} entries");
+        };
+        let size = export::write(&mut log, &mut out, host.now(), progress).map_err(failure)?;
+        drop(out);
+        file.sync().map_err(at(&self.file))?;
+        let _ = writeln!(host.errors(), "{size} entries are in {}", self.file.display());
+        Ok(true)
+    }
 }

@@ -12,14 +12,17 @@ use postgres::{
     Client, Config, Error, NoTls,
 };
 use postgres_native_tls::MakeTlsConnector;
-use vetassist_core::audit_log::{Hash, Salt};
+use vetassist_core::audit_log::Hash;
 
-use crate::log::{Each, Log, LogError, Pending, Shown, ShownEntry};
+use crate::{
+    functions::{bigint, hash, EntryRow, Functions, SNAPSHOT},
+    log::{Each, Log, LogError},
+};
 
-/// A connection, and the schema that the functions are in.
+/// A connection, and the functions.
 pub struct Database {
     client: Client,
-    schema: String,
+    functions: Functions,
 }
 
 impl Database {
@@ -66,23 +69,14 @@ impl Database {
             let connector = tls.build().map_err(|error| LogError(error.to_string()))?;
             config.connect(MakeTlsConnector::new(connector))
         };
-        let schema = format!("\"{}\"", schema.replace('"', "\"\""));
-        Ok(Self { client: client.map_err(|error| failed(&error))?, schema })
-    }
-
-    /// Sees the database from now on as it is at this moment, and changes nothing.
-    ///
-    /// # Errors
-    /// If the server refuses.
-    pub fn take_snapshot(&mut self) -> Result<(), LogError> {
-        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-        self.client.batch_execute(begin).map_err(|error| failed(&error))
+        let client = client.map_err(|error| failed(&error))?;
+        Ok(Self { client, functions: Functions::of(schema) })
     }
 }
 
 impl std::fmt::Debug for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Database").field("schema", &self.schema).finish_non_exhaustive()
+        f.debug_struct("Database").field("functions", &self.functions).finish_non_exhaustive()
     }
 }
 
@@ -100,84 +94,51 @@ const COLUMNS: [Type; 9] = [
 ];
 
 impl Log for Database {
+    fn take_snapshot(&mut self) -> Result<(), LogError> {
+        self.client.batch_execute(SNAPSHOT).map_err(|error| failed(&error))
+    }
+
     fn checkpoint(&mut self) -> Result<Option<String>, LogError> {
-        let query = format!("SELECT {}.vetassist_audit_checkpoint()", self.schema);
-        let row = self.client.query_one(&query, &[]).map_err(|error| failed(&error))?;
-        row.try_get(0).map_err(|error| failed(&error))
+        let row = self.client.query_one(&self.functions.checkpoint(), &[]);
+        row.and_then(|row| row.try_get(0)).map_err(|error| failed(&error))
     }
 
     fn consistency(&mut self, from_size: u64, to_size: u64) -> Result<Vec<Hash>, LogError> {
-        let query = format!("SELECT {}.vetassist_audit_consistency($1, $2)", self.schema);
         let (from_size, to_size) = (bigint(from_size)?, bigint(to_size)?);
-        let row = self.client.query_one(&query, &[&from_size, &to_size]);
-        let proof: Vec<Vec<u8>> =
-            row.and_then(|row| row.try_get(0)).map_err(|error| failed(&error))?;
-        proof.iter().map(|hash| read_hash(hash)).collect()
+        let rows = self.client.query(&self.functions.consistency(), &[&from_size, &to_size]);
+        let rows = rows.map_err(|error| failed(&error))?;
+        rows.iter().map(|row| hash(row.try_get(0).map_err(|error| failed(&error))?)).collect()
     }
 
     fn entries(&mut self, from_index: u64, max_rows: u32, each: Each<'_>) -> Result<(), LogError> {
-        // COPY takes no parameters; these are numbers.
-        let copy = format!(
-            "COPY (SELECT e.* FROM {}.vetassist_audit_entries({from_index}, {max_rows}) AS e) TO STDOUT (FORMAT binary)",
-            self.schema
-        );
+        let entries = self.functions.entries(from_index, max_rows);
+        let copy = format!("COPY ({entries}) TO STDOUT (FORMAT binary)");
         let reader = self.client.copy_out(&copy).map_err(|error| failed(&error))?;
         let mut rows = BinaryCopyOutIter::new(reader, &COLUMNS);
         while let Some(row) = rows.next().map_err(|error| failed(&error))? {
-            each(shown(&row)?)?;
+            each(read(&row).map_err(|error| failed(&error))?.try_into()?)?;
         }
         Ok(())
     }
 
     fn note_watch(&mut self, checkpoint: &str) -> Result<(), LogError> {
-        let query = format!("SELECT {}.vetassist_note_watch($1)", self.schema);
-        self.client.execute(&query, &[&checkpoint]).map_err(|error| failed(&error))?;
-        Ok(())
+        let noted = self.client.execute(&self.functions.note_watch(), &[&checkpoint]);
+        noted.map(drop).map_err(|error| failed(&error))
     }
 }
 
-fn shown(row: &BinaryCopyOutRow) -> Result<Shown, LogError> {
-    fn get<'a, T: postgres::types::FromSql<'a>>(
-        row: &'a BinaryCopyOutRow,
-        column: usize,
-    ) -> Result<T, LogError> {
-        row.try_get(column).map_err(|error| failed(&error))
-    }
-    let kind = get::<Option<String>>(row, 1)?.ok_or_else(|| strange("an entry without a kind"))?;
-    let audit_id = get::<Option<i64>>(row, 2)?;
-    let Some(entry) = get::<Option<i64>>(row, 0)? else {
-        let audit_id = audit_id.ok_or_else(|| strange("a pending change of no row"))?;
-        return Ok(Shown::Pending(Pending { kind, audit_id }));
-    };
-    let salt = |column| -> Result<Option<Salt>, LogError> {
-        let bytes = get::<Option<&[u8]>>(row, column)?;
-        bytes.map(TryInto::try_into).transpose().map_err(|_| strange("a salt of another length"))
-    };
-    Ok(Shown::Entry(ShownEntry {
-        entry: entry.try_into().map_err(|_| strange("a negative index"))?,
-        kind,
-        audit_id,
-        leaf_hash: read_hash(
-            get::<Option<&[u8]>>(row, 3)?.ok_or_else(|| strange("an entry without a hash"))?,
-        )?,
-        data: get(row, 4)?,
-        event_data: get(row, 5)?,
-        event_data_salt: salt(6)?,
-        ip_hash: get(row, 7)?,
-        ip_hash_salt: salt(8)?,
-    }))
-}
-
-fn bigint(size: u64) -> Result<i64, LogError> {
-    size.try_into().map_err(|_| strange("a size beyond bigint"))
-}
-
-fn read_hash(bytes: &[u8]) -> Result<Hash, LogError> {
-    Hash::try_from(bytes).map_err(|_| strange("a hash that is not 32 bytes"))
-}
-
-fn strange(what: &str) -> LogError {
-    LogError(format!("the database shows {what}"))
+fn read(row: &BinaryCopyOutRow) -> Result<EntryRow, Error> {
+    Ok(EntryRow {
+        entry: row.try_get(0)?,
+        kind: row.try_get(1)?,
+        audit_id: row.try_get(2)?,
+        leaf_hash: row.try_get(3)?,
+        data: row.try_get(4)?,
+        event_data: row.try_get(5)?,
+        event_data_salt: row.try_get(6)?,
+        ip_hash: row.try_get(7)?,
+        ip_hash_salt: row.try_get(8)?,
+    })
 }
 
 /// Returns what the server says, with its hint.

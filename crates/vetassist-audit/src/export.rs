@@ -1,4 +1,4 @@
-//! Exports: the whole log as lines of JSON, for whoever verifies it without the database.
+//! Exports: the whole log as lines of JSON, for verifying it without the database.
 //!
 //! The first line is `{"log": …}`, then there is one line `{"entry": …}` for each entry from 0 on, one line
 //! `{"pending": …}` for each change that is not in the log yet, and at the end `{"end": …}` with both counts. A

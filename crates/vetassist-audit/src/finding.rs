@@ -1,15 +1,15 @@
-//! Findings: what a verification says of a log.
+//! Findings: the results of a verification.
 
 use std::{collections::BTreeMap, fmt};
 
-/// The meaning of a finding.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// The log was tampered with, or is damaged.
     Problem,
-    /// A change that the log itself discloses. Whether it was due cannot be seen from the log.
+    /// The log itself discloses a change. It cannot show whether the change was due.
     Disclosed,
-    /// It cannot be decided from what was given.
+    /// The given files do not suffice to decide.
     CannotTell,
 }
 
@@ -17,31 +17,31 @@ pub enum Severity {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Class {
-    /// A row or an entry is not what was sealed.
+    /// A row or an entry differs from what was sealed.
     Changed,
-    /// A row has gone, and no purge tells of it.
+    /// A row is gone, and no purge records it.
     Missing,
-    /// `event_data` or `ip_hash` of a row have gone, and no erasure tells of it.
+    /// `event_data` or `ip_hash` of a row is gone, and no erasure records it.
     ErasedInSilence,
     /// An id was sealed twice.
     IdReused,
-    /// An erasure that can't be one, or that did not erase.
+    /// A recorded erasure is impossible, or did not erase.
     FalseErasure,
-    /// A rehash that can't be one.
+    /// A recorded rehash is impossible.
     FalseRehash,
-    /// A purge that can't be one, or that did not delete.
+    /// A recorded purge is impossible, or did not delete.
     FalsePurge,
     /// A restart that is not the first entry.
     FalseRestart,
-    /// Rows were purged before the time that the trail is kept was over.
+    /// Rows were purged before the end of the retention.
     BelowRetention,
-    /// The entries do not have the root that the export states.
+    /// The root of the entries differs from the root that the export states.
     OtherRoot,
-    /// The entries before a signed checkpoint are not those that it is of.
+    /// The entries differ from those of a signed checkpoint.
     Rewritten,
     /// The log has fewer entries than a signed checkpoint.
     RolledBack,
-    /// A signed checkpoint is of another log.
+    /// A signed checkpoint belongs to another log.
     OtherLog,
     /// A signed checkpoint is refused.
     BadNote,
@@ -53,18 +53,18 @@ pub enum Class {
     Purge,
     /// The log follows another.
     Restart,
-    /// A row has a time that does not fit to when it was sealed.
+    /// The time of a row does not fit the time of its seal.
     Misdated,
     /// No `user_erased` event of the erased user is in the log.
     ErasureWithoutEvent,
-    /// It can't be told whether a purge kept the retention.
+    /// No watcher saw the time of a purge, so its retention cannot be verified.
     RetentionUnknown,
-    /// No signed checkpoint covers these entries: they can have been rewritten.
+    /// No signed checkpoint covers these entries, so they may have been rewritten.
     Unwatched,
 }
 
 impl Class {
-    /// Returns what a finding of this class means.
+    /// Returns the severity of findings of this class.
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
@@ -121,7 +121,7 @@ impl Class {
     }
 }
 
-/// One thing that a verification found.
+/// A finding of a verification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// Its kind.
@@ -130,7 +130,7 @@ pub struct Finding {
     pub entry: Option<u64>,
     /// The row that it is about.
     pub audit_id: Option<i64>,
-    /// The matter in words. It never has a value of a row.
+    /// The details in words. They never contain a value of a row.
     pub detail: String,
 }
 
@@ -152,16 +152,16 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Counts of what was verified and found.
+/// The counts of a verification.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// The entries of the log.
+    /// The number of entries of the log.
     pub entries: u64,
-    /// The rows that are still there.
+    /// The number of rows that still exist.
     pub rows: u64,
-    /// The changes that are not in the log yet.
+    /// The number of changes that are not in the log yet.
     pub pending: u64,
-    /// The number of entries that the largest signed checkpoint that verified covers.
+    /// The number of entries that the largest verified checkpoint covers.
     pub covered: u64,
     /// The number of findings of each class.
     pub findings: BTreeMap<Class, u64>,

@@ -1,15 +1,14 @@
 //! The audit key's file: 64 hexadecimal digits that nobody but its owner reads.
 
 use std::{
-    fs::{self, File, OpenOptions},
     io::{self, Read, Write},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::Path,
 };
 
 use vetassist_core::audit_log::AuditKey;
 
-const OWNER_ONLY: u32 = 0o600;
+use crate::host::{Host, HostFile};
+
 const OTHERS: u32 = 0o077;
 /// Longer than any key file, so that a wrong path costs nothing.
 const MAX_LEN: u64 = 4096;
@@ -18,9 +17,9 @@ const MAX_LEN: u64 = 4096;
 ///
 /// # Errors
 /// If the file can't be read, is readable by others, or does not hold one key. Nothing of it is quoted.
-pub fn read(path: &Path) -> io::Result<AuditKey> {
-    let file = File::open(path)?;
-    if file.metadata()?.permissions().mode() & OTHERS != 0 {
+pub(crate) fn read(host: &impl Host, path: &Path) -> io::Result<AuditKey> {
+    let file = host.open(path)?;
+    if file.mode()? & OTHERS != 0 {
         return Err(invalid("others may read the key file: chmod 600 it"));
     }
     let mut text = String::new();
@@ -32,14 +31,14 @@ pub fn read(path: &Path) -> io::Result<AuditKey> {
 ///
 /// # Errors
 /// If it exists or can't be written.
-pub fn create(path: &Path) -> io::Result<AuditKey> {
-    let key = AuditKey::generate().map_err(io::Error::other)?;
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(OWNER_ONLY).open(path)?;
+pub(crate) fn create(host: &impl Host, path: &Path) -> io::Result<AuditKey> {
+    let key = host.new_key()?;
+    let mut file = host.create(path)?;
     let digits: String = key.expose_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    let written = writeln!(file, "{digits}").and_then(|()| file.sync_all());
+    let written = writeln!(file, "{digits}").and_then(|()| file.sync());
     if let Err(error) = written {
         // Half a key is none.
-        let _ = fs::remove_file(path);
+        let _ = host.remove(path);
         return Err(error);
     }
     Ok(key)

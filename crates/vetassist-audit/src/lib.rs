@@ -8,10 +8,16 @@ pub mod command;
 pub mod database;
 pub mod export;
 pub mod finding;
-#[cfg(feature = "program")]
-pub mod key_file;
+#[cfg(feature = "command")]
+pub mod functions;
+pub mod host;
+#[cfg(feature = "command")]
+mod key_file;
 pub mod log;
-pub mod verify;
+#[cfg(feature = "program")]
+pub mod system;
 #[cfg(unix)]
+pub mod unix_file;
+pub mod verify;
 pub mod watch;
 pub mod watched;

@@ -6,6 +6,12 @@ use vetassist_core::audit_log::{Hash, Salt};
 
 /// A database's audit log: its SQL functions, one for one.
 pub trait Log {
+    /// Sees the log from now on as it is at this moment, and changes nothing.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    fn take_snapshot(&mut self) -> Result<(), LogError>;
+
     /// Returns the checkpoint of the log as it is now, unsigned; `None` before the first seal.
     /// `vetassist_audit_checkpoint()`.
     ///

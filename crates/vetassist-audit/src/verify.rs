@@ -1,4 +1,4 @@
-//! Verification of an export, with no database and no secret.
+//! Verifies an export, without a database and without a secret.
 
 mod changes;
 mod cover;
@@ -21,19 +21,19 @@ use crate::{
 };
 use changes::Changes;
 
-/// Names what an export is held against.
+/// The evidence and the rules that an export is verified with.
 #[derive(Clone, Debug)]
 pub struct Expectations {
     /// Signed checkpoints.
     pub evidence: Evidence,
-    /// The time that the trail is kept: `vetassist.audit_min_retention`.
+    /// The retention of the trail: `vetassist.audit_min_retention`.
     pub retention: Duration,
 }
 
-/// Verifies an export, which is read twice, and reports what it finds as it does.
+/// Verifies an export and reports each finding at once. It reads the export twice.
 ///
 /// # Errors
-/// [`ExportError`] if it can't be read. What it says is then not verified.
+/// [`ExportError`] if the export cannot be read. The findings until then do not verify it.
 pub fn verify<Reader: io::BufRead>(
     mut open: impl FnMut() -> io::Result<Reader>,
     expected: &Expectations,

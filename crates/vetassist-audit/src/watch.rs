@@ -17,6 +17,7 @@ use vetassist_core::{
 
 use crate::{
     clock,
+    host::HostFile,
     log::{Log, LogError},
     watched::{Watched, WatchedFile},
 };
@@ -128,7 +129,7 @@ impl Watcher<'_> {
     pub fn watch(
         &self,
         log: &mut impl Log,
-        file: &mut WatchedFile,
+        file: &mut WatchedFile<impl HostFile>,
         out: &mut impl Write,
     ) -> Result<(), WatchError> {
         let text = log.checkpoint()?.ok_or(WatchError::NotSealed)?;

@@ -5,15 +5,13 @@ use std::{
     io::{self, BufRead, BufReader},
     path::Path,
 };
-#[cfg(unix)]
-use std::{
-    fs::{OpenOptions, TryLockError},
-    io::{Seek, SeekFrom, Write},
-    os::unix::fs::OpenOptionsExt,
-};
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
+
+use crate::host::HostFile;
+#[cfg(unix)]
+use crate::unix_file::LockedFile;
 
 /// The longest line that is read: a note, and more than enough for what is around it.
 const MAX_LINE: u64 = 2 << 20;
@@ -30,9 +28,8 @@ pub struct Watched {
 }
 
 /// The file, open for appending and locked against a second watcher.
-#[cfg(unix)]
 #[derive(Debug)]
-pub struct WatchedFile {
+pub struct WatchedFile<File> {
     file: File,
     last: Option<Watched>,
     /// The end of the last whole line.
@@ -40,33 +37,28 @@ pub struct WatchedFile {
 }
 
 #[cfg(unix)]
-impl WatchedFile {
+impl WatchedFile<LockedFile> {
     /// Opens the file, which is made if it does not exist.
-    ///
-    /// A last line that was not written to its end is ignored: its note was never printed.
     ///
     /// # Errors
     /// If it can't be read or written, holds something else, or another watcher has it open.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        let file =
-            options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(io::Error::other("another watcher has the file open"));
-            }
-            Err(TryLockError::Error(error)) => return Err(error),
-        }
+        Self::new(LockedFile::open(path)?)
+    }
+}
+
+impl<File: HostFile> WatchedFile<File> {
+    /// Reads the file, which is at its beginning and appends what is written.
+    ///
+    /// A last line that was not written to its end is ignored: its note was never printed.
+    ///
+    /// # Errors
+    /// If it can't be read, or holds something else.
+    pub fn new(mut file: File) -> io::Result<Self> {
         let (mut last, mut end) = (None, 0);
-        for line in lines(BufReader::new(&file)) {
+        for line in lines(BufReader::new(&mut file)) {
             let (watched, line_end) = line?;
             (last, end) = (Some(watched), line_end);
-        }
-        if last.is_none() {
-            // The disk is to have the new file's name too.
-            let folder = path.parent().filter(|folder| *folder != Path::new(""));
-            File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
         }
         Ok(Self { file, last, end })
     }
@@ -85,22 +77,12 @@ impl WatchedFile {
         let mut line = serde_json::to_string(&watched)?;
         line.push('\n');
         // What is left of a line that was not written to its end goes.
-        self.file.set_len(self.end)?;
-        self.file.seek(SeekFrom::Start(self.end))?;
+        self.file.cut(self.end)?;
         self.file.write_all(line.as_bytes())?;
-        self.file.sync_all()?;
-        self.end = self.file.stream_position()?;
+        self.file.sync()?;
+        self.end += line.len() as u64;
         self.last = Some(watched);
         Ok(())
-    }
-}
-
-#[cfg(unix)]
-impl Drop for WatchedFile {
-    /// Unlocks the file at once: closing it would leave it locked for as long as a child that was just forked still
-    /// has its copy of the descriptor.
-    fn drop(&mut self) {
-        let _ = self.file.unlock();
     }
 }
 
@@ -143,24 +125,4 @@ fn lines(mut reader: impl BufRead) -> impl Iterator<Item = io::Result<(Watched, 
         Some(watched.map(|watched| (watched, end)))
     })
     .fuse()
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)] // a test that cannot go on has failed
-mod self_tests {
-    use super::*;
-
-    #[test]
-    fn a_copy_of_the_descriptor_does_not_keep_the_lock() {
-        let path = std::env::temp_dir().join(format!("vetassist-watched-{}", std::process::id()));
-        let first = WatchedFile::open(&path).unwrap();
-        // A child has such a copy between fork and exec.
-        let copy = first.file.try_clone().unwrap();
-        assert!(WatchedFile::open(&path).is_err());
-        drop(first);
-        let second = WatchedFile::open(&path);
-        drop(copy);
-        std::fs::remove_file(&path).unwrap();
-        second.unwrap();
-    }
 }

@@ -1,4 +1,4 @@
-//! Addresses in text, and names that addresses go by.
+//! Addresses in text, and names of members that hold addresses.
 
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
@@ -8,18 +8,18 @@ use crate::name_words::words;
 /// The content that a text is expected to have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expected {
-    /// Addresses: every one in it counts.
+    /// Addresses: every address in the text counts.
     Addresses,
-    /// Anything: it counts if it is an address or a list of addresses.
+    /// Anything: the text counts if it is an address or a list of addresses.
     Anything,
-    /// Anything, but nothing may be lost: what else is in a list makes it none.
+    /// Anything, but nothing may be lost: a list with anything else in it does not count.
     AddressesAlone,
-    /// The number of a version, which may be written as an IPv4 address is.
+    /// The number of a version, which may look like an IPv4 address.
     Version,
 }
 
 impl Expected {
-    /// Returns what a member of this name is expected to hold.
+    /// Returns the content that a member of this name is expected to have.
     pub(crate) fn under(name: &str) -> Self {
         let words = words(name);
         if names_address(&words) {
@@ -36,7 +36,7 @@ impl Expected {
 const VERSIONS: [&str; 8] =
     ["version", "versions", "ver", "build", "release", "revision", "firmware", "zip"];
 
-/// Last words of names that addresses go by.
+/// Last words of names of members that hold addresses.
 const NAMES: [&str; 23] = [
     "ip",
     "ips",
@@ -63,7 +63,7 @@ const NAMES: [&str; 23] = [
     "xforwardedfor",
 ];
 const GENERAL: [&str; 4] = ["address", "addresses", "addr", "addrs"];
-/// Words before `address` that say that it is one of another kind.
+/// Words before `address` in names of other addresses, such as e-mail addresses.
 const OTHER_ADDRESSES: [&str; 24] = [
     "billing",
     "bluetooth",
@@ -91,7 +91,7 @@ const OTHER_ADDRESSES: [&str; 24] = [
     "work",
 ];
 
-/// Checks whether the words are those of a name that the address of a client goes by.
+/// Checks whether the words are the name of a member that holds the address of a client.
 fn names_address(words: &[alloc::string::String]) -> bool {
     let words: Vec<&str> = words.iter().map(alloc::string::String::as_str).collect();
     // `ip_2`, `ip2`
@@ -120,8 +120,8 @@ fn names_address(words: &[alloc::string::String]) -> bool {
     }
 }
 
-/// Returns the addresses that a text consists of. A text that merely holds one, as prose does, has none,
-/// unless addresses are expected.
+/// Returns the addresses that a text consists of. If a text has other content too, as prose has, it returns
+/// none, unless addresses are expected.
 pub(crate) fn in_text(text: &str, expected: Expected) -> Vec<IpAddr> {
     let is_invisible = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}');
     let text = text.trim_matches(|c: char| c.is_whitespace() || c.is_control() || is_invisible(c));
@@ -132,8 +132,8 @@ pub(crate) fn in_text(text: &str, expected: Expected) -> Vec<IpAddr> {
     forwarded(text).or_else(|| list(text, expected)).unwrap_or_default()
 }
 
-/// Reads addresses with commas between them, among them names of hosts; or addresses with blanks between
-/// them, and what stands for one that is not told.
+/// Reads addresses that are separated by commas, with names of hosts among them; or addresses that are
+/// separated by blanks, with placeholders among them.
 fn list(text: &str, expected: Expected) -> Option<Vec<IpAddr>> {
     let is_comma = |c: char| matches!(c, ',' | ';' | '|');
     let words_alone = expected != Expected::AddressesAlone
@@ -142,15 +142,15 @@ fn list(text: &str, expected: Expected) -> Option<Vec<IpAddr>> {
     for part in text.split(|c: char| c.is_whitespace() || is_comma(c)) {
         if let Some(address) = read(part, expected) {
             found.push(address);
-        } else if !words_alone && !is_untold(part) {
+        } else if !words_alone && !is_placeholder(part) {
             return None;
         }
     }
     Some(found)
 }
 
-/// Checks for what stands in a list where there is no address.
-fn is_untold(part: &str) -> bool {
+/// Checks for a placeholder of a list, which replaces a missing address.
+fn is_placeholder(part: &str) -> bool {
     let part = part.trim_matches('"');
     part.is_empty()
         || part.starts_with('_')
@@ -159,7 +159,7 @@ fn is_untold(part: &str) -> bool {
             .any(|word| part.eq_ignore_ascii_case(word))
 }
 
-/// Reads the addresses of a `Forwarded` header (RFC 7239); `None` if it is none.
+/// Reads the addresses of a `Forwarded` header (RFC 7239); `None` if the text is not such a header.
 fn forwarded(text: &str) -> Option<Vec<IpAddr>> {
     let mut found = Vec::new();
     let mut names_node = false;
@@ -177,8 +177,7 @@ fn forwarded(text: &str) -> Option<Vec<IpAddr>> {
     names_node.then_some(found)
 }
 
-/// Reads one address, in brackets, quotes or without, with what may stand around it: a scheme, a zone, a
-/// prefix, a port.
+/// Reads one address, with or without brackets or quotes, a scheme, a zone, a prefix, and a port.
 fn read(text: &str, expected: Expected) -> Option<IpAddr> {
     let text = text.trim_matches(['"', '\'', '(', ')', '<', '>']).trim_end_matches(['.', '/']);
     let text = text.strip_suffix("/tcp").or_else(|| text.strip_suffix("/udp")).unwrap_or(text);
@@ -204,7 +203,7 @@ fn read(text: &str, expected: Expected) -> Option<IpAddr> {
     let is_bare_quad = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let is_number = match (expected, address) {
         (Expected::Version, _) => true,
-        // A network's, and no host's: Chrome says that its version is 120.0.0.0.
+        // It is a network, or a version number: Chrome's is 120.0.0.0.
         (Expected::Anything | Expected::AddressesAlone, IpAddr::V4(quad)) => {
             quad.octets()[1..] == [0, 0, 0]
         }
@@ -218,7 +217,7 @@ fn strip_bracket<'a>(text: &'a str, bracket: char, escaped: &str) -> Option<&'a 
     text.strip_prefix(bracket).or_else(|| head.eq_ignore_ascii_case(escaped).then(|| &text[3..]))
 }
 
-/// Takes off `ipv6:`, which gRPC and SMTP write before an address.
+/// Removes the prefix `ipv6:`, which gRPC and SMTP write before an address.
 fn strip_family(text: &str) -> &str {
     let is_family = |head: &str| {
         [
@@ -253,7 +252,7 @@ fn bare(text: &str) -> Option<IpAddr> {
     text.parse().ok().or_else(|| padded(text))
 }
 
-/// Reads `203.000.113.007`: not every program takes it for an address, and every reader does.
+/// Reads an address with leading zeros, such as `203.000.113.007`. Some programs refuse it, but a person recognises it.
 fn padded(text: &str) -> Option<IpAddr> {
     let mut octets = [0; 4];
     let mut parts = text.split('.');

@@ -1,15 +1,15 @@
 //! The audit log: a transparency log of the audit trail.
 //!
 //! The trail is sealed as a Merkle tree (RFC 6962) of [`Entry`]s. A [`Checkpoint`] states the tree's size and root;
-//! signed, it is a [`note`](open_note). Whoever keeps a signed checkpoint can tell later, by a consistency proof,
-//! that every entry is still in its place, and by an inclusion proof show one entry without the others.
+//! a signed checkpoint is a [`note`](open_note). A consistency proof shows that every entry before a kept checkpoint is
+//! still in its place. An inclusion proof shows one entry without the others.
 //!
-//! Nothing here reads a database: the caller brings leaves and proofs.
+//! This module does not read a database: the caller passes leaves and proofs.
 //!
 //! ```
 //! use vetassist_core::audit_log::*;
 //!
-//! // What a database was yesterday, signed by whoever watches it, and what it is today.
+//! // The log of yesterday, signed by a watcher, and the log of today.
 //! let leaves: Vec<Hash> = [b"first", b"other", b"third"].map(|data| leaf_hash(data)).into();
 //! let origin: Origin = "vetassist/0f6c1d9e-5c1c-4a57-9a8e-2b1f6f0f4f11".parse()?;
 //! let key = AuditKey::from_bytes(&[1; 32]);
@@ -18,7 +18,7 @@
 //! let today = Checkpoint { origin, size: 3, root: root(&leaves) };
 //! let proof = consistency_proof(&leaves, 2)?;
 //!
-//! // Somebody else, who knows the verifier key alone.
+//! // A verifier needs only the verifier key.
 //! let known = [key.verifier(&origin.to_string())?];
 //! let yesterday = Checkpoint::open(note.as_bytes(), &known)?;
 //! verify_consistency(yesterday.size, &yesterday.root, today.size, &today.root, &proof)?;

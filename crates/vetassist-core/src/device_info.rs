@@ -1,26 +1,25 @@
-//! A device's description, without the addresses in it.
+//! Replaces the addresses in the description of a device by their hashes.
 //!
-//! [`hash_addresses`] puts hashes in the place of addresses. An address is recognised by its value,
-//! whatever the member is called: text that is an address in any spelling, also with a port, a zone, a
-//! prefix, brackets or quotes; a list of such (`X-Forwarded-For`); a `Forwarded` header (RFC 7239).
-//! Text that merely holds something like one, as a user agent does, stays as it is. So does a bare
-//! dotted quad where a number of four parts is expected (`version`, `build`, `zip`), or whose last three
-//! parts are 0 (`120.0.0.0`).
+//! [`hash_addresses`] recognises an address by its value, under any name: text that is an address in any
+//! spelling, also with a port, a zone, a prefix, brackets or quotes; a list of addresses
+//! (`X-Forwarded-For`); a `Forwarded` header (RFC 7239). Text with other content, such as a user agent,
+//! stays as it is. A bare dotted quad stays too if a number of four parts is expected (`version`, `build`,
+//! `zip`), or if its last three parts are 0 (`120.0.0.0`).
 //!
-//! If a member's name says that it is an address (`ip`, `client_ip_address`, `CF-Connecting-IP`,
-//! `remote_host`, `forwarded`, ...), each address in it is hashed and the rest is dropped. If there is
-//! none (`"unknown"`), the member is dropped; `null` stays.
+//! If a member has the name of an address (`ip`, `client_ip_address`, `CF-Connecting-IP`, `remote_host`,
+//! `forwarded`, ...), each address in it is hashed and the rest is dropped. If it has no address
+//! (`"unknown"`), the member is dropped; `null` stays.
 //!
-//! A hash stands under the name `ip_hash`. If there are several in one object, the address of the member
-//! `ip` has that name, or else that of the first name in order, and the others their own name and `_hash` (`client_ip_hash`;
-//! where the name does not say that it is an address, `_ip_hash`). No member that the caller gave is
-//! ever overwritten. Several addresses in one text become an array. In an array, hashes stand where the
-//! addresses stood, and its member has the name of a hash. A member's name that is an address is hashed,
+//! A hash has the name `ip_hash`. If an object has several, the hash of the member `ip` gets that name, or
+//! else the hash of the first name in order. The others get their own name and `_hash` (`client_ip_hash`),
+//! or `_ip_hash` if the name is not that of an address. A member that the caller gave is never overwritten.
+//! Several addresses in one text become an array. In an array, hashes replace the addresses in their
+//! places, and the member gets the name of a hash. A member's name that is itself an address is hashed,
 //! too.
 //!
-//! To upgrade the plain hashes that are stored to keyed ones: find those that are there ([`ip_hashes`]),
-//! find out which of them are keyed already, put keyed ones in place of the others
-//! ([`replace_ip_hashes`]), and hash what is still plain text ([`hash_addresses`]).
+//! To upgrade stored plain hashes to keyed ones: list the hashes ([`ip_hashes`]), find out which of them are
+//! keyed already, replace the others by keyed ones ([`replace_ip_hashes`]), and hash addresses that are
+//! still plain text ([`hash_addresses`]).
 
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -39,7 +38,7 @@ use crate::{
 /// The name of a hash.
 const NAME: &str = "ip_hash";
 
-/// Puts hashes in the place of addresses. `hash` is asked for each address, in the order of the value.
+/// Replaces addresses by their hashes. It calls `hash` for each address, in the order of the value.
 ///
 /// # Errors
 /// Those of `hash`.
@@ -49,21 +48,21 @@ pub fn hash_addresses<N, E>(
 ) -> Result<Value<N>, E> {
     Ok(match hashed(value, Expected::Anything, hash)? {
         Redacted::Kept(value) | Redacted::Hashed(value) => value,
-        // Only what is expected to be an address is dropped.
+        // A value is dropped only if an address is expected, and here none is.
         Redacted::Dropped => Value::Null,
     })
 }
 
-/// Checks for a name that says that its member is an address.
+/// Returns true if a member with this name is expected to be an address.
 #[must_use]
 pub fn names_address(name: &str) -> bool {
     Expected::under(name) == Expected::Addresses
 }
 
-/// The fate of a value.
+/// The result for a value.
 enum Redacted<N> {
     Kept(Value<N>),
-    /// It has hashes where addresses stood.
+    /// Hashes replaced addresses.
     Hashed(Value<N>),
     Dropped,
 }
@@ -156,7 +155,7 @@ fn hashed_members<N, E>(
 /// The names of an object's members.
 struct Names {
     taken: BTreeSet<String>,
-    /// Counts how often a number was looked for after a name, so that it is not looked for from the start.
+    /// The last number that was tried after each name, so that the next search continues there.
     numbers: BTreeMap<String, u32>,
 }
 
@@ -165,7 +164,7 @@ impl Names {
         Self { taken: names.cloned().collect(), numbers: BTreeMap::new() }
     }
 
-    /// Takes a name for the hash of what stood under this name.
+    /// Takes a name for the hash of the address under this name.
     fn of_address(&mut self, name: &str) -> String {
         let own = ends_like_hash(name).then(|| name.to_string());
         let with_hash = names_address(name).then(|| format!("{name}_hash"));
@@ -179,7 +178,7 @@ impl Names {
         self.take([name.to_string()].into_iter(), name, |number| format!("{name}_{number}"))
     }
 
-    /// Takes the first that is free.
+    /// Takes the first name that is free.
     fn take(
         &mut self,
         mut candidates: impl Iterator<Item = String>,
@@ -202,7 +201,7 @@ impl Names {
     }
 }
 
-/// Checks for `ip_hash` and names that end so.
+/// Checks for `ip_hash` and names that end with `_ip_hash`.
 fn ends_like_hash(name: &str) -> bool {
     name.strip_suffix(NAME).is_some_and(|rest| rest.is_empty() || rest.ends_with('_'))
 }
@@ -212,21 +211,21 @@ fn holds_hashes(name: &str) -> bool {
     ends_like_hash(name) || is_hashes(name) || name.strip_suffix("_hash").is_some_and(names_address)
 }
 
-/// Checks for a name that was addresses before.
+/// Checks for a name that consists of hashes, because it was addresses before.
 fn is_hashes(name: &str) -> bool {
     name_hashes(name).next().is_some()
 }
 
 /// Returns the hashes that a name consists of.
 fn name_hashes(name: &str) -> impl Iterator<Item = IpHash> + '_ {
-    // A number may follow.
+    // A number may follow the hashes.
     let is_hash =
         name.len() >= 64 && name.split('_').all(|part| part.len() == 64 || part.len() < 4);
     let hashes = name.split('_').filter(move |_| is_hash);
     hashes.filter_map(|part| part.parse().ok())
 }
 
-/// Returns the hashes of addresses that a device's description holds, each once, in their order.
+/// Returns the hashes of addresses in a device's description, each once, in order.
 #[must_use]
 pub fn ip_hashes<N>(value: &Value<N>) -> Vec<IpHash> {
     let mut found = BTreeSet::new();
@@ -248,8 +247,8 @@ fn collect<N>(value: &Value<N>, may_be: bool, found: &mut BTreeSet<IpHash>) {
     }
 }
 
-/// Puts other hashes in the place of those that [`ip_hashes`] returns, where `replace` has one. Returns
-/// how many were replaced.
+/// Replaces the hashes that [`ip_hashes`] returns by those that `replace` has for them. Returns the number
+/// of replaced hashes.
 pub fn replace_ip_hashes<N>(
     value: &mut Value<N>,
     replace: &mut impl FnMut(&IpHash) -> Option<IpHash>,

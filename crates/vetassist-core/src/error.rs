@@ -1,10 +1,10 @@
-//! Small error enums, one for each thing that can be refused.
+//! Error enums, one for each kind of refused input.
 //!
-//! No variant carries a byte of a key, a token, an address or a plaintext: every one may be logged.
+//! No variant contains a byte of a key, a token, an address or a plaintext, so every error may be logged.
 
 use core::fmt;
 
-/// The operating system (or the source given to [`NoncePool`](crate::NoncePool)) had no randomness.
+/// The operating system (or the source given to [`NoncePool`](crate::NoncePool)) gave no random bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RandomError;
 
@@ -16,11 +16,11 @@ impl fmt::Display for RandomError {
 
 impl core::error::Error for RandomError {}
 
-/// A key was not what a key must be.
+/// A key is malformed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// Not 32 bytes; holds the length given.
+    /// Not 32 bytes; contains the given length.
     Length(usize),
     /// Not 64 hexadecimal digits.
     NotHex,
@@ -45,7 +45,7 @@ pub enum SealError {
     TooLong,
     /// The output buffer is not exactly [`OVERHEAD`](crate::OVERHEAD) bytes longer than the plaintext.
     BufferLength,
-    /// No nonce could be drawn.
+    /// The random source failed.
     Random(RandomError),
 }
 
@@ -71,12 +71,12 @@ impl From<RandomError> for SealError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// Shorter than [`OVERHEAD`](crate::OVERHEAD) bytes; holds the length given.
+    /// Shorter than [`OVERHEAD`](crate::OVERHEAD) bytes; contains the given length.
     TooShort(usize),
-    /// The tag does not verify: wrong key, wrong user, wrong AAD, or altered. Which of these cannot
-    /// be known.
+    /// The tag does not verify: the key, the user or the AAD is wrong, or the value was altered. These
+    /// cannot be distinguished.
     Refused,
-    /// It opened, but the bytes are not UTF-8 where text was asked for.
+    /// The value was opened as text, and its bytes are not UTF-8.
     NotUtf8,
     /// The output buffer is not exactly [`OVERHEAD`](crate::OVERHEAD) bytes shorter than the sealed value.
     BufferLength,
@@ -133,13 +133,13 @@ impl fmt::Display for FingerprintError {
 
 impl core::error::Error for FingerprintError {}
 
-/// A stored instant has no counterpart in another type, or another type's has none that can be stored.
+/// A stored timestamp cannot be converted to another type, or another type's value cannot be stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TimestampError {
-    /// `infinity` or `-infinity`, which a calendar has no day for.
+    /// `infinity` or `-infinity`, which the other type does not have.
     Infinite,
-    /// Outside of what the other type, or PostgreSQL (4714 BC to 294276 AD), can hold.
+    /// Outside of the range of the other type, or of PostgreSQL (4714 BC to 294276 AD).
     OutOfRange,
 }
 
@@ -154,7 +154,7 @@ impl fmt::Display for TimestampError {
 
 impl core::error::Error for TimestampError {}
 
-/// A JSON value was not taken.
+/// A JSON value was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JsonError {
@@ -162,7 +162,7 @@ pub enum JsonError {
     TooLarge,
     /// Nested deeper than [`json::MAX_DEPTH`](crate::json::MAX_DEPTH).
     TooDeep,
-    /// No JSON.
+    /// Not JSON.
     Malformed,
 }
 
@@ -178,29 +178,28 @@ impl fmt::Display for JsonError {
 
 impl core::error::Error for JsonError {}
 
-/// Why a name or a value looks like a secret.
+/// The reason why a name or a value looks like a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Suspicion {
-    /// The name is one that tokens, passwords, keys or social security numbers go by, and the value
-    /// could be one.
+    /// The name is usual for tokens, passwords, keys or social security numbers, and the value could be one.
     Name,
-    /// The value is or holds a JSON Web Token (RFC 7519).
+    /// The value is or contains a JSON Web Token (RFC 7519).
     Jwt,
-    /// The value is or holds credentials of HTTP authentication (RFC 6750, RFC 7617), or of a URL.
+    /// The value is or contains credentials of HTTP authentication (RFC 6750, RFC 7617), or of a URL.
     Credentials,
-    /// The value holds what is written like a social security number.
+    /// The value contains digits in the form of a social security number.
     SocialSecurityNumber,
-    /// The value holds a private key (RFC 7468).
+    /// The value contains a private key (RFC 7468).
     PrivateKey,
-    /// The value is text with a member, parameter, header or word in it that is named like a secret.
+    /// The value is text that contains a member, parameter, header or word with the name of a secret.
     Parameter,
-    /// The value looks like a token where no token belongs.
+    /// The value looks like a token, which is not expected there.
     Token,
 }
 
 impl Suspicion {
-    /// Returns the suspicion in words, which go on after the name of what is suspected.
+    /// Returns the suspicion in words. They follow the name of the suspected member.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -215,26 +214,26 @@ impl Suspicion {
     }
 }
 
-/// Why a key ring was refused. Line numbers begin with 1; content is never quoted.
+/// The reason why a key ring was refused. Line numbers begin with 1. The content is never quoted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RingError {
-    /// No key at all.
+    /// There is no key.
     Empty,
     /// More than [`MAX_KEYS`](crate::MAX_KEYS).
     TooManyKeys,
-    /// The key at this position (from 1), or on this line, stands in the ring already.
+    /// The key at this position (from 1), or on this line, is in the ring already.
     Repeated {
         /// The position in the ring, or the line of the text.
         at: usize,
         /// The position of the same key before.
         first: usize,
     },
-    /// The line holds something else than 64 digits.
+    /// The line does not have 64 digits.
     DigitCount {
         /// The line, from 1.
         line: usize,
-        /// The number of characters that it holds instead.
+        /// The number of its characters.
         found: usize,
     },
     /// A character of the line is not a hexadecimal digit.

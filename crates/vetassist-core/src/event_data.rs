@@ -1,39 +1,41 @@
-//! An event's type and its metadata, and the rules for what may stand in them.
+//! Rules for the type and the metadata of an event.
 //!
-//! [`check`] and [`check_event_type`] refuse what looks like a secret. They say where it stands and never
-//! what it is. They catch common mistakes, not every secret. [`hash_addresses`] then takes addresses out:
-//! the address of a client belongs in the event's `ip`, and no plain address is ever stored.
+//! [`check`] and [`check_event_type`] refuse everything that looks like a secret. Their errors say where it
+//! is and do not quote it. They catch common mistakes, not every secret. [`hash_addresses`] then replaces
+//! addresses by hashes: the address of a client belongs in the event's `ip`, and no plain address is ever
+//! stored.
 //!
-//! # What is refused under any name, also in names and in event types
+//! # Refused under any name, and in names and event types
 //!
-//! | what | such as |
+//! | refused | example |
 //! |---|---|
 //! | a JSON Web Token, whole or within text | `eyJhbGciOiJSUzI1NiJ9.e30.c2ln` |
 //! | credentials of HTTP, or in a URL | `Bearer x`, `Basic x`, `https://name:password@host` |
 //! | a social security number with its hyphens or blanks | `123-45-6789` |
 //! | a private key | its first line in PEM (RFC 7468) |
-//! | text with a parameter, member, header or element in it whose name is a secret's and whose value could be one; escaped (`%3D`, `\u003d`, `\"`, `&quot;`) or not | `…/token?refresh_token=abc`, `{"access_token": "abc"}`, `Cookie: a=b`, `password: hunter2` |
-//! | text that says a secret: the name of one, and then what no word is | `the password hunter2 was refused` |
+//! | text that contains a parameter, member, header or element with the name of a secret and a value that could be one; escaped (`%3D`, `\u003d`, `\"`, `&quot;`) or not | `…/token?refresh_token=abc`, `{"access_token": "abc"}`, `Cookie: a=b`, `password: hunter2` |
+//! | prose with a secret: the name of a secret, and then something that is not a word | `the password hunter2 was refused` |
 //!
-//! # What is refused under a secret's name
+//! # Refused under the name of a secret
 //!
-//! Names of secrets, in any spelling (`access_token`, `accessToken`, `Access-Token`): of a *social
-//! security number* (`ssn`, `social_security_number`), of what people *type* (`password`, `passphrase`,
-//! `pin`, `otp`, `mfa_code`), of what programs *present* (`token`, `jwt`, `secret`, `api_key`, `cookie`,
-//! `credentials`, `authorization`). What stands in an array or an object of such a name is under it too.
-//! So is the value beside a `name`, `key`, `header`, `field` or `parameter` that holds such a name, what
-//! follows the name of such a header in an array, and the second of two items in an array of such pairs.
+//! There are three kinds of names of secrets, in any spelling (`access_token`, `accessToken`,
+//! `Access-Token`): names of a *social security number* (`ssn`, `social_security_number`), of secrets that
+//! people *type* (`password`, `passphrase`, `pin`, `otp`, `mfa_code`), and of secrets that programs
+//! *present* (`token`, `jwt`, `secret`, `api_key`, `cookie`, `credentials`, `authorization`). The name of an
+//! array or an object also applies to the values in it. If a `name`, `key`, `header`, `field` or
+//! `parameter` contains such a name, the name applies to the value beside it. In an array, the name of such
+//! a header applies to the item after it; in an array of pairs, to the second item of the pair.
 //!
-//! The value is refused, unless it is of a kind that is no secret:
+//! The value is refused, unless it is of a kind that is not secret:
 //!
-//! | kind | such as | under |
+//! | kind | example | under |
 //! |---|---|---|
 //! | `null`, `true`, `false`, empty text, marks | `***`, `[redacted]`, `***-**-6789` | every name |
 //! | a few words for a state | `present`, `missing`, `expired`, `not found` | every name |
 //! | the code of an OAuth error | `invalid_grant` | every name |
-//! | what is presented, in words | `Bearer`, `access_token` | presented |
-//! | a number, but not of nine digits | `3`, `3600` | presented; typed below 1000, unless the name says what is counted |
-//! | how many, how long | `12 characters` | names that end in `count`, `length`, `attempts`, ... |
+//! | the name of a kind of secret | `Bearer`, `access_token` | presented |
+//! | a number, but not of nine digits | `3`, `3600` | presented; typed below 1000, unless the name is that of a count |
+//! | a count or a length | `12 characters` | names that end in `count`, `length`, `attempts`, ... |
 //! | a date or time, seconds from 1970 | `2026-03-01T12:00:00Z` | presented; all that end in `at`, `expires`, `in`, ... |
 //! | a URL | `https://sandbox-api.va.gov/oauth2` | presented; all that end in `server`, `endpoint`, `url`, ... |
 //! | a UUID | | names that end in `id` |
@@ -42,8 +44,8 @@
 //! | hexadecimal digits of a hash | | presented, names that end in `hash`, `fingerprint`, ... |
 //! | at most four digits | `6789` | `ssn_last4`, `last_four_ssn` |
 //!
-//! An event's type is refused moreover if it is blank, too long, one that the library writes itself, or
-//! looks like a token (`2YotnFZFEjr1zCsicMWpAA`) or holds nine digits in a row.
+//! An event's type is also refused if it is blank, too long, or one that the library writes itself, if it
+//! looks like a token (`2YotnFZFEjr1zCsicMWpAA`), or if it contains nine digits in a row.
 
 use alloc::string::{String, ToString};
 use core::fmt::{self, Write};
@@ -57,7 +59,7 @@ use crate::{
 
 pub use crate::device_info::hash_addresses;
 
-/// Types of events that the library itself writes. Nobody else may log them.
+/// Types of events that the library itself writes. Applications may not log them.
 pub const RESERVED: [&str; 21] = [
     "login",
     "session_created",
@@ -88,16 +90,16 @@ pub const MAX_EVENT_TYPE: usize = match schema::length_of("vetassist_auth_audit"
     None => panic!("event_type has a length"),
 };
 
-/// Why an event's type was refused.
+/// The reason why an event's type was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventTypeError {
-    /// Nothing but white space.
+    /// Empty, or only white space.
     Blank,
     /// More than [`MAX_EVENT_TYPE`] characters.
     TooLong,
-    /// One of [`RESERVED`], or what a reader would take for it: in another case, or with other marks
-    /// between its words.
+    /// One of [`RESERVED`], or a text that reads like one: in another case, or with other marks between the
+    /// words.
     Reserved,
     /// It looks like a secret.
     Secret(Suspicion),
@@ -139,8 +141,7 @@ pub fn check_event_type(event_type: &str) -> Result<(), EventTypeError> {
     suspicion.map_or(Ok(()), |suspicion| Err(EventTypeError::Secret(suspicion)))
 }
 
-/// Returns whether a reader would take a name for another: only letters and digits count, in either
-/// case.
+/// Returns whether a name reads like another: it compares only letters and digits, and ignores case.
 fn reads_as(name: &str, other: &str) -> bool {
     let counted = |text: &str| {
         let counted = text.chars().filter(char::is_ascii_alphanumeric);
@@ -149,13 +150,13 @@ fn reads_as(name: &str, other: &str) -> bool {
     counted(name) == counted(other)
 }
 
-/// Why metadata was refused: what looks like a secret, and where. It never holds the value.
+/// The reason why metadata was refused: the kind of secret, and its place. It never contains the value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// The path to it from `event_data`, such as `event_data.users[0].password`. Where a member's name
-    /// is or holds a secret, the path to its object.
+    /// The path to the value from `event_data`, such as `event_data.users[0].password`. If a member's name
+    /// is or contains a secret, the path to its object.
     pub path: String,
-    /// True if it is the name of a member.
+    /// True if the name of a member is or contains the secret.
     pub in_name: bool,
     /// The kind of secret that it looks like.
     pub reason: Suspicion,
@@ -170,10 +171,10 @@ impl fmt::Display for Refusal {
 
 impl core::error::Error for Refusal {}
 
-/// Checks that an event's metadata holds nothing that looks like a secret.
+/// Checks that nothing in an event's metadata looks like a secret.
 ///
 /// # Errors
-/// [`Refusal`], for the first that does.
+/// [`Refusal`], for the first name or value that does.
 pub fn check<N: Number>(event_data: &Value<N>) -> Result<(), Refusal> {
     let mut steps = [Step::Item(0); MAX_DEPTH];
     let mut walk = Walk { steps: &mut steps };
@@ -187,7 +188,7 @@ pub fn check<N: Number>(event_data: &Value<N>) -> Result<(), Refusal> {
     }
 }
 
-/// A step from a value to one that it holds.
+/// A step of a path, from a value to one inside it.
 #[derive(Clone, Copy)]
 enum Step<'a> {
     Member(&'a str),
@@ -205,7 +206,7 @@ struct Walk<'a, 's> {
 }
 
 impl<'a> Walk<'a, '_> {
-    /// Looks at a value that stands under a secret's name, or under none.
+    /// Checks a value under the name of a secret, or under another name.
     fn value<N: Number>(
         &mut self,
         value: &'a Value<N>,
@@ -223,7 +224,7 @@ impl<'a> Walk<'a, '_> {
                 let refused = |name| !secrets::is_harmless_text(name, text);
                 name.is_some_and(refused).then(|| found(Suspicion::Name))
             }),
-            // A value that no builder made. What nobody looked at is not stored.
+            // A builder makes no value so deep. It is refused, because its content was not checked.
             Value::Array(_) | Value::Object(_) if depth == MAX_DEPTH => {
                 Some(found(Suspicion::Name))
             }
@@ -264,11 +265,11 @@ impl<'a> Walk<'a, '_> {
     }
 }
 
-/// Members that hold the name of what another member beside them holds.
+/// Members that contain the name of the value in another member beside them.
 const NAMES: [&str; 7] = ["name", "key", "header", "field", "parameter", "param", "attribute"];
 const VALUES: [&str; 4] = ["value", "values", "val", "content"];
 
-/// Returns the secret's name that a member of an object holds for another member.
+/// Returns the name of a secret that a member of an object contains for another member.
 fn named_by<N>(members: &[(String, Value<N>)]) -> Option<Name> {
     members.iter().find_map(|(member, value)| match value {
         Value::String(text) if NAMES.iter().any(|known| member.eq_ignore_ascii_case(known)) => {

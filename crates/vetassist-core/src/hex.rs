@@ -1,4 +1,4 @@
-//! Fixed numbers of lower-case hexadecimal digits, as hashes and fingerprints are written.
+//! Lower-case hexadecimal digits of a fixed number, the form of hashes and fingerprints.
 
 use core::str;
 
@@ -11,7 +11,7 @@ pub(crate) fn encode<const BYTES: usize, const DIGITS: usize>(bytes: &[u8; BYTES
     hex
 }
 
-/// Returns the digits that a text consists of, if there are just so many and no capitals.
+/// Returns the digits of a text that has exactly so many digits, in lower case, and nothing else.
 pub(crate) fn parse<const DIGITS: usize>(text: &str) -> Option<[u8; DIGITS]> {
     let hex: [u8; DIGITS] = text.as_bytes().try_into().ok()?;
     hex.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')).then_some(hex)

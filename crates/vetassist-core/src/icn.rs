@@ -1,14 +1,15 @@
-//! The ICN, by which VA.gov knows a veteran.
+//! The ICN, which identifies a veteran at VA.gov.
 
-/// Words that programs write where there is no value.
-const NONE: [&str; 5] = ["unknown", "none", "null", "undefined", "n/a"];
+/// Words that programs write instead of a missing value.
+const PLACEHOLDERS: [&str; 5] = ["unknown", "none", "null", "undefined", "n/a"];
 
-/// Returns whether an ICN stands for none: it is blank, or a word such as `unknown` or `null`, in any case and with
-/// blanks around it. Two veterans without an ICN must not share an account. `sql/functions/users.sql` has the same rule.
+/// Returns whether a text is a placeholder for a missing ICN: blank, or a word such as `unknown` or `null`, in any case
+/// and with blanks around it. Two veterans without an ICN must not share an account. `sql/functions/users.sql` has the same
+/// rule.
 #[must_use]
 pub fn stands_for_none(icn: &str) -> bool {
     let icn = icn.trim();
-    icn.is_empty() || NONE.iter().any(|word| icn.eq_ignore_ascii_case(word))
+    icn.is_empty() || PLACEHOLDERS.iter().any(|word| icn.eq_ignore_ascii_case(word))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Hashes of IP addresses, over one canonical text for each host.
+//! Hashes of IP addresses. All spellings of an address have the same hash.
 
 use core::{
     fmt::{self, Write},
@@ -17,9 +17,9 @@ const HASH_LEN: usize = 64;
 
 /// The hash of an IP address: 64 lower-case hexadecimal digits.
 ///
-/// Made from an address it is plain, SHA-256 over the canonical text;
-/// [`MasterKey::upgrade_ip_hash`](crate::MasterKey::upgrade_ip_hash) makes a keyed one of it. The two
-/// look alike: which one a stored hash is must be known, see [`StoredIpHash`](crate::StoredIpHash).
+/// A plain hash is SHA-256 over the canonical text of an address.
+/// [`MasterKey::upgrade_ip_hash`](crate::MasterKey::upgrade_ip_hash) makes a keyed hash from a plain one.
+/// The two look alike, so store which hashes are keyed: see [`StoredIpHash`](crate::StoredIpHash).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct IpHash([u8; HASH_LEN]);
 
@@ -79,11 +79,11 @@ impl fmt::Debug for IpHash {
     }
 }
 
-/// The one text of an address that is hashed: dotted quad for IPv4 and IPv4-mapped IPv6, RFC 5952
-/// for all other IPv6.
+/// The canonical text of an address, which is hashed: dotted quad for IPv4 and IPv4-mapped IPv6,
+/// RFC 5952 for all other IPv6.
 #[derive(Clone, Copy)]
 pub struct CanonicalAddress {
-    // As long as the longest: eight groups of four digits, seven colons.
+    // The longest text has eight groups of four digits and seven colons.
     text: [u8; 39],
     len: usize,
 }
@@ -99,8 +99,8 @@ impl CanonicalAddress {
 impl From<IpAddr> for CanonicalAddress {
     fn from(address: IpAddr) -> Self {
         let mut text = Self { text: [0; 39], len: 0 };
-        // `core` writes IPv6 as RFC 5952 demands, but for IPv4-mapped addresses, which
-        // `to_canonical` has taken out.
+        // `core` writes IPv6 as RFC 5952 demands, except IPv4-mapped addresses, which
+        // `to_canonical` has converted to IPv4.
         let written = write!(text, "{}", address.to_canonical());
         debug_assert!(written.is_ok(), "no address is longer than 39 characters");
         text
@@ -118,7 +118,7 @@ impl Write for CanonicalAddress {
 
 impl fmt::Debug for CanonicalAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // An address is what this crate exists to hide.
+        // Logs must not contain addresses.
         f.debug_struct("CanonicalAddress").finish_non_exhaustive()
     }
 }

@@ -1,9 +1,9 @@
 //! JSON values, with limits on their size and depth.
 //!
-//! A [`Value`] is built by a [`Builder`], which counts what it is given. The extension gives it what
-//! PostgreSQL's `jsonb` consists of; text is read with feature `serde_json`. Numbers are of whatever
-//! type the builder is given: nothing here prints one, because the text of a number may be far longer
-//! than the number (`1e131071` is 10 bytes in a `jsonb`).
+//! A [`Builder`] builds a [`Value`] and counts its size. The extension passes the parts of a `jsonb` to it;
+//! with feature `serde_json`, text can be read. The caller chooses the type of numbers. This module prints
+//! no number, because the text of a number may be far longer than the number (`1e131071` is 10 bytes in a
+//! `jsonb`).
 
 #[cfg(feature = "serde_json")]
 mod text;
@@ -13,13 +13,13 @@ use core::mem;
 
 use crate::error::JsonError;
 
-/// The most bytes that a value may have, as compact JSON with nothing escaped: 64 KiB. The size of a number
-/// is what the builder is told.
+/// The most bytes that a value may have, as compact JSON without escapes: 64 KiB. The caller of the builder
+/// states the size of a number.
 pub const MAX_BYTES: usize = 64 << 10;
 /// The most arrays and objects that may be nested.
 pub const MAX_DEPTH: usize = 64;
 
-/// A JSON value. Built by a [`Builder`], it is no larger and no deeper than its limits.
+/// A JSON value. A value from a [`Builder`] is within the limits of size and depth.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value<N> {
     /// `null`.
@@ -73,7 +73,7 @@ impl<N> Builder<N> {
     /// Adds `null`.
     ///
     /// # Errors
-    /// [`JsonError`], as all methods do: what is added is too much, or it stands where no value can.
+    /// [`JsonError`], as for all methods: the value exceeds a limit, or no value is possible at this place.
     pub fn null(&mut self) -> Result<(), JsonError> {
         self.take(4)?;
         self.add(Value::Null)
@@ -137,7 +137,7 @@ impl<N> Builder<N> {
         }
     }
 
-    /// Ends the array or object that was begun last.
+    /// Ends the innermost array or object.
     ///
     /// # Errors
     /// As [`null`](Self::null).

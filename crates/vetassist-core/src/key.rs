@@ -24,16 +24,16 @@ pub const OVERHEAD: usize = NONCE_LEN + TAG_LEN;
 /// An AES-256-GCM key.
 ///
 /// It is wiped when dropped, compares in constant time and never prints itself. It holds its secrets
-/// inline, so that its owner says which memory they are in; moving it leaves a copy behind, so put it
-/// where it stays.
+/// inline, so that its owner chooses the memory for them. Moving it leaves a copy behind, so put it into
+/// its final place first.
 pub struct Key {
     bytes: Zeroizing<[u8; KEY_LEN]>,
     // Round keys and GHASH key. It wipes itself.
     cipher: Cipher,
 }
 
-/// AES-256-GCM, with the round keys of encryption alone: counter mode never decrypts a block, and half the
-/// schedule is made in half the time.
+/// AES-256-GCM, with the round keys of encryption only. Counter mode never decrypts a block, and half of the
+/// key schedule takes half the time.
 type Cipher = AesGcm<Aes256Enc, U12>;
 
 impl Key {
@@ -69,7 +69,7 @@ impl Key {
         self.seal_with(Nonce::random()?, plaintext, aad)
     }
 
-    /// Seals under a nonce that the caller drew, say from a [`NoncePool`](crate::NoncePool).
+    /// Seals under a nonce that the caller drew, for example from a [`NoncePool`](crate::NoncePool).
     ///
     /// # Errors
     /// [`SealError::TooLong`] past AES-GCM's limit.
@@ -87,8 +87,8 @@ impl Key {
     /// Seals into a buffer of exactly [`OVERHEAD`] bytes more than the plaintext.
     ///
     /// # Errors
-    /// [`SealError::BufferLength`], [`SealError::TooLong`]; what the buffer then holds is no secret.
-    // Taken by value: a nonce is used once.
+    /// [`SealError::BufferLength`], [`SealError::TooLong`]; the buffer then contains no secret.
+    // The nonce is passed by value, because it must be used only once.
     #[allow(clippy::needless_pass_by_value)]
     pub fn seal_into(
         &self,
@@ -145,7 +145,7 @@ impl Key {
     ///
     /// # Errors
     /// [`OpenError::TooShort`] below [`OVERHEAD`] bytes, [`OpenError::Refused`] if the tag does not
-    /// verify; no byte of the plaintext is computed before it does.
+    /// verify. No byte of the plaintext is computed before the tag is verified.
     pub fn open(&self, sealed: &[u8], aad: &[u8]) -> Result<Vec<u8>, OpenError> {
         let mut plaintext = vec![0; opened_len(sealed)?];
         self.open_into(sealed, aad, &mut plaintext)?;
@@ -164,7 +164,7 @@ impl Key {
     /// [`opened_len`].
     ///
     /// # Errors
-    /// As [`open`](Self::open), and [`OpenError::BufferLength`]; the buffer is then as it was.
+    /// As [`open`](Self::open), and [`OpenError::BufferLength`]; the buffer is then unchanged.
     pub fn open_into(
         &self,
         sealed: &[u8],
@@ -181,11 +181,11 @@ impl Key {
         self.open_parts(nonce, aad, buffer, tag)
     }
 
-    /// Opens in place: `buffer` holds a sealed value, and afterwards the plaintext where its
-    /// ciphertext stood, which is the slice returned.
+    /// Opens in place: `buffer` holds a sealed value, and the plaintext replaces its ciphertext. Returns
+    /// the slice of the plaintext.
     ///
     /// # Errors
-    /// As [`open`](Self::open); the buffer is then as it was.
+    /// As [`open`](Self::open); the buffer is then unchanged.
     pub fn open_in_place<'a>(
         &self,
         aad: &[u8],
@@ -211,7 +211,7 @@ impl Key {
     }
 }
 
-/// Returns how many bytes a sealed value opens to.
+/// Returns the length of the plaintext of a sealed value.
 ///
 /// # Errors
 /// [`OpenError::TooShort`] below [`OVERHEAD`] bytes.
@@ -221,13 +221,13 @@ pub fn opened_len(sealed: &[u8]) -> Result<usize, OpenError> {
 
 pub(crate) fn into_text(bytes: Vec<u8>) -> Result<String, OpenError> {
     String::from_utf8(bytes).map_err(|error| {
-        // The error owns the opened bytes.
+        // The error owns the opened bytes, so they are wiped here.
         drop(Zeroizing::new(error.into_bytes()));
         OpenError::NotUtf8
     })
 }
 
-// Both parts wipe themselves when dropped; the compiler sees to it that they go on doing so.
+// Both parts wipe themselves when dropped. The compiler checks that this stays so.
 impl ZeroizeOnDrop for Key {}
 const _: () = {
     const fn wiped<T: ZeroizeOnDrop>() {}

@@ -1,6 +1,7 @@
-//! The traits that keys of both kinds have.
+//! The traits that both kinds of keys implement.
 
-/// Makes a key of a slice, compares two in constant time and never prints one. The type has `bytes` and `from_bytes`.
+/// Implements conversion from a slice, comparison in constant time, and a `Debug` that shows no key. The type must have
+/// `bytes` and `from_bytes`.
 macro_rules! key_traits {
     ($key:ident) => {
         impl TryFrom<&[u8]> for $key {

@@ -24,12 +24,12 @@ pub const MAX_KEYS: usize = 16;
 ///
 /// The keys are inline and are wiped when the ring is dropped, see [`Key`].
 pub struct KeyRing {
-    // Never empty where anybody else sees it.
+    // Never empty in a ring that a caller can see.
     keys: ArrayVec<MasterKey, MAX_KEYS>,
 }
 
 impl KeyRing {
-    /// Makes a ring of these keys, newest first.
+    /// Creates a ring of these keys, newest first.
     ///
     /// # Errors
     /// [`RingError::Empty`], [`RingError::TooManyKeys`], or [`RingError::Repeated`] with positions.
@@ -44,23 +44,23 @@ impl KeyRing {
         Ok(ring)
     }
 
-    /// Reads a ring from text: one key of 64 hexadecimal digits a line, newest first. Blank lines,
-    /// white space around a key and comments that begin with `#` are passed over.
+    /// Reads a ring from text: one key of 64 hexadecimal digits on each line, newest first. Blank lines,
+    /// white space around a key and comments that begin with `#` are ignored.
     ///
     /// # Errors
-    /// [`RingError`], with the line and never its content.
+    /// [`RingError`], with the number of the line and never its content.
     pub fn parse(text: &[u8]) -> Result<Self, RingError> {
         let mut ring = Self::empty();
         ring.read(text)?;
         Ok(ring)
     }
 
-    /// Makes a ring without keys, for [`read`](Self::read), which alone may leave it so.
+    /// Creates a ring without keys, for [`read`](Self::read).
     pub(crate) const fn empty() -> Self {
         Self { keys: ArrayVec::new_const() }
     }
 
-    /// Reads a ring from text, as [`parse`](Self::parse) does, into this one. After an error it is
+    /// Reads a ring from text into this one, as [`parse`](Self::parse) does. After an error this ring is
     /// empty.
     pub(crate) fn read(&mut self, text: &[u8]) -> Result<(), RingError> {
         self.clear();
@@ -71,7 +71,7 @@ impl KeyRing {
         read
     }
 
-    /// Wipes the keys. For what lets nobody see it empty.
+    /// Wipes the keys. The caller must not show the empty ring to others.
     pub(crate) fn clear(&mut self) {
         self.keys.clear();
     }
@@ -88,7 +88,7 @@ impl KeyRing {
         &self.keys
     }
 
-    /// Returns one user's view of the ring, which derives each key of that user at most once.
+    /// Returns the ring for one user. It derives each key of that user at most once.
     #[must_use]
     pub fn user(&self, user_id: Uuid) -> UserRing<'_> {
         UserRing { ring: self, keys: UserKeys::new(user_id) }
@@ -139,7 +139,7 @@ impl<'a> Reader<'a> {
         self.finish()
     }
 
-    /// Checks that one more key is allowed, and that it is another than those before it.
+    /// Checks that one more key is allowed, and that the ring does not have it yet.
     fn check(&mut self, place: usize, bytes: &[u8; KEY_LEN]) -> Result<(), RingError> {
         if let Some(earlier) = self.ring.keys.iter().position(|other| other.has_bytes(bytes)) {
             return Err(RingError::Repeated { at: place, first: self.places[earlier] });
@@ -162,7 +162,7 @@ fn read_key(
     bytes: &mut [u8; KEY_LEN],
 ) -> Result<(), RingError> {
     // A wrong character is reported before a wrong length: it is the likelier mistake in a line that
-    // has both, and its place says more. Only hexadecimal digits take the constant-time way.
+    // has both, and its column helps more. Only hexadecimal digits are decoded in constant time.
     if let Some(at) = digits.iter().position(|byte| !byte.is_ascii_hexdigit()) {
         return Err(RingError::NotHex { line, column: indent + at + 1 });
     }
@@ -172,8 +172,8 @@ fn read_key(
     }
 }
 
-/// One user's keys: in the order of the ring's, as many of them as were needed so far. Each is asked
-/// for with the same ring.
+/// One user's keys that were derived so far, in the order of the ring. Callers must always pass the same
+/// ring.
 pub(crate) struct UserKeys {
     user_id: Uuid,
     keys: ArrayVec<Key, MAX_KEYS>,
@@ -184,7 +184,7 @@ impl UserKeys {
         Self { user_id, keys: ArrayVec::new_const() }
     }
 
-    /// Changes to this user. The keys of another are wiped.
+    /// Changes to this user, and wipes the keys of another one.
     #[inline]
     pub(crate) fn of(&mut self, user_id: Uuid) -> &mut Self {
         if self.user_id != user_id {
@@ -205,10 +205,10 @@ impl UserKeys {
         self.at(ring, 0)
     }
 
-    /// Returns the key at this position. Those before it are there.
+    /// Returns the key at this position of the ring, which must exist.
     #[inline]
     pub(crate) fn at(&mut self, ring: &KeyRing, position: usize) -> &Key {
-        // Each is at its place, whichever is asked for first.
+        // All keys before it are derived too, so that each is at its position.
         while self.keys.len() <= position {
             self.derive(&ring.keys[self.keys.len()]);
         }
@@ -240,8 +240,8 @@ impl UserKeys {
 // Its keys wipe themselves.
 impl ZeroizeOnDrop for UserKeys {}
 
-/// A [`KeyRing`] as one user's tokens see it: that user's key under each master key, derived when
-/// first needed and kept.
+/// A [`KeyRing`] for the tokens of one user. It derives the user's key of each master key when it is first
+/// needed, and keeps it.
 pub struct UserRing<'a> {
     ring: &'a KeyRing,
     keys: UserKeys,
@@ -276,7 +276,7 @@ impl UserRing<'_> {
         self.seal_into(nonce, token.as_bytes(), sealed)
     }
 
-    /// Seals a token's bytes, as they came out of [`open_token_into`](Self::open_token_into).
+    /// Seals the bytes of a token that [`open_token_into`](Self::open_token_into) opened.
     ///
     /// # Errors
     /// As [`Key::seal_into`].
@@ -289,7 +289,7 @@ impl UserRing<'_> {
         self.keys.current(self.ring).seal_into(nonce, token, b"", sealed)
     }
 
-    /// Opens a token with whichever key of the ring sealed it, trying the newest first.
+    /// Opens a token with the key of the ring that sealed it. It tries the newest key first.
     ///
     /// # Errors
     /// As [`Key::open_text`]: [`OpenError::Refused`] if no key of the ring opens it for this user.
@@ -300,7 +300,7 @@ impl UserRing<'_> {
     }
 
     /// Opens a token's bytes into a buffer of exactly [`OVERHEAD`](crate::OVERHEAD) bytes less than the
-    /// sealed value, and returns at which position of the ring, from 0, the key stands that sealed it.
+    /// sealed value. Returns the position in the ring, from 0, of the key that sealed it.
     ///
     /// # Errors
     /// As [`Key::open_into`].

@@ -5,7 +5,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate alloc;
-// What the derived conversions name.
+// The derived conversions name it.
 #[cfg(feature = "postgres")]
 extern crate std;
 

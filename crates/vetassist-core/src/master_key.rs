@@ -1,4 +1,4 @@
-//! A master key: what the operator keeps, and everything derived from it.
+//! A master key, and everything that is derived from it.
 
 use core::{fmt, str::FromStr};
 
@@ -24,8 +24,8 @@ const KEY_ID_SALT: &[u8] = b"vetassist_key_id_v1";
 /// A 32-byte master key.
 ///
 /// It never seals anything itself: user keys, the key of keyed IP hashes and the fingerprint are
-/// derived from it by HKDF-SHA-256, each under a salt of its own. The extract step of each is done
-/// once, when the key is made. It is wiped when dropped, compares in constant time and never prints
+/// derived from it by HKDF-SHA-256, each with a salt of its own. The extract step of each is done
+/// once, when the key is created. It is wiped when dropped, compares in constant time and never prints
 /// itself. It holds its secrets inline, as a [`Key`] does.
 pub struct MasterKey {
     bytes: Zeroizing<[u8; KEY_LEN]>,
@@ -89,10 +89,11 @@ impl MasterKey {
         Key::from_bytes(&okm)
     }
 
-    /// Makes a keyed hash of a plain IP hash.
+    /// Returns the keyed hash for a plain IP hash.
     ///
-    /// Plain SHA-256 of an IPv4 address is reversed by trying all 2^32; a keyed hash is not, without
-    /// the key. It composes: hashes stored plain are upgraded without knowing the addresses.
+    /// A plain hash of an IPv4 address can be reversed by trying all 2^32 addresses. A keyed hash cannot,
+    /// without the key. The keyed hash is computed from the plain one, so stored plain hashes can be
+    /// upgraded without the addresses.
     #[must_use]
     pub fn upgrade_ip_hash(&self, plain: &IpHash) -> IpHash {
         let mut mac = self.ip_mac.clone();
@@ -100,7 +101,7 @@ impl MasterKey {
         IpHash::encode(&mac.finalize().into_bytes().into())
     }
 
-    /// Returns a short name for the key that is safe to print.
+    /// Returns a short id of the key that is safe to print.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
@@ -116,7 +117,7 @@ impl MasterKey {
 
 fn extract(salt: &[u8], ikm: &[u8]) -> Hkdf<Sha256> {
     let (prk, hkdf) = Hkdf::extract(Some(salt), ikm);
-    // The state inside `hkdf` wipes itself, the PRK handed out beside it does not.
+    // The state inside `hkdf` wipes itself; the PRK that is returned beside it does not.
     drop(Zeroizing::new(<[u8; 32]>::from(prk)));
     hkdf
 }
@@ -132,9 +133,9 @@ fn mac(key: &[u8; KEY_LEN]) -> Hmac<Sha256> {
     mac
 }
 
-// The bytes wipe themselves when dropped, and so do the SHA-256 states that HKDF and HMAC consist of,
-// though those two do not say so; the compiler sees to it that they go on doing so. The fingerprint is
-// no secret, but tells which key was there.
+// The bytes wipe themselves when dropped. So do HKDF and HMAC, which do not implement the trait, but consist
+// of SHA-256 states, which do. The compiler checks both. The fingerprint is not secret, but it identifies the
+// key, so it is wiped too.
 impl ZeroizeOnDrop for MasterKey {}
 impl Drop for MasterKey {
     fn drop(&mut self) {
@@ -151,7 +152,7 @@ crate::key_traits::key_traits!(MasterKey);
 
 const FINGERPRINT_LEN: usize = 8;
 
-/// The name of a master key: 16 lower-case hexadecimal digits, safe to print, useless for opening.
+/// Identifies a master key: 16 lower-case hexadecimal digits that are safe to print and open nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Fingerprint([u8; 2 * FINGERPRINT_LEN]);
 

@@ -1,4 +1,4 @@
-//! The words of a member's name, however it is spelt.
+//! The words of a member's name, in any spelling.
 
 use alloc::{string::String, vec::Vec};
 

@@ -27,14 +27,14 @@ impl Nonce {
 
     /// Returns a nonce with these bytes.
     ///
-    /// Caution: a nonce that seals twice under one key gives away both plaintexts' difference and
-    /// lets anyone forge. This is for reproducing published test vectors.
+    /// Caution: if a nonce seals twice under one key, an attacker learns the XOR of the plaintexts and can
+    /// forge sealed values. Use this only to reproduce published test vectors.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; NONCE_LEN]) -> Self {
         Self(bytes)
     }
 
-    /// Returns the nonce's bytes. They are no secret: they are the head of the sealed value.
+    /// Returns the nonce's bytes. They are not secret: a sealed value begins with them.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; NONCE_LEN] {
         &self.0
@@ -55,15 +55,14 @@ pub(crate) fn os_random(bytes: &mut [u8]) -> Result<(), RandomError> {
     getrandom::fill(bytes).map_err(|_| RandomError)
 }
 
-/// Nonces drawn from the random source a block at a time, so that a seal does not cost a system call.
+/// Nonces that are drawn from the random source in blocks, so that not every seal makes a system call.
 ///
-/// A forked process inherits the block of its parent, and must not use it: that would seal two
-/// values under one nonce. So each draw names an *epoch*, a number that differs between a process
-/// and its children. When the epoch is not the one in which the block was drawn, the block is thrown
-/// away.
+/// A forked process inherits the block of its parent and must not use it, because two values would then be
+/// sealed under one nonce. So the caller passes an *epoch* to each draw, a number that differs between a
+/// process and its children. The pool discards a block that was drawn in another epoch.
 ///
-/// Pass a counter that the child's handler of `pthread_atfork` raises. Do not pass the process id: a
-/// child in a new PID namespace may have the same id as its parent had, and ids are used again.
+/// Pass a counter that the child's handler of `pthread_atfork` increments. Do not pass the process id: a
+/// child in a new PID namespace may have the same id as its parent, and the system reuses ids.
 pub struct NoncePool {
     source: RandomSource,
     block: [[u8; NONCE_LEN]; BLOCK],
@@ -85,10 +84,10 @@ impl NoncePool {
         Self { source, block: [[0; NONCE_LEN]; BLOCK], used: BLOCK, epoch: 0 }
     }
 
-    /// Returns the next nonce, never given before and never to be given again.
+    /// Returns the next nonce. The pool returns each nonce only once.
     ///
     /// # Errors
-    /// [`RandomError`] if the source fails; nothing of a failed draw is ever used.
+    /// [`RandomError`] if the source fails. Bytes of a failed draw are never used.
     pub fn draw(&mut self, epoch: u64) -> Result<Nonce, RandomError> {
         if self.used >= BLOCK || self.epoch != epoch {
             self.used = BLOCK;

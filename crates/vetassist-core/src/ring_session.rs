@@ -1,4 +1,4 @@
-//! A key ring at work.
+//! A key ring with the derived keys of a user and a supply of nonces.
 
 use core::fmt;
 
@@ -15,11 +15,11 @@ use crate::{
     nonce::{NoncePool, RandomSource, NONCE_LEN},
 };
 
-/// A [`KeyRing`] at work: the ring, the keys of the user served last, and nonces.
+/// A [`KeyRing`] with the derived keys of the last user, and nonces.
 ///
-/// Rows of one user often come in a row, so the user's keys are kept until another user is served.
-/// Every secret is inline: whoever puts the session into memory that is locked has them all there.
-/// Dropping it wipes them.
+/// Rows of one user often follow each other, so the user's keys are kept until another user is served.
+/// All secrets are inline, so the owner of a session in locked memory has all of them there. They are wiped
+/// when the session is dropped.
 ///
 /// Methods that seal take an *epoch*, a counter of forks, see [`NoncePool`].
 pub struct RingSession {
@@ -28,39 +28,39 @@ pub struct RingSession {
     nonces: NoncePool,
 }
 
-/// The outcome of rotating a token.
+/// The result of rotating a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reseal {
-    /// The current key sealed it already. Nothing is to be stored.
+    /// The current key had sealed the token. There is nothing to store.
     Current,
-    /// It was sealed anew, under the current key.
+    /// The token was sealed again, under the current key.
     Resealed,
-    /// No key of the ring opens it for this user.
+    /// No key of the ring opens the token for this user.
     Unopened,
 }
 
 impl RingSession {
-    /// Begins to work with a ring, with nonces from the operating system's generator.
+    /// Creates a session of a ring, with nonces from the operating system's generator.
     #[cfg(feature = "getrandom")]
     #[must_use]
     pub const fn new(ring: KeyRing) -> Self {
         Self { ring, user: UserKeys::new(Uuid::nil()), nonces: NoncePool::new() }
     }
 
-    /// Begins to work with a ring, with nonces from `source`, which must be cryptographically secure.
+    /// Creates a session of a ring, with nonces from `source`, which must be cryptographically secure.
     #[must_use]
     pub const fn with_source(ring: KeyRing, source: RandomSource) -> Self {
         Self { ring, user: UserKeys::new(Uuid::nil()), nonces: NoncePool::with_source(source) }
     }
 
-    /// Reads a ring from text, as [`KeyRing::parse`] does, into `place`. What was there is wiped first,
-    /// and after an error there is no ring in it, see [`has_ring`](Self::has_ring).
+    /// Reads a ring from text into `place`, as [`KeyRing::parse`] does. It first wipes the ring that is there.
+    /// After an error the session has no ring, see [`has_ring`](Self::has_ring).
     ///
-    /// A session that is there is read into and stays where it is: nothing is moved, so nothing that
-    /// keys left on the stack is copied to the place.
+    /// If `place` has a session, the ring is read into it, and the session is not moved. So no copy of a key
+    /// is left on the stack.
     ///
-    /// A place whose memory was wiped by a fork (`MADV_WIPEONFORK`) holds no valid value: overwrite it
-    /// with `None`, without dropping what it held, before it is used.
+    /// If a fork has wiped the memory of `place` (`MADV_WIPEONFORK`), it has no valid value. Overwrite it with
+    /// `None` before it is used, without dropping the old value.
     ///
     /// # Errors
     /// As [`KeyRing::parse`].
@@ -75,14 +75,14 @@ impl RingSession {
         Ok(session)
     }
 
-    /// Wipes the ring and what was derived from it. Until another is read, there is none.
+    /// Wipes the ring and the keys that were derived from it. The session has no ring until another is read.
     pub fn clear(&mut self) {
         self.user.clear();
         self.ring.clear();
     }
 
-    /// Returns whether there is a ring. Only a session that was cleared, or read into without success,
-    /// has none; it must not be used.
+    /// Returns whether the session has a ring. A session has none after [`clear`](Self::clear), and after
+    /// reading a ring failed; then it must not be used.
     #[must_use]
     pub fn has_ring(&self) -> bool {
         !self.ring.keys().is_empty()
@@ -94,8 +94,8 @@ impl RingSession {
         &self.ring
     }
 
-    /// Returns a user's key under the master key at this position of the ring, if there is one, for
-    /// those who have another AES-256-GCM than ours.
+    /// Returns a user's key under the master key at this position of the ring, if there is one, for callers
+    /// that use another implementation of AES-256-GCM.
     pub fn user_key(&mut self, user_id: Uuid, position: usize) -> Option<&Key> {
         let is_there = position < self.ring.keys().len();
         is_there.then(|| self.user.of(user_id).at(&self.ring, position))
@@ -135,7 +135,7 @@ impl RingSession {
     }
 
     /// Opens a user's token into a buffer of exactly [`OVERHEAD`](crate::OVERHEAD) bytes less than the
-    /// sealed value. Returns at which position of the ring, from 0, the key stands that sealed it.
+    /// sealed value. Returns the position in the ring, from 0, of the key that sealed it.
     ///
     /// # Errors
     /// As [`Key::open_into`](crate::Key::open_into).
@@ -149,9 +149,8 @@ impl RingSession {
         self.user.of(user_id).find(&self.ring, |key| key.open_into(sealed, b"", token))
     }
 
-    /// Opens a user's token in place: `buffer` holds the sealed value, and afterwards the token where
-    /// its ciphertext stood. Returns at which position of the ring, from 0, the key stands that sealed
-    /// it.
+    /// Opens a user's token in place: `buffer` holds the sealed value, and the token replaces its
+    /// ciphertext. Returns the position in the ring, from 0, of the key that sealed it.
     ///
     /// # Errors
     /// As [`Key::open_in_place`](crate::Key::open_in_place).
@@ -164,8 +163,8 @@ impl RingSession {
         self.user.of(user_id).find(&self.ring, |key| key.open_in_place(b"", buffer).map(|_| ()))
     }
 
-    /// Returns at which position of the ring, from 0, the key stands that sealed a user's token; `None`
-    /// if no key of the ring opens it. `scratch` is as long as the token and is wiped.
+    /// Returns the position in the ring, from 0, of the key that sealed a user's token, or `None` if no key
+    /// of the ring opens it. `scratch` must be as long as the token; it is wiped.
     ///
     /// # Errors
     /// [`OpenError::BufferLength`].
@@ -184,9 +183,9 @@ impl RingSession {
         }
     }
 
-    /// Rotates a user's token: opens it once, with whichever key of the ring sealed it, and seals it
-    /// anew where that is not the current key. `resealed` is as long as `sealed`; it holds the new
-    /// value after [`Reseal::Resealed`], and zeros otherwise.
+    /// Rotates a user's token: opens it once, with the key of the ring that sealed it, and seals it again if
+    /// that is not the current key. `resealed` must be as long as `sealed`. It contains the new value after
+    /// [`Reseal::Resealed`], and zeros otherwise.
     ///
     /// # Errors
     /// [`SealError::BufferLength`], [`SealError::Random`].
@@ -230,7 +229,7 @@ impl RingSession {
     }
 }
 
-// The ring and the keys wipe themselves. Nonces are no secret.
+// The ring and the keys wipe themselves. Nonces are not secret.
 impl ZeroizeOnDrop for RingSession {}
 
 impl fmt::Debug for RingSession {

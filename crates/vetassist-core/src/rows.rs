@@ -1,20 +1,20 @@
-//! The rows of the four tables, one field a column, in the columns' order.
+//! The rows of the four tables, with one field for each column, in the order of the columns.
 //!
-//! A column that may be NULL is an [`Option`], also where it has a default: a row written from here
-//! states every column.
+//! A column that may be NULL is an [`Option`], even if it has a default, because a row that is written from
+//! one of these types states every column.
 //!
-//! With feature `serde`, a row is what PostgreSQL's `to_jsonb(row)` makes of it, and
+//! With feature `serde`, a row has the form that PostgreSQL's `to_jsonb(row)` writes and
 //! `jsonb_populate_record` reads: column names, `bytea` as `\x` and hexadecimal digits, timestamps in
-//! RFC 3339 (in UTC; the session's `TimeZone` must be a whole number of minutes away for it to be
-//! read), `"infinity"` and `"-infinity"`. With feature `postgres`, a row is the composite value of its
-//! table:
+//! RFC 3339, `"infinity"` and `"-infinity"`. Timestamps are written in UTC. They can be read if the offset
+//! of the session's `TimeZone` is a whole number of minutes. With feature `postgres`, a row is the composite
+//! value of its table:
 //!
 //! ```text
 //! SELECT u FROM vetassist_users AS u WHERE u.id = $1
 //! INSERT INTO vetassist_users SELECT ($1::vetassist_users).*
 //! ```
 //!
-//! [`Kind`] has the rules by which another language reads a row.
+//! [`Kind`] has the rules for reading a row in another language.
 
 mod columns;
 mod json;
@@ -25,7 +25,7 @@ mod sealed;
 mod serde;
 mod timestamp;
 
-// The derived conversions take it to be in the prelude.
+// The derived conversions expect it in the prelude.
 use alloc::string::String;
 #[cfg(feature = "postgres")]
 use alloc::{boxed::Box, format};
@@ -40,8 +40,8 @@ pub use timestamp::Timestamp;
 
 use crate::ip_hash::IpHash;
 
-/// Returns ids for new rows: random UUIDs (RFC 9562, version 4) from the operating system's generator, all of them
-/// drawn at once.
+/// Returns ids for new rows: random UUIDs (RFC 9562, version 4) from the operating system's generator, drawn in one
+/// call.
 ///
 /// # Errors
 /// [`RandomError`](crate::RandomError) if the generator fails.
@@ -54,7 +54,8 @@ pub fn random_uuids<const COUNT: usize>() -> Result<[Uuid; COUNT], crate::error:
 
 /// A row of `vetassist_users`: an account.
 ///
-/// Its `Debug` shows neither ICN, status, e-mail nor names, so that logs hold none of them.
+/// Its `Debug` does not show the ICN, the status, the e-mail address and the names, so that logs do not contain
+/// them.
 #[derive(Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(::serde::Serialize, ::serde::Deserialize))]
 #[cfg_attr(
@@ -63,11 +64,11 @@ pub fn random_uuids<const COUNT: usize>() -> Result<[Uuid; COUNT], crate::error:
     postgres(name = "vetassist_users")
 )]
 pub struct User {
-    /// Identifies the account here.
+    /// Identifies the account in this database.
     pub id: Uuid,
-    /// Integration Control Number, which identifies the veteran to VA; unique. NULL once erased.
+    /// Integration Control Number, which identifies the veteran to VA; unique. NULL after an erasure.
     pub va_icn: Option<String>,
-    /// VA's word on whether the veteran's status is confirmed.
+    /// The veteran's status as VA stated it.
     pub va_veteran_status: Option<String>,
     /// E-mail address.
     pub email: Option<String>,
@@ -77,11 +78,11 @@ pub struct User {
     pub last_name: Option<String>,
     /// True if the account may be used. NULL counts as false.
     pub is_active: Option<bool>,
-    /// When the account was made.
+    /// When the account was created.
     pub created_at: Option<Timestamp>,
     /// When the profile last changed.
     pub updated_at: Option<Timestamp>,
-    /// When somebody last signed in.
+    /// The time of the last sign-in.
     pub last_login_at: Option<Timestamp>,
 }
 
@@ -110,11 +111,11 @@ impl fmt::Debug for User {
 pub struct VaToken {
     /// Identifies the row.
     pub id: Uuid,
-    /// Whose tokens these are; unique.
+    /// The user of the tokens; unique.
     pub user_id: Uuid,
     /// The access token.
     pub access_token_encrypted: Sealed,
-    /// The refresh token, where VA.gov gave one.
+    /// The refresh token, if VA.gov issued one.
     pub refresh_token_encrypted: Option<Sealed>,
     /// `Bearer`.
     pub token_type: Option<String>,
@@ -122,7 +123,7 @@ pub struct VaToken {
     pub scope: Option<String>,
     /// When the access token expires.
     pub expires_at: Timestamp,
-    /// When the row was made.
+    /// When the row was created.
     pub created_at: Option<Timestamp>,
     /// When the tokens were last replaced.
     pub refreshed_at: Option<Timestamp>,
@@ -139,17 +140,17 @@ pub struct VaToken {
 pub struct Session {
     /// Identifies the session.
     pub id: Uuid,
-    /// Whose it is.
+    /// The user of the session.
     pub user_id: Uuid,
     /// The `jti` claim of its JSON Web Token; unique.
     pub jwt_id: String,
     /// A description of the device; addresses in it are hashed.
     pub device_info: Option<Json>,
-    /// When it began.
+    /// When the session began.
     pub created_at: Option<Timestamp>,
-    /// When it ends by itself.
+    /// When the session expires.
     pub expires_at: Timestamp,
-    /// When somebody ended it.
+    /// When the session was revoked.
     pub revoked_at: Option<Timestamp>,
 }
 
@@ -162,18 +163,18 @@ pub struct Session {
     postgres(name = "vetassist_auth_audit")
 )]
 pub struct AuthAudit {
-    /// Numbers the events; gaps are ordinary.
+    /// The number of the event; gaps are normal.
     pub id: i64,
-    /// Whom it concerns.
+    /// The user whom the event is about.
     pub user_id: Option<Uuid>,
     /// The type of the event.
     pub event_type: String,
-    /// More about it, no secrets.
+    /// Metadata, which contains no secrets.
     pub event_data: Option<Json>,
-    /// The hash of the address that it came from.
+    /// The hash of the client's address.
     ///
-    /// The table does not forbid other text; a row that has some cannot be read as this type.
+    /// The table also accepts other text; a row with other text cannot be read as this type.
     pub ip_hash: Option<IpHash>,
-    /// When.
+    /// The time of the event.
     pub created_at: Option<Timestamp>,
 }

@@ -1,4 +1,4 @@
-//! Recognises secrets: names that they go by, and values that are one.
+//! Recognises secrets by their names and by their values.
 //!
 //! It catches common mistakes, not every secret. The rules are a table in [`event_data`](crate::event_data).
 

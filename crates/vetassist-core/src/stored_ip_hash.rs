@@ -1,20 +1,20 @@
-//! The stored form of an address.
+//! The stored hash of an address.
 
 use core::net::IpAddr;
 
 use crate::{ip_hash::IpHash, keyring::KeyRing};
 
-/// The way in which addresses are hashed before they are stored.
+/// The method by which addresses are hashed before they are stored.
 #[derive(Clone, Copy, Debug)]
 pub enum IpHashing<'a> {
-    /// By SHA-256 alone.
+    /// SHA-256, without a key.
     Sha256,
-    /// By a key that is derived from the current key of a ring.
+    /// HMAC-SHA-256, with a key that is derived from the current key of a ring.
     Keyed(&'a KeyRing),
 }
 
 impl IpHashing<'_> {
-    /// Hashes an address as it is to be stored.
+    /// Hashes an address for storing.
     #[must_use]
     pub fn hash(self, address: IpAddr) -> StoredIpHash {
         let plain = IpHash::of(address);
@@ -27,10 +27,10 @@ impl IpHashing<'_> {
     }
 }
 
-/// The hash of an address as it is stored.
+/// The stored hash of an address.
 ///
-/// A keyed hash looks like a plain one. So each keyed one is also to be stored in a table of
-/// those that are, in the same transaction.
+/// A keyed hash looks like a plain one. So store each keyed hash also in the table of keyed hashes, in the
+/// same transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoredIpHash {
     /// The hash.

@@ -1,8 +1,8 @@
-//! The module `metadata.wasm` inside the npm package `vetassist`: the core's rules for what may stand in the metadata of
-//! events and in the description of devices. It is a module of its own because those who only seal need none of it.
+//! The module `metadata.wasm` inside the npm package `vetassist`: the core's rules for the metadata of events and the
+//! description of devices. It is a module of its own because programs that only seal do not need it.
 //!
-//! Text crosses through one buffer, and stands there alone or followed by further fields, each after a NUL, which no JSON
-//! text holds. No key comes here: the module says which addresses there are, and is then told their hashes.
+//! Text is passed in one buffer. Further fields may follow it, each after a NUL, which no JSON text contains. This module
+//! gets no keys: it returns the addresses, and the caller passes their hashes to the next call.
 #![cfg_attr(target_arch = "wasm32", no_std)]
 // JavaScript calls the exported functions; no Rust crate does.
 #![allow(unreachable_pub)]
@@ -25,16 +25,16 @@ use vetassist_core::{
     IpHash, JsonError,
 };
 
-// JavaScript runs one call at a time, so nobody ever waits for the lock.
+// JavaScript runs one call at a time, so no call ever waits for the lock.
 static BUFFER: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
 const ANY_HASH: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
-/// Why a call failed. The facade has the same numbers.
+/// The reason why a call failed. The facade has the same numbers.
 #[derive(Clone, Copy, Debug)]
 #[repr(i32)]
 enum Status {
-    /// The facade staged something else than it should: a defect of the package.
+    /// The facade passed the wrong fields: a bug in the package.
     Fields = -1,
     TooLarge = -2,
     TooDeep = -3,
@@ -51,7 +51,7 @@ impl From<JsonError> for Status {
     }
 }
 
-/// Makes the buffer `len` bytes long, and returns where it stands.
+/// Makes the buffer `len` bytes long, and returns its address.
 #[no_mangle]
 pub extern "C" fn stage(len: usize) -> *mut u8 {
     let mut buffer = BUFFER.lock();
@@ -60,13 +60,13 @@ pub extern "C" fn stage(len: usize) -> *mut u8 {
     buffer.as_mut_ptr()
 }
 
-/// Returns where the buffer stands.
+/// Returns the address of the buffer.
 #[no_mangle]
 pub extern "C" fn place() -> *const u8 {
     BUFFER.lock().as_ptr()
 }
 
-/// Checks metadata, as JSON text. Leaves nothing, or the path to what was refused and what is said of it.
+/// Checks metadata, as JSON text. Writes nothing to the buffer, or the path of the refused value and the reason.
 #[no_mangle]
 pub extern "C" fn check_event_data() -> i32 {
     run(|mut fields| {
@@ -77,7 +77,7 @@ pub extern "C" fn check_event_data() -> i32 {
     })
 }
 
-/// Checks an event's type. Leaves nothing, or what is said of it.
+/// Checks an event's type. Writes nothing to the buffer, or the reason why it was refused.
 #[no_mangle]
 pub extern "C" fn check_type() -> i32 {
     run(|mut fields| {
@@ -86,7 +86,8 @@ pub extern "C" fn check_type() -> i32 {
     })
 }
 
-/// Leaves the addresses in JSON text, each with a NUL behind it, in the order in which [`put_hashes`] takes their hashes.
+/// Writes the addresses in JSON text to the buffer, each followed by a NUL, in the order in which [`put_hashes`] takes
+/// their hashes.
 #[no_mangle]
 pub extern "C" fn addresses() -> i32 {
     run(|mut fields| {
@@ -94,7 +95,7 @@ pub extern "C" fn addresses() -> i32 {
         let mut note = |address: IpAddr| {
             found.push_str(&address.to_string());
             found.push('\0');
-            // Any hash does, since what the walk makes is not kept; so this module needs no SHA-256.
+            // Any hash is correct here, because the result is discarded. So this module needs no SHA-256.
             ANY_HASH.parse().map_err(|_| Status::Fields)
         };
         walk(value(&mut fields)?, &mut note)?;
@@ -102,7 +103,7 @@ pub extern "C" fn addresses() -> i32 {
     })
 }
 
-/// Puts hashes in the place of the addresses in JSON text, and leaves the text. The hashes follow it.
+/// Replaces the addresses in JSON text by the hashes that follow it, and writes the text to the buffer.
 #[no_mangle]
 pub extern "C" fn put_hashes() -> i32 {
     run(|mut fields| {
@@ -112,7 +113,7 @@ pub extern "C" fn put_hashes() -> i32 {
     })
 }
 
-/// Walks over a value, and puts hashes in the place of its addresses. For both calls the same code, whose size counts.
+/// Replaces the addresses in a value by hashes. Both calls use this one function, so that its code is in the module once.
 fn walk(
     value: Value<serde_json::Number>,
     mut hash: &mut dyn FnMut(IpAddr) -> Result<IpHash, Status>,
@@ -120,13 +121,13 @@ fn walk(
     hash_addresses(value, &mut hash)
 }
 
-/// Calls with the fields in the buffer, and leaves there what it returns. Returns its length.
+/// Calls a function with the fields in the buffer, writes its result to the buffer, and returns the length.
 fn run(call: impl FnOnce(Split<'_, char>) -> Result<String, Status>) -> i32 {
     let mut buffer = BUFFER.lock();
     let text = core::str::from_utf8(&buffer).map_err(|_| Status::Fields);
     match text.and_then(|text| call(text.split('\0'))) {
-        Ok(answer) => {
-            *buffer = answer.into_bytes();
+        Ok(result) => {
+            *buffer = result.into_bytes();
             i32::try_from(buffer.len()).unwrap_or(Status::TooLarge as i32)
         }
         Err(status) => status as i32,

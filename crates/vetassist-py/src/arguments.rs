@@ -1,8 +1,8 @@
-//! Arguments: what callers hand in as bytes, text, user ids and addresses.
+//! Reads arguments: bytes, text, user ids and addresses.
 //!
-//! `bytes` never change and are read where they are. Everything else is copied while Python's lock is held, so that
-//! nobody changes it while it is read; the stable interface of CPython 3.9 has no buffers, so a memoryview writes its
-//! bytes into a bytearray that is ours alone, and is wiped.
+//! `bytes` never change, so they are read without a copy. Everything else is copied while the GIL is held, so that no
+//! thread changes it meanwhile. The stable ABI of CPython 3.9 has no buffers, so a memoryview writes its bytes into a
+//! private bytearray, which is wiped.
 
 use core::str;
 
@@ -21,24 +21,24 @@ use crate::errors::{error, not_encodable, of_buffer, wrong_type};
 const BYTES: &str = "bytes, a bytearray or a memoryview";
 const DATA: &str = "a str, bytes, a bytearray or a memoryview";
 
-/// Bytes that stay as they are while a call is under way.
+/// Bytes that do not change during a call.
 pub(crate) enum Data<'py> {
-    /// Python's, which never change.
+    /// A `bytes` object of Python, which never changes.
     Bytes(Bound<'py, PyBytes>),
-    /// A copy of ours.
+    /// A private copy.
     Copy(Copy<'py>),
 }
 
-/// A bytearray that was made here and that nobody else has.
+/// A bytearray that this module created. No other code has a reference to it.
 pub(crate) struct Copy<'py>(Bound<'py, PyByteArray>);
 
 impl<'py> Data<'py> {
-    /// Takes bytes of any kind.
+    /// Reads bytes of any type.
     pub(crate) fn of_bytes(value: &Bound<'py, PyAny>, what: &str) -> PyResult<Self> {
         Self::if_bytes(value, what)?.ok_or_else(|| wrong_type(what, BYTES, value))
     }
 
-    /// Takes bytes of any kind, or text as its UTF-8.
+    /// Reads bytes of any type, or text as its UTF-8.
     pub(crate) fn of_data(value: &Bound<'py, PyAny>, what: &str) -> PyResult<Self> {
         if let Ok(text) = value.cast::<PyString>() {
             return Self::of_text(text, what);
@@ -46,9 +46,9 @@ impl<'py> Data<'py> {
         Self::if_bytes(value, what)?.ok_or_else(|| wrong_type(what, DATA, value))
     }
 
-    /// Takes text as its UTF-8.
+    /// Reads text as its UTF-8.
     pub(crate) fn of_text(text: &Bound<'py, PyString>, what: &str) -> PyResult<Self> {
-        // A failure to encode is the only one but for that of memory, which Python knows by its own name.
+        // The only other failure is a lack of memory, which keeps Python's own exception.
         text.encode_utf8().map(Self::Bytes).map_err(|failure| {
             if failure.is_instance_of::<PyMemoryError>(text.py()) {
                 failure
@@ -58,7 +58,7 @@ impl<'py> Data<'py> {
         })
     }
 
-    /// Takes what may be left out.
+    /// Reads an optional argument.
     pub(crate) fn of_aad(value: Option<&Bound<'py, PyAny>>) -> PyResult<Option<Self>> {
         value.map(|aad| Self::of_data(aad, "aad")).transpose()
     }
@@ -73,7 +73,8 @@ impl<'py> Data<'py> {
         }
         let py = value.py();
         let refused = |failure| of_buffer(py, what, failure);
-        // Of a bytearray too: a subclass of it may say to be a number, and would then be its length.
+        // A memoryview is also used for a bytearray: a subclass of it may convert to a number, which would then be taken as
+        // the length.
         let view = PyMemoryView::from(value).map_err(refused)?;
         let item: usize = view.getattr(intern!(py, "itemsize")).map_err(refused)?.extract()?;
         if item != 1 {
@@ -90,8 +91,8 @@ impl<'py> Data<'py> {
     pub(crate) fn as_bytes(&self) -> &[u8] {
         match self {
             Self::Bytes(bytes) => bytes.as_bytes(),
-            // SAFETY: nobody else has the bytearray, so that nobody writes to it or resizes it while it is borrowed from us,
-            // whether Python's lock is held or not.
+            // SAFETY: no other code has a reference to the bytearray. So no thread writes to it or resizes it while it is
+            // borrowed here, even if the GIL is released.
             Self::Copy(Copy(bytes)) => unsafe { bytes.as_bytes() },
         }
     }
@@ -100,17 +101,17 @@ impl<'py> Data<'py> {
 impl Drop for Copy<'_> {
     #[allow(unsafe_code)]
     fn drop(&mut self) {
-        // SAFETY: nobody else has the bytearray, and nothing is borrowed from it any more.
+        // SAFETY: no other code has a reference to the bytearray, and all borrows of it have ended.
         unsafe { self.0.as_bytes_mut() }.zeroize();
     }
 }
 
-/// Returns the bytes of what may be left out.
+/// Returns the bytes of an optional argument.
 pub(crate) fn or_empty<'a>(data: Option<&'a Data<'_>>) -> &'a [u8] {
     data.map_or(&[], Data::as_bytes)
 }
 
-/// Takes text, and calls with it.
+/// Reads text, and calls a function with it.
 pub(crate) fn with_text<T>(
     value: &Bound<'_, PyAny>,
     what: &str,
@@ -122,7 +123,7 @@ pub(crate) fn with_text<T>(
     call(text)
 }
 
-/// Takes a user's id: a `UUID`, or a `str` of its hyphenated form of 36 characters.
+/// Reads a user's id: a `UUID`, or a `str` of its hyphenated form of 36 characters.
 pub(crate) fn user_id(value: &Bound<'_, PyAny>) -> PyResult<Uuid> {
     let py = value.py();
     let refused = || {
@@ -145,7 +146,7 @@ pub(crate) fn user_id(value: &Bound<'_, PyAny>) -> PyResult<Uuid> {
     value.extract().map_err(|_| refused())
 }
 
-/// Takes an address: a `str`, or an `IPv4Address` or `IPv6Address` of `ipaddress`. Returns its plain hash.
+/// Reads an address, a `str`, or an `IPv4Address` or `IPv6Address` of `ipaddress`, and returns its plain hash.
 pub(crate) fn plain_hash(value: &Bound<'_, PyAny>) -> PyResult<IpHash> {
     static V4: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     static V6: PyOnceLock<Py<PyType>> = PyOnceLock::new();
@@ -169,11 +170,11 @@ pub(crate) fn plain_hash(value: &Bound<'_, PyAny>) -> PyResult<IpHash> {
     {
         return Err(wrong_type("address", "a str, an IPv4Address or an IPv6Address", value));
     }
-    // The text of an interface has its prefix, and that of a scoped address its zone: both are refused.
+    // The text of an interface has a prefix, and the text of a scoped address has a zone. Both are refused.
     hash(value.str()?.as_any())
 }
 
-/// Returns what an address may have been taken for. The address itself is a person's and in no message.
+/// Returns the likely mistake in an address. No message contains the address, because it is personal data.
 fn mistake(text: &str) -> Option<&'static str> {
     Some(if text.is_empty() {
         "it is empty"

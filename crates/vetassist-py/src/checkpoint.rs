@@ -26,7 +26,7 @@ pub(crate) fn opened_checkpoint<'py>(
     Ok((checkpoint.origin.to_string(), checkpoint.size, root))
 }
 
-/// Takes a verifier key, or several.
+/// Reads one verifier key, or several.
 fn keys(given: &Bound<'_, PyAny>) -> PyResult<Vec<VerifierKey>> {
     let py = given.py();
     let read = |key: &Bound<'_, PyAny>| {

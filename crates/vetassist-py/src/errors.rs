@@ -1,4 +1,4 @@
-//! Errors: what the core and this module refuse, as the exceptions of the package.
+//! Turns the errors of the core and of this module into the exceptions of the package.
 
 use core::fmt::Display;
 
@@ -13,7 +13,7 @@ use vetassist_core::{
     SealError,
 };
 
-/// Returns the exception with this code, which the package's Python part makes.
+/// Returns the exception with this code. The package's Python part creates it.
 pub(crate) fn error(py: Python<'_>, code: &str, message: &str) -> PyErr {
     static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let made = MAKE
@@ -32,24 +32,24 @@ pub(crate) fn wrong_type(what: &str, expected: &str, value: &Bound<'_, PyAny>) -
     error(py, "ERR_INVALID_ARG_TYPE", &format!("{what} must be {expected}, not {found}"))
 }
 
-/// Returns a type's name. A metaclass may answer with whatever it likes.
+/// Returns a type's name, without calling code of a metaclass.
 fn type_name(of: &Bound<'_, PyType>) -> String {
     let name = of.name().ok().and_then(|name| Some(name.to_cow().ok()?.into_owned()));
     name.unwrap_or_else(|| "another type".into())
 }
 
-/// Returns the error for text that has no UTF-8. Python's own error holds the whole text.
+/// Returns the error for text that UTF-8 cannot represent. Python's own error would contain the whole text.
 pub(crate) fn not_encodable(what: &str, text: &Bound<'_, PyString>) -> PyErr {
     let message = format!("{what} has a lone surrogate, which UTF-8 cannot encode");
     error(text.py(), "ERR_INVALID_TEXT", &message)
 }
 
-/// Returns the error for the use of what has been freed.
+/// Returns the error for the use of a freed object.
 pub(crate) fn freed(py: Python<'_>, what: &str) -> PyErr {
     error(py, "ERR_FREED", &format!("this {what} has been freed"))
 }
 
-/// Returns the error for an attempt to copy or pickle what holds keys.
+/// Returns the error for an attempt to copy or pickle an object with keys.
 pub(crate) fn not_copyable(py: Python<'_>, what: &str) -> PyErr {
     let message = format!("a {what} cannot be copied or pickled: it holds keys");
     error(py, "ERR_NOT_COPYABLE", &message)
@@ -64,7 +64,7 @@ pub(crate) fn of_buffer(py: Python<'_>, what: &str, found: PyErr) -> PyErr {
     found
 }
 
-/// An error of the core's, which becomes an exception.
+/// An error of the core, which becomes an exception.
 pub(crate) trait Refused {
     /// Returns the exception.
     fn raised(self, py: Python<'_>) -> PyErr;

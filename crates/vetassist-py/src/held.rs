@@ -1,4 +1,4 @@
-//! The hold that a Python object has on its secret.
+//! The secret of a Python object.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 
 use crate::errors::freed;
 
-/// Holds a secret that can be taken away from later calls while others still use it. The last of them to end wipes it.
+/// Holds a secret that can be freed while calls still use it. The last of these calls wipes it when it ends.
 pub(crate) struct Held<T>(Mutex<Option<Arc<T>>>);
 
 impl<T> Held<T> {
@@ -14,7 +14,7 @@ impl<T> Held<T> {
         Self(Mutex::new(Some(Arc::new(secret))))
     }
 
-    /// Returns the secret for one call. `what` names the class in the error for one that has been freed.
+    /// Returns the secret for one call. `what` is the name of the class in the error for a freed object.
     ///
     /// # Errors
     /// `ERR_FREED`.
@@ -22,15 +22,15 @@ impl<T> Held<T> {
         self.get().ok_or_else(|| freed(py, what))
     }
 
-    /// Returns the secret; `None` once it has been freed.
+    /// Returns the secret; `None` after it was freed.
     ///
-    /// The lock is held for no longer than this, and only by threads that hold Python's lock, as `os.fork` does: so no child
-    /// finds it locked.
+    /// The lock is held only during this call, and only by threads that hold the GIL, as `os.fork` does too. So it is never
+    /// locked in a forked child.
     pub(crate) fn get(&self) -> Option<Arc<T>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Takes it away from later calls.
+    /// Frees the secret for later calls.
     pub(crate) fn free(&self) {
         let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(taken);

@@ -11,8 +11,8 @@ use crate::{
 
 /// Returns the plain hash of an IP address: 64 hexadecimal digits.
 ///
-/// All spellings of one address have one hash, and an IPv4-mapped IPv6 address has that of its IPv4 address. The address
-/// is that of one host: no port, no zone, no prefix, no blanks, no list.
+/// All spellings of an address have the same hash, and an IPv4-mapped IPv6 address has the hash of its IPv4 address. The
+/// address must be the address of one host: no port, no zone, no prefix, no blanks, no list.
 #[pyfunction]
 #[pyo3(signature = (address, /))]
 pub(crate) fn hash_ip(address: &Bound<'_, PyAny>) -> PyResult<String> {
@@ -29,7 +29,7 @@ pub(crate) fn hash_ip_keyed(
     Ok(Given::of(master_key)?.upgrade_ip_hash(&plain).to_string())
 }
 
-/// Returns the keyed hash for a plain hash that is already stored.
+/// Returns the keyed hash for a stored plain hash.
 #[pyfunction]
 pub(crate) fn upgrade_ip_hash(
     plain_hash: &Bound<'_, PyAny>,

@@ -1,4 +1,4 @@
-//! JSON values of Python's objects, as the core judges them, and back. A number stays the object that it is.
+//! Converts Python objects to the core's JSON values and back. A number stays the same object.
 
 use core::str;
 
@@ -18,7 +18,7 @@ use crate::{
 
 const EXPECTED: &str = "of what JSON can hold: dict, list, tuple, str, int, float, bool and None";
 
-/// A number: the object, and what it is worth if it is whole and small.
+/// A number: the object, and its value if it is whole and small.
 pub(crate) struct Numeric<'py> {
     object: Bound<'py, PyAny>,
     whole: Option<u64>,
@@ -30,7 +30,7 @@ impl Number for Numeric<'_> {
     }
 }
 
-/// Reads a value. Of what subclasses say of themselves nothing is asked: what is there is what is read.
+/// Reads a value. It reads the content of an object directly and calls no code of subclasses.
 pub(crate) fn from_python<'py>(
     value: &Bound<'py, PyAny>,
     what: &str,
@@ -55,7 +55,7 @@ struct Reader<'a, 'py> {
 }
 
 impl<'py> Reader<'_, 'py> {
-    /// Adds a value. The builder refuses what is too deep before it is descended into.
+    /// Adds a value. The builder refuses a value that is too deep before its items are read.
     fn add(&mut self, value: &Bound<'py, PyAny>) -> PyResult<()> {
         let py = value.py();
         if value.is_none() {
@@ -73,7 +73,7 @@ impl<'py> Reader<'_, 'py> {
         }
         if let Ok(members) = value.cast::<PyDict>() {
             self.step(py, Builder::begin_object)?;
-            // A copy: nobody changes it meanwhile.
+            // `items` copies the members, so that no code changes them meanwhile.
             for member in members.items() {
                 let (name, value) = member.extract::<(Bound<'py, PyAny>, Bound<'py, PyAny>)>()?;
                 let name = name
@@ -110,7 +110,7 @@ impl<'py> Reader<'_, 'py> {
         } else if let Ok(whole) = value.extract::<u64>() {
             (Some(whole), whole.to_string().len())
         } else {
-            // As `int` itself counts them, whatever a subclass says.
+            // The method of `int` itself is called, because a subclass may override it.
             let bits = py.get_type::<PyInt>().call_method1("bit_length", (value,))?;
             // A digit takes 3.32 bits.
             let digits = bits.extract::<usize>().unwrap_or(usize::MAX) / 3;
@@ -142,13 +142,14 @@ impl<'py> Reader<'_, 'py> {
 
 /// Returns a float as a whole number, if it is one.
 fn whole_of(float: f64) -> Option<u64> {
-    // 2^53: every whole number up to it is exact.
+    // Every whole number up to 2^53 is exact.
     let is_whole = float.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&float);
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // it has neither
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    // it is whole and not negative
     is_whole.then_some(float as u64)
 }
 
-/// Makes objects of a value, new ones but for its numbers.
+/// Converts a value to Python objects. Numbers stay the same objects; all others are new.
 pub(crate) fn to_python<'py>(
     py: Python<'py>,
     value: Value<Numeric<'py>>,

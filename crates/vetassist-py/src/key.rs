@@ -47,7 +47,7 @@ impl Key {
 
     /// Seals bytes, or text as its UTF-8, under a fresh nonce.
     ///
-    /// `aad` is additional data, which is not in the sealed value and must be the same to open it.
+    /// `aad` is additional authenticated data. It is not part of the sealed value, and the same AAD is needed to open it.
     #[pyo3(signature = (plaintext, aad=None))]
     fn seal<'py>(
         &self,
@@ -57,7 +57,7 @@ impl Key {
         seal(&*self.live(plaintext.py())?, plaintext, aad)
     }
 
-    /// Opens what `seal` or any other AES-256-GCM with the nonce in front has sealed.
+    /// Opens a value that `seal` or any other AES-256-GCM with the nonce in front has sealed.
     #[pyo3(signature = (sealed, aad=None))]
     fn open<'py>(
         &self,
@@ -79,8 +79,8 @@ impl Key {
 
     /// Seals as `seal` does, and returns text for a cookie or a header.
     ///
-    /// The text is base64url without padding (RFC 4648, section 5). `aad` is best the cookie's name, so that nobody
-    /// moves the value to another cookie.
+    /// The text is base64url without padding (RFC 4648, section 5). Use the cookie's name as `aad`, so that the value
+    /// cannot be moved to another cookie.
     #[pyo3(signature = (plaintext, aad=None))]
     fn seal_to_text<'py>(
         &self,
@@ -96,7 +96,7 @@ impl Key {
         PyString::from_bytes(py, written.map_err(failed)?.as_bytes())
     }
 
-    /// Opens what `seal_to_text` returned, and returns text.
+    /// Opens a value that `seal_to_text` returned, and returns text.
     #[pyo3(signature = (sealed_text, aad=None))]
     fn open_from_text<'py>(
         &self,
@@ -121,7 +121,7 @@ impl Key {
         Ok(opened_text(py, sealed, |text| key.open_into(sealed, aad, text))?.0)
     }
 
-    /// Takes the key away from later calls. It is wiped when the last call under way ends.
+    /// Frees the key: later calls raise an error. The key is wiped when the last running call ends.
     fn free(&self) {
         self.held.free();
     }
@@ -135,7 +135,7 @@ impl Key {
         self.held.free();
     }
 
-    // Copying asks for it, too.
+    // `copy` calls this method too.
     fn __reduce_ex__(&self, protocol: &Bound<'_, PyAny>) -> PyResult<()> {
         Err(not_copyable(protocol.py(), "Key"))
     }
@@ -156,7 +156,7 @@ pub(crate) fn generate_key(py: Python<'_>) -> PyResult<Bound<'_, PyBytes>> {
     Ok(PyBytes::new(py, key.expose_bytes()))
 }
 
-/// Seals with a key that is needed once. Whoever has several values to seal makes a `Key`.
+/// Seals with a key that is needed once. For several values, create a `Key`.
 #[pyfunction]
 #[pyo3(signature = (plaintext, key, aad=None))]
 pub(crate) fn encrypt<'py>(
@@ -189,7 +189,7 @@ pub(crate) fn decrypt_text<'py>(
     open_text(&*given(key)?, sealed, aad)
 }
 
-/// Returns the key of a `Key`, or one made of 32 bytes.
+/// Returns the key of a `Key`, or a new key from 32 bytes.
 fn given(key: &Bound<'_, PyAny>) -> PyResult<Arc<vetassist_core::Key>> {
     match key.cast::<Key>() {
         Ok(key) => key.get().live(key.py()),

@@ -38,7 +38,7 @@ impl KeyRing {
     #[pyo3(signature = (keys, /))]
     fn made(keys: &Bound<'_, PyAny>) -> PyResult<Self> {
         let py = keys.py();
-        // A copy: reading a list runs no code of anybody's, and nobody shortens it meanwhile.
+        // The list is copied, so that no code can shorten it while its items are read.
         let keys = if let Ok(list) = keys.cast::<PyList>() {
             list.to_tuple()
         } else if let Ok(tuple) = keys.cast::<PyTuple>() {
@@ -63,7 +63,7 @@ impl KeyRing {
         Ok(Self { held: Held::new(ring) })
     }
 
-    /// Reads a key file: a key of 64 hexadecimal digits a line, newest first, with `#` before comments.
+    /// Reads a key file: one key of 64 hexadecimal digits on each line, newest first, with `#` before comments.
     #[staticmethod]
     fn parse(text: &Bound<'_, PyAny>) -> PyResult<Self> {
         let data = Data::of_data(text, "text")?;
@@ -87,7 +87,7 @@ impl KeyRing {
         })
     }
 
-    /// Opens a user's token with whichever key of the ring sealed it, as SQL's `vetassist_decrypt_token` does.
+    /// Opens a user's token with the key of the ring that sealed it, as SQL's `vetassist_decrypt_token` does.
     ///
     /// With `with_position` the result is a tuple of the token and the position of that key in the ring, from 0.
     #[pyo3(signature = (sealed, user_id, *, with_position=false))]
@@ -120,7 +120,7 @@ impl KeyRing {
         Ok(self.live(py)?.keys().len())
     }
 
-    /// Takes the keys away from later calls. They are wiped when the last call under way ends.
+    /// Frees the keys: later calls raise an error. The keys are wiped when the last running call ends.
     fn free(&self) {
         self.held.free();
     }
@@ -134,7 +134,7 @@ impl KeyRing {
         self.held.free();
     }
 
-    // Copying asks for it, too.
+    // `copy` calls this method too.
     fn __reduce_ex__(&self, protocol: &Bound<'_, PyAny>) -> PyResult<()> {
         Err(not_copyable(protocol.py(), "KeyRing"))
     }

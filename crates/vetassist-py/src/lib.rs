@@ -1,7 +1,7 @@
-//! The native module inside the Python package `vetassist`: `vetassist-core` behind Python's types.
+//! The native module inside the Python package `vetassist`, a layer over `vetassist-core`.
 //!
-//! Types and sizes of arguments are checked here, everything else by the core. No error holds a byte of a secret,
-//! also none of Python's own: see [`errors`]. The package's stubs and documentation stand beside its Python part, in
+//! This module checks the types and sizes of arguments, and the core checks everything else. No error holds a byte of a
+//! secret, and Python's own errors that would are replaced: see [`errors`]. The type stubs and the documentation are in
 //! `python/vetassist/_native.pyi`.
 
 mod arguments;
@@ -19,7 +19,7 @@ mod schema;
 mod seal;
 
 /// The module `vetassist._native`.
-// Its classes are frozen and lock what they hold, but nobody has tested it without Python's lock.
+// The classes are frozen and lock their secrets, but the module was not tested without the GIL.
 #[pyo3::pymodule(gil_used = true)]
 mod _native {
     use pyo3::prelude::*;
@@ -44,7 +44,7 @@ mod _native {
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-    /// Reads what `schema_differences` compares, as SQL.
+    /// The query whose rows `schema_differences` compares.
     #[pymodule_export]
     const SCHEMA_QUERY: &str = vetassist_core::schema::CATALOG_QUERY;
 }

@@ -45,13 +45,13 @@ impl MasterKey {
         Ok(Key::new(master.derive_user_key(&id)))
     }
 
-    /// Returns a short name of the key, 16 hexadecimal digits, that is safe to print.
+    /// Returns 16 hexadecimal digits that identify the key and are safe to print.
     #[pyo3(name = "fingerprint")]
     fn name(&self, py: Python<'_>) -> PyResult<String> {
         Ok(self.live(py)?.fingerprint().to_string())
     }
 
-    /// Takes the key away from later calls. It is wiped when the last call under way ends.
+    /// Frees the key: later calls raise an error. The key is wiped when the last running call ends.
     fn free(&self) {
         self.held.free();
     }
@@ -65,7 +65,7 @@ impl MasterKey {
         self.held.free();
     }
 
-    // Copying asks for it, too.
+    // `copy` calls this method too.
     fn __reduce_ex__(&self, protocol: &Bound<'_, PyAny>) -> PyResult<()> {
         Err(not_copyable(protocol.py(), "MasterKey"))
     }
@@ -82,12 +82,12 @@ impl MasterKey {
 /// A master key for one call.
 pub(crate) enum Given {
     Key(Arc<vetassist_core::MasterKey>),
-    /// A ring stands for its current key.
+    /// A ring, whose current key is used.
     Ring(Arc<vetassist_core::KeyRing>),
 }
 
 impl Given {
-    /// Takes a master key in whatever form, or a ring.
+    /// Reads a master key in any form, or a ring.
     pub(crate) fn of(value: &Bound<'_, PyAny>) -> PyResult<Self> {
         let py = value.py();
         if let Ok(ring) = value.cast::<KeyRing>() {
@@ -122,7 +122,7 @@ pub(crate) fn fingerprint(master_key: &Bound<'_, PyAny>) -> PyResult<String> {
     Ok(Given::of(master_key)?.fingerprint().to_string())
 }
 
-/// Makes a master key of bytes, of text of hexadecimal digits, or of another.
+/// Creates a master key from bytes, from text of hexadecimal digits, or from another master key.
 pub(crate) fn imported(
     value: &Bound<'_, PyAny>,
     what: &str,
@@ -147,7 +147,7 @@ pub(crate) fn imported(
     }
 }
 
-/// Returns the error for a ring.
+/// Returns the error for a refused ring.
 pub(crate) fn ring_error(py: Python<'_>, detail: &str) -> PyErr {
     error(py, "ERR_INVALID_KEY_RING", &format!("the key ring was refused: {detail}"))
 }

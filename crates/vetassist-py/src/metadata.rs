@@ -16,10 +16,10 @@ use crate::{
     master_key::Given,
 };
 
-/// Puts hashes in the place of the addresses in a device's description, by the rules of SQL.
+/// Replaces the addresses in a device's description by hashes, by the rules of SQL.
 ///
-/// An address is known by its value, in any member; what is called an address and is none is dropped. The hashes are
-/// keyed with a key or a ring, and plain without.
+/// An address is recognised by its value, in any member. A member that has the name of an address and is not one is
+/// dropped. The hashes are keyed if a key or a ring is given, and plain otherwise.
 #[pyfunction]
 #[pyo3(signature = (device, master_key=None))]
 pub(crate) fn hash_device<'py>(
@@ -35,7 +35,7 @@ pub(crate) fn hash_device<'py>(
     to_python(device.py(), hashed)
 }
 
-/// Refuses metadata that holds what looks like a secret, by the rules of SQL's `vetassist_log_event`.
+/// Refuses metadata that contains something that looks like a secret, by the rules of SQL's `vetassist_log_event`.
 #[pyfunction]
 #[pyo3(signature = (event_data, /))]
 pub(crate) fn check_event_data(event_data: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -43,7 +43,7 @@ pub(crate) fn check_event_data(event_data: &Bound<'_, PyAny>) -> PyResult<()> {
     check(&value).map_err(|refusal| refusal.raised(event_data.py()))
 }
 
-/// Refuses the type of an event that is blank, too long, kept for the library, or looks like a secret.
+/// Refuses the type of an event that is blank, too long, reserved, or looks like a secret.
 #[pyfunction]
 #[pyo3(signature = (event_type, /))]
 pub(crate) fn check_event_type(event_type: &Bound<'_, PyAny>) -> PyResult<()> {

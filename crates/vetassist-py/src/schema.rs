@@ -1,4 +1,4 @@
-//! The tables: the comparison of a database with them, and the kinds of their columns.
+//! Compares a database with the tables, and describes the kinds of their columns.
 
 use pyo3::{
     intern,
@@ -15,10 +15,10 @@ use crate::{
     errors::{error, wrong_type},
 };
 
-/// A difference of a database, in the core's words: object, problem, expected, found.
+/// A difference of a database: object, problem, expected, found.
 type Difference = (String, String, Option<String>, Option<String>);
 
-/// Compares a database with the tables. A row is a tuple or a list of three texts, or has them by name.
+/// Compares a database with the tables. A row is a tuple or a list of three texts, or a mapping with the three texts.
 #[pyfunction]
 #[pyo3(signature = (rows, /))]
 pub(crate) fn schema_differences(rows: &Bound<'_, PyAny>) -> PyResult<Vec<Difference>> {
@@ -35,7 +35,7 @@ pub(crate) fn schema_differences(rows: &Bound<'_, PyAny>) -> PyResult<Vec<Differ
         let field = |position: usize, name: &Bound<'_, PyString>| {
             let by_position = row.is_instance_of::<PyTuple>() || row.is_instance_of::<PyList>();
             let value = if by_position { row.get_item(position) } else { row.get_item(name) };
-            // Whatever the row's class raises, it may quote a value of the database.
+            // An error of the row's class is not passed on, because it may quote a value of the database.
             let text =
                 value.ok().and_then(|value| with_text(&value, "", |text| Ok(text.to_owned())).ok());
             text.ok_or_else(|| {
@@ -56,7 +56,7 @@ pub(crate) fn schema_differences(rows: &Bound<'_, PyAny>) -> PyResult<Vec<Differ
     Ok(found.map(|found| (found.object, found.problem, found.expected, found.found)).collect())
 }
 
-/// Returns for each of the four tables its columns in order: name, kind, and whether it may be NULL.
+/// Returns the columns of each of the four tables in order: name, kind, and whether the column may be NULL.
 #[pyfunction]
 pub(crate) fn table_columns(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let all = PyDict::new(py);
@@ -70,7 +70,7 @@ pub(crate) fn table_columns(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     Ok(all)
 }
 
-/// Returns for each kind of column what a value must be, and the pattern that it matches as text.
+/// Returns for each kind of column the words that follow "must be" in errors, and the pattern that text must match.
 #[pyfunction]
 pub(crate) fn column_kinds(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let all = PyDict::new(py);

@@ -1,10 +1,9 @@
 //! The module `schema.wasm` inside the npm package `vetassist`: the core's comparison of a database with
-//! the four tables. It is a module of its own because few pages and Workers need it, and those that seal
-//! should not carry it.
+//! the four tables. It is a module of its own because most pages and Workers only seal and do not need it.
 //!
-//! Text crosses through one buffer. Fields end with a NUL, which no text of PostgreSQL's holds: object,
-//! attribute and value of each row in, object, problem, expected and found of each difference out. Of the
-//! last two the first character says whether there is a value (`+`) or none (`-`).
+//! Text is passed in one buffer. Each field ends with a NUL, which no text of PostgreSQL contains. The input
+//! has object, attribute and value of each row. The output has object, problem, expected and found of each
+//! difference; the last two begin with `+` if there is a value, and are `-` if there is none.
 #![cfg_attr(target_arch = "wasm32", no_std)]
 // JavaScript calls the exported functions; no Rust crate does.
 #![allow(unreachable_pub)]
@@ -18,10 +17,10 @@ use alloc::{borrow::ToOwned, string::String, vec::Vec};
 use spin::Mutex;
 use vetassist_core::schema::{compare, CatalogRow, Difference, Guards};
 
-// JavaScript runs one call at a time, so nobody ever waits for the lock.
+// JavaScript runs one call at a time, so no call ever waits for the lock.
 static BUFFER: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
-/// Makes the buffer `len` bytes long, and says where it stands.
+/// Makes the buffer `len` bytes long, and returns its address.
 #[no_mangle]
 pub extern "C" fn stage(len: usize) -> *mut u8 {
     let mut buffer = BUFFER.lock();
@@ -30,8 +29,8 @@ pub extern "C" fn stage(len: usize) -> *mut u8 {
     buffer.as_mut_ptr()
 }
 
-/// Compares the rows in the buffer and leaves the differences there. Says how long they are, or -1 where
-/// the buffer does not hold rows.
+/// Compares the rows in the buffer, and writes the differences into it. Returns their length, or -1 if the
+/// buffer does not contain rows.
 #[no_mangle]
 pub extern "C" fn differences() -> i32 {
     let mut buffer = BUFFER.lock();
@@ -44,7 +43,7 @@ pub extern "C" fn differences() -> i32 {
     i32::try_from(buffer.len()).unwrap_or(-1)
 }
 
-/// Returns where the buffer stands.
+/// Returns the address of the buffer.
 #[no_mangle]
 pub extern "C" fn place() -> *const u8 {
     BUFFER.lock().as_ptr()

@@ -1,6 +1,6 @@
-// Makes the package of the modules: node build.mjs <folder with modules/> --version <x.y.z>
+// Builds the package from the modules: node build.mjs <folder with modules/> --version <x.y.z>
 //
-// `cargo xtask npm` runs this after it has built them.
+// `cargo xtask npm` builds the modules and then runs this script.
 
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -16,11 +16,11 @@ const here = dirname(fileURLToPath(import.meta.url));
 const out = resolve(process.argv[2]);
 const version = process.argv[process.argv.indexOf('--version') + 1];
 
-// Both kB are of 1000 bytes.
+// 1 kB is 1000 bytes.
 const MAX_WASM_BROTLI = 20_000;
 const MAX_TARBALL = 700_000;
 
-// What the supported runtimes understand, and no more.
+// The features of WebAssembly that all supported runtimes have.
 const FEATURES = [
   'bulk-memory',
   'bulk-memory-opt',
@@ -42,7 +42,7 @@ const dist = join(stage, 'dist');
 rmSync(stage, { recursive: true, force: true });
 mkdirSync(dist, { recursive: true });
 
-/** Optimises a module into the package, and returns its bytes. It takes seconds, so what was optimised is kept. */
+/** Optimises a module into the package, and returns its bytes. This takes seconds, so the result is kept. */
 function optimised(name, level) {
   const from = join(out, 'modules', name);
   const flags = [
@@ -85,7 +85,7 @@ const SHARED = ['arguments', 'base64url', 'builtin', 'columns', 'compiled', 'def
 
 const FILE_URL = "\nconst fileUrl = require('node:url').pathToFileURL(__filename).href;";
 
-/** Bundles sources into a file of the package, with the way to the modules that it is to have. */
+/** Bundles sources into a file of the package, with the file that loads its modules. */
 async function bundled(entry, name, modules, siblings = {}) {
   const extension = extname(name);
   const isCommon = extension === '.cjs';
@@ -96,11 +96,11 @@ async function bundled(entry, name, modules, siblings = {}) {
     alias: { '#modules': join(here, 'src/modules', modules) },
     plugins: [
       {
-        // Files of their own, which several of these import.
+        // Several files of the package import these, so they stay files of their own.
         name: 'beside',
         setup({ onResolve }) {
           onResolve({ filter: /^#(imported|inline)(_metadata)?$|^#schema_query$/ }, ({ path }) => external(`./${path.slice(1)}${extension}`));
-          // Other entries of the package, for those that use them.
+          // These are other entries of the package, which this entry imports.
           onResolve({ filter: /^#(vetassist|client|metadata)$|^\.\/ip_hash\.js$/ }, ({ path }) => (siblings[path] ? external(siblings[path]) : undefined));
           if (isCommon || entry === 'shared.js') return;
           onResolve({ filter: new RegExp(`^\\./(${SHARED.join('|')})\\.js$`) }, () => external('./shared.js'));
@@ -113,13 +113,13 @@ async function bundled(entry, name, modules, siblings = {}) {
     target: 'es2022',
     // CommonJS has no import.meta.
     ...(isCommon && { define: { 'import.meta.url': 'fileUrl' } }),
-    // As it was written, so that names and lines are those of the sources; comments stay in them.
+    // The code is not minified, so that names and lines are those of the sources. It keeps the comments.
     legalComments: 'none',
     banner: { js: `// vetassist, MIT OR Apache-2.0${isCommon && entry.startsWith('testing') ? FILE_URL : ''}` },
   });
 }
 
-// The query that finds out what there is stands beside the comparison, in the core.
+// The query that reads the catalogs is in the core, beside the comparison.
 const query = readFileSync(join(here, '../../vetassist-core/src/schema/catalog.sql'), 'utf8');
 written('schema_query', `export const schemaQuery = \`${query.replaceAll(/[\\`$]/g, '\\$&')}\`;`);
 
@@ -130,11 +130,12 @@ for (const name of ['imported.js', 'imported_metadata.js']) copyFileSync(join(he
 await bundled('slim.js', 'slim.js', 'none.js');
 await bundled('common.js', 'core.cjs', 'given.js');
 
-// An entry of its own, because its module is larger than all else and most need none of it. It hashes by the package beside it.
+// This is an entry of its own, because its module is larger than all other files and most programs do not need it. It hashes
+// with the main entry.
 await bundled('metadata.js', 'metadata.js', 'inlined_metadata.js', { './ip_hash.js': './index.js' });
 await bundled('metadata.js', 'metadata-edge.js', 'edge_metadata.js', { './ip_hash.js': './edge.js' });
 
-// The client and the tools for tests go over the package beside them, so that there is one class `KeyRing`.
+// The client and the tools for tests import the main entry, so that there is only one class `KeyRing`.
 for (const [entry, beside] of [
   ['client', { '#vetassist': 'index', '#metadata': 'metadata' }],
   ['testing', { '#client': 'client' }],
@@ -145,8 +146,8 @@ for (const [entry, beside] of [
 }
 await bundled('client/index.js', 'client-edge.js', 'none.js', { '#vetassist': './edge.js', '#metadata': './metadata-edge.js' });
 
-// The modules as text. Hexadecimal and not base64: it keeps bytes apart, so that compression sees what it sees
-// in the module itself, and the page that loads it transfers a quarter less.
+// The modules as text, in hexadecimal and not in base64. Hexadecimal keeps the borders of bytes, so that it compresses as well
+// as the module itself, and a page transfers a quarter less.
 written(
   'inline',
   readFileSync(join(here, 'src/modules/hex.js'), 'utf8'),
@@ -159,8 +160,8 @@ written(
   `export const metadata = () => decode('${metadata.toString('hex')}');`,
 );
 
-// CommonJS, for `require` and, in Node, Deno and Bun, for `import` too: one implementation, so that there is one
-// class `Key`. `slim` is the same core, and whoever starts it first does it for both.
+// CommonJS, for `require` and, in Node, Deno and Bun, also for `import`. There is one implementation, so that there is only one
+// class `Key`. `slim` shares it: if one of the two starts the module, it is started for both.
 const hidden = ['give'];
 const slimOnly = ['init', 'initSync'];
 const ofMetadata = ['checkEventData', 'checkEventType', 'hashDevice'];
@@ -210,17 +211,22 @@ for (const [name, names] of [
 }
 
 for (const name of readdirSync(join(here, 'types'))) copyFileSync(join(here, 'types', name), join(dist, name));
-// The same declarations for those who `require`: TypeScript tells the two apart by the file's name.
+// The same declarations for `require`, which TypeScript recognises by the file's name.
 for (const name of ['client', 'index', 'metadata', 'rows', 'slim', 'testing']) {
   const types = readFileSync(join(here, 'types', `${name}.d.ts`), 'utf8');
   writeFileSync(join(dist, `${name}.d.cts`), types.replaceAll(/'(\.\/[a-z]+)\.js'/g, "'$1.cjs'"));
 }
 
-// The command `npx vetassist`.
-copyFileSync(join(here, 'src/bin.js'), join(dist, 'bin.js'));
+// The command `npx vetassist`, and the thread in which it is connected to a database.
+for (const [entry, name] of [
+  ['bin.js', 'bin.js'],
+  ['audit/connection.js', 'audit-connection.js'],
+]) {
+  await build({ entryPoints: [join(here, 'src', entry)], outfile: join(dist, name), bundle: true, external: ['node:*', 'pg'], format: 'esm', target: 'es2022' });
+}
 chmodSync(join(dist, 'bin.js'), 0o755);
 
-// The tables for a database without the extension.
+// The plain file, for a database without the extension.
 copyFileSync(join(here, '../../../target/vetassist.sql'), join(dist, 'vetassist.sql'));
 
 const { devDependencies, private: _, scripts, ...published } = manifest;

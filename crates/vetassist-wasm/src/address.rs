@@ -9,7 +9,7 @@ use crate::{
     status::Status,
 };
 
-/// Stages the plain hash of the address of `len` characters that is staged.
+/// Stages the plain hash of the staged address, which has `len` characters.
 #[no_mangle]
 pub extern "C" fn hash_ip(len: usize) -> i32 {
     run(|engine| {
@@ -18,7 +18,7 @@ pub extern "C" fn hash_ip(len: usize) -> i32 {
     })
 }
 
-/// Stages the keyed hash of the address of `len` characters that is staged, under a master key or the
+/// Stages the keyed hash of the staged address, which has `len` characters, under a master key or the
 /// current key of a ring.
 #[no_mangle]
 pub extern "C" fn hash_ip_keyed(handle: usize, len: usize) -> i32 {
@@ -28,7 +28,7 @@ pub extern "C" fn hash_ip_keyed(handle: usize, len: usize) -> i32 {
     })
 }
 
-/// Stages the keyed hash for the plain hash of `len` characters that is staged.
+/// Stages the keyed hash for the staged plain hash, which has `len` characters.
 #[no_mangle]
 pub extern "C" fn upgrade_ip_hash(handle: usize, len: usize) -> i32 {
     run(|engine| {

@@ -10,7 +10,7 @@ use crate::{
     status::Status,
 };
 
-/// A handle to the key whose 32 bytes are staged. They are wiped from there.
+/// Returns a handle to the key of the 32 staged bytes, and wipes these.
 #[no_mangle]
 pub extern "C" fn key_new() -> i32 {
     run(|engine| {
@@ -31,8 +31,8 @@ pub extern "C" fn key_expose(handle: usize) -> i32 {
     })
 }
 
-/// Seals in place. Staged are `aad_len` bytes of AAD, room for a nonce, `len` bytes of plaintext and
-/// room for a tag; the sealed value stands behind the AAD afterwards.
+/// Seals in place. The staging buffer has `aad_len` bytes of AAD, room for a nonce, `len` bytes of plaintext
+/// and room for a tag. Afterwards the sealed value follows the AAD.
 #[no_mangle]
 pub extern "C" fn key_seal(handle: usize, aad_len: usize, len: usize) -> i32 {
     run(|engine| {
@@ -43,8 +43,8 @@ pub extern "C" fn key_seal(handle: usize, aad_len: usize, len: usize) -> i32 {
     })
 }
 
-/// Opens in place. Staged are `aad_len` bytes of AAD and `len` bytes of a sealed value; the plaintext
-/// stands where its ciphertext stood afterwards.
+/// Opens in place. The staging buffer has `aad_len` bytes of AAD and `len` bytes of a sealed value. The
+/// plaintext replaces the ciphertext.
 #[no_mangle]
 pub extern "C" fn key_open(handle: usize, aad_len: usize, len: usize) -> i32 {
     run(|engine| {

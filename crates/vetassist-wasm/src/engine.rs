@@ -1,4 +1,4 @@
-//! The one state of an instance of the module: the staging buffer, the nonces and the keys.
+//! The state of an instance of the module: the staging buffer, the nonces and the keys.
 
 use alloc::{boxed::Box, vec::Vec};
 use core::{fmt, mem, ptr, slice};
@@ -14,7 +14,7 @@ use crate::{
 
 pub(crate) struct Engine {
     pub(crate) stage: Vec<u8>,
-    // Draws when first used, and not before: Cloudflare's workerd refuses randomness at module scope.
+    // The pool draws when it is first used, because Cloudflare's workerd refuses randomness at module scope.
     nonces: NoncePool,
     entries: Vec<Option<Entry>>,
 }
@@ -22,7 +22,7 @@ pub(crate) struct Engine {
 /// An instance of a module is never forked, so the epoch of its nonces never changes.
 pub(crate) const EPOCH: u64 = 0;
 
-/// The value that a handle names. Boxed, so that a list of entries that grows moves no key.
+/// The value that a handle names. It is boxed, so that no key is moved when the list of entries grows.
 pub(crate) enum Entry {
     Key(Box<Key>),
     Master(Box<MasterKey>),
@@ -30,7 +30,7 @@ pub(crate) enum Entry {
 }
 
 impl Entry {
-    /// The master keys: of a ring, or one.
+    /// Returns the master keys of a ring, or the one master key.
     pub(crate) fn masters(&self) -> Result<&[MasterKey], Status> {
         match self {
             Self::Master(key) => Ok(slice::from_ref(key)),
@@ -40,21 +40,21 @@ impl Entry {
     }
 }
 
-// JavaScript runs one call at a time, so nobody ever waits for the lock.
+// JavaScript runs one call at a time, so no call ever waits for the lock.
 static ENGINE: Mutex<Engine> = Mutex::new(Engine {
     stage: Vec::new(),
     nonces: NoncePool::with_source(random),
     entries: Vec::new(),
 });
 
-/// Runs `work` on the engine; what it returns becomes one number.
+/// Runs `work` on the engine, and returns its result as one number.
 pub(crate) fn run(work: impl FnOnce(&mut Engine) -> Result<usize, Status>) -> i32 {
     code(work(&mut ENGINE.lock()))
 }
 
-/// Makes the staging buffer `len` bytes long or longer, and says where it stands.
+/// Makes the staging buffer at least `len` bytes long, and returns its address.
 ///
-/// Null if there is no memory for it: the buffer is then as it was.
+/// Returns null if there is not enough memory; the buffer is then unchanged.
 #[no_mangle]
 pub extern "C" fn stage(len: usize) -> *mut u8 {
     let mut engine = ENGINE.lock();
@@ -70,13 +70,13 @@ pub extern "C" fn stage(len: usize) -> *mut u8 {
     engine.stage.as_mut_ptr()
 }
 
-/// Gives the staging buffer back to the module's allocator, after something large.
+/// Frees the staging buffer, after a call with large values.
 #[no_mangle]
 pub extern "C" fn unstage() {
     ENGINE.lock().stage = Vec::new();
 }
 
-/// Stages a nonce, for a seal that the runtime's own AES-GCM is to do.
+/// Stages a nonce, for a seal with the runtime's own AES-GCM.
 #[no_mangle]
 pub extern "C" fn draw_nonce() -> i32 {
     run(|engine| {
@@ -95,7 +95,7 @@ pub extern "C" fn generate_key() -> i32 {
     })
 }
 
-/// Wipes and forgets what the handle names. The handle will name something else.
+/// Wipes and removes the value that the handle names. The handle is used again for another value.
 #[no_mangle]
 pub extern "C" fn release(handle: usize) {
     let mut engine = ENGINE.lock();
@@ -105,12 +105,12 @@ pub extern "C" fn release(handle: usize) {
 }
 
 impl Engine {
-    /// The next nonce.
+    /// Draws the next nonce.
     pub(crate) fn nonce(&mut self) -> Result<Nonce, Status> {
         self.nonces.draw(EPOCH).map_err(|_| Status::Random)
     }
 
-    /// The first `len` bytes staged.
+    /// Returns the first `len` staged bytes.
     pub(crate) fn staged(&mut self, len: usize) -> Result<&mut [u8], Status> {
         self.stage.get_mut(..len).ok_or(Status::Bounds)
     }
@@ -121,7 +121,7 @@ impl Engine {
         Ok(result.len())
     }
 
-    /// Keeps what was made and gives a handle to it: its place, counted from 1.
+    /// Stores a value and returns a handle to it, which is its position from 1.
     pub(crate) fn keep(&mut self, entry: Entry) -> usize {
         let free = self.entries.iter().position(Option::is_none).unwrap_or_else(|| {
             self.entries.push(None);
@@ -131,7 +131,7 @@ impl Engine {
         free + 1
     }
 
-    /// Returns what the handle names, beside what is staged: `head_len` bytes and then `len` bytes.
+    /// Returns the value that the handle names, and two parts of the staged bytes: `head_len` bytes and then `len` bytes.
     pub(crate) fn entry(
         &mut self,
         handle: usize,
@@ -144,7 +144,7 @@ impl Engine {
         Ok((entry.ok_or(Status::Bounds)?, head, body))
     }
 
-    /// The master keys that the handle names: of a ring, or one.
+    /// Returns the master keys of the ring that the handle names, or the one master key.
     pub(crate) fn masters(&self, handle: usize) -> Result<&[MasterKey], Status> {
         match self.entries.get(handle.wrapping_sub(1)) {
             Some(Some(entry)) => entry.masters(),
@@ -152,8 +152,8 @@ impl Engine {
         }
     }
 
-    /// Stages a message and a zero byte after it; a message too long for the buffer is cut off.
-    pub(crate) fn explain(&mut self, message: &dyn fmt::Display) {
+    /// Stages a message and a zero byte after it. A message that is too long for the buffer is cut off.
+    pub(crate) fn put_message(&mut self, message: &dyn fmt::Display) {
         struct Tail<'a>(&'a mut [u8]);
 
         impl fmt::Write for Tail<'_> {
@@ -171,5 +171,5 @@ impl Engine {
     }
 }
 
-// The facade lays out the staging buffer by these numbers.
+// The facade uses these numbers when it fills the staging buffer.
 const _: () = assert!(KEY_LEN == 32 && NONCE_LEN == 12 && OVERHEAD == 28);

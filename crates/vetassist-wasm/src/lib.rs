@@ -1,15 +1,14 @@
-//! The WebAssembly module inside the npm package `vetassist`: `vetassist-core` behind calls that take
-//! and return numbers only.
+//! The WebAssembly module inside the npm package `vetassist`. Its functions call `vetassist-core`; they take
+//! and return only numbers.
 //!
-//! Bytes and text cross through one staging buffer, see [`engine`]: the JavaScript facade writes the
-//! arguments there, calls, and reads the result from there. So no argument is ever copied to a place
-//! that nobody wipes, and no generated code stands between the two. Keys stay here, and the facade names
-//! them by handles.
+//! Bytes and text are passed in one staging buffer, see [`engine`]: the JavaScript facade writes the
+//! arguments there, calls, and reads the result from there. So every copy of an argument is wiped, and no
+//! generated bindings are needed. Keys stay in the module, and the facade names them by handles.
 //!
-//! The facade has checked types and sizes before it calls; everything else is checked here, by the
-//! core. A call that fails returns a negative number, see [`Status`](status::Status).
+//! The facade checks types and sizes before it calls. The core checks everything else. A call that fails
+//! returns a negative number, see [`Status`](status::Status).
 //!
-//! Without `std`, and with an allocator smaller than its own: the module travels with every page.
+//! The module has no `std` and a small allocator, because every page downloads it.
 #![cfg_attr(target_arch = "wasm32", no_std)]
 // JavaScript calls the exported functions; no Rust crate does.
 #![allow(unreachable_pub)]

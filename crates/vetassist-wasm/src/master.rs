@@ -12,10 +12,10 @@ use crate::{
     status::Status,
 };
 
-/// A user id is given as the 36 characters of its hyphenated text and in no other spelling.
+/// The length of a user id, which must be hyphenated text.
 const UUID_LEN: usize = 36;
 
-/// A handle to the master key whose 32 bytes are staged. They are wiped from there.
+/// Returns a handle to the master key of the 32 staged bytes, and wipes these.
 #[no_mangle]
 pub extern "C" fn master_new() -> i32 {
     run(|engine| {
@@ -26,7 +26,7 @@ pub extern "C" fn master_new() -> i32 {
     })
 }
 
-/// A handle to the master key whose 64 hexadecimal digits are staged. They are wiped from there.
+/// Returns a handle to the master key of the 64 staged hexadecimal digits, and wipes these.
 #[no_mangle]
 pub extern "C" fn master_new_hex() -> i32 {
     run(|engine| {
@@ -38,8 +38,7 @@ pub extern "C" fn master_new_hex() -> i32 {
     })
 }
 
-/// Stages the bytes of a master key, or of the key at this position of a ring, as entry `index` of a ring to
-/// be made.
+/// Stages the bytes of a master key, or of the key at this position of a ring, as key `index` of a new ring.
 #[no_mangle]
 pub extern "C" fn master_expose(handle: usize, position: usize, index: usize) -> i32 {
     run(|engine| {
@@ -50,7 +49,7 @@ pub extern "C" fn master_expose(handle: usize, position: usize, index: usize) ->
     })
 }
 
-/// A handle to the key of the user whose id is staged.
+/// Returns a handle to the key of the user whose id is staged.
 #[no_mangle]
 pub extern "C" fn derive_user_key(handle: usize) -> i32 {
     run(|engine| {
@@ -60,7 +59,7 @@ pub extern "C" fn derive_user_key(handle: usize) -> i32 {
     })
 }
 
-/// Returns how many master keys the handle names.
+/// Returns the number of master keys that the handle names.
 #[no_mangle]
 pub extern "C" fn master_count(handle: usize) -> i32 {
     run(|engine| Ok(engine.masters(handle)?.len()))
@@ -76,7 +75,7 @@ pub extern "C" fn fingerprint(handle: usize, position: usize) -> i32 {
     })
 }
 
-/// A handle to the ring of the `count` keys that are staged, newest first. They are wiped from there.
+/// Returns a handle to the ring of the `count` staged keys, newest first, and wipes these.
 #[no_mangle]
 pub extern "C" fn ring_new(count: usize) -> i32 {
     run(|engine| {
@@ -85,7 +84,7 @@ pub extern "C" fn ring_new(count: usize) -> i32 {
         bytes.zeroize();
         match ring {
             Err(RingError::Repeated { at, first }) => {
-                engine.explain(&format_args!("key {at} of the array repeats key {first}"));
+                engine.put_message(&format_args!("key {at} of the array repeats key {first}"));
                 Err(Status::Ring)
             }
             ring => keep_ring(engine, ring),
@@ -93,7 +92,7 @@ pub extern "C" fn ring_new(count: usize) -> i32 {
     })
 }
 
-/// A handle to the ring of the key file whose `len` bytes are staged. They are wiped from there.
+/// Returns a handle to the ring of the staged key file, which has `len` bytes, and wipes these.
 #[no_mangle]
 pub extern "C" fn ring_parse(len: usize) -> i32 {
     run(|engine| {
@@ -116,8 +115,8 @@ pub extern "C" fn user_key_expose(handle: usize, position: usize) -> i32 {
     })
 }
 
-/// Seals a token in place. Staged are the user's id, room for a nonce, `len` bytes of the token and room
-/// for a tag; the sealed value stands behind the id afterwards.
+/// Seals a token in place. The staging buffer has the user's id, room for a nonce, `len` bytes of the token
+/// and room for a tag. Afterwards the sealed value follows the id.
 #[no_mangle]
 pub extern "C" fn encrypt_token(handle: usize, len: usize) -> i32 {
     run(|engine| {
@@ -127,8 +126,8 @@ pub extern "C" fn encrypt_token(handle: usize, len: usize) -> i32 {
     })
 }
 
-/// Opens a token in place. Staged are the user's id and `len` bytes of a sealed value; the token stands
-/// where its ciphertext stood afterwards, and the first byte is the position of the key that opened it.
+/// Opens a token in place. The staging buffer has the user's id and `len` bytes of a sealed value. The token
+/// replaces the ciphertext, and the first byte becomes the position of the key that opened it.
 #[no_mangle]
 pub extern "C" fn decrypt_token(handle: usize, len: usize) -> i32 {
     run(|engine| {
@@ -140,7 +139,7 @@ pub extern "C" fn decrypt_token(handle: usize, len: usize) -> i32 {
     })
 }
 
-/// The length of so many keys.
+/// Returns the length of `count` keys.
 fn keys_len(count: usize) -> Result<usize, Status> {
     count.checked_mul(KEY_LEN).ok_or(Status::Bounds)
 }
@@ -149,7 +148,7 @@ fn keep_ring(engine: &mut Engine, ring: Result<KeyRing, RingError>) -> Result<us
     match ring {
         Ok(ring) => Ok(engine.keep(Entry::Ring(Box::new(RingSession::with_source(ring, random))))),
         Err(error) => {
-            engine.explain(&error);
+            engine.put_message(&error);
             Err(Status::Ring)
         }
     }

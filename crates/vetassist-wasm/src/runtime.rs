@@ -1,8 +1,8 @@
-//! Brings what `std` would: an allocator, an end for panics, randomness.
+//! Provides the parts that `std` would: an allocator, a panic handler, randomness.
 
 use vetassist_core::RandomError;
 
-/// Fills a buffer with randomness from the `crypto.getRandomValues` of the runtime.
+/// Fills a buffer with random bytes from `crypto.getRandomValues` of the runtime.
 #[cfg(target_arch = "wasm32")]
 pub(crate) fn random(bytes: &mut [u8]) -> Result<(), RandomError> {
     #[link(wasm_import_module = "runtime")]
@@ -16,7 +16,7 @@ pub(crate) fn random(bytes: &mut [u8]) -> Result<(), RandomError> {
     }
 }
 
-/// Fills a buffer with randomness, where the fuzzers run these files natively.
+/// Fills a buffer with random bytes, for the fuzzers, which compile these files natively.
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) fn random(bytes: &mut [u8]) -> Result<(), RandomError> {
     getrandom::fill(bytes).map_err(|_| RandomError)

@@ -1,12 +1,12 @@
-//! Says how a call failed.
+//! The status of a failed call.
 
 use vetassist_core::{OpenError, SealError};
 
-/// Why a call failed. The facade has the same numbers, each with its `code` and message.
+/// The reason why a call failed. The facade has the same numbers, each with its `code` and message.
 #[derive(Clone, Copy, Debug)]
 #[repr(i32)]
 pub(crate) enum Status {
-    /// The facade asked for more than it staged, or for what it never made: a defect of the package.
+    /// The facade passed a length above that of the staging buffer, or an invalid handle: a bug in the package.
     Bounds = -1,
     Key = -2,
     Uuid = -3,
@@ -40,7 +40,7 @@ impl From<OpenError> for Status {
     }
 }
 
-/// A length or a handle, or the failure, as one number.
+/// Returns a length, a handle or a status as one number.
 pub(crate) fn code(result: Result<usize, Status>) -> i32 {
     match result {
         Ok(number) => i32::try_from(number).unwrap_or(Status::TooLarge as i32),

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: what the benchmarks need, and then the program in `bench/`, which measures.
+//! `cargo xtask bench`: builds everything that the benchmarks need, and runs the program in `bench/`, which measures.
 
 use anyhow::Result;
 use pg_scratch::{Postgres, VARIABLE};
@@ -10,11 +10,11 @@ use crate::{
     workspace::{step, target},
 };
 
-/// Names the library of the function that hands back what it gets.
+/// Names the library of the function that returns its argument.
 const IDENTITY: &str = "VETASSIST_BENCH_IDENTITY";
 
-/// Builds what is measured and what it is compared with, and measures; the arguments are the program's. Returns how
-/// many families there are.
+/// Builds vetassist and the alternatives, and runs the program that measures them with these arguments. Returns the
+/// number of families of benchmarks.
 pub(crate) fn bench(tools: &Tools, postgres: &Postgres, arguments: &[String]) -> Result<u64> {
     let (sh, folder) = (&tools.sh, target().join("bench-build"));
     let extension = Extension::build(tools, postgres, Profile::Release)?;
@@ -25,12 +25,12 @@ pub(crate) fn bench(tools: &Tools, postgres: &Postgres, arguments: &[String]) ->
         let cargo = tools.cargo(&format!("{verb} {options}")).arg(&folder);
         cargo.args(more.split_whitespace()).env(PG_CONFIG_VARIABLE, &postgres.pg_config)
     };
-    step("building what it is compared with", || {
+    step("building the alternatives", || {
         cargo("build", "--workspace").run()?;
         Ok(cargo("test", "--quiet --package vetassist-bench").run()?)
     })?;
     let scratch = extension.scratch(postgres)?;
-    // Where the server's user can read it.
+    // The server's user can read it there.
     let library = scratch.root().join("libidentity.so");
     sh.copy_file(folder.join("release/libidentity.so"), &library)?;
     cargo("run", "--quiet --package vetassist-bench --")

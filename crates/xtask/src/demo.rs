@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: a veteran's tokens sealed, stored and opened inside PostgreSQL.
+//! `cargo xtask demo`: shows how PostgreSQL seals, stores and opens the tokens of a veteran.
 
 use std::{
     env, fs,
@@ -20,13 +20,13 @@ use crate::{
 
 const DATABASE: &str = "vetassist_demo";
 
-/// The story, statement by statement. A line `--- ` is a heading, `--: ` is printed, `--! ` is a statement that must
-/// be refused, `--? QUERY => VALUE` is checked and not shown, and `--@ behind` and
-/// `--@ in front` say where the ring gets a new key.
+/// The statements of the demo. The lines that begin with these marks are not statements: `--- ` is a heading, `--: ` is
+/// printed, `--! ` must be refused, `--? QUERY => VALUE` is checked and not shown. `--@ behind` adds a new key to the
+/// ring, and `--@ in front` makes it the current one.
 const STORY: &str = include_str!("demo/story.sql");
 
-/// Sets up, builds, installs, and tells the story. With `shell`, psql follows and the server goes with it; without,
-/// the server stays.
+/// Sets up, builds, installs, and runs the demo. With `shell`, psql starts afterwards, and the server stops when psql
+/// ends. Without it, the server keeps running.
 pub(crate) fn demo(with_shell: bool) -> Result<()> {
     let (tools, postgres) = Tools::with_postgres()?;
     let extension =
@@ -34,14 +34,14 @@ pub(crate) fn demo(with_shell: bool) -> Result<()> {
     let major = postgres.major;
     step(&format!("installing it into PostgreSQL {major}"), || extension.install(&postgres))?;
     let cluster = step("starting a scratch server with a fresh key file", || start(&postgres))?;
-    Demo { cluster, response: TokenResponse::new(&shell()?)? }.tell()?.end(with_shell)
+    Demo { cluster, response: TokenResponse::new(&shell()?)? }.play()?.finish(with_shell)
 }
 
-/// Stops the server that an earlier demo left.
+/// Stops the server that an earlier demo left running.
 pub(crate) fn stop() -> Result<()> {
     let folder = folder()?;
     if !folder.exists() {
-        println!("no demo server is there");
+        println!("no demo server is running");
         return Ok(());
     }
     Cluster::remove(&Postgres::debian(DEFAULT_MAJOR)?, &folder)?;
@@ -49,7 +49,7 @@ pub(crate) fn stop() -> Result<()> {
     Ok(())
 }
 
-/// One demo server for each user, where the server's user can get at it.
+/// Returns the folder of the demo server, one for each user, which the server's user can read.
 fn folder() -> Result<PathBuf> {
     let sh = shell()?;
     Ok(env::temp_dir().join(format!("vetassist-demo-{}", cmd!(sh, "id -u").read()?)))
@@ -66,7 +66,7 @@ fn start(postgres: &Postgres) -> Result<Cluster> {
     Ok(cluster)
 }
 
-/// An answer of VA.gov's token endpoint, made up on the spot.
+/// A response as VA.gov's token endpoint sends it, with random values.
 struct TokenResponse {
     access: String,
     refresh: String,
@@ -74,7 +74,7 @@ struct TokenResponse {
 }
 
 impl TokenResponse {
-    /// Makes one up: a JWT of about 1.2 kB whose signature is random, an opaque refresh token, the scopes of a claims
+    /// Generates a JWT of about 1.2 kB with a random signature, an opaque refresh token, and the scopes of a claims
     /// service.
     fn new(sh: &Shell) -> Result<Self> {
         let url_safe =
@@ -103,7 +103,7 @@ impl TokenResponse {
         Ok(Self { access, refresh: random(32)?, scope })
     }
 
-    /// Puts its values in the place of their names.
+    /// Replaces the names of its values by the values.
     fn fill(&self, text: &str, access: &str) -> String {
         let text = text.replace(":access", access).replace(":refresh", &self.refresh);
         text.replace(":scope", self.scope)
@@ -116,7 +116,7 @@ struct Demo {
 }
 
 impl Demo {
-    fn tell(self) -> Result<Self> {
+    fn play(self) -> Result<Self> {
         self.run("postgres", &format!("CREATE DATABASE {DATABASE}"))?;
         let access = &self.response.access;
         let abridged = format!("{}... ({} characters)", &access[..24], access.len());
@@ -148,7 +148,7 @@ impl Demo {
         Ok(self)
     }
 
-    /// Puts a new key behind the current one, or the one behind it in front.
+    /// Adds a new key behind the current one, or makes the key behind it the current one.
     fn move_new_key(&self, place: &str) -> Result<()> {
         let ring = fs::read_to_string(self.cluster.key_dir().join("ring"))?;
         let ring = match (place, ring.split_once('\n')) {
@@ -158,12 +158,12 @@ impl Demo {
         self.cluster.write_key_file("ring", &ring, 0o600).map(|_| ())
     }
 
-    /// Runs a statement that must succeed, and returns what psql prints.
+    /// Runs a statement that must succeed, and returns the output of psql.
     fn run(&self, database: &str, statement: &str) -> Result<String> {
         self.psql(database, statement, &[])?.map_err(|said| anyhow!("{statement}: {said}"))
     }
 
-    /// Runs a statement and returns what psql prints, or how the server refuses it.
+    /// Runs a statement and returns the output of psql, or its errors if the server refuses the statement.
     fn psql(&self, database: &str, text: &str, options: &[&str]) -> Result<Result<String, String>> {
         let arguments = [&["-v", "ON_ERROR_STOP=1", "-c", text], options].concat();
         let output = self.cluster.psql(database, &arguments)?;
@@ -175,7 +175,7 @@ impl Demo {
         Ok(Ok(if errors.is_empty() { said } else { format!("{errors}\n{said}") }))
     }
 
-    /// The story claims it, so it had better be so.
+    /// Checks the result of a query, so that the demo stops at a wrong result.
     fn expect(&self, query: &str, expected: &str) -> Result<()> {
         let found = self.psql(DATABASE, query, &["-A", "-t"])?;
         ensure!(found.as_deref() == Ok(expected), "{query} gave {found:?}, not {expected}");
@@ -195,14 +195,14 @@ impl Demo {
         }
     }
 
-    fn end(self, with_shell: bool) -> Result<()> {
+    fn finish(self, with_shell: bool) -> Result<()> {
         let psql = self.cluster.postgres().program("psql");
         let arguments = [self.cluster.connection_arguments(), vec!["-d".into(), DATABASE.into()]];
         let arguments = arguments.concat();
         self.cluster.leave_running();
         if with_shell {
-            println!("psql follows; the server is stopped when you leave it.\n");
-            // A shell takes our place, because it can let psql have an interrupt and stay.
+            println!("psql starts now; the server stops when you leave it.\n");
+            // A shell replaces this process, because it can ignore an interrupt that is meant for psql.
             let script = "trap : INT; \"$@\"; status=$?; \"$0\" demo --stop; exit $status";
             let ourselves = env::current_exe()?;
             let mut sh = Command::new("sh");
@@ -210,7 +210,9 @@ impl Demo {
             return Err(sh.stdin(Stdio::inherit()).exec()).context("cannot start a shell");
         }
         let words: Vec<_> = arguments.iter().map(quote).collect();
-        println!("Every step did what it said. The server stays until `cargo xtask demo --stop`; connect with\n");
+        println!(
+            "All checks passed. The server runs until `cargo xtask demo --stop`. To connect:\n"
+        );
         println!("    {} {}", psql.display(), words.join(" "));
         Ok(())
     }

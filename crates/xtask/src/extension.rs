@@ -1,4 +1,4 @@
-//! The extension: building it by cargo, and installing it by copying its files.
+//! Builds the extension with cargo, and installs it by copying its files.
 
 use std::{
     path::{Path, PathBuf},
@@ -15,12 +15,12 @@ use crate::{
     workspace::{shell, target, version},
 };
 
-/// A way to compile the extension.
+/// The profile that the extension is compiled with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Profile {
-    /// In seconds, for the tests.
+    /// For the tests: compiles in seconds.
     Debug,
-    /// As it is shipped.
+    /// For releases and benchmarks.
     Release,
 }
 
@@ -32,7 +32,7 @@ pub(crate) struct Extension {
 }
 
 impl Extension {
-    /// Builds it and writes its scripts; nothing is compiled where nothing changed.
+    /// Builds the library and writes the scripts. Cargo compiles only changed code.
     pub(crate) fn build(tools: &Tools, postgres: &Postgres, profile: Profile) -> Result<Self> {
         let (option, name) = match profile {
             Profile::Debug => ("", "debug"),
@@ -47,7 +47,7 @@ impl Extension {
         let built =
             Self { library: folder.join("vetassist.so"), scripts: folder.join("extension") };
         let sh = &tools.sh;
-        // What another version left there does not belong to this one.
+        // The folder may have files of another version.
         sh.remove_path(&folder)?;
         sh.create_dir(&folder)?;
         sh.copy_file(target().join(name).join("libvetassist.so"), &built.library)?;
@@ -60,7 +60,7 @@ impl Extension {
         Ok(built)
     }
 
-    /// Copies it below a folder that stands for the system's root.
+    /// Installs the files below a folder that stands for the system's root. Returns the path of the library there.
     pub(crate) fn lay_out(&self, root: &Path, postgres: &Postgres) -> Result<PathBuf> {
         let sh = shell()?;
         let relocated = |folder: &Path| root.join(folder.strip_prefix("/").unwrap_or(folder));
@@ -75,14 +75,14 @@ impl Extension {
         Ok(there.lib.join("vetassist.so"))
     }
 
-    /// Copies it into an installation of the same major version, as root where that takes root.
+    /// Copies the files into an installation of the same major version, as root if the folders need it.
     pub(crate) fn install(&self, postgres: &Postgres) -> Result<()> {
         let sh = shell()?;
         copy(&sh, slice::from_ref(&self.library), &postgres.lib)?;
         copy(&sh, &sh.read_dir(&self.scripts)?, &postgres.scripts())
     }
 
-    /// Returns a copy of an installation with it.
+    /// Returns a copy of an installation, with the extension.
     pub(crate) fn scratch(&self, postgres: &Postgres) -> Result<Scratch> {
         let scratch = Scratch::create(postgres)?;
         self.install(scratch.postgres())?;
@@ -90,7 +90,7 @@ impl Extension {
     }
 }
 
-/// Runs tests of a package with a server that has the extension: with the variables that name its socket, its ring and its log.
+/// Runs tests of a package with a server that has the extension. The variables name its socket, its ring and its log.
 pub(crate) fn with_server(
     tools: &Tools,
     postgres: &Postgres,
@@ -112,6 +112,6 @@ pub(crate) fn with_server(
 fn copy(sh: &Shell, files: &[PathBuf], folder: &Path) -> Result<()> {
     let is_writable = cmd!(sh, "test -w {folder}").quiet().run().is_ok();
     let install = if is_writable { cmd!(sh, "install") } else { as_root(sh, "install") };
-    // New files rather than new content: a running server goes on with the library it loaded.
+    // `install` creates new files, so a running server keeps the library that it has loaded.
     Ok(install.args(["-m", "0644"]).args(files).arg(folder).quiet().run()?)
 }

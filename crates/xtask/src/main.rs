@@ -33,9 +33,9 @@ use crate::{
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "The project's commands", disable_help_subcommand = true)]
 enum Command {
-    /// Install what is missing, build and install the extension, and show it at work
+    /// Install missing tools, build and install the extension, and show what it does
     Demo {
-        /// Go on with psql, and stop the server when you leave it
+        /// Start psql afterwards, and stop the server when you leave it
         #[arg(long, conflicts_with = "stop")]
         shell: bool,
         /// Stop the server that the demo left running
@@ -44,7 +44,7 @@ enum Command {
     },
     /// Run the tests, some of them, or one
     Test(tests::Selection),
-    /// Build the extension for a PostgreSQL and install it there, as root by sudo
+    /// Build the extension for a PostgreSQL and install it there, with sudo if needed
     Install {
         /// The pg_config of that PostgreSQL
         pg_config: Option<PathBuf>,
@@ -55,7 +55,7 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Run the fuzz targets, each for a while
+    /// Run the fuzz targets
     Fuzz {
         /// The seconds that each target runs
         #[arg(long, default_value_t = fuzz::SECONDS)]
@@ -65,20 +65,20 @@ enum Command {
     },
     /// Build the npm package, into target/npm
     Npm,
-    /// Build what a release consists of, into target/release-files
+    /// Build the files of a release, into target/release-files
     Release {
         /// Build only these parts
         parts: Vec<release::Part>,
     },
     /// Build the Python package's wheel, into target/python-package
     Python,
-    /// Write target/vetassist.sql, the tables for a database without the extension
+    /// Write target/vetassist.sql, the plain file for a database without the extension
     Sql,
 }
 
 fn main() -> ExitCode {
     let command = Command::parse();
-    // What `cargo run` sets for us would make cargo use the toolchain that runs us, whatever `+toolchain` says.
+    // `cargo run` sets these variables. With them, cargo would ignore `+toolchain` and use the toolchain that runs us.
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();
         let prefixes = ["CARGO_PKG_", "CARGO_MANIFEST_"];
@@ -119,7 +119,7 @@ fn run(command: Command) -> Result<()> {
     }
 }
 
-/// Installs the extension into the PostgreSQL that a `pg_config` names, or the one that is here.
+/// Installs the extension into the PostgreSQL of a `pg_config`, or into the only one that Debian has installed.
 fn install(pg_config: Option<&Path>) -> Result<()> {
     let postgres = if let Some(pg_config) = pg_config {
         Postgres::from_pg_config(pg_config)?
@@ -127,10 +127,10 @@ fn install(pg_config: Option<&Path>) -> Result<()> {
         let mut found = Postgres::all_of_debian()?;
         let names: Vec<_> = found.iter().map(|one| one.pg_config.to_string_lossy()).collect();
         let names = if names.is_empty() { "PG_CONFIG".to_owned() } else { names.join(" or ") };
-        ensure!(found.len() == 1, "say which PostgreSQL: cargo xtask install {names}");
+        ensure!(found.len() == 1, "name the PostgreSQL: cargo xtask install {names}");
         found.remove(0)
     };
     Extension::build(&Tools::new()?, &postgres, Profile::Release)?.install(&postgres)?;
-    println!("installed into PostgreSQL {}: now CREATE EXTENSION vetassist", postgres.major);
+    println!("installed into PostgreSQL {}; now run CREATE EXTENSION vetassist", postgres.major);
     Ok(())
 }

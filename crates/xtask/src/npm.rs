@@ -1,4 +1,4 @@
-//! The npm package: its tarball, and the tests of what was packed.
+//! Builds the npm package's tarball, and tests it.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ use crate::{
 /// The oldest Node that the package and its tests run in.
 const NODE_MAJOR: u32 = 20;
 
-/// The projects in `tests/packaging`, each a script `test:<name>` of its `package.json`.
+/// The projects in `tests/packaging`. Each is a script `test:<name>` of its `package.json`.
 pub(crate) const PROJECTS: [&str; 21] = [
     "node-esm", "node-cjs", "wipe", "bare", "size", "deno", "bun", "compile", "workerd",
     "chromium", "firefox", "vite", "esbuild", "types", "pglite", "worker", "python", "readme",
@@ -24,7 +24,8 @@ pub(crate) const PROJECTS: [&str; 21] = [
 ];
 
 /// Those that need a server with the extension.
-pub(crate) const SERVER_PROJECTS: [&str; 4] = ["sql", "drivers", "node-pg", "client-server"];
+pub(crate) const SERVER_PROJECTS: [&str; 5] =
+    ["sql", "drivers", "node-pg", "client-server", "audit-server"];
 
 /// Debian's names of the browsers. The other runtimes come from npm.
 const BROWSERS: [&str; 2] = ["chromium", "firefox-esr"];
@@ -34,13 +35,13 @@ const PACKAGING: &str = "tests/packaging";
 const FRAMEWORKS: &str = "tests/packaging/frameworks";
 const PACKAGE: &str = "crates/vetassist-wasm/npm";
 
-/// The flags that the sealing module is compiled with, beyond its Cargo profile. Sizes are of the module under brotli, times of Node 20.
+/// The flags that the sealing module is compiled with, beyond its Cargo profile. Sizes are of the module after brotli, times in Node 20.
 const RUSTFLAGS: &[&str] = &[
-    // sha2 has a backend for it: an address hashes in 0.3 µs instead of 0.5. All supported runtimes accept it.
+    // sha2 has a backend for it: hashing an address takes 0.3 µs instead of 0.5. All supported runtimes accept it.
     "-Ctarget-feature=+simd128",
-    // Rolled loops: 1.1 kB less, at the same speed.
+    // Loops are not unrolled: 1.1 kB less, at the same speed.
     "--cfg=aes_backend_soft=\"compact\"",
-    // Inlining less: 0.4 kB less, at the same speed.
+    // Fewer functions are inlined: 0.4 kB less, at the same speed.
     "-Cllvm-args=-inline-threshold=40",
 ];
 
@@ -67,17 +68,17 @@ pub(crate) fn build(tools: &Tools) -> Result<()> {
                 "build --locked -p {package} --profile {profile} --target {WASM_TARGET}"
             ))
             .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", flags.join(" "))
-            // It would take precedence, and these flags are part of what the package is.
+            // These variables would take precedence, and the package needs the flags above.
             .env_remove("RUSTFLAGS")
             .env_remove("CARGO_ENCODED_RUSTFLAGS")
             .run()?;
         let built = format!("{WASM_TARGET}/{profile}/{}.wasm", package.replace('-', "_"));
         sh.copy_file(target().join(built), modules.join(name))?;
     }
-    // The tests hold the package's command against it.
+    // The tests compare the package's command with it.
     let program = format!("build {HOST} --bin vetassist-audit --test program");
     tools.cargo(&program).run()?;
-    // It is part of the package.
+    // The plain file is part of the package.
     sql::write_plain()?;
     install_locked(sh, Path::new(PACKAGE))?;
     let _there = sh.push_dir(PACKAGE);
@@ -89,15 +90,20 @@ pub(crate) fn tarball() -> PathBuf {
     target().join("npm/vetassist.tgz")
 }
 
-/// Runs the tests of the tarball in these runtimes, and returns how many there were.
+/// Tests the tarball in these projects, and returns their number.
 pub(crate) fn test(sh: &Shell, projects: &[&str]) -> Result<u64> {
     install_missing(&BROWSERS)?;
     let python = python()?;
     install(sh, PACKAGING)?;
     let _there = sh.push_dir(PACKAGING);
     let tests = cmd!(sh, "node each.mjs {projects...}").env(PYTHON_VARIABLE, &python);
-    tests.env("VETASSIST_TEST_AUDIT", target().join("debug/vetassist-audit")).run()?;
+    tests.envs(program()).run()?;
     Ok(projects.len() as u64)
+}
+
+/// Returns the variable that names the program, which the package's command is held against.
+fn program() -> [(&'static str, PathBuf); 1] {
+    [("VETASSIST_TEST_AUDIT", target().join("debug/vetassist-audit"))]
 }
 
 /// Returns the names of the projects under frameworks.
@@ -107,7 +113,7 @@ pub(crate) fn frameworks(sh: &Shell) -> Result<Vec<String>> {
     Ok(projects.filter_map(|folder| Some(folder.file_name()?.to_str()?.to_owned())).collect())
 }
 
-/// Runs the tests of the tarball in these projects under frameworks, and returns how many there were.
+/// Tests the tarball in these projects under frameworks, and returns their number.
 pub(crate) fn test_frameworks(sh: &Shell, projects: &[String]) -> Result<u64> {
     install_missing(&BROWSERS)?;
     install(sh, PACKAGING)?;
@@ -118,20 +124,20 @@ pub(crate) fn test_frameworks(sh: &Shell, projects: &[String]) -> Result<u64> {
     Ok(projects.len() as u64)
 }
 
-/// Tests what JavaScript and a real server make of each other's bytes, in these projects.
+/// Tests in these projects that JavaScript and a real server open each other's sealed bytes.
 pub(crate) fn test_with_server(tools: &Tools, on: &Postgres, projects: &[&str]) -> Result<u64> {
     install(&tools.sh, PACKAGING)?;
     with_server(tools, on, |server| {
         for project in projects {
             let _there = tools.sh.push_dir(PACKAGING);
-            let npm = cmd!(tools.sh, "npm run --silent test:{project}");
+            let npm = cmd!(tools.sh, "npm run --silent test:{project}").envs(program());
             passes(project, &npm.envs(server.clone()))?;
         }
         Ok(projects.len() as u64)
     })
 }
 
-/// Installs what the benchmarks in JavaScript use: their own tools, and the tests' runtimes.
+/// Installs the tools of the benchmarks in JavaScript, and the runtimes of the tests.
 pub(crate) fn install_edge(sh: &Shell) -> Result<()> {
     install_missing(&BROWSERS)?;
     install(sh, PACKAGING)?;
@@ -147,14 +153,14 @@ fn install(sh: &Shell, folder: &str) -> Result<()> {
     Ok(cmd!(sh, "tar --strip-components=1 -xzf {tarball} -C {package}").quiet().run()?)
 }
 
-/// Installs what a folder's lock file names, unless it is there.
+/// Installs the packages of a folder's lock file, unless they are installed.
 fn install_locked(sh: &Shell, folder: &Path) -> Result<()> {
     let wanted = sh.read_file(folder.join("package-lock.json"))?;
-    // Written last.
+    // The stamp is written last.
     let stamp = folder.join("node_modules/.installed-lock.json");
     if !sh.read_file(&stamp).is_ok_and(|installed| installed == wanted) {
-        // The packages of Deno and Bun put their programs in place by a script, whatever the user's npm is told about
-        // scripts.
+        // The packages of Deno and Bun install their programs with a script, so scripts are allowed even if the user's
+        // npm ignores them.
         {
             let _there = sh.push_dir(folder);
             cmd!(sh, "npm ci --no-audit --no-fund --loglevel=error --ignore-scripts=false")
@@ -165,12 +171,12 @@ fn install_locked(sh: &Shell, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Runs a project. What it agreed with goes to the output; one that says nothing of it has not passed.
+/// Runs a project and prints its output. A project that does not print "cases agree" has failed.
 fn passes(project: &str, program: &Cmd<'_>) -> Result<()> {
     let said = program.read()?;
     for line in said.lines() {
         println!("    {line}");
     }
-    ensure!(said.contains("cases agree"), "{project} did not say that its cases agree");
+    ensure!(said.contains("cases agree"), "{project} did not print that its cases agree");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The Python package: its wheel, and the tests of what was built.
+//! Builds the Python package's wheel, and tests it.
 
 use std::{env, path::PathBuf};
 
@@ -18,9 +18,9 @@ const MANIFEST: &str = "crates/vetassist-py/Cargo.toml";
 /// Builds the wheel and the source archive into `target/python-package`, and returns that folder.
 pub(crate) fn build(tools: &Tools) -> Result<PathBuf> {
     let (sh, out) = (&tools.sh, target().join("python-package"));
-    // Another version's wheel would be taken for this one.
+    // The tests take the wheel that they find there, so one of another version must go.
     sh.remove_path(&out)?;
-    // Messages of panics hold the names of source files: not with the folders of this machine.
+    // Messages of panics contain paths of source files. They must not name folders of this machine.
     let folders =
         [(top().as_os_str().to_owned(), "."), (env::var_os("HOME").unwrap_or_default(), "~")];
     let folders = folders.iter().filter(|(from, _)| !from.is_empty());
@@ -36,7 +36,7 @@ pub(crate) fn build(tools: &Tools) -> Result<PathBuf> {
     Ok(out)
 }
 
-/// Tests the wheel in each Python that is here, or in one; returns how many there were.
+/// Tests the wheel in each installed Python, or in one. Returns the number of tests, which is one.
 pub(crate) fn test(tools: &Tools, all: bool) -> Result<u64> {
     let (sh, python, wheel) = (&tools.sh, python()?, build(tools)?);
     let everywhere: &[&str] = if all { &["--all"] } else { &[] };

@@ -1,5 +1,5 @@
-//! `cargo xtask release`: what a release consists of, in `target/release-files`. Here it is built; the scripts in
-//! `packaging/` pack it.
+//! `cargo xtask release`: writes the files of a release into `target/release-files`. This module builds; the scripts in
+//! `packaging/` pack.
 
 use std::path::{Path, PathBuf};
 
@@ -19,9 +19,9 @@ use crate::{
 /// A part of a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Part {
-    /// A Debian package for each PostgreSQL that is here with its headers
+    /// A Debian package for each PostgreSQL whose headers are installed
     Deb,
-    /// An RPM for each PostgreSQL of the PGDG's, which is fetched where it is not here
+    /// An RPM for each PostgreSQL of the PGDG, built with headers that are fetched if they are not installed
     Rpm,
     /// An image of the extension alone, as CloudNativePG mounts it
     Image,
@@ -31,17 +31,17 @@ pub(crate) enum Part {
     Npm,
     /// The Python package, as a wheel and as a source archive
     Wheel,
-    /// The core, as crates.io gets it
+    /// The core, packed for crates.io
     Crate,
     /// The tables for a database without the extension
     Sql,
-    /// The source, and the same as PGXN takes it
+    /// The source, and the same for PGXN
     Source,
-    /// The list of what is part of it, as CycloneDX
+    /// The SBOM, as CycloneDX
     Sbom,
 }
 
-/// Builds all parts, or these, and prints where they are.
+/// Builds these parts, or all of them, and prints the paths of the files.
 pub(crate) fn release(parts: &[Part]) -> Result<()> {
     let mut release = Release::new(Tools::new()?)?;
     let wanted = |part: &&Part| parts.is_empty() || parts.contains(part);
@@ -66,8 +66,8 @@ pub(crate) fn release(parts: &[Part]) -> Result<()> {
     Ok(())
 }
 
-/// Builds the parts that take no minutes, with the Debian package for one PostgreSQL: once more, to be compared, and as
-/// the next revision, to be upgraded to. Returns the folder, which the tests of packages look at.
+/// Builds the parts that do not take minutes, for the tests of packages, and returns their folder. The Debian package is
+/// for one PostgreSQL. It is built again, to be compared, and as the next revision, for the test of an upgrade.
 pub(crate) fn build_for_tests(postgres: &Postgres) -> Result<PathBuf> {
     let mut release = Release::new(Tools::new()?)?;
     release.deb(postgres, 1, "again")?;
@@ -81,7 +81,7 @@ pub(crate) fn build_for_tests(postgres: &Postgres) -> Result<PathBuf> {
     release.script("sbom", &[setup::python()?])?;
     release.audit("debug")?;
     release.rpm(postgres)?;
-    // As the other steps build it.
+    // The other steps build this profile too, so cargo compiles nothing here.
     release.image(&find_or_fetch(RELEASED)?, Profile::Debug)?;
     release.sums()?;
     Ok(release.folder)
@@ -103,7 +103,7 @@ impl Release {
         Ok(Self { tools, folder, version: version()?, files: Vec::new() })
     }
 
-    /// Runs a script of `packaging/`. The files that it prints are part of the release.
+    /// Runs a script of `packaging/`, and adds the paths that it prints to the files of the release.
     fn pack(&mut self, script: &str, arguments: &[PathBuf]) -> Result<()> {
         let toolchain = self.tools.toolchain();
         let script = cmd!(self.tools.sh, "packaging/{script}").args(arguments);
@@ -112,7 +112,7 @@ impl Release {
         Ok(())
     }
 
-    /// Runs a script that takes the version and the folder, and then these arguments.
+    /// Runs a script with the version and the folder as its first arguments, and these after them.
     fn script(&mut self, script: &str, arguments: &[PathBuf]) -> Result<()> {
         let first = [self.version.clone().into(), self.folder.clone()];
         self.pack(script, &[&first, arguments].concat())
@@ -191,10 +191,10 @@ impl Release {
         Ok(())
     }
 
-    /// Packs the core as crates.io gets it, and builds it once more from that.
+    /// Packs the core for crates.io. Cargo builds the packed crate too.
     fn core(&mut self) -> Result<()> {
         let target = self.folder.join("crate");
-        // The state of the files is what is packed, as with the other parts.
+        // Like the other parts, this packs the files as they are, committed or not.
         let options = "package -p vetassist-core --allow-dirty --all-features --target-dir";
         self.tools.cargo(options).arg(&target).run()?;
         let name = format!("vetassist-core-{}.crate", self.version);
@@ -213,7 +213,7 @@ impl Release {
         Ok(())
     }
 
-    /// `SHA256SUMS`, as `sha256sum --check` reads it.
+    /// Writes `SHA256SUMS` for `sha256sum --check`.
     fn sums(&mut self) -> Result<()> {
         let sh = &self.tools.sh;
         let names = self.files.iter().filter_map(|file| file.file_name());

@@ -1,4 +1,4 @@
-//! Sets up what is missing on a fresh machine, and asks nothing.
+//! Installs the tools that a fresh machine lacks, without asking.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use xshell::{cmd, Cmd, Shell};
 
 use crate::workspace::{minimum_rust, shell, step, target};
 
-/// Debian's packages that building the extension takes. The headers of PostgreSQL 16 and later include ICU's.
+/// The Debian packages that the build of the extension needs. The headers of PostgreSQL 16 and later include those of ICU.
 const BUILD_PACKAGES: [&str; 7] = [
     "build-essential",
     "clang",
@@ -18,22 +18,22 @@ const BUILD_PACKAGES: [&str; 7] = [
     "openssl",
     "pkg-config",
 ];
-/// Debian's packages that running it takes.
+/// The Debian packages that the servers of tests and demo need.
 const POSTGRES_PACKAGES: [&str; 3] =
     ["postgresql-15", "postgresql-contrib", "postgresql-server-dev-15"];
 
-/// JavaScript's target.
+/// The target of the npm package.
 pub(crate) const WASM_TARGET: &str = "wasm32-unknown-unknown";
-/// The bare-metal target that keeps the core's `no_std` honest.
+/// The bare-metal target, which has no `std`: the core must build for it.
 pub(crate) const BARE_METAL_TARGET: &str = "thumbv7em-none-eabihf";
 
-/// Tells pgrx which PostgreSQL it builds for, instead of a configuration in the user's home, which is theirs.
+/// Tells pgrx which PostgreSQL to build for, so that no configuration in the user's home is read or changed.
 pub(crate) const PG_CONFIG_VARIABLE: &str = "PGRX_PG_CONFIG_PATH";
 
 /// Names the Python of [`python`] for tests and benchmarks.
 pub(crate) const PYTHON_VARIABLE: &str = "VETASSIST_TEST_PYTHON";
 
-/// The Rust that builds the project: the machine's if it serves, otherwise one that rustup installs.
+/// The Rust toolchain that builds the project: the active one if it is new enough, otherwise one that rustup installs.
 pub(crate) struct Tools {
     pub(crate) sh: Shell,
     toolchain: String,
@@ -46,7 +46,7 @@ impl Tools {
         Ok((Self::new()?, Postgres::debian(DEFAULT_MAJOR)?))
     }
 
-    /// Sets up what building takes.
+    /// Installs the packages and the toolchain that a build needs.
     pub(crate) fn new() -> Result<Self> {
         install_missing(&BUILD_PACKAGES)?;
         let sh = shell()?;
@@ -73,19 +73,19 @@ impl Tools {
         &self.toolchain
     }
 
-    /// Returns `cargo` of that toolchain with these arguments, which are words.
+    /// Returns a command that runs `cargo` of that toolchain. Blanks separate the arguments.
     pub(crate) fn cargo(&self, arguments: &str) -> Cmd<'_> {
         let toolchain = &self.toolchain;
         cmd!(self.sh, "cargo +{toolchain}").args(arguments.split_whitespace())
     }
 
-    /// Returns a program that runs cargo by itself, and then that toolchain's.
+    /// Returns a command for a program that itself runs cargo, so that it runs cargo of that toolchain.
     pub(crate) fn run(&self, program: &Path) -> Cmd<'_> {
         let toolchain = &self.toolchain;
         cmd!(self.sh, "rustup run {toolchain} {program}")
     }
 
-    /// Returns a subcommand of cargo's that crates.io has, built once for all clones.
+    /// Returns a subcommand of cargo from crates.io, built once for all clones of the repository.
     pub(crate) fn cargo_program(&self, name: &str, version: &str) -> Result<Cmd<'_>> {
         let root = cache()?.join(format!("cargo-{name}-{version}"));
         let (program, toolchain) =
@@ -98,7 +98,7 @@ impl Tools {
                 Ok(self.cargo(&install).arg(&root).run()?)
             })?;
         }
-        // As cargo runs it, which some tell from these variables.
+        // Some subcommands recognise by these variables that cargo runs them.
         let run = cmd!(self.sh, "rustup run {toolchain} {program} {name}");
         Ok(run.env("CARGO", "cargo").env_remove("CARGO_PKG_NAME"))
     }
@@ -128,12 +128,12 @@ fn parse(version: &str) -> Result<(u32, u32)> {
     parts.next().zip(parts.next()).with_context(|| format!("{version} is no version"))
 }
 
-/// rustup wants three numbers.
+/// Returns the version with three numbers, which rustup requires.
 fn full_version(version: &str) -> String {
     format!("{version}{}", if version.matches('.').count() == 1 { ".0" } else { "" })
 }
 
-/// Returns a command that runs as root: as it is if we are root, by sudo if not.
+/// Returns a command that runs a program as root, with sudo if this process does not run as root.
 pub(crate) fn as_root<'a>(sh: &'a Shell, program: &str) -> Cmd<'a> {
     if is_root() {
         cmd!(sh, "{program}")
@@ -142,7 +142,7 @@ pub(crate) fn as_root<'a>(sh: &'a Shell, program: &str) -> Cmd<'a> {
     }
 }
 
-/// Returns a Python with the packages that the tests name, in cargo's folder, so that the system's stays as it is.
+/// Returns a Python with the packages of the tests. It is in cargo's folder, so the system's Python does not change.
 pub(crate) fn python() -> Result<PathBuf> {
     install_missing(&["python3-venv"])?;
     let sh = shell()?;

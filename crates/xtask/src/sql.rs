@@ -1,11 +1,11 @@
 //! Assembles the scripts of the extension, and the plain file, from the files in `sql/`.
 //!
-//! Each file names in its head the files that it requires (`-- requires: tables/users.sql functions/`; a folder stands for
-//! all its files), those whose objects it stands for (`-- provides: …`), the table without which alone it is run
-//! (`-- unless present: …`), and the objects that it makes without a statement of their own (`-- makes: …`). A script is a
-//! root file with everything that it requires before it. In it, `'@tables@'` are the names of the tables that it makes or
-//! that are there already, `'@relations@'` and `'@event_triggers@'` those of what else it makes, and `'@functions@'` the
-//! signatures.
+//! A script is a root file with all files that it requires before it. The head of a file may have these lines:
+//! `-- requires: tables/users.sql functions/` names the files that it requires, where a folder stands for all its files;
+//! `-- provides: …` names files that it replaces; `-- unless present: …` names a table: the file does nothing if that table
+//! exists; `-- makes: …` names objects that it creates without a statement of their own. In a script, `'@tables@'` stands
+//! for the names of the tables that it creates or that exist already, `'@relations@'` and `'@event_triggers@'` for the
+//! names of these objects, and `'@functions@'` for the signatures of its functions.
 
 use std::{
     collections::HashSet,
@@ -17,14 +17,14 @@ use anyhow::{bail, Context, Result};
 
 use crate::workspace::{target, top, version};
 
-/// The version that upgrades begin at. Older ones get there by released scripts.
+/// The version that the upgrade script begins at. Older versions first run released scripts.
 const UPGRADED_FROM: &str = "0.2.0";
 
 /// The placeholder that PostgreSQL replaces by the extension's schema.
 const SCHEMA: &str = "@extschema@.";
 
-/// Returns every script to install, each with its file name: the installation, the upgrade, and those of the versions
-/// before.
+/// Returns every script of the extension with its file name: the installation, the upgrade, and the scripts of earlier
+/// versions.
 pub(crate) fn scripts() -> Result<Vec<(String, String)>> {
     let version = version()?;
     let guard = "\\echo Use \"CREATE EXTENSION vetassist\" to load this file. \\quit\n";
@@ -44,7 +44,7 @@ pub(crate) fn scripts() -> Result<Vec<(String, String)>> {
     Ok(scripts)
 }
 
-/// Returns the plain file: the tables for a database that cannot have the extension.
+/// Returns the plain file, for a database that cannot have the extension.
 pub(crate) fn plain() -> Result<String> {
     let version = version()?;
     let text = Script::of("plain/install.sql")?.text();
@@ -53,7 +53,7 @@ pub(crate) fn plain() -> Result<String> {
             bail!("the plain file needs the extension: it has {word}");
         }
     }
-    // The file puts the schema's name there: a whole literal, or a name that is written without quotes.
+    // The file replaces only a whole literal, or a name without quotes, by the schema's name.
     if text.contains("'@extschema@.") {
         bail!("in a literal of the plain file, the schema must stand alone");
     }
@@ -73,11 +73,11 @@ pub(crate) fn write_plain() -> Result<PathBuf> {
 #[derive(Default)]
 struct Script {
     parts: Vec<String>,
-    /// The files that are in it or need not be.
+    /// The files that were added, or that another file replaces.
     done: HashSet<String>,
     /// The files whose requirements are being added.
     open: Vec<String>,
-    /// The names of what it makes, by kind.
+    /// The names of the objects that it creates, by kind.
     tables: Vec<String>,
     relations: Vec<String>,
     functions: Vec<String>,
@@ -85,7 +85,7 @@ struct Script {
 }
 
 impl Script {
-    /// Joins a root file and all that it requires, each once, what is required first.
+    /// Joins a root file and all files that it requires. Each file is added once, after those that it requires.
     fn of(root: &str) -> Result<Self> {
         let mut script = Self::default();
         script.add(root)?;
@@ -101,7 +101,7 @@ impl Script {
         }
         let part = read(name)?;
         for provided in named(&part, "-- provides: ") {
-            // Its tables are there already.
+            // The tables of the replaced file exist already.
             let mut there = Self::default();
             there.note_names(&read(&provided)?);
             self.tables.extend(there.tables);
@@ -123,7 +123,7 @@ impl Script {
         Ok(())
     }
 
-    /// Notes what a file makes: its statements begin at the beginning of a line, with the name in it.
+    /// Records the objects that a file creates. A statement begins at the beginning of a line, which has the name.
     fn note_names(&mut self, part: &str) {
         self.relations.extend(named(part, "-- makes: "));
         let mut rest = part;
@@ -149,7 +149,7 @@ impl Script {
         }
     }
 
-    /// Returns the text, each list of names in its place.
+    /// Returns the text of the script, with the lists of names in place of the placeholders.
     fn text(&self) -> String {
         let mut text = String::new();
         for part in &self.parts {
@@ -171,7 +171,7 @@ impl Script {
     }
 }
 
-/// The types of a function's arguments, of which each is a name, a type and perhaps a default.
+/// Returns the types of a function's arguments. Each argument is a name, a type and perhaps a default.
 fn argument_types(declaration: &str) -> String {
     let mut depth = 0;
     let mut list = String::new();
@@ -184,7 +184,7 @@ fn argument_types(declaration: &str) -> String {
         if depth == 0 && !list.is_empty() {
             break;
         }
-        // What is in parentheses of its own is a default's.
+        // Deeper parentheses belong to a default.
         if depth == 1 {
             list.push(letter);
         }
@@ -193,14 +193,14 @@ fn argument_types(declaration: &str) -> String {
     let types = arguments.filter_map(|argument| {
         let (declared, _) = argument.split_once(" DEFAULT ").unwrap_or((argument, ""));
         let declared = declared.trim();
-        // What is returned alone is no part of a signature.
+        // An OUT argument is not part of the signature.
         let taken = declared.strip_prefix("INOUT ").unwrap_or(declared);
         (!taken.starts_with("OUT ")).then_some(taken.split_once(' ')?.1.to_owned())
     });
     types.collect::<Vec<_>>().join(", ")
 }
 
-/// Wraps a file so that it does nothing where a table is there already: adopted, or made by a run before.
+/// Wraps a file so that it does nothing if a table exists already, adopted or created by an earlier run.
 fn unless_present(part: &str, table: &str) -> String {
     let (head, body) = part.split_once("\n\n").unwrap_or(("", part));
     format!(
@@ -219,14 +219,14 @@ $unless_present$;",
     )
 }
 
-/// The names that the head of a file has behind a word.
+/// Returns the names that follow a word in the head of a file.
 fn named(part: &str, word: &str) -> Vec<String> {
     let head = part.lines().take_while(|line| line.starts_with("--"));
     let lists = head.filter_map(|line| line.strip_prefix(word));
     lists.flat_map(str::split_whitespace).map(str::to_owned).collect()
 }
 
-/// The SQL files of a folder below `sql/`, by name.
+/// Returns the SQL files of a folder below `sql/`, in the order of their names.
 fn files_of(folder: &str) -> Result<Vec<String>> {
     let path = top().join("sql").join(folder);
     let entries = fs::read_dir(&path).with_context(|| format!("cannot read {}", path.display()))?;

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: every step that must pass, what is quick before what is slow.
+//! `cargo xtask test`: runs every step that must pass, quick steps before slow ones.
 
 use std::{
     cell::Cell,
@@ -31,7 +31,7 @@ pub(crate) struct Selection {
     /// Run only the tests of the step with this in their names, or this runtime of the step npm
     #[arg(requires = "step")]
     name: Option<String>,
-    /// Run also the steps that take minutes, as CI does
+    /// Also run the steps that take minutes, as CI does
     #[arg(long, conflicts_with = "step")]
     all: bool,
     /// Run the steps that need a server in another version of PostgreSQL: 15 to 19
@@ -52,13 +52,13 @@ struct Run {
     failed: Cell<u64>,
 }
 
-/// The runs that a step is part of where none is named.
+/// The runs that a step is part of if no step is named.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum When {
     Always,
-    /// With `--all`, because it takes minutes, or builds programs of others.
+    /// With `--all`, because the step takes minutes or builds other programs.
     All,
-    /// Never: another step has its tests, and this one runs them sooner.
+    /// Only when it is named: it runs a part of another step's tests sooner.
     Named,
 }
 use When::{All, Always, Named};
@@ -71,9 +71,9 @@ const NAMED: [&str; 4] = ["audit", "core", "npm", "server"];
 /// The steps that depend on PostgreSQL's version.
 const NEEDS_SERVER: [&str; 3] = ["server", "npm-server", "python-server"];
 
-/// Each step: its name, when it is run, what it does, how. A new one is a line.
+/// Each step: its name, when it runs, its description, and its code.
 const STEPS: &[Step] = &[
-    ("repository", Always, "looking for what must not be committed, and at versions", |run| {
+    ("repository", Always, "checking committed files, the documentation and versions", |run| {
         run.cargo("test -p vetassist-repository-tests")
     }),
     ("fmt", Always, "checking the formatting", |run| {
@@ -91,11 +91,11 @@ const STEPS: &[Step] = &[
         Ok(3)
     }),
     ("clippy", Always, "linting", |run| {
-        // Each as it is built: cargo builds a crate anew for every other set of features.
+        // Each command uses the features of the builds, because cargo compiles a crate again for every other set.
         run.cargo("clippy --locked -p vetassist-pg -p vetassist-py --all-targets -- -D warnings")?;
         run.cargo("clippy -p xtask -p pg-scratch -p vetassist-repository-tests --all-targets -- -D warnings")?;
         run.cargo(&format!("clippy {HOST} --all-targets -- -D warnings"))?;
-        // Tests that are run only by their names.
+        // These tests need something that only their step has, so no call above builds them.
         run.cargo(&format!("clippy {HOST},vetassist-audit/judges,vetassist-server-tests/packages,vetassist-server-tests/two-servers --test judges --test package --test server --test upgrade -- -D warnings"))?;
         for packages in [
             "vetassist-wasm -p vetassist-schema-wasm -p vetassist-metadata-wasm",
@@ -115,21 +115,26 @@ const STEPS: &[Step] = &[
     ("audit", Named, "testing the program that watches the audit log alone", |run| {
         run.cargo(&format!("test -p vetassist-audit -- {}", run.name.as_deref().unwrap_or("")))
     }),
-    ("docs", Always, "building the core's documentation, and a site of all", |run| {
+    ("docs", Always, "building the core's documentation, and the site of all pages", |run| {
         let python = python()?;
         cmd!(run.tools.sh, "{python} docs/site/build.py").quiet().run()?;
         let doc = run.tools.cargo("doc -p vetassist-core --all-features --no-deps");
         run.count(doc.env("RUSTDOCFLAGS", "-D warnings"))
     }),
-    ("features", All, "building the core with each feature, and where there is no system", |run| {
-        for feature in "audit getrandom serde time chrono serde_json postgres".split(' ') {
-            let core = "check -p vetassist-core --no-default-features --features";
-            run.count(run.tools.cargo(core).arg(feature))?;
-        }
-        let core = format!("build -p vetassist-core --target {BARE_METAL_TARGET}");
-        run.cargo(&format!("{core} --no-default-features"))?;
-        run.cargo(&format!("{core} --no-default-features --features audit,serde,time"))
-    }),
+    (
+        "features",
+        All,
+        "building the core with each feature, and for a target without an operating system",
+        |run| {
+            for feature in "audit getrandom serde time chrono serde_json postgres".split(' ') {
+                let core = "check -p vetassist-core --no-default-features --features";
+                run.count(run.tools.cargo(core).arg(feature))?;
+            }
+            let core = format!("build -p vetassist-core --target {BARE_METAL_TARGET}");
+            run.cargo(&format!("{core} --no-default-features"))?;
+            run.cargo(&format!("{core} --no-default-features --features audit,serde,time"))
+        },
+    ),
     ("xtask", Always, "testing these commands", |run| run.cargo("test -p xtask -p pg-scratch")),
     ("npm", Always, "building the npm package and testing it in each runtime", |run| {
         npm::build(&run.tools)?;
@@ -153,7 +158,7 @@ const STEPS: &[Step] = &[
     ("python", All, "building the Python package and testing it in CPython", |run| {
         python_package::test(&run.tools, run.all)
     }),
-    ("extension", Always, "testing what of the extension needs no server", |run| {
+    ("extension", Always, "testing the parts of the extension that need no server", |run| {
         let features = format!("--no-default-features --features pg{}", run.postgres.major);
         run.cargo(&format!("test -p vetassist-pg {features} --test *"))
     }),
@@ -171,20 +176,20 @@ const STEPS: &[Step] = &[
         npm::build(&run.tools)?;
         npm::test_frameworks(&run.tools.sh, &npm::frameworks(&run.tools.sh)?)
     }),
-    ("supply-chain", All, "looking at what we depend on", |run| supply_chain::check(&run.tools)),
-    ("fuzz", All, "running the fuzz targets, for a moment each", |run| {
+    ("supply-chain", All, "checking the dependencies", |run| supply_chain::check(&run.tools)),
+    ("fuzz", All, "running each fuzz target for some seconds", |run| {
         fuzz::fuzz(&run.tools, &[], fuzz::SECONDS)
     }),
-    ("bench", All, "running every benchmark, in short", |run| {
+    ("bench", All, "running every benchmark briefly", |run| {
         bench::bench(&run.tools, &run.postgres, &["--short".into()])
     }),
-    ("package", All, "building what a release consists of, installing and removing it", |run| {
+    ("package", All, "building, installing and removing the files of a release", |run| {
         install_missing(&["lintian", "mmdebstrap", "unzip"])?;
         let folder = release::build_for_tests(&run.postgres)?;
         let tests = format!("test {HOST},vetassist-server-tests/packages --test package");
         run.count(run.tools.cargo(&tests).env("VETASSIST_TEST_PACKAGES", folder))
     }),
-    ("judges", All, "letting Go and Python judge the audit log's notes and proofs", |run| {
+    ("judges", All, "verifying the audit log's notes and proofs in Go and Python", |run| {
         install_missing(&["golang-go", "golang-golang-x-mod-dev"])?;
         let tests = format!("test {HOST},vetassist-audit/judges --test judges");
         run.count(run.tools.cargo(&tests).env(PYTHON_VARIABLE, python()?))
@@ -199,7 +204,7 @@ const STEPS: &[Step] = &[
                         npm::test_with_server(&run.tools, &postgres, &["client-server"])?;
                     }
                 }
-                // Its packages come and go until it is released.
+                // Packages of a version that is not released are not always available.
                 Err(error) if major > RELEASED => {
                     println!("PostgreSQL {major} is not tested: {error:#}");
                 }
@@ -209,8 +214,8 @@ const STEPS: &[Step] = &[
         Ok(0)
     }),
     ("upgrade", All, "moving a server with data to another version by pg_upgrade", |run| {
-        // pg_upgrade wants a newer server of no older a minor release, and since 15.20 the catalogs hold what
-        // 18.6 does not know: the one without the last security updates goes to 18, the one with them to 17.
+        // pg_upgrade needs a newer server with a minor release that is not older, and catalogs of 15.20 have entries that
+        // 18.6 does not know. So the server without the last security updates moves to 18, and the one with them to 17.
         for (older, newer) in [(point_release()?, RELEASED), (run.postgres.clone(), 17)] {
             let newer = find_or_fetch(newer)?;
             let newer = Extension::build(&run.tools, &newer, Profile::Debug)?.scratch(&newer)?;
@@ -223,7 +228,7 @@ const STEPS: &[Step] = &[
     }),
 ];
 
-/// Runs what is selected, and stops at the first step that fails.
+/// Runs the selected steps, and stops at the first step that fails.
 pub(crate) fn test(selection: Selection) -> Result<()> {
     let Selection { step: only, name, all, pg, list } = selection;
     if list {
@@ -234,7 +239,7 @@ pub(crate) fn test(selection: Selection) -> Result<()> {
         let known = STEPS.iter().any(|(step, ..)| step == only);
         ensure!(known, "no step is called {only}: see cargo xtask test --list");
         let named = name.is_none() || NAMED.contains(&only.as_str());
-        ensure!(named, "a test by its name is run by one of the steps {}", NAMED.join(", "));
+        ensure!(named, "only these steps run a test by its name: {}", NAMED.join(", "));
     }
     let started = Instant::now();
     let (tools, debian) = Tools::with_postgres()?;
@@ -262,7 +267,7 @@ pub(crate) fn test(selection: Selection) -> Result<()> {
     Ok(())
 }
 
-/// The tests of what the versions between the oldest and the newest may do in another way.
+/// The tests that run in the versions between the oldest and the newest, which may behave differently.
 const VERSIONS: &[&str] = &[
     "accounts::",
     "audit_guard::",
@@ -281,13 +286,14 @@ const VERSIONS: &[&str] = &[
     "upgrades::",
 ];
 
-/// The tests of the server that are half of its time: each goes through a list of attacks. They belong to `--all`.
-const ATTACKS: &str = "attacks::";
+/// The tests of the server that are most of its time. They go through lists of attacks.
+const ATTACKS: &[&str] = &["attacks::"];
 
-/// The tests of the server that take a minute each.
+/// The tests of the server that take longest, and do not depend on PostgreSQL's version.
 const MINUTES: &[&str] = &[
+    "attacks::adoption::",
     "attacks::callers_settings",
-    "attacks::adoption::nothing",
+    "attacks::key_command",
     "large_values::the_largest",
     "refreshes::",
 ];
@@ -297,31 +303,33 @@ impl Run {
     fn server(&self, postgres: &Postgres) -> Result<u64> {
         let scratch = Extension::build(&self.tools, postgres, Profile::Debug)?.scratch(postgres)?;
         self.tools.sh.write_file(scratch.root().join("vetassist.sql"), sql::plain()?)?;
-        // The tests run the examples, and find them beside themselves.
+        // The tests run the examples, which cargo builds into the tests' folder.
         self.tools.cargo(&format!("build {HOST} --bins --test server")).run()?;
         let tests = self.tools.cargo(&format!("test {HOST} --test server --"));
         let mut tests = tests.args(&self.name).env(VARIABLE, scratch.root());
-        if self.name.is_none() && !self.all {
-            println!("{ATTACKS} is left to --all, and to `cargo xtask test server {ATTACKS}`");
-            tests = tests.args(["--skip", ATTACKS]);
-        } else if self.name.is_none() && postgres.major == DEFAULT_MAJOR {
+        // Tests that take seconds are marked as ignored: they belong to `--all`, and to a call that names them.
+        if self.all || self.name.is_some() {
+            tests = tests.arg("--include-ignored");
+        }
+        if self.all && postgres.major == DEFAULT_MAJOR {
             tests = tests.env(ALL_VARIABLE, "1");
-        } else if self.name.is_none() {
-            // What takes minutes does not depend on PostgreSQL's version.
-            let versions = if postgres.major == RELEASED { &[][..] } else { VERSIONS };
-            tests = tests.args(versions).args(MINUTES.iter().flat_map(|name| ["--skip", name]));
+        } else if self.all {
+            let is_released = postgres.major == RELEASED;
+            let (only, skipped) =
+                if is_released { (&[][..], MINUTES) } else { (VERSIONS, ATTACKS) };
+            tests = tests.args(only).args(skipped.iter().flat_map(|name| ["--skip", name]));
         }
         self.count(tests.env(PYTHON_VARIABLE, python()?))
     }
 
-    /// Runs cargo, told which PostgreSQL to build for, and counts the tests it reports.
+    /// Runs cargo for the PostgreSQL of the run, and counts the tests that it reports.
     fn cargo(&self, arguments: &str) -> Result<u64> {
         let cargo = self.tools.cargo(arguments);
         self.count(cargo.env(PG_CONFIG_VARIABLE, &self.postgres.pg_config))
     }
 
-    /// Runs cargo and counts the tests it reports; a run without tests is one that passed, unless one was named.
-    /// Returns what is left to count.
+    /// Runs cargo and counts the tests that it reports. A run without tests counts as one test that passed, unless a test
+    /// was named. Returns the number that the caller still has to count.
     fn count(&self, cargo: Cmd<'_>) -> Result<u64> {
         println!("$ {cargo}");
         let mut child = Command::from(cargo).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
@@ -342,7 +350,7 @@ impl Run {
     }
 }
 
-/// The numbers of a line `test result: ok. 7 passed; 0 failed; …`.
+/// Returns the numbers of a line `test result: ok. 7 passed; 0 failed; …`.
 fn counts(line: &str) -> (u64, u64) {
     let Some((_, result)) = line.split_once("test result: ") else { return (0, 0) };
     let words: Vec<&str> = result.split([' ', ';']).filter(|word| !word.is_empty()).collect();

@@ -1,4 +1,4 @@
-//! The repository, and what it says of itself.
+//! The repository's folders, and the versions that it states.
 
 use std::{
     env,
@@ -18,7 +18,7 @@ pub(crate) fn top() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new("."))
 }
 
-/// Returns cargo's folder of what is built.
+/// Returns cargo's target folder.
 pub(crate) fn target() -> PathBuf {
     top().join(env::var_os("CARGO_TARGET_DIR").unwrap_or("target".into()))
 }
@@ -51,7 +51,7 @@ fn quoted_value(manifest: &str, key: &str) -> Option<String> {
     values.filter_map(|value| value.split('"').next()).map(str::to_owned).next()
 }
 
-/// Prints a step, does it, and prints how long it took.
+/// Prints the name of a step, runs it, and prints how long it took.
 pub(crate) fn step<T>(what: &str, f: impl FnOnce() -> Result<T>) -> Result<T> {
     println!("==> {what}");
     let started = Instant::now();

@@ -1,6 +1,6 @@
-"""The backend's sign-in service after it moved: the second step.
+"""The backend's sign-in service after the move. This is the second step.
 
-The client seals with the ring, and its role needs no right to any table:
+The client seals with the ring, and its role needs no privilege on a table:
 
     SELECT vetassist_grant('backend', 'app');
 """
@@ -22,7 +22,7 @@ class Service:
         async def exchange(token: str, _: RefreshContext) -> dict[str, Any]:
             return await refresh(token)
 
-        # Plain hashes, as the backend has always stored them; `keyed` is for those who upgraded what is stored.
+        # The backend has stored plain hashes so far. Use `keyed` after the stored hashes were upgraded.
         self._vetassist = vetassist.aio.Client(pool, ring=ring(), refresh=exchange, ip_hash="sha256")
 
     async def sign_in(self, va_icn: str, tokens: dict[str, Any], ip: str) -> tuple[uuid.UUID, str]:

@@ -1,7 +1,7 @@
-"""The same module on vetassist: the first step, which changes no other line of the backend.
+"""The same module on vetassist. This is the first step, which changes no other line of the backend.
 
-What the old module wrote opens here, and what is written here opens there, so that the two may run side by side, and the step
-may be taken back. The environment may hold several keys now, separated by blanks: the first seals, all of them open.
+The old and the new module open each other's values, so both may run side by side, and the step can be undone. The environment
+may now have several keys, separated by blanks: the first seals, all of them open.
 """
 
 import os
@@ -34,7 +34,7 @@ def decrypt_token(encrypted: bytes, user_id: str) -> str:
 
 
 def hash_ip(ip: str) -> Optional[str]:
-    """Returns the hash of an address, the same for all its spellings; None for what is none, such as "unknown"."""
+    """Returns the hash of an address, the same for all its spellings; None for text such as "unknown"."""
     try:
         return plain_hash(ip)
     except InvalidValueError:

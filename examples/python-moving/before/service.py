@@ -1,7 +1,7 @@
-"""The backend's sign-in service before it moved: it seals by hand, and writes the four tables by statements of its own.
+"""The backend's sign-in service before the move: it seals by hand, and writes the four tables with statements of its own.
 
-Its traps: a sign-in of an inactive account leaves no trace, times are by the backend's clock, and two workers that find one token
-expired both exchange it: the provider takes the second for theft and ends the sign-in.
+It has three weaknesses. A sign-in of an inactive account is not logged. Times are by the backend's clock. Two workers may
+exchange the same expired token; the provider then treats it as stolen, and the veteran must sign in again.
 """
 
 import uuid

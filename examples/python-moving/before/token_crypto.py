@@ -1,4 +1,4 @@
-"""The backend's module as it was deployed: one key, by hand, on `cryptography`."""
+"""The backend's module before the move: it seals by hand with `cryptography`, under one key."""
 
 import hashlib
 import os
@@ -34,5 +34,5 @@ def decrypt_token(encrypted: bytes, user_id: str) -> str:
 
 
 def hash_ip(ip: str) -> str:
-    # One address has as many hashes as it has spellings, and "unknown" has one, too.
+    # This is a weakness: each spelling of an address has another hash, and "unknown" has a hash too.
     return hashlib.sha256(ip.encode()).hexdigest()

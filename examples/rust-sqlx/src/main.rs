@@ -1,10 +1,10 @@
-//! Seals one user's tokens anew under the current key of the ring, with the rows of vetassist-core on sqlx.
+//! Seals one user's tokens again under the current key of the ring, with the rows of vetassist-core on sqlx.
 //!
-//! sqlx knows none of these types and need not: PostgreSQL makes JSON of a row and a row of JSON, and the
-//! types are that JSON by serde. `DATABASE_URL` names the database, `VETASSIST_KEYS` the key file.
+//! sqlx does not know these types: PostgreSQL converts a row to JSON and JSON to a row, and serde reads and
+//! writes this JSON. `DATABASE_URL` names the database, `VETASSIST_KEYS` the key file.
 //!
 //! ```text
-//! example-rust-sqlx USER_ID   prints at which position of the ring, from 1, the access token's key stood
+//! example-rust-sqlx USER_ID   prints the position in the ring, from 1, of the key that had sealed the access token
 //! ```
 
 use std::{env, error::Error, fs, process::ExitCode};
@@ -43,12 +43,12 @@ async fn run() -> Result<usize> {
         .fetch_one(&mut db)
         .await?;
         let mut new = old.clone();
-        let position = seal_anew(&mut keys, &mut new.access_token_encrypted)?;
+        let position = seal_again(&mut keys, &mut new.access_token_encrypted)?;
         if let Some(token) = &mut new.refresh_token_encrypted {
-            seal_anew(&mut keys, token)?;
+            seal_again(&mut keys, token)?;
         }
-        // Compares and swaps: no lock is held meanwhile. Leases and back-offs of these tokens go on, as by an UPDATE of
-        // ours they would not.
+        // vetassist_reseal compares and replaces, so no lock is held meanwhile. Unlike an UPDATE, it keeps the leases and
+        // delays of these tokens.
         let bytes = |sealed: &Option<Sealed>| sealed.as_ref().map(|it| it.as_bytes().to_vec());
         let is_done: bool = sqlx::query_scalar("SELECT vetassist_reseal($1, $2, $3, $4, $5)")
             .bind(user_id)
@@ -64,8 +64,8 @@ async fn run() -> Result<usize> {
     }
 }
 
-/// Opens a token with whichever key opens it, seals it under the current one, and says which it was.
-fn seal_anew(keys: &mut UserRing<'_>, sealed: &mut Sealed) -> Result<usize> {
+/// Opens a token with the key that opens it, seals it under the current key, and returns the position of the first.
+fn seal_again(keys: &mut UserRing<'_>, sealed: &mut Sealed) -> Result<usize> {
     let mut token = vec![0; sealed.as_bytes().len() - OVERHEAD];
     let position = keys.open_token_into(sealed.as_bytes(), &mut token)?;
     *sealed = keys.seal_token(std::str::from_utf8(&token)?)?.try_into()?;

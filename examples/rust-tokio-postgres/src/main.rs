@@ -1,17 +1,17 @@
 //! A sign-in service that seals tokens by itself, with the rows of vetassist-core on tokio-postgres.
 //!
-//! It works where only the tables of `cargo xtask sql` are, and where the extension is: the bytes are the
-//! same. `DATABASE_URL` names the database, `VETASSIST_KEYS` the key file.
+//! It works with the tables of `cargo xtask sql` and with the extension, because the bytes are the same.
+//! `DATABASE_URL` names the database, `VETASSIST_KEYS` the key file.
 //!
 //! ```text
-//! example-rust-tokio-postgres check                          compares the tables with what they must be
-//! example-rust-tokio-postgres sign-in ICN ADDRESS <response  stores what VA.gov answered, prints the user's id
+//! example-rust-tokio-postgres check                          compares the tables with their description
+//! example-rust-tokio-postgres sign-in ICN ADDRESS <response  stores the response of VA.gov, prints the user's id
 //! example-rust-tokio-postgres access-token USER_ID           prints the user's access token
-//! example-rust-tokio-postgres refresh COMMAND                has the tokens renewed that are due, prints how many were
-//! example-rust-tokio-postgres rotate                         seals all tokens under the first key, prints how many rows
+//! example-rust-tokio-postgres refresh COMMAND                refreshes the tokens that are due, prints their number
+//! example-rust-tokio-postgres rotate                         seals all tokens under the first key, prints the number of rows
 //! ```
 //!
-//! COMMAND stands for the request to VA.gov's token endpoint: it reads a refresh token and prints what VA.gov answers.
+//! COMMAND stands for the request to VA.gov's token endpoint: it reads a refresh token and prints the response of VA.gov.
 
 use std::{
     env,
@@ -63,7 +63,7 @@ async fn main() -> ExitCode {
 async fn run() -> Result<()> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let (mut db, connection) = tokio_postgres::connect(&env::var("DATABASE_URL")?, NoTls).await?;
-    // It ends when the client is dropped; until then it fails what the client waits for.
+    // The task ends when the client is dropped. An error of the connection fails the client's calls.
     tokio::spawn(connection);
     match &*arguments.iter().map(String::as_str).collect::<Vec<_>>() {
         ["check"] => check(&mut db).await,
@@ -95,7 +95,7 @@ fn ring() -> Result<KeyRing> {
     Ok(KeyRing::parse(&fs::read(env::var("VETASSIST_KEYS")?)?)?)
 }
 
-/// Checks the tables when the service starts: it must not run on tables that have drifted.
+/// Checks the tables when the service starts. The service must not run if the tables differ from their description.
 async fn check(db: &mut Client) -> Result<()> {
     let schema: String = db.query_one("SELECT current_schema()::text", &[]).await?.get(0);
     let transaction = db.transaction().await?;
@@ -120,7 +120,7 @@ async fn check(db: &mut Client) -> Result<()> {
     }
 }
 
-/// User, tokens, session and audit row in one transaction.
+/// Stores the user, the tokens, the session and the audit row in one transaction.
 async fn sign_in(
     db: &mut Client,
     ring: &KeyRing,
@@ -175,7 +175,7 @@ async fn sign_in(
         .execute("INSERT INTO vetassist_sessions SELECT ($1::vetassist_sessions).*", &[&session])
         .await?;
 
-    // Keyed: whoever reads the table could try all plain hashes of IPv4 in minutes.
+    // The hash is keyed, because a reader of the table could reverse all plain hashes of IPv4 addresses in minutes.
     let hash = ring.upgrade_ip_hash(&IpHash::of_text(address)?);
     transaction
         .execute(
@@ -203,8 +203,8 @@ async fn access_token(db: &Client, ring: &KeyRing, user_id: Uuid) -> Result<Stri
     Ok(ring.user(row.user_id).open_token(&row.access_token_encrypted)?)
 }
 
-/// Renews the tokens that are due. Each statement is a transaction of its own: a lease is committed before VA.gov is asked,
-/// and whoever else runs this gets other tokens.
+/// Refreshes the tokens that are due. Each statement is a transaction of its own: a lease is committed before VA.gov is asked,
+/// and other workers get other tokens.
 async fn refresh_due(db: &Client, ring: &KeyRing, command: &str) -> Result<usize> {
     const CLAIM: &str =
         "SELECT user_id, lease_id, refresh_token FROM vetassist_claim_refreshes_sealed()";
@@ -248,7 +248,7 @@ async fn refresh_due(db: &Client, ring: &KeyRing, command: &str) -> Result<usize
     }
 }
 
-/// Exchanges a refresh token, or returns the code of VA.gov's refusal.
+/// Exchanges a refresh token, or returns the error code of VA.gov.
 fn ask(command: &str, token: &str) -> std::result::Result<Response, String> {
     let run = || {
         let mut child = Command::new("sh")
@@ -258,7 +258,7 @@ fn ask(command: &str, token: &str) -> std::result::Result<Response, String> {
             .spawn()?;
         if let Some(mut stdin) = child.stdin.take() {
             match stdin.write_all(token.as_bytes()) {
-                // It answered without reading.
+                // The command answered without reading its input.
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
                 written => written?,
             }
@@ -272,8 +272,8 @@ fn ask(command: &str, token: &str) -> std::result::Result<Response, String> {
     })
 }
 
-/// Seals anew what the ring's first key did not seal, a page at a time. A row that somebody holds, or that has changed, is
-/// visited again: it is done only when none is left.
+/// Seals the tokens that the ring's first key did not seal again, page by page. A row that is locked or has changed is read
+/// again, until none is left.
 async fn rotate(db: &Client, ring: KeyRing) -> Result<usize> {
     let mut session = RingSession::new(ring);
     let (mut count, mut after, mut left_out) = (0, None::<Uuid>, 0);
@@ -314,15 +314,15 @@ async fn rotate(db: &Client, ring: KeyRing) -> Result<usize> {
     }
 }
 
-/// Returns a token under the first key: itself where it is already, and where no key opens it.
+/// Returns a token under the first key. Returns it unchanged if the first key sealed it, or if no key opens it.
 fn resealed(
     session: &mut RingSession,
     user: Uuid,
     sealed: Option<&[u8]>,
 ) -> Result<Option<Vec<u8>>> {
     let Some(sealed) = sealed else { return Ok(None) };
-    let mut anew = vec![0; sealed.len()];
+    let mut resealed = vec![0; sealed.len()];
     // This process never forks.
-    let outcome = session.reseal_token_into(user, sealed, &mut anew, 0)?;
-    Ok(Some(if outcome == Reseal::Resealed { anew } else { sealed.to_vec() }))
+    let outcome = session.reseal_token_into(user, sealed, &mut resealed, 0)?;
+    Ok(Some(if outcome == Reseal::Resealed { resealed } else { sealed.to_vec() }))
 }

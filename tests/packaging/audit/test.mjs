@@ -1,21 +1,17 @@
-// Tests `npx vetassist audit`: the package's command and the program verify an export of a log in PGlite, and must have the same
-// output and exit code.
+// Tests `npx vetassist audit` without a server: keys, and an export of a log in PGlite, which the package's command and the
+// program verify. Both must have the same output and exit code.
 //
-// VETASSIST_TEST_AUDIT is the path of the program.
+// VETASSIST_TEST_AUDIT as in programs.mjs.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { createHash, createPrivateKey, createPublicKey, sign } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
+import { both, comparisons, ours, packageFolder, theirs, vetassist } from './programs.mjs';
 
-const { VETASSIST_TEST_AUDIT: program } = process.env;
-assert(program, 'VETASSIST_TEST_AUDIT must be set');
 const { resolve } = createRequire(import.meta.url);
-const manifest = resolve('vetassist/package.json');
-const command = join(dirname(manifest), JSON.parse(readFileSync(manifest, 'utf8')).bin.vetassist);
 
 const db = new PGlite();
 await db.exec(readFileSync(resolve('vetassist/vetassist.sql'), 'utf8'));
@@ -69,30 +65,16 @@ const first = file('first', note(early));
 const other = file('rewritten', note(checkpoint.replace(/\n.{4}(.*\n)$/, '\nAAAA$1')));
 const watched = file('watched', `${JSON.stringify({ seen_at: '2026-01-02T03:04:05Z', note: note(early) })}\n`);
 
-let cases = 0;
-/** Runs the command and the program, asserts that their results are equal, and returns the result. */
-function both(...args) {
-  const run = (path, given) => {
-    const { status, stdout, stderr } = spawnSync(path, given, { encoding: 'utf8' });
-    // Only the names of the two differ.
-    const named = (said) => said.replaceAll('vetassist audit verify', 'vetassist-audit verify');
-    return { status, stdout: named(stdout), stderr: named(stderr) };
-  };
-  const [ours, theirs] = [run(process.execPath, [command, 'audit', ...args]), run(program, args)];
-  assert.deepEqual(ours, theirs, args.join(' '));
-  cases += 1;
-  return ours;
-}
 try {
-  const verify = (path, ...more) => both('verify', path, '--key', verifier, ...more);
-  const intact = verify(good, '--since', whole, '--watched', watched, '--retention', '90d');
+  const verify = (path, ...more) => both(['verify', path, '--key', verifier, ...more]);
+  const intact = await verify(good, '--since', whole, '--watched', watched, '--retention', '90d');
   assert.equal(intact.status, 0, intact.stdout + intact.stderr);
   assert.match(intact.stdout, /^disclosed: erasure, entry 600/);
   assert.match(intact.stdout, new RegExp(`^${rows.length} entries, 601 rows, 0 changes pending\n${rows.length} entries covered by signed checkpoints\n`, 'm'));
   assert.match(intact.stdout, /\nintact\n$/);
-  const found = verify(changed, '--since', first);
+  const found = await verify(changed, '--since', first);
   assert.deepEqual([found.status, found.stdout.includes(`problem: changed, entry ${at - 1}, row ${at}: `)], [1, true], found.stdout);
-  assert.match(verify(good, '--since', other).stdout, /^problem: rewritten/m);
+  assert.match((await verify(good, '--since', other)).stdout, /^problem: rewritten/m);
   for (const [name, some, said] of [
     ['short', lines.slice(0, -1), 'not whole'],
     ['late', [...lines, lines.at(-1)], 'not whole'],
@@ -100,22 +82,65 @@ try {
     ['none', ['{}'], 'not an export'],
     ['empty', [], 'not an export'],
   ]) {
-    const refused = verify(file(name, text(some)));
+    const refused = await verify(file(name, text(some)));
     assert.equal(refused.status, 2);
     assert.ok(refused.stderr.startsWith(`vetassist-audit: ${join(folder, name)}: `) && refused.stderr.includes(said), refused.stderr);
   }
-  assert.match(verify(join(folder, 'missing')).stderr, /No such file or directory \(os error 2\)\n$/);
-  assert.match(verify(folder).stderr, /Is a directory \(os error 21\)\n$/);
-  assert.equal(verify(good, '--since', join(folder, 'missing')).status, 2);
-  assert.equal(verify(good, '--watched', good).status, 2);
-  assert.equal(verify(good, '--retention', '1y').status, 2);
-  assert.equal(both('verify', good).status, 2);
-  assert.equal(both('verify', good, '--key', 'none').status, 2);
-  assert.equal(both('verify', '--help').status, 0);
-  const of = (...args) => spawnSync(process.execPath, [command, ...args], { encoding: 'utf8' });
-  assert.deepEqual([of().status, of('nonsense').status, of('audit').status, of('audit', 'nonsense').status], [2, 2, 2, 2]);
-  assert.deepEqual([of('--help').status, of('audit', '--help').status, of('audit', '--version').status], [0, 0, 0]);
+  assert.match((await verify(join(folder, 'missing'))).stderr, /No such file or directory \(os error 2\)\n$/);
+  assert.match((await verify(folder)).stderr, /Is a directory \(os error 21\)\n$/);
+  assert.equal((await verify(good, '--since', join(folder, 'missing'))).status, 2);
+  assert.equal((await verify(good, '--watched', good)).status, 2);
+  assert.equal((await verify(good, '--retention', '1y')).status, 2);
+  assert.equal((await both(['verify', good])).status, 2);
+  assert.equal((await both(['verify', good, '--key', 'none'])).status, 2);
+  assert.equal((await both(['verify', '--help'])).status, 0);
+  const statusOf = async (...args) => (await vetassist(args)).status;
+  for (const args of [[], ['nonsense'], ['audit'], ['audit', 'nonsense']]) assert.equal(await statusOf(...args), 2, args);
+  for (const args of [['--help'], ['audit', '--help'], ['audit', '--version']]) assert.equal(await statusOf(...args), 0, args);
+
+  // Keys: what one makes the other reads.
+  for (const [name, makes, reads] of [
+    ['ours', ours, theirs],
+    ['theirs', theirs, ours],
+  ]) {
+    const keyFile = join(folder, name);
+    const about = ['--key-file', keyFile, '--origin', origin];
+    const made = await makes(['keygen', ...about]);
+    assert.deepEqual([made.status, made.stderr, statSync(keyFile).mode & 0o777], [0, '', 0o600]);
+    assert.deepEqual(await reads(['verifier', ...about]), made);
+    assert.match(readFileSync(keyFile, 'utf8'), /^[0-9a-f]{64}\n$/);
+    const kept = readFileSync(keyFile, 'utf8');
+    assert.match((await both(['keygen', ...about])).stderr, /File exists \(os error 17\)\n$/);
+    assert.equal(readFileSync(keyFile, 'utf8'), kept);
+    chmodSync(keyFile, 0o640);
+    assert.match((await both(['verifier', ...about])).stderr, /chmod 600/);
+    chmodSync(keyFile, 0o600);
+    for (const wrong of [`${kept}00`, kept.slice(2), '\u00fc', '']) {
+      writeFileSync(keyFile, wrong);
+      const refused = await both(['verifier', ...about]);
+      assert.equal(refused.status, 2);
+      assert(!refused.stderr.includes(kept.slice(0, 8)), refused.stderr);
+    }
+  }
+  assert.equal((await both(['verifier', '--key-file', join(folder, 'missing'), '--origin', origin])).status, 2);
+  assert.equal((await both(['keygen', '--key-file', join(folder, 'missing/key'), '--origin', origin])).status, 2);
+  assert.equal((await both(['keygen', '--key-file', join(folder, 'key'), '--origin', 'none'])).status, 2);
+  for (const command of ['keygen', 'verifier', 'watch', 'export']) {
+    assert.equal((await both([command, '--help'])).status, 0);
+    assert.equal((await both([command])).status, 2);
+  }
+
+  // Where node-postgres is not installed, one line says how to install it.
+  const bare = join(folder, 'bare');
+  mkdirSync(bare);
+  for (const name of readdirSync(join(packageFolder, 'dist'))) {
+    if (/audit|^bin\.js$/.test(name)) copyFileSync(join(packageFolder, 'dist', name), join(bare, name));
+  }
+  writeFileSync(join(bare, 'package.json'), '{"type": "module"}');
+  const without = await ours(['export', join(folder, 'export'), '--database', 'host=/nowhere'], { bin: join(bare, 'bin.js') });
+  assert.equal(without.status, 2);
+  assert.match(without.stderr, /^vetassist-audit: .*npm install pg.*\n$/);
 } finally {
   rmSync(folder, { recursive: true });
 }
-console.log(`npx vetassist audit: ${cases} cases agree with the program`);
+console.log(`npx vetassist audit: ${comparisons()} cases agree with the program`);

@@ -13,7 +13,7 @@ pub const FORMAT: &str = "vetassist audit export v1";
 pub enum Line {
     /// The first line.
     Log(LogLine),
-    /// An entry, and what its row holds.
+    /// An entry, and the values of its row.
     Entry(EntryLine),
     /// A change of a row that is not in the log yet.
     Pending(PendingLine),
@@ -21,7 +21,7 @@ pub enum Line {
     End(EndLine),
 }
 
-/// Which log, and how large.
+/// The log and its size.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogLine {
@@ -29,7 +29,7 @@ pub struct LogLine {
     pub format: String,
     /// The log's checkpoint, unsigned.
     pub checkpoint: String,
-    /// When it was exported, by the clock of whoever did.
+    /// The time of the export, by the clock of the machine that exported.
     #[serde(with = "time::serde::rfc3339")]
     pub exported_at: time::OffsetDateTime,
 }

@@ -1,4 +1,4 @@
-//! Reading an export.
+//! Reads an export.
 
 use std::{
     fmt,
@@ -10,24 +10,24 @@ use vetassist_core::audit_log::Hash;
 use super::format::{EndLine, Line, LogLine, FORMAT};
 use crate::log::{Pending, Shown, ShownEntry};
 
-/// The longest line that is read: 16 MB of `event_data`, each character of it escaped, and the rest.
+/// The longest line that is read: 16 MB of `event_data` with all characters escaped, and the other members.
 const MAX_LINE: u64 = 128 << 20;
 
-/// An export can't be read. Line numbers begin with 1; content is never quoted.
+/// An export cannot be read. Line numbers begin with 1. The content is never quoted.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ExportError {
-    /// The file can't be read.
+    /// The file cannot be read.
     Io(io::Error),
-    /// A line is not one of an export.
+    /// The line is not a line of an export.
     Line(u64),
-    /// The first line is not that of an export of this version.
+    /// The first line is not the first line of an export in this format.
     Format,
-    /// An entry is missing, comes twice or stands elsewhere.
+    /// An entry is missing, duplicate or in the wrong place.
     Order(u64),
-    /// It ends before its last line, or goes on after it.
+    /// The last line is missing, or lines follow it.
     End,
-    /// The last line counts other lines than there are.
+    /// The counts of the last line do not match the lines.
     Counts,
 }
 
@@ -53,7 +53,7 @@ impl std::error::Error for ExportError {}
 pub struct Lines<Reader> {
     reader: Reader,
     log: LogLine,
-    /// The number of the line that was read last.
+    /// The number of the last line that was read.
     number: u64,
     counts: EndLine,
     is_at_end: bool,
@@ -63,7 +63,7 @@ impl<Reader: BufRead> Lines<Reader> {
     /// Reads the first line.
     ///
     /// # Errors
-    /// [`ExportError`] if it is none.
+    /// [`ExportError`] if it is not the first line of an export.
     pub fn new(mut reader: Reader) -> Result<Self, ExportError> {
         match next_line(&mut reader, 1) {
             Ok(Line::Log(log)) if log.format == FORMAT => {
@@ -129,7 +129,7 @@ impl<Reader: BufRead> Lines<Reader> {
 impl<Reader: BufRead> Iterator for Lines<Reader> {
     type Item = Result<Shown, ExportError>;
 
-    /// Returns the next entry or pending change; nothing more after an error.
+    /// Returns the next entry or pending change. After an error it returns nothing more.
     fn next(&mut self) -> Option<Self::Item> {
         if self.is_at_end {
             return None;

@@ -1,4 +1,4 @@
-//! Writing an export.
+//! Writes an export.
 
 use std::io::Write;
 
@@ -11,7 +11,7 @@ use crate::log::{Log, LogError, Pending, Shown, ShownEntry};
 /// The number of entries that are asked for at a time.
 const PAGE: u32 = 10_000;
 
-/// Writes the whole log, and returns how many entries it has. The log must stay as it is meanwhile: one snapshot.
+/// Writes the whole log as it is at this moment, and returns how many entries it has.
 ///
 /// `progress` is told how many of how many entries are written, after each page.
 ///
@@ -23,6 +23,7 @@ pub fn write(
     exported_at: OffsetDateTime,
     mut progress: impl FnMut(u64, u64),
 ) -> Result<u64, LogError> {
+    log.take_snapshot()?;
     let checkpoint = log.checkpoint()?;
     let checkpoint = checkpoint
         .ok_or_else(|| LogError("nothing is sealed yet: CALL vetassist_seal_audit()".into()))?;

@@ -34,11 +34,11 @@ pub(super) enum Change {
 }
 
 impl Changes {
-    /// Takes an entry; those of rows are left for the second reading.
+    /// Adds an entry. Entries of rows are checked in the second reading.
     pub(super) fn add(&mut self, shown: &ShownEntry, report: Report<'_>) {
         let entry = shown.entry;
         let data = match &shown.data {
-            // Where a row has gone, only its kind says that it was one.
+            // If a row is gone, only the kind of its entry shows that it was a row.
             None if shown.kind == "row" => return,
             None => {
                 report(finding(Class::Missing, shown, "the entry has no data"));
@@ -101,7 +101,7 @@ impl Changes {
         }
     }
 
-    /// Takes a change that is not in the log yet. Those of kinds that are not known excuse nothing.
+    /// Adds a change that is not in the log yet. A change of an unknown kind is ignored, so it excuses nothing.
     pub(super) fn add_pending(&mut self, pending: &Pending) {
         let change = match pending.kind.as_str() {
             "erasure" => Change::Erasure,
@@ -114,7 +114,7 @@ impl Changes {
 
     /// Reports changes of rows that were not sealed before them.
     pub(super) fn check(&self, report: Report<'_>) {
-        let detail = "it is about entries that were not there before it";
+        let detail = "it is about entries that did not exist before it";
         for (entry, erasure) in &self.erasures {
             if erasure.rows.last().is_none_or(|last| last >= *entry) {
                 report(finding_at(Class::FalseErasure, *entry, detail));

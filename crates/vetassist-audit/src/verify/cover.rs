@@ -1,8 +1,8 @@
-//! Which changes are about an entry.
+//! Finds the changes that are about an entry.
 
 use std::ops::Range;
 
-/// Ranges of entries, each with what it is about, to be asked for entries in ascending order.
+/// Ranges of entries, each with its subject. Callers must ask for entries in ascending order.
 #[derive(Clone, Debug)]
 pub(super) struct Cover<About> {
     /// In descending order of their starts.
@@ -17,7 +17,7 @@ impl<About: Copy> Cover<About> {
         Self { later, active: Vec::new() }
     }
 
-    /// Returns what is about this entry. No entry may be before the one that was asked for last.
+    /// Returns the subjects of the ranges with this entry. The entry must not precede the entry of the last call.
     pub(super) fn of(&mut self, entry: u64) -> Vec<About> {
         self.active.retain(|(range, _)| entry < range.end);
         while let Some(next) = self.later.pop_if(|(range, _)| range.start <= entry) {

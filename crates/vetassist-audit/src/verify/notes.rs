@@ -1,4 +1,4 @@
-//! Signed checkpoints: what a log must continue.
+//! Signed checkpoints, which a log must continue.
 
 use time::OffsetDateTime;
 use vetassist_core::audit_log::{Checkpoint, Hash, VerifierKey};
@@ -9,7 +9,7 @@ use crate::{
     watched::Watched,
 };
 
-/// Signed checkpoints that were kept outside the database, and the keys that are known.
+/// Signed checkpoints that were kept outside the database, and the known keys.
 #[derive(Clone, Debug, Default)]
 pub struct Evidence {
     keys: Vec<VerifierKey>,
@@ -19,14 +19,14 @@ pub struct Evidence {
 /// A note that was kept.
 #[derive(Clone, Debug)]
 struct Kept {
-    /// Its source, for whoever reads the findings.
+    /// Its source, for the findings.
     source: String,
     note: Vec<u8>,
     seen_at: Option<OffsetDateTime>,
 }
 
 impl Evidence {
-    /// Returns no evidence yet; signatures of these keys will count.
+    /// Returns evidence without notes. Signatures of these keys count.
     #[must_use]
     pub const fn new(keys: Vec<VerifierKey>) -> Self {
         Self { keys, notes: Vec::new() }
@@ -47,7 +47,7 @@ impl Evidence {
         self.notes.extend(kept);
     }
 
-    /// Returns the checkpoints of this log, in the order of their sizes, and reports notes that are refused.
+    /// Returns the checkpoints of this log, in the order of their sizes, and reports refused notes.
     pub(super) fn of_log(&self, log: &Checkpoint, report: Report<'_>) -> Signed {
         let mut checkpoints = Vec::new();
         for Kept { source, note, seen_at } in &self.notes {
@@ -57,7 +57,7 @@ impl Evidence {
                     checkpoints.push(SignedCheckpoint { source, checkpoint, seen_at: *seen_at });
                     continue;
                 }
-                Ok(_) => (Class::OtherLog, format!("{source} is of another log")),
+                Ok(_) => (Class::OtherLog, format!("{source} belongs to another log")),
                 Err(error) => (Class::BadNote, format!("{source}: {error}")),
             };
             report(Finding { class, entry: None, audit_id: None, detail });
@@ -79,11 +79,11 @@ struct SignedCheckpoint {
 #[derive(Clone, Debug)]
 pub struct Signed {
     checkpoints: Vec<SignedCheckpoint>,
-    /// The latest time at which one of the first so many was seen.
+    /// At each index, the latest time at which one of the checkpoints before it was seen.
     latest: Vec<Option<OffsetDateTime>>,
-    /// The earliest time at which one of all but the first so many was seen.
+    /// At each index, the earliest time at which one of the checkpoints from it on was seen.
     earliest: Vec<Option<OffsetDateTime>>,
-    /// The first that was not compared yet.
+    /// The index of the first checkpoint that was not compared yet.
     next: usize,
     covered: u64,
     is_alike: bool,
@@ -104,7 +104,7 @@ impl Signed {
         Self { checkpoints, latest, earliest, next: 0, covered: 0, is_alike: true }
     }
 
-    /// Returns how many checkpoints do not have this entry.
+    /// Returns the number of checkpoints that do not cover this entry.
     fn without(&self, entry: u64) -> usize {
         self.checkpoints.partition_point(|signed| signed.checkpoint.size <= entry)
     }
@@ -127,7 +127,7 @@ impl Signed {
                 entry: None,
                 audit_id: None,
                 detail: format!(
-                    "the first {size} entries are not those of the signed checkpoint ({source})"
+                    "the first {size} entries differ from those of the signed checkpoint ({source})"
                 ),
             });
         }
@@ -137,7 +137,7 @@ impl Signed {
         self.next += here;
     }
 
-    /// Reports what no entry was left for, and returns how many entries signed checkpoints cover.
+    /// Reports checkpoints with more entries than the log, and returns the number of entries that signed checkpoints cover.
     pub(super) fn finish(&mut self, size: u64, report: Report<'_>) -> u64 {
         let none = || Finding {
             class: Class::Unwatched,
@@ -146,7 +146,7 @@ impl Signed {
             detail: String::new(),
         };
         for SignedCheckpoint { source, checkpoint, .. } in &self.checkpoints[self.next..] {
-            // The only one that may be left where there are no entries at all.
+            // Without any entries, only the checkpoint of an empty log may be left.
             if checkpoint.size <= size {
                 continue;
             }
@@ -161,11 +161,11 @@ impl Signed {
         }
         if self.checkpoints.is_empty() {
             let detail =
-                "no signed checkpoint was given: entries can have been rewritten or removed".into();
+                "no signed checkpoint was given: entries may have been rewritten or removed".into();
             report(Finding { detail, ..none() });
         } else if self.covered < size {
             let detail = format!(
-                "entries from {} on: no signed checkpoint covers them, they can have been rewritten or removed",
+                "entries from {} on: no signed checkpoint covers them, they may have been rewritten or removed",
                 self.covered
             );
             report(Finding { detail, ..none() });
@@ -173,12 +173,12 @@ impl Signed {
         self.covered
     }
 
-    /// Returns when a watcher first saw the log with this entry: it was sealed before that.
+    /// Returns the time at which a watcher first saw the log with this entry. It was sealed before that.
     pub(super) fn sealed_before(&self, entry: u64) -> Option<OffsetDateTime> {
         self.earliest[self.without(entry)]
     }
 
-    /// Returns when a watcher last saw the log without this entry: it was sealed after that.
+    /// Returns the time at which a watcher last saw the log without this entry. It was sealed after that.
     pub(super) fn sealed_after(&self, entry: u64) -> Option<OffsetDateTime> {
         self.latest[self.without(entry)]
     }

@@ -14,7 +14,7 @@ pub(super) fn finding(class: Class, entry: &ShownEntry, detail: impl Into<String
     Finding { class, entry: Some(entry.entry), audit_id: entry.audit_id, detail }
 }
 
-/// Returns a finding about an entry that is none of a row.
+/// Returns a finding about an entry that does not belong to a row.
 pub(super) fn finding_at(class: Class, entry: u64, detail: impl Into<String>) -> Finding {
     Finding { class, entry: Some(entry), audit_id: None, detail: detail.into() }
 }

@@ -1,4 +1,4 @@
-//! Checks that a purge left the rows that the trail must keep.
+//! Checks that a purge deleted no row before the end of its retention.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use super::{
 };
 use crate::finding::Class;
 
-/// Holds a purge against the time that the trail is kept.
+/// Compares a purge with the retention.
 ///
-/// When it was made is the database's word. A watcher's clock bounds it from one side: the purge was made before the
+/// The database states the time of the purge. A watcher's clock limits it from one side: the purge was made before the
 /// watcher first saw its entry.
 pub(super) fn check(
     entry: u64,
@@ -24,8 +24,7 @@ pub(super) fn check(
 ) {
     let calendar = |time: Timestamp| OffsetDateTime::try_from(time).ok();
     let (Some(cutoff), Some(at)) = (calendar(purge.cutoff), calendar(purge.at)) else {
-        let detail =
-            "its times are none of the calendar, so whether retention was kept can't be told";
+        let detail = "its times are outside the calendar, so its retention cannot be verified";
         report(finding_at(Class::RetentionUnknown, entry, detail));
         return;
     };
@@ -35,13 +34,13 @@ pub(super) fn check(
     };
     let seen_at = signed.sealed_before(entry);
     if !is_kept(at) {
-        let detail = "by its own time, it deleted rows that were to be kept longer";
+        let detail = "by its own time, it deleted rows before the end of the retention";
         report(finding_at(Class::BelowRetention, entry, detail));
     } else if seen_at.is_some_and(|seen_at| !is_kept(seen_at)) {
-        let detail = "by the watcher's clock, it deleted rows that were to be kept longer";
+        let detail = "by the watcher's clock, it deleted rows before the end of the retention";
         report(finding_at(Class::BelowRetention, entry, detail));
     } else if seen_at.is_none() {
-        let detail = "it kept retention by its own time, which no watcher saw";
+        let detail = "it kept the retention by its own time, but no watcher saw that time";
         report(finding_at(Class::RetentionUnknown, entry, detail));
     }
 }

@@ -1,4 +1,4 @@
-//! Rows: each against the leaf that was sealed, and against what the log discloses of it.
+//! Compares each row with its sealed leaf, and with the changes that the log discloses.
 
 use std::collections::HashSet;
 
@@ -19,7 +19,8 @@ use crate::{
     log::ShownEntry,
 };
 
-/// The greatest difference of a row's time from when it was sealed: a transaction can be open for hours, a clock can be wrong.
+/// The greatest accepted difference between a row's time and its seal. A transaction may be open for hours, and a clock may be
+/// wrong.
 const TOLERANCE: time::Duration = time::Duration::DAY;
 
 /// The second reading of an export.
@@ -28,9 +29,9 @@ pub(super) struct Rows<'a> {
     signed: &'a Signed,
     erased: Cover<usize>,
     purged: Cover<u64>,
-    /// Whose rows each erasure is about, as far as they are still there.
+    /// The users of the remaining rows of each erasure.
     users: Vec<HashSet<Option<Uuid>>>,
-    /// Users of whom a `user_erased` event tells.
+    /// The users with a `user_erased` event.
     erased_users: HashSet<Uuid>,
     ids: Vec<i64>,
     rows: u64,
@@ -50,13 +51,13 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Checks the entry of a row; of another entry, that no change is about it.
+    /// Checks the entry of a row. For another entry, checks that no change is about it.
     pub(super) fn check(&mut self, shown: &ShownEntry, report: Report<'_>) {
         let erasures = self.erased.of(shown.entry);
         let purges = self.purged.of(shown.entry);
         let rehashes = self.changes.rehashes(shown.entry);
         if shown.kind != "row" {
-            let detail = "it is about an entry that is none of a row";
+            let detail = "it is about an entry that does not belong to a row";
             for erasure in erasures {
                 let (entry, _) = self.changes.erasures()[erasure];
                 report(finding_at(Class::FalseErasure, entry, detail));
@@ -91,7 +92,7 @@ impl<'a> Rows<'a> {
             }
         };
         if Some(row.id) != shown.audit_id {
-            report(finding(Class::Changed, shown, "the row has another id than what was sealed"));
+            report(finding(Class::Changed, shown, "the row has another id than the sealed row"));
         }
         for erasure in &erasures {
             self.users[*erasure].insert(row.user_id);
@@ -103,7 +104,7 @@ impl<'a> Rows<'a> {
         self.check_time(shown, row.created_at, report);
     }
 
-    /// Reports what follows a purge, and a rehash of what was erased.
+    /// Reports changes of a row after its purge, and rehashes of a row after its erasure.
     fn check_order(
         &self,
         shown: &ShownEntry,
@@ -158,11 +159,11 @@ impl<'a> Rows<'a> {
                 (Opens::Yes, _) => None,
                 (Opens::Unknown, None) if is_erased => None,
                 (Opens::Unknown, None) => {
-                    Some((Class::ErasedInSilence, "has gone, and no erasure tells of it"))
+                    Some((Class::ErasedInSilence, "is gone, and no erasure records it"))
                 }
                 (Opens::No, _) if may_differ => None,
-                // Erased while nothing was sealed yet: what was sealed is NULL too.
-                (Opens::No | Opens::Unknown, _) => Some((Class::Changed, "is not what was sealed")),
+                // A row that was erased before its seal is no exception, because it was sealed with NULL.
+                (Opens::No | Opens::Unknown, _) => Some((Class::Changed, "differs from the seal")),
             };
             if let Some((class, detail)) = found {
                 report(finding(class, shown, format!("{name} {detail}")));
@@ -170,7 +171,7 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Holds the row's time against when watchers saw the log without and with it.
+    /// Compares the row's time with the times at which watchers saw the log without and with it.
     fn check_time(&self, shown: &ShownEntry, created_at: Option<Timestamp>, report: Report<'_>) {
         let Some(created_at) = created_at else { return };
         let after = self.signed.sealed_after(shown.entry);
@@ -191,7 +192,7 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Reports what only all rows together show, and returns how many are there.
+    /// Reports findings that need all rows, and returns the number of rows that exist.
     pub(super) fn finish(mut self, report: Report<'_>) -> u64 {
         self.ids.sort_unstable();
         let mut twice: Vec<i64> =
@@ -213,7 +214,7 @@ impl<'a> Rows<'a> {
                     report(finding_at(Class::FalseErasure, *entry, detail));
                 }
                 (Some(Some(user)), None) if !self.erased_users.contains(user) => {
-                    let detail = "no user_erased event of the user is in the log: it can be purged or not sealed yet, or the erasure was made by hand";
+                    let detail = "the log has no user_erased event of the user: it was purged or is not sealed yet, or the erasure was made by hand";
                     report(finding_at(Class::ErasureWithoutEvent, *entry, detail));
                 }
                 _ => {}
@@ -223,11 +224,11 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// Returns whether a value opens its commitment.
+/// The result of comparing a value with its commitment.
 enum Opens {
     Yes,
     No,
-    /// The salt has gone.
+    /// The salt is gone.
     Unknown,
 }
 

@@ -307,6 +307,10 @@ fn row_data(
 }
 
 impl Log for Memory {
+    fn take_snapshot(&mut self) -> Result<(), LogError> {
+        Ok(())
+    }
+
     fn checkpoint(&mut self) -> Result<Option<String>, LogError> {
         Ok((!self.entries.is_empty()).then(|| self.checkpoint_now().to_string()))
     }

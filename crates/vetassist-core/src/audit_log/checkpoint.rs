@@ -48,10 +48,10 @@ impl FromStr for Origin {
     }
 }
 
-/// A log as it was at one moment: its name, size and root.
+/// The state of a log at one moment: its origin, size and root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// Which log.
+    /// The log.
     pub origin: Origin,
     /// The number of its entries.
     pub size: u64,
@@ -60,11 +60,10 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Reads a checkpoint out of a note that one of these keys signed, under the checkpoint's origin as its name.
+    /// Reads a checkpoint from a note that one of these keys signed. The name of the key must be the checkpoint's origin.
     ///
     /// # Errors
-    /// [`NoteError`] if the note is refused, its text is not a checkpoint, or the known keys that signed it are of
-    /// other logs.
+    /// [`NoteError`] if the note is refused, its text is not a checkpoint, or only keys of other logs signed it.
     pub fn open(note: &[u8], keys: &[VerifierKey]) -> Result<Self, NoteError> {
         let note = open_note(note, keys)?;
         let checkpoint: Self = note.text().parse().map_err(|_| NoteError::NotACheckpoint)?;

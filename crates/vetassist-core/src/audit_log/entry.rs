@@ -1,4 +1,4 @@
-//! Entries of the log: their bytes, written and read.
+//! Writes and reads the entries of the log.
 
 use alloc::{
     string::{String, ToString},
@@ -44,7 +44,7 @@ pub enum Entry {
     Restart(Restart),
 }
 
-/// A row of the audit trail, with commitments in the place of what may be erased.
+/// A row of the audit trail. Commitments replace the values that may be erased.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// The row's `id`.
@@ -61,18 +61,18 @@ pub struct Row {
     pub ip_hash: Hash,
 }
 
-/// The erasure of a user: from then on `event_data` and `ip_hash` of these rows are NULL.
+/// The erasure of a user. After it `event_data` and `ip_hash` of these rows are NULL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Erasure {
     /// The entries of the rows.
     pub rows: EntryRanges,
     /// The session user who erased.
     pub session_user: String,
-    /// When.
+    /// The time of the erasure.
     pub at: Timestamp,
 }
 
-/// The upgrade of a row's address hash to a keyed one. A later one supersedes it.
+/// The upgrade of a row's address hash to a keyed one. A later upgrade supersedes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rehash {
     /// The entry of the row.
@@ -81,7 +81,7 @@ pub struct Rehash {
     pub ip_hash: Hash,
 }
 
-/// The deletion of rows because of their age. Nothing follows a purge of a row.
+/// The deletion of rows because of their age. No later entry is about a purged row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Purge {
     /// The rows were older than this.
@@ -90,14 +90,14 @@ pub struct Purge {
     pub rows: EntryRanges,
     /// The session user who purged.
     pub session_user: String,
-    /// When.
+    /// The time of the purge.
     pub at: Timestamp,
 }
 
 /// The beginning of a new log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restart {
-    /// Why the former log was left, in words.
+    /// The reason for the new log, in words.
     pub reason: String,
     /// The former log's origin.
     pub origin: Origin,
@@ -152,10 +152,10 @@ impl Entry {
         Ok(out.0)
     }
 
-    /// Reads the bytes of an entry. It takes only what [`encode`](Self::encode) writes.
+    /// Reads the bytes of an entry. It accepts only the bytes that [`encode`](Self::encode) writes.
     ///
     /// # Errors
-    /// [`EntryError`] for anything else.
+    /// [`EntryError`] for any other bytes.
     pub fn decode(data: &[u8]) -> Result<Self, EntryError> {
         let (entry, fields) = if let Some(fields) = data.strip_prefix(ROW) {
             read(fields, row)
@@ -205,7 +205,7 @@ impl Entry {
     }
 }
 
-/// Reads the fields of an entry, and returns what follows them.
+/// Reads the fields of an entry, and returns the bytes that follow them.
 fn read<'a>(
     data: &'a [u8],
     entry: fn(&mut Fields<'a>) -> Result<Entry, EntryError>,
@@ -273,7 +273,7 @@ fn user_id(text: &str) -> Result<Uuid, EntryError> {
     }
 }
 
-/// Reads a number that `to_string` writes.
+/// Reads a number in the form that `to_string` writes.
 fn signed_number(text: &str) -> Result<i64, EntryError> {
     let number: i64 = text.parse().map_err(|_| EntryError::Number)?;
     if number.to_string() == text {
@@ -283,7 +283,7 @@ fn signed_number(text: &str) -> Result<i64, EntryError> {
     }
 }
 
-/// Writes a time: microseconds since 1970, or the word of an infinity.
+/// Writes a time: microseconds since 1970, or `infinity` or `-infinity`.
 fn time_text(time: Timestamp) -> String {
     match time.exact_unix_micros() {
         Some(micros) => micros.to_string(),

@@ -1,8 +1,8 @@
-//! Small error enums, one for each thing that is read. No variant carries a byte of what was refused.
+//! Error enums of the audit log. No variant contains a byte of the refused input.
 
 use core::fmt;
 
-/// Implements `Display` by one text for each variant, and `Error`.
+/// Implements `Error`, and `Display` with one text for each variant.
 macro_rules! messages {
     ($error:ident { $($variant:ident => $text:literal,)* }) => {
         impl fmt::Display for $error {
@@ -17,25 +17,25 @@ macro_rules! messages {
     };
 }
 
-/// Bytes are no entry of the log, or an entry can't be written.
+/// The bytes are not an entry of the log, or an entry cannot be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EntryError {
-    /// It begins with the name of no known kind of entry.
+    /// The entry does not begin with the name of a known kind.
     Kind,
-    /// It ends in the middle of a field.
+    /// The entry ends in the middle of a field.
     Truncated,
     /// A field begins with a byte other than 0 and 1.
     Marker,
     /// More bytes follow the last field.
     TrailingBytes,
-    /// A field is NULL that never is.
+    /// A field that is never NULL is NULL.
     Null,
     /// A text is not UTF-8.
     NotUtf8,
     /// A number is not written in plain decimal digits, or is out of range.
     Number,
-    /// A time is not written in microseconds, or PostgreSQL has no such time.
+    /// A time is not written in microseconds, or is outside of PostgreSQL's range.
     Time,
     /// A user id is not a lower-case hyphenated UUID.
     UserId,
@@ -45,7 +45,7 @@ pub enum EntryError {
     Ranges,
     /// An origin is not `vetassist/` and a UUID.
     Origin,
-    /// A reason is none that this version knows.
+    /// This version does not know the reason.
     Reason,
     /// A value is longer than the log takes.
     TooLong,
@@ -80,13 +80,13 @@ impl fmt::Display for RangesError {
 
 impl core::error::Error for RangesError {}
 
-/// A proof was asked for that does not exist, or does not prove what it should.
+/// The requested proof does not exist, or the proof does not verify.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProofError {
     /// There is no such entry in a tree of this size, or the earlier size is the larger one.
     Range,
-    /// The proof has another number of hashes than one for these sizes has.
+    /// The proof has the wrong number of hashes for these sizes.
     Length,
     /// The proof leads to another root.
     Refused,
@@ -108,7 +108,7 @@ pub enum CheckpointError {
     Origin,
     /// The second line is not a size in plain decimal digits.
     Size,
-    /// The third line is not a root hash in padded base64, or not that of an empty tree where the size is 0.
+    /// The third line is not a root hash in padded base64, or the size is 0 and it is not the root of an empty tree.
     Root,
 }
 
@@ -119,15 +119,15 @@ messages!(CheckpointError {
     Root => "the checkpoint's root hash is not 32 bytes in base64, or not that of an empty tree",
 });
 
-/// A note was refused, or can't be written.
+/// A note was refused, or cannot be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NoteError {
     /// Longer than [`MAX_NOTE_LEN`](super::MAX_NOTE_LEN).
     TooLong,
-    /// Not UTF-8, or with a control character other than a line feed.
+    /// Not UTF-8, or has a control character other than a line feed.
     NotText,
-    /// No blank line with signatures after it, or a text that does not end with a line feed.
+    /// Has no blank line with signatures after it, or the text does not end with a line feed.
     NoSignatures,
     /// A line after the blank line is not a signature.
     Signature,
@@ -137,9 +137,9 @@ pub enum NoteError {
     Name,
     /// A signature of a known key does not verify.
     Refused,
-    /// No known key signed it.
+    /// No known key signed the note.
     NotSigned,
-    /// Its text is not a checkpoint.
+    /// The text of the note is not a checkpoint.
     NotACheckpoint,
 }
 

@@ -1,4 +1,4 @@
-//! Fields: of what entries consist and what commitments are over.
+//! Fields, the parts of entries, and commitments to values.
 
 use alloc::{string::String, vec::Vec};
 use core::str;
@@ -13,17 +13,17 @@ use super::{
 /// Length of a salt in bytes.
 pub const SALT_LEN: usize = 16;
 
-/// The random bytes that keep a commitment from being guessed, another for each value.
+/// Random bytes, drawn for each value, so that nobody can guess the value of a commitment.
 pub type Salt = [u8; SALT_LEN];
 
-/// The longest value that is committed to: 16 MB of text.
+/// The longest value that a commitment can be made for: 16 MB of text.
 pub const MAX_VALUE_LEN: usize = 16 << 20;
 
 const VALUE: &[u8] = b"vetassist value v1\0";
 const NULL: u8 = 0;
 const PRESENT: u8 = 1;
 
-/// Returns the commitment to a value. NULL is committed to as well.
+/// Returns the commitment to a value, or to NULL.
 ///
 /// # Errors
 /// [`EntryError::TooLong`] above [`MAX_VALUE_LEN`].
@@ -69,11 +69,11 @@ impl Writer {
     }
 }
 
-/// Takes fields off the front of some bytes.
+/// Reads fields from the beginning of some bytes.
 pub(super) struct Fields<'a>(pub(super) &'a [u8]);
 
 impl<'a> Fields<'a> {
-    /// Takes a field that may be NULL.
+    /// Reads a field that may be NULL.
     pub(super) fn nullable(&mut self) -> Result<Option<&'a [u8]>, EntryError> {
         let (marker, rest) = self.0.split_first().ok_or(EntryError::Truncated)?;
         match *marker {
@@ -93,28 +93,28 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Takes a text that may be NULL.
+    /// Reads a text that may be NULL.
     pub(super) fn nullable_text(&mut self) -> Result<Option<&'a str>, EntryError> {
         self.nullable()?.map(str::from_utf8).transpose().map_err(|_| EntryError::NotUtf8)
     }
 
-    /// Takes a text.
+    /// Reads a text.
     pub(super) fn text(&mut self) -> Result<&'a str, EntryError> {
         self.nullable_text()?.ok_or(EntryError::Null)
     }
 
-    /// Takes a text to keep.
+    /// Reads a text and returns a copy.
     pub(super) fn string(&mut self) -> Result<String, EntryError> {
         self.text().map(Into::into)
     }
 
-    /// Takes a hash.
+    /// Reads a hash.
     pub(super) fn hash(&mut self) -> Result<Hash, EntryError> {
         let bytes = self.nullable()?.ok_or(EntryError::Null)?;
         Hash::try_from(bytes).map_err(|_| EntryError::HashLength)
     }
 
-    /// Takes the end.
+    /// Checks that no bytes are left.
     pub(super) fn end(self) -> Result<(), EntryError> {
         if self.0.is_empty() {
             Ok(())

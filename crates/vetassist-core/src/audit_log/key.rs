@@ -16,10 +16,10 @@ use crate::error::KeyError;
 
 const KEY_LEN: usize = 32;
 const KEY_ID_LEN: usize = 4;
-/// Ed25519 by the list of signed-note.
+/// The number of Ed25519 in the list of signed-note.
 const ALGORITHM: u8 = 1;
 
-/// Which key signed: four bytes of a hash.
+/// The id of a key: four bytes of a hash.
 pub(super) type KeyId = [u8; KEY_ID_LEN];
 
 /// The key that signs checkpoints: the seed of an Ed25519 key.
@@ -57,16 +57,16 @@ impl AuditKey {
         }
     }
 
-    /// Returns the seed. Handle it as what it is.
+    /// Returns the seed, which is secret.
     #[must_use]
     pub fn expose_bytes(&self) -> &[u8; KEY_LEN] {
         self.0.as_bytes()
     }
 
-    /// Returns the verifier key under this name, which is the log's origin for checkpoints.
+    /// Returns the verifier key with this name. For checkpoints the name is the log's origin.
     ///
     /// # Errors
-    /// [`VerifierKeyError::Name`] if a key can't have this name.
+    /// [`VerifierKeyError::Name`] if a key cannot have this name.
     pub fn verifier(&self, name: &str) -> Result<VerifierKey, VerifierKeyError> {
         VerifierKey::new(name, self.0.verifying_key())
     }
@@ -105,7 +105,7 @@ impl VerifierKey {
         &self.name
     }
 
-    /// Returns the key's id as it stands in the verifier key: eight hexadecimal digits.
+    /// Returns the key's id as the verifier key has it: eight hexadecimal digits.
     #[must_use]
     pub fn id(&self) -> String {
         hex_id(&self.id)
@@ -160,7 +160,7 @@ impl FromStr for VerifierKey {
     type Err = VerifierKeyError;
 
     fn from_str(text: &str) -> Result<Self, VerifierKeyError> {
-        // Base64 has `+` in it too.
+        // The key in base64 may contain `+` too.
         let mut parts = text.splitn(3, '+');
         let mut part = || parts.next().ok_or(VerifierKeyError::Parts);
         let (name, id, key) = (part()?, part()?, part()?);

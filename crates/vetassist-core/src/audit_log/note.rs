@@ -15,10 +15,10 @@ pub const MAX_NOTE_LEN: usize = 1_000_000;
 /// The most signatures that a note may have.
 pub const MAX_SIGNATURES: usize = 100;
 
-/// The beginning of a line of a signature: an em dash and a space.
+/// The beginning of a signature's line: an em dash and a space.
 const SIGNATURE: &str = "\u{2014} ";
 
-/// The text of a note, and which known keys signed it.
+/// The text of a note, and the known keys that signed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note<'a> {
     text: &'a str,
@@ -32,14 +32,14 @@ impl<'a> Note<'a> {
         self.text
     }
 
-    /// Returns the signatures of known keys, each of which verified. There is at least one.
+    /// Returns the verified signatures of known keys. There is at least one.
     #[must_use]
     pub fn signatures(&self) -> &[Signature<'a>] {
         &self.signatures
     }
 }
 
-/// Which key signed.
+/// The key that signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Signature<'a> {
     name: &'a str,
@@ -65,7 +65,7 @@ impl<'a> Signature<'a> {
 /// Signatures of keys that are not known are ignored.
 ///
 /// # Errors
-/// [`NoteError`] if it is no note, no known key signed it, or a signature of a known key does not verify.
+/// [`NoteError`] if it is not a note, no known key signed it, or a signature of a known key does not verify.
 pub fn open_note<'a>(note: &'a [u8], known: &[VerifierKey]) -> Result<Note<'a>, NoteError> {
     if note.len() > MAX_NOTE_LEN {
         return Err(NoteError::TooLong);
@@ -107,12 +107,12 @@ fn read_signature(line: &str) -> Option<(&str, KeyId, Vec<u8>)> {
     (is_name(name) && !signature.is_empty()).then(|| (name, *id, signature.to_vec()))
 }
 
-/// Signs a text with each of the keys, under one name, which is the log's origin for checkpoints.
+/// Signs a text with each of the keys, under one name. For checkpoints the name is the log's origin.
 ///
-/// While a key is rotated, both the former and the new one sign.
+/// While a key is rotated, sign with both the old and the new key.
 ///
 /// # Errors
-/// [`NoteError`] if the text or the name can't be in a note, or there are no keys or too many.
+/// [`NoteError`] if the text or the name cannot be in a note, or there are no keys or too many.
 pub fn sign_note(text: &str, name: &str, keys: &[&AuditKey]) -> Result<String, NoteError> {
     if !text.ends_with('\n') {
         return Err(NoteError::NoSignatures);
@@ -139,7 +139,7 @@ pub fn sign_note(text: &str, name: &str, keys: &[&AuditKey]) -> Result<String, N
     Ok(note)
 }
 
-/// Returns true for a control character that no note has.
+/// Returns true for a control character that a note must not have.
 const fn is_control(byte: u8) -> bool {
     byte < b' ' && byte != b'\n'
 }

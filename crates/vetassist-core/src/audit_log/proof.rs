@@ -1,4 +1,4 @@
-//! Proofs, made and verified: RFC 6962, sections 2.1.1 and 2.1.2; their hashes stand from the leaf up.
+//! Makes and verifies proofs: RFC 6962, sections 2.1.1 and 2.1.2. Their hashes are in order from the leaf up.
 
 use alloc::vec::Vec;
 
@@ -32,9 +32,9 @@ pub fn inclusion_proof(leaves: &[Hash], index: usize) -> Result<Vec<Hash>, Proof
     Ok(proof)
 }
 
-/// Returns the proof that the tree of all these leaves continues the one of the first `from`.
+/// Returns the proof that the tree of all these leaves continues the tree of the first `from` leaves.
 ///
-/// It is empty where `from` is 0 or all of them.
+/// The proof is empty if `from` is 0 or the number of all leaves.
 ///
 /// # Errors
 /// [`ProofError::Range`] if there are fewer leaves.
@@ -59,7 +59,7 @@ pub fn consistency_proof(leaves: &[Hash], from: usize) -> Result<Vec<Hash>, Proo
             is_whole = false;
         }
     }
-    // Where the former tree is a subtree by itself, whoever verifies has its root.
+    // If the former tree is one subtree, the verifier has its root already.
     if !is_whole {
         proof.push(root(part));
     }
@@ -104,7 +104,7 @@ pub fn verify_inclusion(
     equal(&hash, root)
 }
 
-/// Checks the proof that the tree of one size and root continues that of another.
+/// Checks the proof that the tree of one size and root continues the tree of another.
 ///
 /// Every tree continues the empty one.
 ///
@@ -131,7 +131,7 @@ pub fn verify_consistency(
     while path.node & 1 == 1 {
         path.rise();
     }
-    // A former tree that is a subtree by itself is where the proof begins.
+    // If the former tree is one subtree, the proof begins at its root.
     let (first, rest) = if path.node == 0 {
         (from_root, proof)
     } else {
@@ -156,19 +156,19 @@ pub fn verify_consistency(
     equal(&hash, to_root)
 }
 
-/// A way from a node up to the root, and the last node beside it in each level.
+/// The path from a node up to the root, and the last node of each level.
 struct Path {
     node: u64,
     last: u64,
 }
 
 impl Path {
-    /// Returns true if the next hash of the proof stands to the left.
+    /// Returns true if the next hash of the proof belongs to the left.
     const fn is_right(&self) -> bool {
         self.node & 1 == 1 || self.node == self.last
     }
 
-    /// Rises through the levels in which the node has nothing beside it.
+    /// Goes up through the levels in which the node has no sibling.
     const fn skip_single(&mut self) {
         while self.node & 1 == 0 && self.node != 0 {
             self.rise();

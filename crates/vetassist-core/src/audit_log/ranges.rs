@@ -5,7 +5,7 @@ use core::{fmt, ops::Range, str::FromStr};
 
 use super::{error::RangesError, tree::MAX_SIZE};
 
-/// A set of entries: ranges in ascending order with a gap between each two.
+/// A set of entries: ranges in ascending order, with gaps between them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EntryRanges(Vec<Range<u64>>);
 
@@ -26,7 +26,7 @@ impl EntryRanges {
     /// Returns the number of entries in the set.
     #[must_use]
     pub fn count(&self) -> u64 {
-        // At most MAX_SIZE: the ranges do not overlap.
+        // The ranges do not overlap, so the sum is at most MAX_SIZE.
         self.0.iter().map(|range| range.end - range.start).sum()
     }
 
@@ -36,7 +36,7 @@ impl EntryRanges {
         self.0.last().map(|range| range.end - 1)
     }
 
-    /// Adds a range after all others, or refuses it.
+    /// Adds a range, which must come after all others.
     fn push(&mut self, range: Range<u64>) -> Result<(), RangesError> {
         let after_last = self.0.last().is_none_or(|last| last.end < range.start);
         if after_last && range.start < range.end && range.end <= MAX_SIZE {
@@ -48,7 +48,7 @@ impl EntryRanges {
     }
 }
 
-/// Entries in any order; those of [`MAX_SIZE`] and more, which no tree has, are left out.
+/// Collects entries in any order. It leaves out those of [`MAX_SIZE`] and more, which no tree has.
 impl FromIterator<u64> for EntryRanges {
     fn from_iter<Entries: IntoIterator<Item = u64>>(entries: Entries) -> Self {
         let mut sorted: Vec<u64> = entries.into_iter().filter(|entry| *entry < MAX_SIZE).collect();
@@ -78,7 +78,7 @@ impl fmt::Display for EntryRanges {
 impl FromStr for EntryRanges {
     type Err = RangesError;
 
-    /// Reads the one text that PostgreSQL prints for the set.
+    /// Reads the text that PostgreSQL prints for the set, and refuses every other text.
     fn from_str(text: &str) -> Result<Self, RangesError> {
         let mut inner =
             text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).ok_or(RangesError)?;

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 /// Length of a hash in bytes.
 pub const HASH_LEN: usize = 32;
 
-/// The largest tree, and one more than the largest index: what PostgreSQL's `bigint` holds.
+/// The size of the largest tree, which is the largest `bigint` of PostgreSQL.
 pub const MAX_SIZE: u64 = i64::MAX as u64;
 
 const LEAF: [u8; 1] = [0];
@@ -63,7 +63,7 @@ pub fn leaf_hash(data: &[u8]) -> Hash {
     finish(Sha256::new_with_prefix(LEAF).chain_update(data))
 }
 
-/// Returns the hash of a node with these two below it.
+/// Returns the hash of a node with these two children.
 #[must_use]
 pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
     finish(Sha256::new_with_prefix(NODE).chain_update(left.0).chain_update(right.0))
@@ -77,7 +77,7 @@ pub fn root(leaves: &[Hash]) -> Hash {
     frontier.root()
 }
 
-/// A tree that only grows: the roots of its complete subtrees, from which its own root follows.
+/// A tree that only grows. It keeps the roots of its complete subtrees, from which its own root is computed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Frontier {
     size: u64,
@@ -95,7 +95,7 @@ impl Frontier {
     /// Appends a leaf, given by its hash.
     pub fn push(&mut self, leaf: Hash) {
         let mut node = leaf;
-        // Each bit that carries over closes a subtree.
+        // Each carried bit completes a subtree.
         for _ in 0..self.size.trailing_ones() {
             if let Some(left) = self.subtrees.pop() {
                 node = node_hash(&left, &node);

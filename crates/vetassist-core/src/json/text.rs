@@ -1,4 +1,4 @@
-//! The text of a value, read and written by serde_json.
+//! Reads and writes the text of a value with serde_json.
 
 use alloc::string::String;
 use core::fmt;
@@ -19,11 +19,11 @@ impl Number for serde_json::Number {
 }
 
 impl Value<serde_json::Number> {
-    /// Reads a value from JSON text. Numbers are read as serde_json does: what is not a whole number
-    /// of 64 bits becomes an `f64`.
+    /// Reads a value from JSON text. As in serde_json, a number that is not a whole number of 64 bits
+    /// becomes an `f64`.
     ///
     /// # Errors
-    /// [`JsonError`]: [`Malformed`](JsonError::Malformed) if it is no JSON, or has a number past
+    /// [`JsonError`]: [`Malformed`](JsonError::Malformed) if the text is not JSON, or has a number above
     /// 1.8e308.
     pub fn from_text(text: &str) -> Result<Self, JsonError> {
         let mut reader = Reader { builder: Builder::new(), failed: None };
@@ -38,12 +38,12 @@ impl Value<serde_json::Number> {
     /// Writes the value as compact JSON text.
     #[must_use]
     pub fn to_text(&self) -> String {
-        // Names are text and numbers are finite, so nothing can fail.
+        // Names are text and numbers are finite, so serde_json cannot fail.
         serde_json::to_string(self).unwrap_or_default()
     }
 }
 
-/// Fills a builder, and remembers what it refused.
+/// Fills a builder, and keeps its error.
 struct Reader {
     builder: Builder<serde_json::Number>,
     failed: Option<JsonError>,
@@ -66,7 +66,7 @@ impl Reader {
     }
 }
 
-/// Returns how long the text of a number is.
+/// Returns the length of the text of a number.
 fn length(number: &serde_json::Number) -> usize {
     struct Count(usize);
     impl fmt::Write for Count {

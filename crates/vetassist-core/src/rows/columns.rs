@@ -1,4 +1,4 @@
-//! The kinds of the four tables' columns, for those who read rows in another language.
+//! The kinds of the four tables' columns, for packages that read rows in another language.
 
 use crate::{key::OVERHEAD, schema::Column};
 
@@ -16,7 +16,7 @@ pub enum Kind {
     Sealed,
     /// JSON.
     Json,
-    /// A whole number, as its digits: not every one of 64 bits is a number in every language.
+    /// A whole number, as its digits, because some languages have no number of 64 bits.
     Digits,
     /// A hash of an address.
     Hash,
@@ -69,7 +69,7 @@ impl Kind {
         }
     }
 
-    /// Returns what a value must be, in the words of an error: "must be " goes before it.
+    /// Returns the words that follow "must be " in the error for a malformed value.
     #[must_use]
     pub const fn expected(self) -> &'static str {
         match self {
@@ -84,12 +84,12 @@ impl Kind {
         }
     }
 
-    /// Returns the regular expression that a value matches where it comes as text; `None` where any text
-    /// will do, or none. It is the same expression in JavaScript, Python and Rust.
+    /// Returns the regular expression that a value must match if it comes as text; `None` if any text is
+    /// accepted, or none. It is the same expression in JavaScript, Python and Rust.
     ///
     /// The pattern of a time has groups for the date, the time of day, the fraction of a second with its point
-    /// and at most three digits, and the zone. It accepts what PostgreSQL writes under `DateStyle = ISO`,
-    /// and RFC 3339. A date that no calendar has matches, too.
+    /// and at most three digits, and the zone. It accepts the form that PostgreSQL writes under
+    /// `DateStyle = ISO`, and RFC 3339. It also matches dates that do not exist.
     #[must_use]
     pub const fn pattern(self) -> Option<&'static str> {
         match self {

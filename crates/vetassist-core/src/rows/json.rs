@@ -1,21 +1,21 @@
-//! JSON as a column holds it.
+//! The JSON of a column.
 
 use alloc::string::String;
 use core::fmt;
 
-/// The text of a `jsonb`, as the server wrote it or is to read it: no digit of a number is lost.
+/// The text of a `jsonb`, as the server writes and reads it, so no digit of a number is lost.
 ///
-/// With feature `serde_json` it is made from a [`serde_json::Value`] and read into whatever
-/// implements `Deserialize`. What is put in as text is not looked at here; the server refuses what is
-/// no JSON. It compares as text: two spellings of one value differ until the server has stored them.
+/// With feature `serde_json` it can be created from a [`serde_json::Value`] and read into every type that
+/// implements `Deserialize`. Text is not checked here; the server refuses text that is not JSON. Values
+/// compare as text: two spellings of one value differ until the server has stored them.
 ///
-/// In a row that serde writes or reads, a JSON `null` cannot be told from a column that is NULL, and is
-/// read as that, as it is by PostgreSQL's `to_jsonb`.
+/// In a row that serde writes or reads, a JSON `null` cannot be distinguished from a column that is NULL. It
+/// is read as NULL, as with PostgreSQL's `to_jsonb`.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Json(String);
 
 impl Json {
-    /// Takes JSON that was written elsewhere.
+    /// Returns a value with this text, which must be JSON.
     #[must_use]
     pub fn from_text(text: impl Into<String>) -> Self {
         Self(text.into())
@@ -27,11 +27,11 @@ impl Json {
         &self.0
     }
 
-    /// Reads it.
+    /// Reads the value.
     ///
     /// # Errors
-    /// If it is no JSON, or not what `T` reads. A number that an `f64` cannot hold is no
-    /// [`serde_json::Value`].
+    /// If the text is not JSON, or `T` cannot be read from it. A [`serde_json::Value`] cannot be read if a
+    /// number is outside of the range of `f64`.
     #[cfg(feature = "serde_json")]
     pub fn read<'a, T: ::serde::Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
         serde_json::from_str(&self.0)

@@ -1,4 +1,4 @@
-//! Columns on PostgreSQL's wire.
+//! Columns in PostgreSQL's wire format.
 
 use alloc::boxed::Box;
 use core::{error::Error, str::FromStr};
@@ -30,7 +30,7 @@ impl ToSql for Sealed {
 
 impl<'a> FromSql<'a> for Timestamp {
     fn from_sql(ty: &Type, raw: &'a [u8]) -> BoxResult<Self> {
-        // A bigint is what a timestamp looks like there.
+        // A timestamp has the wire format of a bigint.
         let micros = i64::from_sql(ty, raw)?;
         Ok(Self::from_wire(micros).ok_or(TimestampError::OutOfRange)?)
     }
@@ -76,7 +76,7 @@ impl ToSql for Json {
     to_sql_checked!();
 }
 
-/// Digits are text, of whatever kind of text the column is.
+/// Implements the conversions for digits, which may be in a column of any text type.
 macro_rules! digits {
     ($type:ty) => {
         impl<'a> FromSql<'a> for $type {

@@ -1,20 +1,20 @@
-//! A sealed value as a column holds it.
+//! The sealed value of a column.
 
 use alloc::vec::Vec;
 use core::{fmt, ops::Deref};
 
 use crate::{error::OpenError, key::opened_len};
 
-/// Bytes that are long enough to be a sealed value: nonce, ciphertext and tag. Whether they open is
-/// known when they are opened.
+/// Bytes that are long enough to be a sealed value: nonce, ciphertext and tag. They were not opened yet, so they
+/// may not be valid.
 ///
-/// It is a slice of bytes to everything that takes one, such as
+/// It dereferences to a slice of bytes, so pass it to functions such as
 /// [`UserRing::open_token`](crate::UserRing::open_token).
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Sealed(Vec<u8>);
 
 impl Sealed {
-    /// Returns the bytes, which are no secret.
+    /// Returns the bytes, which are not secret.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0

@@ -1,6 +1,6 @@
 //! Columns as PostgreSQL's `to_jsonb` writes them and `jsonb_populate_record` reads them.
 //!
-//! Formats that are not for people have bytes and integers instead of text.
+//! Formats that are not human-readable have bytes and integers instead of text.
 
 use alloc::{borrow::Cow, format, string::String, vec::Vec};
 use core::{fmt, str::FromStr};
@@ -15,7 +15,7 @@ use serde::{
 use super::{Json, Sealed, Timestamp};
 use crate::{error::TimestampError, ip_hash::IpHash, master_key::Fingerprint};
 
-/// Reads text, borrowed or owned, as the format has it.
+/// Reads text, borrowed or owned, depending on the format.
 struct Text<F>(&'static str, F);
 
 impl<T, E: fmt::Display, F: FnOnce(&str) -> Result<T, E>> Visitor<'_> for Text<F> {
@@ -49,7 +49,7 @@ macro_rules! digits {
 digits!(IpHash, "64 lower-case hexadecimal digits");
 digits!(Fingerprint, "16 lower-case hexadecimal digits");
 
-/// The beginning of a `bytea` that it writes in hexadecimal.
+/// The beginning of a `bytea` in PostgreSQL's hexadecimal format.
 const BYTEA: &str = "\\x";
 
 impl Serialize for Sealed {
@@ -96,7 +96,7 @@ impl Visitor<'_> for Bytes {
     }
 }
 
-/// PostgreSQL's words for what RFC 3339 has none for.
+/// PostgreSQL's words for the infinities, which RFC 3339 does not have.
 const INFINITIES: [(&str, Timestamp); 2] =
     [("infinity", Timestamp::INFINITY), ("-infinity", Timestamp::NEG_INFINITY)];
 

@@ -1,35 +1,35 @@
-//! An instant as PostgreSQL stores it.
+//! Timestamps as PostgreSQL stores them.
 
 #[cfg(any(feature = "time", feature = "chrono"))]
 use crate::error::TimestampError;
 
 /// 2000-01-01, from which PostgreSQL counts, in microseconds since 1970-01-01.
 const EPOCH: i64 = 946_684_800_000_000;
-/// 4714-11-24 BC, the first day that PostgreSQL has, in microseconds from its epoch.
+/// 4714-11-24 BC, the first day in PostgreSQL's range, in microseconds from its epoch.
 const FIRST: i64 = -211_813_488_000_000_000;
-/// The end of 294276 AD, the last year that PostgreSQL has.
+/// The end of 294276 AD, the last year in PostgreSQL's range.
 const END: i64 = 9_223_371_331_200_000_000;
 
 /// A `timestamp with time zone`: microseconds, or one of the two infinities.
 ///
-/// It holds whatever the column can, which no calendar crate does: convert it by `TryFrom` to and from
-/// `time::OffsetDateTime` or `chrono::DateTime<Utc>` with the feature of that name. What comes from
-/// these with nanoseconds is cut to the microsecond before. It compares as PostgreSQL compares.
+/// It has the whole range of the column, which no calendar crate has. Convert it with `TryFrom` to and from
+/// `time::OffsetDateTime` or `chrono::DateTime<Utc>`, with the feature of that name. Nanoseconds are rounded
+/// down to the microsecond. Timestamps compare as in PostgreSQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// `infinity`: later than every other.
+    /// `infinity`: later than every other timestamp.
     pub const INFINITY: Self = Self(i64::MAX);
-    /// `-infinity`: earlier than every other.
+    /// `-infinity`: earlier than every other timestamp.
     pub const NEG_INFINITY: Self = Self(i64::MIN);
-    /// The earliest that is finite: 4714-11-24 BC, midnight UTC.
+    /// The earliest finite timestamp: 4714-11-24 BC, midnight UTC.
     pub const MIN: Self = Self(FIRST);
-    /// The latest that is finite: the last microsecond of 294276 AD, UTC.
+    /// The latest finite timestamp: the last microsecond of 294276 AD, UTC.
     pub const MAX: Self = Self(END - 1);
 
-    /// Returns the instant so many microseconds after (or before, if negative) 1970-01-01 UTC; `None` if
-    /// PostgreSQL has no such one.
+    /// Returns the instant so many microseconds after (or before, if negative) 1970-01-01 UTC; `None` if it
+    /// is outside of PostgreSQL's range.
     #[must_use]
     pub const fn from_unix_micros(micros: i64) -> Option<Self> {
         match micros.checked_sub(EPOCH) {
@@ -49,7 +49,7 @@ impl Timestamp {
         }
     }
 
-    /// Checks that it is neither of the infinities.
+    /// Returns true unless the timestamp is infinite.
     #[must_use]
     pub const fn is_finite(self) -> bool {
         self.0 != i64::MIN && self.0 != i64::MAX
@@ -63,7 +63,7 @@ impl Timestamp {
         }
     }
 
-    /// Returns microseconds from 1970-01-01 UTC, of every finite one.
+    /// Returns the microseconds from 1970-01-01 UTC, for every finite timestamp.
     #[cfg(feature = "audit")]
     pub(crate) fn exact_unix_micros(self) -> Option<i128> {
         self.is_finite().then(|| i128::from(self.0) + i128::from(EPOCH))
@@ -76,7 +76,7 @@ impl Timestamp {
         i64::try_from(micros).ok().and_then(Self::finite)
     }
 
-    /// Reads PostgreSQL's wire: microseconds since 2000-01-01 UTC.
+    /// Returns the timestamp for PostgreSQL's wire format: microseconds since 2000-01-01 UTC.
     #[cfg(feature = "postgres")]
     pub(super) const fn from_wire(micros: i64) -> Option<Self> {
         match micros {
@@ -85,13 +85,13 @@ impl Timestamp {
         }
     }
 
-    /// Returns what goes to PostgreSQL's wire.
+    /// Returns the number of PostgreSQL's wire format.
     #[cfg(feature = "postgres")]
     pub(super) const fn to_wire(self) -> i64 {
         self.0
     }
 
-    /// Returns the microseconds from 1970-01-01 UTC, at any distance.
+    /// Returns the microseconds from 1970-01-01 UTC, in a type that fits every timestamp.
     #[cfg(any(feature = "time", feature = "chrono"))]
     fn unix_micros_wide(self) -> Result<i128, TimestampError> {
         if self.is_finite() {
@@ -146,7 +146,7 @@ impl<Zone: chrono::TimeZone> TryFrom<chrono::DateTime<Zone>> for Timestamp {
     type Error = TimestampError;
 
     fn try_from(instant: chrono::DateTime<Zone>) -> Result<Self, TimestampError> {
-        // Every instant that chrono has fits, and is cut towards the past.
+        // Every instant of chrono fits. Fractions of a microsecond are rounded down.
         Self::from_unix_micros_wide(instant.timestamp_micros().into())
     }
 }

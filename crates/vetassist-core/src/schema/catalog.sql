@@ -4,7 +4,7 @@ WITH names (name) AS (
            ('vetassist_audit_leaves'), ('vetassist_audit_nodes'), ('vetassist_audit_head'), ('vetassist_audit_pending'),
            ('vetassist_audit_unsealable')
 ), installed AS (
-    -- What 0.2.0 and before installed belongs to whoever installed it, like the plain tables, until it is updated.
+    -- Until the update, the objects of 0.2.0 and before belong to the role that installed them, like the plain tables.
     SELECT EXISTS (SELECT FROM pg_catalog.pg_extension e
                    JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
                    WHERE e.extname = 'vetassist' AND n.nspname = $1::name
@@ -55,14 +55,14 @@ WITH names (name) AS (
     UNION ALL
     SELECT name, 'owner', relowner FROM sequences
     UNION ALL
-    -- With the extension, what triggers call is a superuser's.
+    -- With the extension, the functions of triggers belong to a superuser.
     SELECT DISTINCT 'function ' || p.proname || '()', 'owner', p.proowner
     FROM triggers g
     JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid
     CROSS JOIN installed
     WHERE NOT installed.is_extension
 ), rights (object, owner, grantee, privilege, explained) AS (
-    -- With the extension, those of an auditor, and those that the role keeps whose tables were adopted.
+    -- With the extension, rights of the tier auditor are explained, and rights that the role of vetassist.adopt_from keeps.
     SELECT r.name, r.relowner, g.grantee,
            g.privilege_type || CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END || r.columns,
            NOT g.is_grantable AND r.columns = '' AND g.grantee <> 0 AND (
@@ -108,7 +108,7 @@ WITH names (name) AS (
         WHEN 'p' THEN 'permanent' WHEN 'u' THEN 'unlogged' ELSE 'temporary' END
     FROM tables
     UNION ALL
-    -- Where it is not, it does not concern the owner, and without policies it lets nobody else see more.
+    -- Row security that is not forced does not apply to the owner, and without policies it shows no rows to other roles.
     SELECT name, 'row security', 'forced' FROM tables WHERE relforcerowsecurity
     UNION ALL
     SELECT name, 'options', pg_catalog.array_to_string(reloptions, ', ') FROM tables
@@ -154,7 +154,7 @@ WITH names (name) AS (
     WHERE k.conrelid NOT IN (SELECT oid FROM tables)
     GROUP BY t.name
     UNION ALL
-    -- A foreign key that deletes or updates rows fires the triggers of its table, with the rights of this table's owner.
+    -- A foreign key that deletes or updates rows fires the triggers of its table with the rights of this table's owner.
     SELECT t.name, 'referenced with an action', pg_catalog.string_agg(DISTINCT k.conrelid::regclass::text, ', ')
     FROM tables t
     JOIN pg_catalog.pg_constraint k ON k.contype = 'f' AND k.confrelid = t.oid
@@ -165,8 +165,8 @@ WITH names (name) AS (
       AND NOT (k.confdeltype IN ('a', 'r') AND k.confupdtype IN ('a', 'r'))
     GROUP BY t.name
     UNION ALL
-    -- A foreign key of another table is checked with the rights of this one's owner. Where the columns' types differ,
-    -- that calls a function of whoever made the type.
+    -- PostgreSQL checks a foreign key of another table with the rights of this table's owner. If the types of the columns
+    -- differ, the check calls a function of the role that created the type.
     SELECT t.name, 'referenced by way of a cast', pg_catalog.string_agg(DISTINCT c.relname::text, ', ')
     FROM tables t
     JOIN pg_catalog.pg_constraint k ON k.contype = 'f' AND k.confrelid = t.oid
@@ -177,7 +177,7 @@ WITH names (name) AS (
     WHERE f.atttypid <> a.atttypid
     GROUP BY t.name
     UNION ALL
-    -- The same name in another schema, where it is not in this one.
+    -- A table of this name in another schema, if it is missing in this one.
     SELECT c.relname::text, 'schema', n.nspname::text
     FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -205,7 +205,7 @@ WITH names (name) AS (
     JOIN pg_catalog.pg_collation l ON l.oid = c.attcollation
     WHERE c.attcollation <> t.typcollation
     UNION ALL
-    -- A column that draws from the sequence it owns says so by the sequence's bare name.
+    -- If a column uses the sequence that it owns, the default states the sequence without its schema.
     SELECT c.object, 'default', coalesce(
         (SELECT 'nextval(' || s.relname || ')'
          FROM pg_catalog.pg_depend o
@@ -245,7 +245,7 @@ WITH names (name) AS (
     UNION ALL
     SELECT object, 'valid', 'false' FROM foreign_keys WHERE NOT convalidated
     UNION ALL
-    -- Where somebody switched off the triggers that check it.
+    -- The triggers that check the foreign key may be disabled.
     SELECT DISTINCT k.object, 'enforced', 'false'
     FROM foreign_keys k
     JOIN pg_catalog.pg_trigger g ON g.tgconstraint = k.oid AND g.tgenabled NOT IN ('O', 'A')
@@ -280,7 +280,7 @@ WITH names (name) AS (
     UNION ALL
     SELECT g.object, 'kind', 'trigger' FROM triggers g
     UNION ALL
-    -- From BEFORE or AFTER up to the table's name, which has a schema.
+    -- The text from BEFORE or AFTER up to the table's name, which has a schema.
     SELECT g.object, 'fires', pg_catalog.substring(pg_catalog.pg_get_triggerdef(g.oid), '((BEFORE|AFTER|INSTEAD OF) .*) ON ')
     FROM triggers g
     UNION ALL
@@ -310,7 +310,7 @@ WITH names (name) AS (
     FROM tables t
     JOIN pg_catalog.pg_statistic_ext s ON s.stxrelid = t.oid
     UNION ALL
-    -- Whoever owned a table before may have made one from its rows.
+    -- An earlier owner of a table may have created a cast of its row type.
     SELECT t.name || ' cast as ' || pg_catalog.format_type(c.casttarget, NULL), 'kind', 'cast'
     FROM tables t
     JOIN pg_catalog.pg_type r ON r.typrelid = t.oid
@@ -321,7 +321,7 @@ WITH names (name) AS (
     JOIN pg_catalog.pg_type r ON r.typrelid = t.oid
     JOIN pg_catalog.pg_cast c ON c.casttarget IN (r.oid, r.typarray)
     UNION ALL
-    -- What surrounds the tables of an extension: a fact is here only where something is wrong.
+    -- Objects around the tables of an extension: each of these facts is a problem.
     SELECT 'role vetassist_owner', p.attribute, p.value
     FROM installed i
     JOIN pg_catalog.pg_roles r ON i.is_extension AND r.rolname = 'vetassist_owner'
@@ -341,7 +341,7 @@ WITH names (name) AS (
         ('usage of the schema', CASE WHEN NOT pg_catalog.has_schema_privilege(r.oid, $1::name::text, 'USAGE') THEN 'none' END)
     ) AS p (attribute, value)
     UNION ALL
-    -- The bodies of functions hold the schema's name as text.
+    -- The bodies of functions contain the schema's name as text.
     SELECT DISTINCT 'schema ' || f.nspname, 'renamed', 'from ' || b.name
     FROM functions f
     CROSS JOIN LATERAL (

@@ -1,4 +1,4 @@
-//! The comparison of a live database with the four tables.
+//! Compares a live database with the description of the tables.
 
 use alloc::{
     borrow::{Cow, ToOwned},
@@ -12,33 +12,33 @@ use super::{
     tables::{tables, Guards, DUE_INDEX},
 };
 
-/// One fact about a live database: a row of [`CATALOG_QUERY`](super::CATALOG_QUERY).
+/// A fact about a live database: a row of [`CATALOG_QUERY`](super::CATALOG_QUERY).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CatalogRow {
-    /// The table, column, key, index, sequence, trigger or whatever else the fact is about.
+    /// The object that the fact is about: a table, column, key, index, sequence, trigger and so on.
     pub object: String,
-    /// The property of it.
+    /// The property of the object.
     pub attribute: String,
     /// The value.
     pub value: String,
 }
 
-/// One way in which a live database differs from the four tables.
+/// A difference between a live database and the description of the tables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Difference {
-    /// The table, column, key, index, sequence, trigger or whatever else differs.
+    /// The object that differs: a table, column, key, index, sequence, trigger and so on.
     pub object: String,
     /// `missing`, `extra`, `duplicate`, or the attribute that differs.
     pub problem: String,
-    /// The value that it should have, if it should have one.
+    /// The expected value, if there is one.
     pub expected: Option<String>,
-    /// The value that it has, if it has one.
+    /// The value that was found, if there is one.
     pub found: Option<String>,
 }
 
-/// The facts that were found, by name. Some hundred objects at most: lists serve, and keep the WebAssembly module
-/// that this is part of small.
+/// The facts that were found, by name. There are at most some hundred objects, so lists are fast enough, and they keep
+/// the WebAssembly module small.
 struct Found<'a>(Vec<Object<'a>>);
 
 impl<'a> Found<'a> {
@@ -46,7 +46,7 @@ impl<'a> Found<'a> {
         self.0.iter().find(|object| object.name == name)
     }
 
-    /// The object of this name, which is put in its place by name if it is new.
+    /// Returns the object of this name, and inserts it in the order of names if it is new.
     fn entry(&mut self, name: &'a str) -> &mut Object<'a> {
         let mut place = 0;
         while self.0.get(place).is_some_and(|object| *object.name < *name) {
@@ -59,11 +59,11 @@ impl<'a> Found<'a> {
     }
 }
 
-/// The beginnings of the names of objects that surround the tables of an installation. There is a fact about one only
-/// where something is wrong.
+/// The beginnings of the names of objects around the tables of an installation. The query returns a fact about such an
+/// object only if something is wrong with it.
 const SURROUNDINGS: [&str; 4] = ["role ", "schema ", "function ", "event trigger "];
 
-/// Compares what was found with what should be. Empty means that they agree.
+/// Compares the facts of a database with the description. Returns an empty list if they agree.
 #[must_use]
 pub fn compare(rows: &[CatalogRow], guards: Guards) -> Vec<Difference> {
     let mut found = Found(Vec::new());
@@ -107,7 +107,7 @@ pub fn compare(rows: &[CatalogRow], guards: Guards) -> Vec<Difference> {
     differences
 }
 
-/// Returns whether a table of vetassist's own may be missing: the installation or the update makes it.
+/// Returns whether a table of vetassist's own may be missing, because the installation or the update creates it.
 fn may_be_missing(table: &str, guards: Guards) -> bool {
     match guards {
         Guards::Required => false,
@@ -116,7 +116,7 @@ fn may_be_missing(table: &str, guards: Guards) -> bool {
     }
 }
 
-/// The first object of a group is its table. Where that is missing, its parts are not mentioned.
+/// Compares a table and its parts. The first object is the table. If it is missing, its parts are not reported.
 fn compare_table(
     objects: &[Object<'_>],
     found: &Found<'_>,
@@ -145,7 +145,7 @@ fn compare_table(
         }
         for (attribute, value) in &expected.facts {
             let there = actual.value(attribute);
-            // A version before enabled it as PostgreSQL does. The installation replaces it.
+            // An earlier version enabled the trigger with PostgreSQL's default. The installation replaces it.
             let may_differ =
                 guards == Guards::Allowed && expected.is_trigger() && *attribute == "enabled";
             let fine = may_differ
@@ -156,7 +156,7 @@ fn compare_table(
             }
         }
         for (attribute, value) in &actual.facts {
-            // Other tables may refer to this one, but not to one that is to be adopted.
+            // Other tables may refer to this table, but not before its adoption.
             let is_admitted =
                 ["referenced by", "used by"].contains(attribute) && guards != Guards::Allowed;
             if expected.value(attribute).is_none() && !is_admitted {
@@ -166,8 +166,8 @@ fn compare_table(
     }
 }
 
-/// Returns whether a column stands where it should among those that should be there at all: a column that is
-/// missing, or one too many, does not put all that follow it out of order.
+/// Returns whether a column is in its place among the expected columns. A missing or an extra column does not change the
+/// order of the columns after it.
 fn is_in_order(column: &Object<'_>, objects: &[Object<'_>], found: &Found<'_>) -> bool {
     let place = |object: &Object<'_>| -> Option<u32> {
         found.get(&object.name)?.value(POSITION)?.parse().ok()

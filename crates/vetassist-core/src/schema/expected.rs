@@ -1,4 +1,4 @@
-//! Says what the catalog query finds where nothing differs.
+//! The facts that the catalog query finds if nothing differs.
 
 use alloc::{
     borrow::Cow,
@@ -10,7 +10,7 @@ use super::tables::{Guards, Table, AUDIT_SEQUENCE};
 
 pub(super) const POSITION: &str = "position";
 
-/// Attributes and values, in the order they are reported.
+/// Attributes and values, in the order in which they are reported.
 pub(super) type Facts<'a> = Vec<(&'a str, Cow<'a, str>)>;
 
 /// A table, column, key, index, sequence, trigger, rule or policy.
@@ -28,7 +28,7 @@ impl Object<'_> {
         self.name.contains(" trigger ")
     }
 
-    /// Its description, in a line.
+    /// Returns its description in one line.
     pub(super) fn describe(&self) -> String {
         let mut text = String::new();
         for (attribute, value) in &self.facts {
@@ -41,7 +41,7 @@ impl Object<'_> {
     }
 }
 
-/// Returns what the catalog query finds of a table where nothing differs: the objects, the table first.
+/// Returns the objects that the catalog query finds for a table if nothing differs, the table first.
 pub(super) fn expected_of(table: &Table, guards: Guards) -> Vec<Object<'static>> {
     let name = table.name;
     let mut objects = Vec::new();

@@ -2,10 +2,10 @@
 
 use super::tables::{column, index, of_user, Column, Index, Table, ID, TIME, UUID};
 
-/// The one of them that versions before 0.3.0 have.
+/// The only table of these that versions before 0.3.0 have.
 pub(super) const KEYED_IP_HASHES: &str = "vetassist_keyed_ip_hashes";
 
-/// A table with no key but its primary one, no index and no guard.
+/// Describes a table that has a primary key and no other key, index or guard.
 const fn table(name: &'static str, comment: &'static str, columns: &'static [Column]) -> Table {
     Table {
         name,
@@ -144,7 +144,7 @@ const OWN_TABLES: [Table; 9] = [
     ),
 ];
 
-/// The tables that vetassist adds to the four. A database that ran a migration of its own lacks them.
+/// Returns the tables that vetassist adds to the four. A database whose own migration created the four lacks them.
 #[must_use]
 pub const fn own_tables() -> &'static [Table] {
     &OWN_TABLES

@@ -10,9 +10,9 @@ pub struct Table {
     pub comment: &'static str,
     /// Its columns, in order.
     pub columns: &'static [Column],
-    /// The number of its columns, from the first on, that are the primary key.
+    /// The number of columns of its primary key, which are its first columns.
     pub key_columns: usize,
-    /// The columns that are unique, each for itself.
+    /// The columns that are unique, each by itself.
     pub unique: &'static [&'static str],
     /// Its references to other tables.
     pub foreign_keys: &'static [ForeignKey],
@@ -58,11 +58,11 @@ pub struct Index {
     pub name: &'static str,
     /// True for a unique index.
     pub is_unique: bool,
-    /// From `USING` on, as `pg_get_indexdef` writes it.
+    /// The definition from `USING` on, as `pg_get_indexdef` writes it.
     pub definition: &'static str,
 }
 
-/// A trigger that guards a table: no part of the table, but of what makes it safe.
+/// A trigger that guards a table. It is not part of the four tables; vetassist adds it.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Guard {
@@ -70,21 +70,23 @@ pub struct Guard {
     pub name: &'static str,
     /// When it fires, as `pg_get_triggerdef` writes it.
     pub fires: &'static str,
-    /// `row` or `statement`: what it fires for.
+    /// `row` or `statement`.
     pub for_each: &'static str,
     /// The function that it calls.
     pub calls: &'static str,
 }
 
-/// Says whether what vetassist adds to the four tables must be there: the triggers that guard them, and tables of its own.
+/// States whether the objects that vetassist adds to the four tables must exist: the triggers that guard them, and its own
+/// tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guards {
-    /// It must: vetassist is installed.
+    /// They must exist, because vetassist is installed.
     Required,
-    /// It may, as it is after vetassist was installed before: its installation makes it. What surrounds the tables of an
-    /// installation is not looked at.
+    /// They may exist, for example from an earlier installation. The installation creates those that are missing. Objects
+    /// around the tables are not compared.
     Allowed,
-    /// Those of the versions before 0.3.0 must, which had one trigger: the library is newer than what is installed.
+    /// Those of the versions before 0.3.0, which had one trigger, must exist. The library is newer than the installed
+    /// version.
     Older,
 }
 
@@ -99,7 +101,7 @@ pub(super) const fn column(name: &'static str, sql_type: &'static str) -> Column
 }
 
 impl Column {
-    /// Returns how many characters the column's text may have, where its type says so.
+    /// Returns the most characters that the column's text may have, if its type limits them.
     #[must_use]
     pub const fn length(&self) -> Option<usize> {
         let mut rest = self.sql_type.as_bytes();
@@ -259,14 +261,14 @@ const TABLES: [Table; 4] = [
     },
 ];
 
-/// The four tables, each after those it refers to.
+/// Returns the four tables, each after those that it refers to.
 #[must_use]
 pub const fn tables() -> &'static [Table] {
     &TABLES
 }
 
-/// Returns how many characters a text column of one of the four tables may have; `None` for a column
-/// that has no such length.
+/// Returns the most characters that a text column of one of the four tables may have; `None` for a column
+/// without such a limit.
 #[must_use]
 pub const fn length_of(table: &str, column: &str) -> Option<usize> {
     let mut tables = TABLES.as_slice();
@@ -283,7 +285,7 @@ pub const fn length_of(table: &str, column: &str) -> Option<usize> {
     None
 }
 
-/// `==`, which a constant cannot use.
+/// Compares two texts, because constants cannot use `==`.
 const fn is_same(one: &str, other: &str) -> bool {
     let (mut one, mut other) = (one.as_bytes(), other.as_bytes());
     while let ([a, rest @ ..], [b, others @ ..]) = (one, other) {

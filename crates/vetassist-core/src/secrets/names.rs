@@ -1,4 +1,4 @@
-//! Names that secrets go by, and what the rest of such a name says of the value.
+//! Names of secrets, and the meaning of the other words in such a name.
 
 use alloc::{string::String, vec::Vec};
 
@@ -9,7 +9,7 @@ use crate::name_words;
 pub(crate) enum Subject {
     /// A social security number.
     Ssn,
-    /// Something that people type: passwords, PINs, codes for one time.
+    /// Something that people type: passwords, PINs, one-time codes.
     Typed,
     /// Something that programs present: tokens, keys, cookies.
     Presented,
@@ -20,17 +20,17 @@ pub(crate) enum Subject {
 pub(crate) enum Aspect {
     /// The secret.
     Itself,
-    /// Several of them, or how many there are.
+    /// Several secrets, or their number.
     Plural,
     /// An identifier.
     Id,
     /// A number of something.
     Count,
-    /// When, or for how long.
+    /// A time or a duration.
     Time,
-    /// Its state, its kind, or the place where it belongs.
+    /// The state of the secret, its kind, or its place.
     About,
-    /// The rights that it gives.
+    /// The rights that the secret grants.
     Scope,
     /// A hash.
     Hash,
@@ -38,7 +38,7 @@ pub(crate) enum Aspect {
     LastDigits,
 }
 
-/// A name that a secret goes by.
+/// The name of a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Name {
     pub(crate) subject: Subject,
@@ -48,7 +48,7 @@ pub(crate) struct Name {
 use Aspect::{About, Count, Hash, Id, Itself, LastDigits, Plural, Scope, Time};
 use Subject::{Presented, Ssn, Typed};
 
-/// Words that are a secret's name by themselves. A word that ends with one of the first list is one too
+/// Words that are the name of a secret by themselves. A word that ends with a word of this list is one too
 /// (`accesstoken`).
 const NOUNS: [(&str, Subject); 14] = [
     ("token", Presented),
@@ -86,7 +86,7 @@ const WHOLE_NOUNS: [(&str, Subject); 17] = [
     ("cvc", Typed),
 ];
 
-/// Two words that are a secret's name together.
+/// Two words that are the name of a secret together.
 #[rustfmt::skip]
 const QUALIFIED: [(&[&str], &[&str], Subject); 10] = [
     (&["social"], &["security"], Ssn),
@@ -110,7 +110,7 @@ const QUALIFIED: [(&[&str], &[&str], Subject); 10] = [
     (&["magic"], &["link"], Presented),
 ];
 
-/// Last words of a name that say what of a secret it is.
+/// Last words of a name, with the aspect of the secret that they stand for.
 #[rustfmt::skip]
 const ASPECTS: [(Aspect, &[&str]); 6] = [
     (Id, &[
@@ -150,7 +150,7 @@ const ASPECTS: [(Aspect, &[&str]); 6] = [
 ];
 
 impl Name {
-    /// Reads a name, whatever its spelling. `None` if no secret goes by it.
+    /// Reads a name, in any spelling. Returns `None` if it is not the name of a secret.
     pub(crate) fn of(name: &str) -> Option<Self> {
         let words = words(name);
         if words == ["pass"] {
@@ -169,8 +169,8 @@ impl Name {
         Some(Self { subject, aspect })
     }
 
-    /// Returns the name of a member inside of what has this name: a secret's own name counts, any
-    /// other says what of the secret it is.
+    /// Returns the name of a member inside a value with this name. If the member has the name of a secret,
+    /// that name counts; otherwise the member's name states the aspect of this secret.
     pub(crate) fn inside(self, name: &str) -> Self {
         Self::of(name).unwrap_or_else(|| {
             let words = words(name);
@@ -196,7 +196,7 @@ fn last_digits(words: &[String]) -> bool {
         || words.windows(2).any(|two| two[0] == "last" && matches!(two[1].as_str(), "4" | "four"))
 }
 
-/// Returns the last secret that is named, the number of words up to its end, and whether there are several.
+/// Returns the last secret in the words, the number of words up to its end, and whether it is a plural.
 fn last_subject(words: &[String]) -> Option<(Subject, usize, bool)> {
     (0..words.len()).rev().find_map(|index| {
         let word = words[index].as_str();
@@ -206,7 +206,7 @@ fn last_subject(words: &[String]) -> Option<(Subject, usize, bool)> {
     })
 }
 
-/// Reads a word that is a secret's name by itself. Also says whether it is a plural.
+/// Reads a word that is the name of a secret by itself. Also returns whether it is a plural.
 fn noun(word: &str) -> Option<(Subject, bool)> {
     let word = word.trim_end_matches(|c: char| c.is_ascii_digit());
     let singular = word.strip_suffix('s').filter(|rest| !rest.ends_with('s')).unwrap_or(word);
@@ -219,14 +219,14 @@ fn noun(word: &str) -> Option<(Subject, bool)> {
     ending.map(|(_, subject)| (*subject, is_plural))
 }
 
-/// Reads a word of prose, and the one before it, as the name of a secret.
-pub(super) fn spoken(previous: &str, word: &str) -> Option<Subject> {
+/// Reads a word of prose, and the word before it, as the name of a secret.
+pub(super) fn of_prose(previous: &str, word: &str) -> Option<Subject> {
     let lower = word.to_ascii_lowercase();
     let known = noun(&lower).or_else(|| qualified(&previous.to_ascii_lowercase(), &lower));
     if let Some((subject, _)) = known {
         return Some(subject);
     }
-    // A name of several words, as a program has it.
+    // An identifier of several words, such as `api_key`.
     let is_joined = |byte: u8| matches!(byte, b'_' | b'-') || byte.is_ascii_uppercase();
     let name = word.bytes().skip(1).any(is_joined).then(|| Name::of(word))??;
     matches!(name.aspect, Itself | Plural).then_some(name.subject)
@@ -239,8 +239,7 @@ fn qualified(first: &str, second: &str) -> Option<(Subject, bool)> {
     found.map(|(.., subject)| (*subject, second == "keys" || second == "codes"))
 }
 
-/// Returns the words of a name. Words that were run together are taken apart where a secret's name ends within
-/// them (`passwordreset`).
+/// Returns the words of a name. A word is split after the name of a secret that it contains (`passwordreset`).
 fn words(name: &str) -> Vec<String> {
     let mut words = Vec::new();
     for word in name_words::words(name) {
@@ -249,8 +248,8 @@ fn words(name: &str) -> Vec<String> {
     words
 }
 
-/// Long nouns, with which hardly any other word begins or goes on.
-const INSIDE: [&str; 12] = [
+/// Long nouns, which hardly any other word contains.
+const LONG_NOUNS: [&str; 12] = [
     "socialsecurity",
     "accesstoken",
     "refreshtoken",
@@ -265,32 +264,32 @@ const INSIDE: [&str; 12] = [
     "passwd",
 ];
 /// Nouns that other words begin with, such as `tokenizer`.
-const SHORT: [&str; 5] = ["token", "secret", "cookie", "jwt", "ssn"];
-/// The endings of words that are other words.
-const OTHERS: [&str; 5] = ["less", "ize", "ing", "ed", "er"];
+const SHORT_NOUNS: [&str; 5] = ["token", "secret", "cookie", "jwt", "ssn"];
+/// Endings that make another word of a noun.
+const SUFFIXES: [&str; 5] = ["less", "ize", "ing", "ed", "er"];
 
 fn split_noun(words: &mut Vec<String>, word: String) {
     let end = |noun: &&str| {
         let start = if noun.len() > word.len() { None } else { word.find(noun) };
         start.map(|start| start + noun.len())
     };
-    let long = INSIDE
+    let long = LONG_NOUNS
         .iter()
         .filter_map(end)
         .max()
-        .filter(|end| !OTHERS.iter().any(|other| word[*end..].starts_with(other)));
+        .filter(|end| !SUFFIXES.iter().any(|suffix| word[*end..].starts_with(suffix)));
     let short = || {
         let known = |end: &usize| {
             let rest = &word[*end..];
             matches!(rest, "value" | "string" | "text" | "data") || aspect(rest) != Itself
         };
-        SHORT.iter().filter_map(end).find(known)
+        SHORT_NOUNS.iter().filter_map(end).find(known)
     };
     match long.or_else(short) {
-        // A plural stays one word.
+        // A plural is not split.
         Some(end) if !matches!(&word[end..], "" | "s") => {
             let (noun, rest) = word.split_at(end);
-            // The two words that go together.
+            // This noun is two words.
             if let Some(before) = noun.strip_suffix("socialsecurity") {
                 words.extend([before, "social", "security", rest].map(String::from));
             } else {

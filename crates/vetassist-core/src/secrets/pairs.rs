@@ -1,17 +1,17 @@
 //! Names and values within text: parameters of a URL or a form, members of JSON, headers, and prose that
-//! says what a password is.
+//! contains a password.
 //!
-//! Each name and each value is looked at for a bounded length, so that a text takes time in proportion to
-//! its length.
+//! Only a bounded length of each name and value is read, so that the time is in proportion to the length of
+//! the text.
 
 use super::{
     names::{self, Aspect, Name, Subject},
     values,
 };
 
-/// The distance that a name reaches to the left of what separates it from its value, in bytes.
+/// The most bytes before a separator that are read for a name.
 const NAME_REACH: usize = 64;
-/// The distance that a value reaches.
+/// The most bytes after a separator that are read for a value.
 const VALUE_REACH: usize = 256;
 /// The most words before a separator that can be a name.
 const NAME_WORDS: usize = 4;
@@ -28,25 +28,25 @@ const HEADERS: [&str; 8] = [
     "x-csrf-token",
 ];
 
-/// Checks for the name of a header whose value is secret.
+/// Returns true for the name of a header whose value is secret.
 pub(crate) fn names_header(text: &str) -> bool {
     HEADERS.iter().any(|header| text.eq_ignore_ascii_case(header))
 }
 
-/// Checks whether a text has a value in it that is named like a secret.
+/// Checks whether a text contains a value with the name of a secret.
 pub(super) fn holds_secret(text: &str) -> bool {
     let separated = text.bytes().enumerate().any(|(at, byte)| match byte {
         b'=' | b':' => separates(text, at),
         b'>' => ends_tag(text, at),
         _ => false,
     });
-    separated || is_spoken(text)
+    separated || holds_secret_in_prose(text)
 }
 
-/// The way in which a value stands in a text.
+/// The style in which a text states a name and a value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Style {
-    /// `name=value`, `"name": "value"`: all of it is the value.
+    /// `name=value`, `"name": "value"`: the value is exact.
     Exact,
     /// `Name: value`.
     Header,
@@ -76,13 +76,13 @@ fn separates(text: &str, at: usize) -> bool {
         _ if is_phrase => Style::Prose,
         _ => Style::Header,
     };
-    // The line of a file, the port of a host.
+    // A dot before and a digit after the colon: the line number of a file, or the port of a host.
     let is_place = region.contains('.') && rest.starts_with(|c: char| c.is_ascii_digit());
     if text.as_bytes()[at] == b':' && is_place {
         return false;
     }
-    // A URL's scheme has no value. An object within has names of its own; the first item of an array has
-    // this one.
+    // A URL's scheme has no value. An object has names of its own. The first item of an array has the name
+    // of the array.
     if rest.starts_with("//") || value.starts_with('{') {
         return false;
     }
@@ -107,14 +107,14 @@ fn is_secret(name: Name, region: &str, value: &str, style: Style) -> bool {
         Style::Header if names_header(region) => !values::is_harmless_text(name, line),
         Style::Header if one_word => !values::is_harmless_text(name, phrase),
         Style::Header | Style::Prose => {
-            !values::is_harmless_text(name, first) && is_unspeakable(name.subject, first)
+            !values::is_harmless_text(name, first) && is_no_word(name.subject, first)
         }
     }
 }
 
-/// Reads the last words before a separator as a name. Also says whether other words come before it.
+/// Reads the last words before a separator as a name. Also returns whether other words precede it.
 fn name_of(region: &str, in_query: bool) -> Option<(Name, bool)> {
-    // The code of RFC 6749, section 4.1.2; an assertion of RFC 7521.
+    // A code (RFC 6749, section 4.1.2), an assertion (RFC 7521), or a signature.
     if in_query && ["code", "assertion", "sig", "signature"].contains(&region) {
         return Some((Name { subject: Subject::Presented, aspect: Aspect::Itself }, false));
     }
@@ -151,9 +151,9 @@ fn ends_tag(text: &str, at: usize) -> bool {
     !tag.starts_with('/') && !values::is_harmless_text(name, value)
 }
 
-/// Checks for `the password hunter2 was refused`: a word that is a secret's name, and then what no word
-/// is.
-fn is_spoken(text: &str) -> bool {
+/// Checks for text such as `the password hunter2 was refused`: the name of a secret, and then something that
+/// is not a word.
+fn holds_secret_in_prose(text: &str) -> bool {
     let mut subject: Option<Subject> = None;
     let mut previous = "";
     for word in text.split(|c: char| c.is_whitespace() || is_quote(c) || "()[]{}<>,;".contains(c)) {
@@ -162,11 +162,11 @@ fn is_spoken(text: &str) -> bool {
         }
         let bare = word.trim_end_matches(['.', '!', '?', ':', '=']);
         match subject {
-            Some(subject) if is_unspeakable(subject, bare) => return true,
+            Some(subject) if is_no_word(subject, bare) => return true,
             Some(_) if CONNECTING.iter().any(|known| bare.eq_ignore_ascii_case(known)) => {}
             _ => subject = None,
         }
-        if let Some(named) = spoken_noun(previous, bare) {
+        if let Some(named) = noun_of_prose(previous, bare) {
             subject = Some(named);
         }
         previous = bare;
@@ -174,20 +174,21 @@ fn is_spoken(text: &str) -> bool {
     false
 }
 
-/// Words between a secret's name and the secret.
+/// Words that may be between the name of a secret and the secret.
 const CONNECTING: [&str; 6] = ["is", "was", "value", "number", "no", "="];
 
-fn spoken_noun(previous: &str, word: &str) -> Option<Subject> {
+fn noun_of_prose(previous: &str, word: &str) -> Option<Subject> {
     if word.len() > NAME_REACH
         || !word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
     {
         return None;
     }
-    names::spoken(if previous.len() > NAME_REACH { "" } else { previous }, word)
+    names::of_prose(if previous.len() > NAME_REACH { "" } else { previous }, word)
 }
 
-/// Checks for a word that is none: not of letters alone, and no number, date, version, address or id.
-fn is_unspeakable(subject: Subject, word: &str) -> bool {
+/// Checks for a text that is not a word: it has not only letters, and is no number, date, version, address or
+/// id.
+fn is_no_word(subject: Subject, word: &str) -> bool {
     let digits = word.bytes().filter(u8::is_ascii_digit).count();
     let letters = word.bytes().filter(u8::is_ascii_alphabetic).count();
     if subject == Subject::Ssn {

@@ -1,4 +1,4 @@
-//! Secrets in text, whatever the text is called. Each look at a text takes time in proportion to it.
+//! Secrets in text under any name. Each check takes time in proportion to the length of the text.
 
 use alloc::{string::String, vec::Vec};
 
@@ -8,10 +8,10 @@ use super::{
 };
 use crate::error::Suspicion;
 
-/// Returns why a text is or holds a secret.
+/// Returns the reason why a text is or contains a secret.
 pub(crate) fn in_text(text: &str) -> Option<Suspicion> {
     let mut found = in_plain(text);
-    // What is written in a URL, in JSON or in HTML may be escaped, more than once.
+    // Text from a URL, JSON or HTML may be escaped, more than once.
     let mut decoded = decode(text);
     for _ in 0..3 {
         let (None, Some(plain)) = (found, decoded) else { break };
@@ -37,7 +37,7 @@ fn in_plain(text: &str) -> Option<Suspicion> {
     }
 }
 
-/// Takes out one layer of escapes (`%3D`, `\u003d`, `&#61;`, `&quot;`, `\"`, `\n`); `None` if there is none.
+/// Decodes one layer of escapes (`%3D`, `\u003d`, `&#61;`, `&quot;`, `\"`, `\n`); `None` if there is none.
 /// Hyphens and blanks of all kinds become those of ASCII.
 fn decode(text: &str) -> Option<String> {
     let mut plain = String::with_capacity(text.len());
@@ -69,7 +69,7 @@ fn decode(text: &str) -> Option<String> {
         }
         .inspect(|_| changed = true)
         .unwrap_or((c, c.len_utf8()));
-        // A zero stands for nothing.
+        // A zero means that no character is added.
         if decoded != '\0' {
             plain.push(decoded);
         }
@@ -78,8 +78,8 @@ fn decode(text: &str) -> Option<String> {
     changed.then_some(plain)
 }
 
-/// Reads one character that is written as digits after a mark. Where there are but two digits, they are a byte,
-/// of which only ASCII is a character.
+/// Reads one character that is written as digits after a mark. Two digits are a byte, which is a character only if it is
+/// ASCII.
 fn escaped(text: &str, mark: &str, most: usize, radix: u32, end: &str) -> Option<(char, usize)> {
     let digits = text.strip_prefix(mark)?;
     let len =
@@ -104,8 +104,8 @@ fn is_base64url(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
 
-/// Checks for parts of base64url, the first of which is JSON that begins with a member: `eyJ` is `{"`. A JSON Web
-/// Token has three parts or five; two suffice where the second is JSON as well.
+/// Checks for parts of base64url, where the first is JSON that begins with a member: `eyJ` is `{"`. A JSON Web
+/// Token has three or five parts. Two parts are enough if the second is JSON too.
 fn holds_jwt(text: &str) -> bool {
     let mut dotted = text.as_bytes().split(|byte| !is_base64url(*byte) && *byte != b'.');
     dotted.any(|dotted| {
@@ -118,7 +118,7 @@ fn holds_jwt(text: &str) -> bool {
             let parts_after = parts.len() - index - 2;
             let is_json = two[1].len() >= 8 && two[1].starts_with(b"eyJ");
             let is_filled = parts_after > 0 && !two[1].is_empty();
-            // The second part of an encrypted one may be empty.
+            // The second part of an encrypted token may be empty.
             let is_encrypted =
                 parts_after >= 3 && parts.get(index + 2).is_some_and(|p| !p.is_empty());
             (is_filled || is_json || is_encrypted) && begins(two[0])
@@ -130,8 +130,8 @@ fn is_token68(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte)
 }
 
-/// Words after the name of a scheme where it is only spoken of.
-const SPOKEN_OF: &[&str] = &[
+/// Words that follow the name of a scheme in text about the scheme, which contains no credentials.
+const NO_CREDENTIALS: &[&str] = &[
     "auth",
     "authentication",
     "authorization",
@@ -152,7 +152,8 @@ const SPOKEN_OF: &[&str] = &[
     "was",
 ];
 
-/// Checks for `Bearer …` and `Basic …`: as the whole text whatever follows, within a text what is no word.
+/// Checks for `Bearer …` and `Basic …`. If they are the whole text, anything may follow them; within a text, only
+/// something that is not a word counts.
 fn holds_credentials(text: &str) -> bool {
     let bytes = text.as_bytes();
     let mut at = 0;
@@ -172,12 +173,12 @@ fn holds_credentials(text: &str) -> bool {
             let is_quoted =
                 at > 0 && is_quote(&bytes[at - 1]) && rest.first().is_some_and(is_quote);
             let is_whole = is_quoted || (is_first && !rest.iter().any(u8::is_ascii_alphanumeric));
-            let is_spoken_of = core::str::from_utf8(token)
-                .is_ok_and(|word| has(SPOKEN_OF, word) || has(STATES, word));
-            // `… Bearer HTTP/1.1`, at the end of a request's first line.
+            let is_known = core::str::from_utf8(token)
+                .is_ok_and(|word| has(NO_CREDENTIALS, word) || has(STATES, word));
+            // `… Bearer HTTP/1.1` is the end of a request's first line.
             let is_version = token.starts_with(b"HTTP/");
             let no_word = len >= 20 || (len >= 8 && token.iter().any(u8::is_ascii_digit));
-            if len > 0 && !is_version && ((is_whole && !is_spoken_of) || no_word) {
+            if len > 0 && !is_version && ((is_whole && !is_known) || no_word) {
                 return true;
             }
         }
@@ -191,12 +192,12 @@ fn is_quote(byte: &u8) -> bool {
     matches!(byte, b'"' | b'\'' | b'`' | b'\\')
 }
 
-/// Counts the bytes of this kind that come first.
+/// Counts the bytes of this kind at the beginning.
 fn run(bytes: &[u8], kind: impl Fn(&u8) -> bool) -> usize {
     bytes.iter().take_while(|byte| kind(byte)).count()
 }
 
-/// Checks for `https://name:password@host`, and for a name alone that is no name.
+/// Checks for `https://name:password@host`, and for a user name alone that looks like a token.
 fn holds_user_info(text: &str) -> bool {
     text.split("://").skip(1).any(|rest| {
         let ends = |c: char| c.is_whitespace() || "/?#\"'<>\\".contains(c);
@@ -209,7 +210,7 @@ fn holds_user_info(text: &str) -> bool {
     })
 }
 
-/// Checks for `123-45-6789` and `123 45 6789`, with nothing that goes on before or after.
+/// Checks for `123-45-6789` and `123 45 6789`, without a digit or a hyphen before or after them.
 fn holds_ssn(text: &str) -> bool {
     let bytes = text.as_bytes();
     let goes_on = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_digit() || *b == b'-');

@@ -1,4 +1,4 @@
-//! Values that may stand under a secret's name, because they are of a kind that is no secret.
+//! Values that are allowed under the name of a secret, because their kind is not secret.
 
 use alloc::vec::Vec;
 
@@ -7,9 +7,9 @@ use super::{
     words::{has, ERROR_CODES, METHODS, PRESENTED, STATES},
 };
 
-/// Checks whether a number may stand under a secret's name.
+/// Checks whether a number is allowed under the name of a secret.
 pub(crate) fn is_harmless_number(name: Name, number: Option<u64>) -> bool {
-    // A social security number has nine digits, and may begin with zeros, which a number does not show.
+    // A social security number has nine digits. It may begin with zeros, which a number does not show.
     let nine_digits = |number| (100_000_000..1_000_000_000).contains(&number);
     match (name.subject, name.aspect, number) {
         (_, Aspect::Time, Some(number)) => !nine_digits(number) || name.subject != Subject::Ssn,
@@ -23,8 +23,8 @@ pub(crate) fn is_harmless_number(name: Name, number: Option<u64>) -> bool {
     }
 }
 
-/// Checks whether a text may stand under a secret's name. What is itself a secret is found by
-/// [`in_text`](super::in_text).
+/// Checks whether a text is allowed under the name of a secret. [`in_text`](super::in_text) finds text that is a
+/// secret under any name.
 pub(crate) fn is_harmless_text(name: Name, text: &str) -> bool {
     let text = text.trim();
     let Name { subject, aspect } = name;
@@ -52,8 +52,7 @@ pub(crate) fn is_harmless_text(name: Name, text: &str) -> bool {
     }
 }
 
-/// Checks for marks that take the place of a value; of a social security number, the last four digits
-/// may follow them.
+/// Checks for marks that replace a value. The last four digits of a social security number may follow them.
 fn is_blank_or_masked(name: Name, text: &str) -> bool {
     let unmarked = text
         .trim_start_matches(['[', '<', '(', '{', '*'])
@@ -68,7 +67,7 @@ fn is_blank_or_masked(name: Name, text: &str) -> bool {
     text.chars().all(is_mark) || (marks >= 3 && (rest.is_empty() || (is_ssn && is_number(rest, 4))))
 }
 
-/// Checks for a few words that say what state a secret is in.
+/// Checks for a few words that state the state of a secret.
 fn is_state(subject: Subject, text: &str) -> bool {
     let known =
         |word: &str| has(STATES, word) || (subject == Subject::Presented && has(PRESENTED, word));
@@ -81,7 +80,7 @@ fn is_state(subject: Subject, text: &str) -> bool {
                 .all(known)
 }
 
-/// Checks for digits, at most so many.
+/// Checks for digits, at most `most` of them.
 pub(super) fn is_number(text: &str, most: usize) -> bool {
     (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -108,8 +107,8 @@ pub(super) fn is_uuid(text: &str) -> bool {
         })
 }
 
-/// Checks for a date, a time of day or both, or a time in seconds or milliseconds from 1970. What holds
-/// letters has no others than names of days, months, zones and units.
+/// Checks for a date, a time of day or both, or a time in seconds or milliseconds from 1970. The only letters
+/// allowed are names of days, months, zones and units.
 pub(super) fn is_time(text: &str) -> bool {
     const WORDS: &[&str] = &[
         "am", "apr", "aug", "days", "dec", "feb", "fri", "gmt", "jan", "jul", "jun", "mar", "may",
@@ -139,7 +138,7 @@ pub(super) fn is_time(text: &str) -> bool {
         && (is_period || letters.all(|word| has(WORDS, word)))
 }
 
-/// Checks for a URL of the web. Its parts were looked at with all other text.
+/// Checks for an HTTP URL. Its parts were checked with all other text.
 fn is_url(text: &str) -> bool {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(char::is_whitespace))
@@ -154,7 +153,7 @@ fn has_opaque_step(url: &str) -> bool {
     })
 }
 
-/// Checks for what OAuth calls a scope: words of letters, dots, slashes and the like.
+/// Checks for an OAuth scope: words of letters, dots, slashes and the like.
 fn is_scope(text: &str) -> bool {
     let is_word = |word: &str| {
         word.len() <= 80
@@ -163,7 +162,7 @@ fn is_scope(text: &str) -> bool {
     text.split([' ', ',']).all(is_word)
 }
 
-/// Checks for the hexadecimal digits of a hash, after its method or without.
+/// Checks for the hexadecimal digits of a hash, with or without its method before them.
 fn is_hash(text: &str) -> bool {
     let digits = text.rsplit(':').next().unwrap_or_default();
     let method = text[..text.len() - digits.len()].trim_end_matches(':');
@@ -172,13 +171,13 @@ fn is_hash(text: &str) -> bool {
         && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Checks for plain words: of letters, or short numbers, with ordinary punctuation.
+/// Checks for plain words: letters, or short numbers, with ordinary punctuation.
 pub(super) fn is_prose(text: &str) -> bool {
     let ends = |c: char| c.is_whitespace() || ",;:()[]\"'/.!?-_".contains(c);
     text.split(ends).all(is_plain_word)
 }
 
-/// Checks for a word that is no password: of letters alone, a short number, or the name of a method.
+/// Checks for a word that is not a password: only letters, a short number, or the name of a method.
 pub(super) fn is_plain_word(word: &str) -> bool {
     let capitals = word.bytes().skip(1).filter(u8::is_ascii_uppercase).count();
     let is_plain = word.chars().all(char::is_alphabetic)
@@ -188,8 +187,8 @@ pub(super) fn is_plain_word(word: &str) -> bool {
     is_plain || is_number(word, 5) || is_version || has(METHODS, word)
 }
 
-/// Checks for a word that nobody would read aloud, as tokens are: 16 characters or more in which
-/// letters of both cases and digits alternate, or hexadecimal digits.
+/// Checks for a word that looks like a token: 16 characters or more in which letters of both cases and digits
+/// alternate, or hexadecimal digits.
 pub(crate) fn is_opaque(text: &str) -> bool {
     text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_').any(|word| {
         let class = |byte: &u8| match byte {

@@ -1,4 +1,4 @@
-//! Words that stand where a secret would, and are none. Each list is sorted.
+//! Words that may be in the place of a secret and are not secret. Each list is sorted.
 
 /// Words for the state of a secret.
 #[rustfmt::skip]
@@ -25,7 +25,7 @@ pub(super) const STATES: &[&str] = &[
     "was", "weak", "withheld", "wrong", "yes",
 ];
 
-/// Words for what a program presents.
+/// Words for the kinds of secrets that programs present.
 #[rustfmt::skip]
 pub(super) const PRESENTED: &[&str] = &[
     "access", "auth", "authentication", "authorization", "basic", "bearer", "body", "cookie",
@@ -34,7 +34,7 @@ pub(super) const PRESENTED: &[&str] = &[
     "revoke", "rotate", "saml", "scheme", "session", "token", "tokens", "view", "write",
 ];
 
-/// Codes of errors: of OAuth (RFC 6749, 6750, 7009, 7591, 8628, 9449) and of OpenID Connect.
+/// Error codes of OAuth (RFC 6749, 6750, 7009, 7591, 8628, 9449) and of OpenID Connect.
 #[rustfmt::skip]
 pub(super) const ERROR_CODES: &[&str] = &[
     "access_denied", "account_selection_required", "authorization_pending",
@@ -49,7 +49,7 @@ pub(super) const ERROR_CODES: &[&str] = &[
     "unsupported_response_type", "unsupported_token_type", "use_dpop_nonce",
 ];
 
-/// Words of letters and digits that are names of methods and versions.
+/// Words of letters and digits that are names of methods or versions.
 #[rustfmt::skip]
 pub(super) const METHODS: &[&str] = &[
     "2fa", "a256gcm", "aal1", "aal2", "aal3", "aes128", "aes256", "argon2", "argon2d",

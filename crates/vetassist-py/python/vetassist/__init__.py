@@ -1,6 +1,6 @@
 """Seals VA.gov OAuth tokens and hashes IP addresses, as the PostgreSQL extension vetassist does.
 
-All of them, the npm package and the Rust crate included, open the values that any of them sealed.
+This package, the extension, the npm package and the Rust crate open each other's sealed values.
 """
 
 import sys as _sys
@@ -49,7 +49,7 @@ from ._rows import (
 )
 from ._schema import SCHEMA_QUERY, SchemaDifference, check_schema
 
-# Last, because it is made of the above.
+# This import is last, because the module imports the names above.
 from .sync import Client
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""The address of a request's client, out of the headers in which proxies write it."""
+"""The address of a request's client, from the headers that proxies write."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HOST = _re.compile(r"(?:\[([^\]]*)\]|([0-9.]+))(?::(?:[0-9]{1,5}|_[0-9A-Za-z_.-
 
 
 def _forwarded(value: str) -> _t.Optional[_t.List[_t.Optional[str]]]:
-    """Returns the ``for`` of each element of a Forwarded header: None for the header if it is malformed."""
+    """Returns the ``for`` of each element of a Forwarded header, or None if the header is malformed."""
     found: _t.List[_t.Optional[str]] = []
     element: _t.Dict[str, str] = {}
     at = 0
@@ -27,7 +27,7 @@ def _forwarded(value: str) -> _t.Optional[_t.List[_t.Optional[str]]]:
             return None
         name, given = pair.groups()
         if name is not None:
-            # A parameter occurs once.
+            # A parameter must occur only once.
             if name.lower() in element:
                 return None
             if given.startswith('"'):
@@ -45,7 +45,7 @@ def _forwarded(value: str) -> _t.Optional[_t.List[_t.Optional[str]]]:
 
 
 def _node_of(element: _t.Dict[str, str]) -> _t.Optional[str]:
-    """Returns whom an element of a Forwarded header names. An IPv6 address stands in brackets there."""
+    """Returns the node that an element of a Forwarded header names. An IPv6 address must be in brackets there."""
     node = element.get("for")
     return None if node is None or (not node.startswith("[") and node.count(":") > 1) else node
 
@@ -67,15 +67,15 @@ def _host(node: str) -> _t.Optional[str]:
 
 
 def address_of(value: _t.Optional[str], trusted_hops: int = 1) -> _t.Optional[str]:
-    """Returns the one address of a request's client out of a header, without its port, or None.
+    """Returns the address of a request's client from a header, without its port, or None.
 
-    It is None where the header is absent or malformed, has fewer entries than ``trusted_hops``, or names no address there
+    Returns None if the header is missing or malformed, has fewer entries than ``trusted_hops``, or has no address there
     (``unknown``, a hidden name).
 
-    ``value`` is that of ``X-Forwarded-For``, ``Forwarded`` (RFC 7239), ``CF-Connecting-IP``, ``X-Real-IP`` or the like.
-    ``trusted_hops`` says how many proxies that you trust stand before the service. Each adds at the end whom it was called
-    by, so the address is that many entries from the end; what stands before is anybody's word. With 0 nobody is trusted,
-    and the answer is None.
+    ``value`` is the value of ``X-Forwarded-For``, ``Forwarded`` (RFC 7239), ``CF-Connecting-IP``, ``X-Real-IP`` or the like.
+    ``trusted_hops`` is the number of proxies before the service that you trust. Each proxy appends the address of its
+    caller, so the address is that many entries from the end. The client can forge everything before it. With 0 no proxy is
+    trusted, and the result is None.
     """
     if not isinstance(trusted_hops, int) or isinstance(trusted_hops, bool) or trusted_hops < 0:
         raise _error("ERR_INVALID_ARG_TYPE", "trusted_hops must be a whole number, 0 or more")
@@ -83,12 +83,12 @@ def address_of(value: _t.Optional[str], trusted_hops: int = 1) -> _t.Optional[st
         return None
     if not isinstance(value, str):
         raise _wrong_type("the header", "a str", value)
-    # No address has an equals sign in it, and each element of a Forwarded header has.
+    # Each element of a Forwarded header has an equals sign, and no address has one.
     if "=" in value:
         nodes = _forwarded(value)
     else:
         nodes = [part for part in (part.strip() for part in value.split(",")) if part]
-    # Each proxy adds at the end whom it was called by; what stands before that is anybody's word.
+    # Each proxy appends the address of its caller. The client can forge everything before these addresses.
     if not nodes or not 0 < trusted_hops <= len(nodes):
         return None
     node = nodes[-trusted_hops]

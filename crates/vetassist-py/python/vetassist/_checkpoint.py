@@ -16,9 +16,9 @@ class Checkpoint:
     """A state of the audit log."""
 
     origin: str
-    """Names the log: ``vetassist/`` and a UUID."""
+    """The name of the log: ``vetassist/`` and a UUID."""
     size: int
-    """Counts the entries of the log."""
+    """The number of entries of the log."""
     root: bytes
     """The root hash of its Merkle tree (RFC 6962)."""
 
@@ -28,8 +28,7 @@ def verify_checkpoint(
 ) -> Checkpoint:
     """Verifies a signed checkpoint (C2SP's tlog-checkpoint as a signed note), and returns it.
 
-    ``verifier_keys`` are the public keys that are trusted, each as ``name+id+key``. One that has the log's origin as its
-    name must have signed. Raises ``ERR_INVALID_CHECKPOINT`` where none has, or where a signature of a trusted key does not
-    verify.
+    ``verifier_keys`` are the trusted public keys, each as ``name+id+key``. A key whose name is the log's origin must have
+    signed. Raises ``ERR_INVALID_CHECKPOINT`` if none has, or if a signature of a trusted key does not verify.
     """
     return Checkpoint(*_opened(note, verifier_keys))

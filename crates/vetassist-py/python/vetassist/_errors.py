@@ -15,19 +15,19 @@ __all__ = [
 
 
 class VetassistError(Exception):
-    """Tells what went wrong: the base of all errors that this package raises.
+    """The base class of all errors of this package.
 
     The message never holds a byte of a key, a token or a plaintext.
     """
 
     code: str
-    """Tells which kind of error it is, such as ``ERR_OPEN_FAILED``. The npm package has the same codes."""
+    """The kind of the error, such as ``ERR_OPEN_FAILED``. The npm package has the same codes."""
 
     retryable: bool = False
-    """True where nothing was stored, and the same call may be made again. Only errors of a client are ever so."""
+    """True if nothing was stored and the same call may be made again. Only errors of a client can be retryable."""
 
     def __init__(self, code: str, message: str) -> None:
-        # Both, so that the error can be pickled.
+        # Both arguments are passed on, so that the error can be pickled.
         super().__init__(code, message)
         self.code = code
         self._message = message
@@ -37,18 +37,18 @@ class VetassistError(Exception):
 
 
 class InvalidTypeError(VetassistError, TypeError):
-    """An argument is of a type that the call does not take, or the object cannot be used in this way."""
+    """An argument has the wrong type, or the object cannot be used in this way."""
 
 
 class InvalidValueError(VetassistError, ValueError):
-    """An argument has a value that the call does not take."""
+    """An argument has an invalid value."""
 
 
 class SecretInMetadataError(InvalidValueError):
-    """Metadata holds what looks like a secret."""
+    """Metadata contains something that looks like a secret."""
 
     path: str
-    """Says where it stands, such as ``event_data.users[0].password``."""
+    """The place of the secret, such as ``event_data.users[0].password``."""
 
     def __init__(self, code: str, message: str, path: str = "") -> None:
         super().__init__(code, message)
@@ -88,12 +88,12 @@ _CLASSES: _t.Dict[str, _t.Type[VetassistError]] = {
 
 
 def error(code: str, message: str) -> VetassistError:
-    """Returns the error with this code, of the class that the code belongs to."""
+    """Returns the error with this code, in the class of the code."""
     return _CLASSES.get(code, VetassistError)(code, message)
 
 
 def wrong_type(what: str, expected: str, value: object) -> VetassistError:
     """Returns the error for an argument of a wrong type. It names the type and never shows the value."""
-    # A metaclass may answer with whatever it likes.
+    # This reads the name without calling code of a metaclass.
     found = "None" if value is None else type.__dict__["__name__"].__get__(type(value))
     return error("ERR_INVALID_ARG_TYPE", f"{what} must be {expected}, not {found}")

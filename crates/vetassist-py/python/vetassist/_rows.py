@@ -1,4 +1,4 @@
-"""Rows of the four tables, from what drivers return."""
+"""Rows of the four tables, from the rows of drivers."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ __all__ = [
 
 @_d.dataclass(frozen=True)
 class User:
-    """A row of ``vetassist_users``: an account. Its ``repr`` shows neither ICN, status, e-mail nor names."""
+    """A row of ``vetassist_users``: an account. Its ``repr`` does not show the ICN, the status, the e-mail and the names."""
 
     id: _uuid.UUID
-    """Identifies the account here."""
+    """Identifies the account in this database."""
     va_icn: _t.Optional[str] = _d.field(repr=False)
-    """Integration Control Number, which identifies the veteran to VA; unique. None once erased."""
+    """Integration Control Number, which identifies the veteran to VA; unique. None after an erasure."""
     va_veteran_status: _t.Optional[str] = _d.field(repr=False)
-    """VA's word on whether the veteran's status is confirmed."""
+    """The veteran's status as VA stated it."""
     email: _t.Optional[str] = _d.field(repr=False)
     """E-mail address."""
     first_name: _t.Optional[str] = _d.field(repr=False)
@@ -43,11 +43,11 @@ class User:
     is_active: _t.Optional[bool]
     """True if the account may be used. None counts as false."""
     created_at: _t.Optional[_datetime.datetime]
-    """When the account was made."""
+    """When the account was created."""
     updated_at: _t.Optional[_datetime.datetime]
     """When the profile last changed."""
     last_login_at: _t.Optional[_datetime.datetime]
-    """When somebody last signed in."""
+    """The time of the last sign-in."""
 
 
 @_d.dataclass(frozen=True)
@@ -57,11 +57,11 @@ class VaToken:
     id: _uuid.UUID
     """Identifies the row."""
     user_id: _uuid.UUID
-    """Whose tokens these are; unique."""
+    """The user of the tokens; unique."""
     access_token_encrypted: bytes = _d.field(repr=False)
     """The access token. Nonce, ciphertext and tag."""
     refresh_token_encrypted: _t.Optional[bytes] = _d.field(repr=False)
-    """The refresh token, where VA.gov gave one. Nonce, ciphertext and tag."""
+    """The refresh token, if VA.gov issued one. Nonce, ciphertext and tag."""
     token_type: _t.Optional[str]
     """``Bearer``."""
     scope: _t.Optional[str]
@@ -69,7 +69,7 @@ class VaToken:
     expires_at: _datetime.datetime
     """When the access token expires."""
     created_at: _t.Optional[_datetime.datetime]
-    """When the row was made."""
+    """When the row was created."""
     refreshed_at: _t.Optional[_datetime.datetime]
     """When the tokens were last replaced."""
 
@@ -81,17 +81,17 @@ class Session:
     id: _uuid.UUID
     """Identifies the session."""
     user_id: _uuid.UUID
-    """Whose it is."""
+    """The user of the session."""
     jwt_id: str
     """The ``jti`` claim of its JSON Web Token; unique."""
     device_info: _JsonValue
     """A description of the device; addresses in it are hashed."""
     created_at: _t.Optional[_datetime.datetime]
-    """When it began."""
+    """When the session began."""
     expires_at: _datetime.datetime
-    """When it ends by itself."""
+    """When the session expires."""
     revoked_at: _t.Optional[_datetime.datetime]
-    """When somebody ended it."""
+    """When the session was revoked."""
 
 
 @_d.dataclass(frozen=True)
@@ -99,17 +99,17 @@ class AuthAudit:
     """A row of ``vetassist_auth_audit``."""
 
     id: int
-    """Numbers the events; gaps are ordinary."""
+    """The number of the event; gaps are normal."""
     user_id: _t.Optional[_uuid.UUID]
-    """Whom it concerns."""
+    """The user whom the event is about."""
     event_type: str
     """The type of the event."""
     event_data: _JsonValue
-    """More about it, no secrets."""
+    """Metadata, which contains no secrets."""
     ip_hash: _t.Optional[str]
-    """The hash of the address that it came from."""
+    """The hash of the client's address."""
     created_at: _t.Optional[_datetime.datetime]
-    """When."""
+    """The time of the event."""
 
 
 _OVERHEAD = 28
@@ -128,7 +128,7 @@ def _matching(value: object, kind: str) -> _t.Optional[str]:
 
 def _as_uuid(value: object) -> _t.Optional[_uuid.UUID]:
     if isinstance(value, _uuid.UUID):
-        # Drivers have classes of their own, which are slower to compare.
+        # Some drivers have UUID classes of their own, which are slower to compare.
         return value if type(value) is _uuid.UUID else _uuid.UUID(int=value.int)
     text = _matching(value, "uuid")
     return None if text is None else _uuid.UUID(text)
@@ -136,13 +136,13 @@ def _as_uuid(value: object) -> _t.Optional[_uuid.UUID]:
 
 def _as_time(value: object) -> _t.Optional[_datetime.datetime]:
     if isinstance(value, _datetime.datetime):
-        # Drivers write infinity as the first or the last moment that there is.
+        # Drivers return the first or the last possible datetime for an infinity.
         is_finite = _datetime.datetime.min < value.replace(tzinfo=None) < _datetime.datetime.max
         return value if value.tzinfo is not None and is_finite else None
     text = _matching(value, "time")
     if text is None:
         return None
-    # As `fromisoformat` of CPython 3.9 takes it: six digits of a second, and minutes in the zone.
+    # `fromisoformat` of CPython 3.9 needs six digits of a second, and minutes in the zone.
     found = _re.fullmatch(r"(.{10})[ T](.{8})(?:[.]([0-9]+))?(Z|[+-][0-9:]+)", text)
     if found is None:
         return None
@@ -185,7 +185,7 @@ _CONVERT: _t.Dict[str, _t.Callable[[object], object]] = {
 
 
 def _parse(table: str, row: object) -> _t.Dict[str, object]:
-    # As mappings have it, and asyncpg's records, which are none. A tuple would be read by position.
+    # Mappings have these methods, and so do asyncpg's records, which are not mappings. A tuple would be read by position.
     if not hasattr(row, "keys") or not hasattr(row, "__getitem__"):
         raise _wrong_type("the row", "a mapping of columns (with psycopg: row_factory=dict_row)", row)
     parsed: _t.Dict[str, object] = {}
@@ -196,7 +196,7 @@ def _parse(table: str, row: object) -> _t.Dict[str, object]:
             value = _MISSING
         converted = None if value is None or value is _MISSING else _CONVERT[kind](value)
         if value is _MISSING or (converted is None and not (value is None and is_nullable)):
-            # Never the value: it may be a person's.
+            # The message does not contain the value, because it may be personal data.
             found = ", and is missing" if value is _MISSING else ", and is NULL" if value is None else ""
             raise _error("ERR_INVALID_ROW", f"{table}.{name} must be {_KINDS[kind][0]}{found}") from None
         parsed[name] = converted
@@ -204,11 +204,11 @@ def _parse(table: str, row: object) -> _t.Dict[str, object]:
 
 
 def parse_user(row: object) -> User:
-    """Reads a row of ``vetassist_users`` from what a driver returned for ``SELECT *``, whatever driver.
+    """Reads a row of ``vetassist_users`` that any driver returned for ``SELECT *``.
 
-    The row has its columns by name, as asyncpg's and dicts have. Times are datetimes with their zone or text, ``bytea`` is
-    bytes or ``\\x…``. Other columns are left out. Raises ``ERR_INVALID_ROW``, which names the column and never quotes it;
-    ``infinity`` is no datetime.
+    The row must give its columns by name, as asyncpg's records and dicts do. Times are datetimes with their zone or text,
+    ``bytea`` is bytes or ``\\x…``. Other columns are left out. Raises ``ERR_INVALID_ROW``, which names the column and never
+    quotes it. ``infinity`` is malformed, because no datetime can represent it.
     """
     return User(**_parse("vetassist_users", row))  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""The comparison of a database with the tables that it must have."""
+"""Compares a database with the description of the tables."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ __all__ = ["SCHEMA_QUERY", "SchemaDifference", "check_schema"]
 
 @_d.dataclass(frozen=True)
 class SchemaDifference:
-    """One way in which a database differs from the tables."""
+    """A difference between a database and the description of the tables."""
 
     object: str
-    """Names the table, column, key, index, sequence, trigger, rule or policy."""
+    """The name of the table, column, key, index, sequence, trigger, rule or policy."""
     problem: str
-    """Says ``missing``, ``extra``, ``duplicate``, or names the attribute that differs."""
+    """``missing``, ``extra``, ``duplicate``, or the attribute that differs."""
     expected: _t.Optional[str]
-    """Says what it should be, where it should be something."""
+    """The expected value, if there is one."""
     found: _t.Optional[str]
-    """Says what it is, where it is something."""
+    """The value that was found, if there is one."""
 
 
 def check_schema(rows: _t.Sequence[object]) -> _t.List[SchemaDifference]:
-    """Compares a database with the tables, as SQL's ``vetassist_check_schema()`` does.
+    """Compares a database with the description of the tables, as SQL's ``vetassist_check_schema()`` does.
 
-    The database need not have the extension. ``rows`` is the list of what :data:`SCHEMA_QUERY` returned: tuples, or rows
-    that have ``object``, ``attribute`` and ``value`` by name. An empty result means that they agree.
+    The database need not have the extension. ``rows`` is the list of the rows of :data:`SCHEMA_QUERY`: tuples, or rows that
+    have ``object``, ``attribute`` and ``value`` by name. Returns an empty list if they agree.
     """
     return [SchemaDifference(*difference) for difference in _differences(rows)]

@@ -1,4 +1,4 @@
-"""Names of the types that calls take."""
+"""Names of the types of arguments."""
 
 import ipaddress as _ipaddress
 import typing as _t
@@ -8,7 +8,7 @@ if _t.TYPE_CHECKING:
     from ._native import MasterKey
 
 BytesLike = _t.Union[bytes, bytearray, memoryview]
-"""Bytes. What is not ``bytes`` is copied when the call is made."""
+"""Bytes. Anything but ``bytes`` is copied at the start of the call."""
 MasterKeyLike = _t.Union["MasterKey", bytes, bytearray, memoryview, str]
 """A master key: an object, 32 bytes, or text of 64 hexadecimal digits."""
 UserId = _t.Union[str, _uuid.UUID]
@@ -16,4 +16,4 @@ UserId = _t.Union[str, _uuid.UUID]
 Address = _t.Union[str, _ipaddress.IPv4Address, _ipaddress.IPv6Address]
 """The address of one host."""
 JsonValue = _t.Union[None, bool, int, float, str, _t.Sequence[_t.Any], _t.Mapping[str, _t.Any]]
-"""Values of JSON. A sequence is a list or a tuple, a mapping a dict, and their items are such values."""
+"""Values of JSON. A sequence is a list or a tuple, a mapping is a dict, and their items are values of JSON too."""

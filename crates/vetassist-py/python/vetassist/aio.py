@@ -1,4 +1,4 @@
-"""The asynchronous client: over asyncpg or psycopg, a pool or a connection."""
+"""The asynchronous client, over a pool or a connection of asyncpg or psycopg."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Exchanges a refresh token at the provider, and returns what the token endpoint answered. An exception whose `error` is
-#: `invalid_grant` is final; any other is tried again later.
+#: Exchanges a refresh token at the provider, and returns the response of the token endpoint. An exception whose `error` is
+#: `invalid_grant` is final; after any other exception the refresh is tried again later.
 Refresh = Callable[[str, RefreshContext], Awaitable[TokenResponse]]
 
 
 def _operation(
     step: Callable[Concatenate[Context, P], Step[T]],
 ) -> Callable[Concatenate[Transaction, P], Coroutine[Any, Any, T]]:
-    """Makes a method of an operation."""
+    """Returns a method that runs an operation."""
 
     async def method(self: Transaction, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._run(step(self._context, *args, **kwargs))
@@ -57,12 +57,12 @@ def _operation(
 
 
 class Transaction:
-    """The operations that take one statement, or few, and exchange nothing: also in a transaction of the caller's."""
+    """The operations that exchange no token and take a few statements. They are also allowed in a transaction."""
 
     def __init__(self, database: Database, context: Context) -> None:
         self._database = database
         self._context = context
-        # Tasks that run on when a caller stops waiting. The loop alone does not keep a task.
+        # Tasks that continue when a caller stops waiting. The event loop has only weak references to tasks.
         self._underway: set[asyncio.Task[Any]] = set()
         self._shared: dict[Hashable, asyncio.Task[Any]] = {}
 
@@ -84,7 +84,7 @@ class Transaction:
     log_event = _operation(of_events.log_event)
 
     async def _run(self, step: Step[T]) -> T:
-        """Carries out an operation."""
+        """Runs an operation."""
         value: Any = None
         error: Optional[Exception] = None
         while True:
@@ -121,13 +121,13 @@ class Transaction:
             return DriverFailure.of(error)
 
     def _begin(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Begins what runs on when a caller stops waiting."""
+        """Starts a task that continues when a caller stops waiting."""
         task = asyncio.ensure_future(work)
         self._underway.add(task)
 
         def end(task: asyncio.Task[T]) -> None:
             self._underway.discard(task)
-            # It may be that nobody waits for it any more, who would ask for its error.
+            # If no caller waits any more, the error is read here, so that the loop does not report it.
             if not task.cancelled():
                 task.exception()
 
@@ -142,7 +142,7 @@ class Transaction:
         done, _ = await asyncio.wait({task}, timeout=ask.timeout_seconds)
         if done:
             if task.cancelled():
-                # By the function itself: the caller was not cancelled, and is told so.
+                # The function cancelled itself. The caller was not cancelled, so it gets an error.
                 raise TokenEndpointError("cancelled")
             return task.result()
         self._begin(self._late(task, ask))
@@ -177,28 +177,27 @@ class Transaction:
         try:
             await asyncio.gather(*workers)
         finally:
-            # Leases that were claimed and not begun when the caller stops run out, and others can claim them again.
+            # When the caller stops, claimed leases whose exchange has not begun expire, and others can claim them again.
             for each in workers:
                 each.cancel()
 
 
 class Client(Transaction):
-    """Signs in, refreshes, ends, erases, audits and rotates, in a database with vetassist.
+    """A client of a database with vetassist: signs in, refreshes tokens, ends sessions, erases, logs events, rotates keys.
 
-    It does nothing until it is called, and holds a connection as long as a statement takes. Cancelling a call ends its
-    waiting, and never an exchange that is under way.
+    It does nothing until it is called, and holds a connection only during a statement. Cancelling a call ends its
+    waiting, and never a running exchange.
 
     Args:
-        db: A pool or a connection of asyncpg, or one of psycopg's asynchronous ones. Statements are carried out outside a
-            transaction.
-        ring: Seals here. Without it the server seals, and the rest of the service's code is the same.
+        db: A pool or a connection of asyncpg, or an asynchronous one of psycopg. Statements run outside a transaction.
+        ring: Makes the client seal. Without a ring the server seals; the rest of the service's code is the same.
         refresh: Exchanges refresh tokens at the provider.
-        schema: The schema of vetassist's objects. No search_path is relied on.
-        ip_hash: How addresses are hashed here: `keyed` or `sha256`.
-        on_bad_address: What a malformed address does: `drop` leaves it out and reports it, `raise` raises.
-        refresh_timeout_seconds: Bounds one exchange. The lease lasts three times as long.
-        default_lifetime_seconds: Counts where a token endpoint gives no `expires_in`.
-        on_event: Is told what happens: never a token, an address, an ICN or a parameter.
+        schema: The schema of vetassist's objects. The client does not rely on a search_path.
+        ip_hash: How a client with a ring hashes addresses: `keyed` or `sha256`.
+        on_bad_address: `drop` leaves a malformed address out and reports it, `raise` raises an error.
+        refresh_timeout_seconds: Limits the time of one exchange. The lease lasts three times as long.
+        default_lifetime_seconds: Applies if a token endpoint returns no `expires_in`.
+        on_event: Receives events. They never contain a token, an address, an ICN or a parameter.
     """
 
     def __init__(
@@ -238,9 +237,9 @@ class Client(Transaction):
         min_valid_seconds: float = MIN_VALID_SECONDS,
         wait_seconds: float = WAIT_SECONDS,
     ) -> AccessToken:
-        """Returns an access token that is good for so long, refreshed if need be; the old one while another caller refreshes.
+        """Returns an access token that is valid for so long, and refreshes it if needed.
 
-        Waiting for another caller's exchange ends after `wait_seconds`.
+        Returns the old token while another caller refreshes. Waiting for another caller ends after `wait_seconds`.
         """
         return await self._run(
             of_refresh.access_token(
@@ -256,9 +255,9 @@ class Client(Transaction):
         *,
         wait_seconds: float = WAIT_SECONDS,
     ) -> T:
-        """Makes a request; on status 401 refreshes that very token, once, and makes it again.
+        """Makes a request. After a response 401 it refreshes the token once and repeats the request.
 
-        The status is the response's `status_code` or `status`, or that of the error which `raise_for_status()` raises.
+        The status is the `status_code` or `status` of the response, or of the error that `raise_for_status()` raises.
         """
         response: T = await self._run(
             of_refresh.with_token(self._context, user_id, request, refresh, wait_seconds=wait_seconds)
@@ -273,7 +272,7 @@ class Client(Transaction):
         max_rows: int = 10,
         concurrency: int = 4,
     ) -> Refreshed:
-        """Refreshes what ends soon. Call it again while there is `more`."""
+        """Refreshes tokens that expire soon. Call it again while `more` is true."""
         return await self._run(
             of_refresh.refresh_expiring(
                 self._context, refresh, within_seconds=within_seconds, max_rows=max_rows, concurrency=concurrency
@@ -281,11 +280,11 @@ class Client(Transaction):
         )
 
     def within(self, connection: Union[AsyncpgConnection, PsycopgConnection, Database]) -> Transaction:
-        """Makes the same in a transaction of the caller's. Nothing is exchanged there: a rollback would lose the answer."""
+        """Returns the operations for a transaction of the caller, without exchanges: a rollback would lose the response."""
         return Transaction(transaction_of(connection), self._context.in_transaction())
 
     async def settle(self) -> None:
-        """Waits until no exchange of this client is under way. Call it before you close the pool."""
+        """Waits until no exchange of this client is running. Call it before you close the pool."""
         while True:
             loop = asyncio.get_running_loop()
             left = [task for task in self._underway if task.get_loop() is loop]

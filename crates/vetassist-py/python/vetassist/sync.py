@@ -1,4 +1,4 @@
-"""The blocking client: over psycopg or psycopg2, a pool or a connection."""
+"""The blocking client, over a pool or a connection of psycopg or psycopg2."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Exchanges a refresh token at the provider, and returns what the token endpoint answered. An exception whose `error` is
-#: `invalid_grant` is final; any other is tried again later.
+#: Exchanges a refresh token at the provider, and returns the response of the token endpoint. An exception whose `error` is
+#: `invalid_grant` is final; after any other exception the refresh is tried again later.
 Refresh = Callable[[str, RefreshContext], TokenResponse]
 
 
 def _operation(step: Callable[Concatenate[Context, P], Step[T]]) -> Callable[Concatenate[Transaction, P], T]:
-    """Makes a method of an operation."""
+    """Returns a method that runs an operation."""
 
     def method(self: Transaction, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return self._run(step(self._context, *args, **kwargs))
@@ -51,7 +51,7 @@ def _operation(step: Callable[Concatenate[Context, P], Step[T]]) -> Callable[Con
 
 
 class Transaction:
-    """The operations that take one statement, or few, and exchange nothing: also in a transaction of the caller's."""
+    """The operations that exchange no token and take a few statements. They are also allowed in a transaction."""
 
     def __init__(self, database: Database, context: Context) -> None:
         self._database = database
@@ -78,7 +78,7 @@ class Transaction:
     log_event = _operation(of_events.log_event)
 
     def _run(self, step: Step[T]) -> T:
-        """Carries out an operation."""
+        """Runs an operation."""
         value: Any = None
         error: Optional[Exception] = None
         while True:
@@ -115,7 +115,7 @@ class Transaction:
             return DriverFailure.of(error)
 
     def _ask(self, ask: Ask) -> Any:
-        """Calls in a thread of its own, so that waiting can end before the call does."""
+        """Calls a function in a thread of its own, so that waiting can end before the call ends."""
         answered: Future[Any] = Future()
 
         def work() -> None:
@@ -134,7 +134,7 @@ class Transaction:
             if answered.set_running_or_notify_cancel():
                 answered.set_result(answer)
                 return
-            # Nobody waits any more, and whoever asks next is told by the database.
+            # No caller waits any more. The next caller learns the result from the database.
             try:
                 self._run(ask.late(answer))
             except Exception:
@@ -149,10 +149,10 @@ class Transaction:
             if answered.cancel():
                 return LATE
         except BaseException:
-            # Whoever waits is interrupted, as by Ctrl-C: an answer that comes is stored all the same.
+            # The waiting was interrupted, as by Ctrl-C. A response that comes later is still stored.
             answered.cancel()
             raise
-        # It came at the last moment, or is itself an error of that kind.
+        # The response came at the last moment, or the function itself raised this error.
         return answered.result()
 
     def _detached(self, detached: Detached) -> Any:
@@ -193,22 +193,22 @@ def _not_awaitable(answer: T) -> T:
 
 
 class Client(Transaction):
-    """Signs in, refreshes, ends, erases, audits and rotates, in a database with vetassist.
+    """A client of a database with vetassist: signs in, refreshes tokens, ends sessions, erases, logs events, rotates keys.
 
-    It does nothing until it is called. Threads may share one; it holds a connection as long as a statement takes.
+    It does nothing until it is called, and holds a connection only during a statement. Threads may share a client.
 
     Args:
-        db: A pool or a connection of psycopg or psycopg2, or an engine of SQLAlchemy over one of them. Statements are
-            carried out outside a transaction.
-        ring: Seals here. Without it the server seals, and the rest of the service's code is the same. psycopg2 writes
-            parameters into the statement, so it takes a ring.
+        db: A pool or a connection of psycopg or psycopg2, or an engine of SQLAlchemy over one of them. Statements run outside
+            a transaction.
+        ring: Makes the client seal. Without a ring the server seals; the rest of the service's code is the same. psycopg2
+            writes parameters into the statement, so a client over it needs a ring.
         refresh: Exchanges refresh tokens at the provider.
-        schema: The schema of vetassist's objects. No search_path is relied on.
-        ip_hash: How addresses are hashed here: `keyed` or `sha256`.
-        on_bad_address: What a malformed address does: `drop` leaves it out and reports it, `raise` raises.
-        refresh_timeout_seconds: Bounds one exchange. The lease lasts three times as long.
-        default_lifetime_seconds: Counts where a token endpoint gives no `expires_in`.
-        on_event: Is told what happens: never a token, an address, an ICN or a parameter.
+        schema: The schema of vetassist's objects. The client does not rely on a search_path.
+        ip_hash: How a client with a ring hashes addresses: `keyed` or `sha256`.
+        on_bad_address: `drop` leaves a malformed address out and reports it, `raise` raises an error.
+        refresh_timeout_seconds: Limits the time of one exchange. The lease lasts three times as long.
+        default_lifetime_seconds: Applies if a token endpoint returns no `expires_in`.
+        on_event: Receives events. They never contain a token, an address, an ICN or a parameter.
     """
 
     def __init__(
@@ -248,9 +248,9 @@ class Client(Transaction):
         min_valid_seconds: float = MIN_VALID_SECONDS,
         wait_seconds: float = WAIT_SECONDS,
     ) -> AccessToken:
-        """Returns an access token that is good for so long, refreshed if need be; the old one while another caller refreshes.
+        """Returns an access token that is valid for so long, and refreshes it if needed.
 
-        Waiting for another caller's exchange ends after `wait_seconds`.
+        Returns the old token while another caller refreshes. Waiting for another caller ends after `wait_seconds`.
         """
         return self._run(
             of_refresh.access_token(
@@ -266,9 +266,9 @@ class Client(Transaction):
         *,
         wait_seconds: float = WAIT_SECONDS,
     ) -> T:
-        """Makes a request; on status 401 refreshes that very token, once, and makes it again.
+        """Makes a request. After a response 401 it refreshes the token once and repeats the request.
 
-        The status is the response's `status_code` or `status`, or that of the error which `raise_for_status()` raises.
+        The status is the `status_code` or `status` of the response, or of the error that `raise_for_status()` raises.
         """
         response: T = self._run(
             of_refresh.with_token(self._context, user_id, request, refresh, wait_seconds=wait_seconds)
@@ -283,7 +283,7 @@ class Client(Transaction):
         max_rows: int = 10,
         concurrency: int = 4,
     ) -> Refreshed:
-        """Refreshes what ends soon. Call it again while there is `more`."""
+        """Refreshes tokens that expire soon. Call it again while `more` is true."""
         return self._run(
             of_refresh.refresh_expiring(
                 self._context, refresh, within_seconds=within_seconds, max_rows=max_rows, concurrency=concurrency
@@ -291,11 +291,11 @@ class Client(Transaction):
         )
 
     def within(self, connection: Union[Connection, Database]) -> Transaction:
-        """Makes the same in a transaction of the caller's. Nothing is exchanged there: a rollback would lose the answer."""
+        """Returns the operations for a transaction of the caller, without exchanges: a rollback would lose the response."""
         return Transaction(_sealable(transaction_of(connection), self._context.ring), self._context.in_transaction())
 
     def settle(self) -> None:
-        """Waits until no exchange of this client is under way. Call it before you close the pool."""
+        """Waits until no exchange of this client is running. Call it before you close the pool."""
         for thread in list(self._threads):
             thread.join()
 

@@ -1,4 +1,4 @@
-// The address of a request's client, out of the headers in which proxies write it.
+// The address of a request's client, from the headers that proxies write.
 
 import { asString, typeError } from './arguments.js';
 import { error } from './errors.js';
@@ -7,7 +7,7 @@ import { hashIp } from './ip_hash.js';
 // RFC 7239 section 4, with the quoted strings and tokens of RFC 9110.
 const PAIR = /[\t ]*(?:([!#$%&'*+.^_`|~\w-]+)=([!#$%&'*+.^_`|~\w-]+|"(?:[^"\\]|\\.)*"))?[\t ]*/y;
 
-/** Returns the `for` of each element of a Forwarded header: null where it has none, undefined if it is malformed. */
+/** Returns the `for` of each element of a Forwarded header: null if it has none, undefined if the header is malformed. */
 function forwarded(value) {
   const found = [];
   let element = {};
@@ -16,7 +16,7 @@ function forwarded(value) {
     const [whole, name, given] = PAIR.exec(value);
     if (name !== undefined) {
       const key = name.toLowerCase();
-      // A parameter occurs once.
+      // A parameter must occur only once.
       if (key in element) return undefined;
       element[key] = given.startsWith('"') ? given.slice(1, -1).replaceAll(/\\(.)/g, '$1') : given;
     }
@@ -31,7 +31,7 @@ function forwarded(value) {
   return found;
 }
 
-/** Returns whom an element of a Forwarded header names. An IPv6 address stands in brackets there. */
+/** Returns the node that an element of a Forwarded header names. An IPv6 address must be in brackets there. */
 const nodeOf = ({ for: node }) => (node === undefined || /^[^[].*:.*:/.test(node) ? null : node);
 
 /** Returns the address of a node, without its port: null for an unknown or hidden one. */
@@ -58,11 +58,11 @@ export function addressOf(value, options) {
   }
   if (value === null || value === undefined) return null;
   const text = asString(value, 'the header');
-  // No address has an equals sign in it, and each element of a Forwarded header has.
+  // Each element of a Forwarded header has an equals sign, and no address has one.
   const nodes = text.includes('=')
     ? forwarded(text)
     : text.split(',').map((part) => part.trim()).filter((part) => part !== '');
-  // Each proxy adds at the end whom it was called by; what stands before that is anybody's word.
+  // Each proxy appends the address of its caller. The client can forge everything before these addresses.
   const node = trustedHops === 0 ? undefined : nodes?.at(-trustedHops);
   return typeof node === 'string' ? host(node) : null;
 }

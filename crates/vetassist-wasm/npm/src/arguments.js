@@ -1,11 +1,11 @@
-// Checks of what callers hand in. They rest on the internal slots of objects and not on `instanceof` or
-// on properties, so that arrays of another realm (a frame, a `vm` context, a Jest environment) pass and
-// look-alikes do not.
+// Checks of arguments. They use the internal slots of objects and not `instanceof` or properties, so that they
+// accept arrays of another realm (a frame, a `vm` context, a Jest environment) and refuse objects that only look
+// like arrays.
 
 import { error, tooLarge } from './errors.js';
 import { encode as encodeText } from './utf8.js';
 
-// What is called at import says that it has no effects, for bundlers.
+// Functions that are called at import are marked as pure for bundlers.
 const typedArray = () => Object.getPrototypeOf(Uint8Array.prototype);
 const getter = (owner, name) => Object.getOwnPropertyDescriptor(owner(), name).get;
 const nameOf = /* @__PURE__ */ getter(typedArray, Symbol.toStringTag);
@@ -15,9 +15,9 @@ export const offsetOf = /* @__PURE__ */ getter(typedArray, 'byteOffset');
 const bufferLengthOf = /* @__PURE__ */ getter(() => ArrayBuffer.prototype, 'byteLength');
 const keysOf = (array) => typedArray().keys.call(array);
 
-/** The most that one call takes: nonce, tag, AAD and text included. */
+/** The most bytes of one call, including nonce, tag, AAD and text. */
 export const MAX_BYTES = 2 ** 30;
-// Strings up to this length are staged as they are, with three bytes of room for each unit.
+// Strings up to this length are staged without a copy, with three bytes of room for each code unit.
 const MAX_STAGED_TEXT = 2 ** 16;
 
 const loneSurrogate = /\p{Surrogate}/u;
@@ -32,10 +32,10 @@ export function typeError(what, expected, value) {
   return error('ERR_INVALID_ARG_TYPE', `${what} must be ${expected}, not ${found}`);
 }
 
-/** Returns how many bytes a genuine Uint8Array holds, whatever a subclass says. */
+/** Returns the number of bytes of a genuine Uint8Array, even if a subclass overrides its length. */
 export const sizeOf = (bytes) => lengthOf.call(bytes);
 
-/** Tells whether the memory of a genuine array is one that other threads can write to. */
+/** Returns whether other threads can write to the memory of a genuine array. */
 export function isShared(buffer) {
   try {
     bufferLengthOf.call(buffer);
@@ -48,10 +48,10 @@ export function isShared(buffer) {
 const detached = (what) =>
   error('ERR_DETACHED_BUFFER', `${what} is in a buffer that was detached or has shrunk`);
 
-/** Returns a genuine Uint8Array (Node's Buffer is one), or what an ArrayBuffer holds; undefined for all else. */
+/** Returns a genuine Uint8Array (Node's Buffer is one), or the bytes of an ArrayBuffer; undefined for anything else. */
 function bytesOf(value, what) {
   if (typeof value !== 'object' || value === null) return undefined;
-  // The usual case first: asking an array for its name takes as long as all the other questions.
+  // The usual case comes first, because reading the name of an array takes as long as all other checks.
   if (Object.getPrototypeOf(value) === Uint8Array.prototype || nameOf.call(value) === 'Uint8Array') {
     let length;
     try {
@@ -61,7 +61,7 @@ function bytesOf(value, what) {
     }
     if (length > MAX_BYTES) throw tooLarge();
     if (length === 0) {
-      // An empty array is fine. One whose buffer is gone says that it is empty too, but has no keys.
+      // An empty array is valid. An array with a detached buffer also has the length 0, but it has no keys.
       try {
         keysOf(value);
       } catch {
@@ -84,14 +84,14 @@ function bytesOf(value, what) {
   }
 }
 
-/** Returns bytes, or refuses what is none. */
+/** Returns the bytes of a value, or throws if it has none. */
 export function asBytes(value, what) {
   const bytes = bytesOf(value, what);
   if (bytes === undefined) throw typeError(what, 'a Uint8Array or an ArrayBuffer', value);
   return bytes;
 }
 
-/** Refuses text with lone surrogates, which have no UTF-8. */
+/** Refuses text with lone surrogates, which UTF-8 cannot represent. */
 function checkText(text, what) {
   const wellFormed =
     text.isWellFormed === undefined ? !loneSurrogate.test(text) : text.isWellFormed();
@@ -102,7 +102,7 @@ function checkText(text, what) {
 
 /** Returns the UTF-8 of well-formed text. */
 function encode(text) {
-  // Every unit is at least a byte: that much is known before a second copy is made.
+  // Every code unit is at least one byte, so text that is too long is refused before it is copied.
   if (text.length > MAX_BYTES) throw tooLarge();
   try {
     return encodeText(text);
@@ -112,7 +112,7 @@ function encode(text) {
   }
 }
 
-/** Returns text as a string if it is short, as its UTF-8 if not; bytes as they are. */
+/** Returns short text as a string, longer text as UTF-8, and bytes as they are. */
 export function asData(value, what) {
   if (typeof value === 'string') {
     checkText(value, what);
@@ -125,16 +125,16 @@ export function asData(value, what) {
   return bytes;
 }
 
-/** Does the same as `asData`, for text alone. */
+/** Does the same as `asData`, but accepts only text. */
 export function asTextData(value, what) {
   if (typeof value !== 'string') throw typeError(what, 'a string', value);
   return asData(value, what);
 }
 
-/** Returns the same as bytes. */
+/** Returns the result of `asData` as bytes. */
 export const toBytes = (data) => (typeof data === 'string' ? encode(data) : data);
 
-/** Returns a string, of whatever content. */
+/** Returns a string, with any content. */
 export function asString(value, what) {
   if (typeof value !== 'string') throw typeError(what, 'a string', value);
   return value;

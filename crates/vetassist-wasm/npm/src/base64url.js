@@ -37,7 +37,7 @@ export function encodeText(bytes) {
 
 const refused = (why) => error('ERR_INVALID_SEALED_TEXT', `the sealed text is not base64url without padding: ${why}`);
 
-/** Returns the bytes of this text, of which there is one spelling only. */
+/** Returns the bytes of this text. It accepts only one spelling of them. */
 export function decodeText(text) {
   if (codes === undefined) tables();
   if (text.length % 4 === 1) throw refused('no base64url text has this length');

@@ -1,4 +1,4 @@
-// The modules of Node, where there are any. No import, so that a bundler sees none.
+// The modules of Node, if the runtime has them. They are not imported, so that bundlers do not try to include them.
 
 /** Returns the module of that name, or undefined. */
 export function builtin(name) {

@@ -1,4 +1,4 @@
-// What CommonJS shares: everything, and the way in for the modules.
+// The code that all CommonJS entries share, and the function that gives it the modules.
 
 export { give } from '#modules';
 export * from './slim.js';

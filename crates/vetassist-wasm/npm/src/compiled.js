@@ -1,9 +1,9 @@
-// WebAssembly modules, as callers and bundlers hand them in.
+// WebAssembly modules from callers and bundlers.
 
-/** Returns the compiled module, from it or from its bytes. */
+/** Returns the compiled module, given itself or its bytes. */
 export function compiled(module) {
   try {
-    // Unlike `instanceof`, this knows the modules of other realms.
+    // Unlike `instanceof`, this call accepts modules of other realms.
     WebAssembly.Module.exports(module);
     return module;
   } catch {

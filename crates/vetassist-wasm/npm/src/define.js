@@ -1,15 +1,14 @@
-// How the classes are made: so that bundlers leave out what is not used, minifiers keep the names, and two
-// copies of this package (one imported and one required, before and after a hot reload) know each other's
-// objects.
+// Creates the classes in such a way that bundlers leave out unused ones, minifiers keep the names, and two copies of
+// this package (one imported and one required, or before and after a hot reload) recognise each other's objects.
 
 const brandOf = (name) => Symbol.for(`vetassist.${name}`);
 
-/** Tells whether a value is of the class of that name, of this copy or of another. */
+/** Returns whether a value is an object of the class of that name, of this copy or of another. */
 export const isBranded = (value, name) =>
   typeof value === 'object' && value !== null && value[brandOf(name)] === true;
 
 /**
- * Makes a class and names it.
+ * Creates a class and names it.
  *
  * @template T
  * @param {string} name
@@ -23,7 +22,7 @@ export function define(name, make) {
   hidden(made, 'name', name);
   hidden(made.prototype, brandOf(name), true);
   hidden(made, Symbol.hasInstance, function (value) {
-    // A class that extends ours is no class of ours.
+    // A subclass uses the ordinary check.
     return this === made ? isBranded(value, name) : Function.prototype[Symbol.hasInstance].call(this, value);
   });
   const { free } = made.prototype;
@@ -34,9 +33,9 @@ export function define(name, make) {
 function* nothing() {}
 
 /**
- * The base of what holds a key. Its objects are made as generators are, with an internal slot, for one purpose:
- * structuredClone, postMessage and IndexedDB refuse such, and would make an empty object of any other. Of all that have
- * a slot these cost the least.
+ * The base of classes with a key. Its objects are created as generators, because structuredClone, postMessage and IndexedDB
+ * refuse objects with an internal slot, and would make an empty object of any other. Of the objects with such a slot,
+ * generators are the fastest to create.
  */
 export function Uncloneable() {
   return Object.setPrototypeOf(nothing(), new.target.prototype);

@@ -1,4 +1,4 @@
-// The WebAssembly module: starting it, its staging buffer, and the handles of what lives in it.
+// Starts the WebAssembly module, and manages its staging buffer and the handles of its values.
 
 import { module as source } from '#modules';
 import { MAX_BYTES, sizeOf } from './arguments.js';
@@ -6,27 +6,27 @@ import { compiled } from './compiled.js';
 import { error, failure, RING, tooLarge, unavailable } from './errors.js';
 import { decode, decodeAscii, encodeInto } from './utf8.js';
 
-// What fits below is staged without asking; what is larger is given back after the call.
+// Values up to this size are staged without a call; a larger staging buffer is freed after the call.
 const FIRST_ROOM = 8 * 1024;
 const KEPT_ROOM = 256 * 1024;
 // The module's stack is the beginning of its memory, grows downwards, and is empty between calls. Ciphers
-// leave keys and text there: near its end those that a call worked with, deeper those of a key that was made,
-// deepest those of a ring.
+// leave keys and text there: those of a call near its end, those of a new key deeper, and those of a new ring
+// deepest.
 const STACK_END = 128 * 1024;
 const STACK_OF_A_CALL = 2 * 1024;
 const STACK_OF_A_KEY = 16 * 1024;
 
-/** The module's exports, once it runs. */
+/** The module's exports, after it was started. */
 export let wasm;
 /** All of its memory. */
 export let memory;
-/** Where the staging buffer begins. */
+/** The beginning of the staging buffer. */
 export let place = 0;
 let room = 0;
 
 const IMPORTS = {
   runtime: {
-    // The module asks for randomness and is told 0, or 1 where there is none.
+    // Fills memory of the module with random bytes. Returns 0, or 1 if the runtime gives none.
     random(start, size) {
       try {
         globalThis.crypto.getRandomValues(new Uint8Array(wasm.memory.buffer, start >>> 0, size));
@@ -43,7 +43,7 @@ function started({ exports }) {
   memory = new Uint8Array(wasm.memory.buffer);
 }
 
-/** Returns the module's exports; starts it if need be. */
+/** Returns the module's exports. Starts the module if it is not running. */
 export function engine() {
   if (wasm === undefined) {
     const found = source?.();
@@ -55,7 +55,7 @@ export function engine() {
   return wasm;
 }
 
-/** Starts the module from its bytes or from the compiled module. Once it runs, does nothing. */
+/** Starts the module from its bytes or from the compiled module. Does nothing if it is running. */
 export function initSync(module) {
   if (wasm !== undefined) return;
   try {
@@ -89,14 +89,14 @@ async function instantiated(found) {
     return made.instance ?? made;
   }
   if (!found.ok) throw new Error(`the response to the request for the module is ${found.status}`);
-  // What is served as something else does not compile while it arrives.
+  // Only a response with this content type can be compiled while it is being downloaded.
   if (found.headers.get('Content-Type')?.startsWith('application/wasm')) {
     return (await WebAssembly.instantiateStreaming(found, IMPORTS)).instance;
   }
   return (await WebAssembly.instantiate(await found.arrayBuffer(), IMPORTS)).instance;
 }
 
-/** Makes room in the staging buffer. What was in it is gone. */
+/** Makes room in the staging buffer. Its content is lost. */
 export function reserve(size) {
   if (size > room) {
     if (size > MAX_BYTES) throw tooLarge();
@@ -106,7 +106,7 @@ export function reserve(size) {
     place = found;
     room = wanted;
   }
-  // Memory that grows gets a new buffer, and the old one is detached.
+  // When the memory grows, it gets a new buffer, and the old one is detached.
   if (memory.length === 0) memory = new Uint8Array(wasm.memory.buffer);
 }
 
@@ -116,8 +116,8 @@ function current() {
   return memory;
 }
 
-/** Wipes the beginning of the staging buffer, and gives it back if it is large. Wipes what the call left on the
- * stack. */
+/** Wipes the beginning of the staging buffer, and frees the buffer if it is large. Wipes the stack of the
+ * call. */
 export function clear(size) {
   current().fill(0, place, place + size);
   memory.fill(0, STACK_END - STACK_OF_A_CALL, STACK_END);
@@ -127,10 +127,10 @@ export function clear(size) {
   }
 }
 
-/** Returns how many bytes data takes at most. */
+/** Returns the most bytes that data can take. */
 export const mostBytes = (data) => (typeof data === 'string' ? 3 * data.length : sizeOf(data));
 
-/** Stages data at this offset and returns how many bytes it took. There must be room. */
+/** Stages data at this offset and returns its number of bytes. There must be room. */
 export function put(data, offset) {
   const start = place + offset;
   if (typeof data === 'string') return encodeInto(data, memory, start);
@@ -138,8 +138,8 @@ export function put(data, offset) {
   return sizeOf(data);
 }
 
-/** Stages text that the module reads as ASCII of at most (or exactly) this length, or fails with the
- * status. The module judges all the rest. */
+/** Stages text that the module reads as ASCII of at most (or exactly) this length, or throws the error of the
+ * status. The module checks everything else. */
 export function putAscii(text, most, exact, status) {
   const { length } = text;
   if (length > most || (exact && length < most)) throw failure(status);
@@ -151,7 +151,7 @@ export function putAscii(text, most, exact, status) {
   return length;
 }
 
-/** Returns a copy of what is staged from this offset on. */
+/** Returns a copy of staged bytes from this offset on. */
 export function take(offset, size) {
   try {
     return current().slice(place + offset, place + offset + size);
@@ -160,15 +160,15 @@ export function take(offset, size) {
   }
 }
 
-/** Returns the text that is staged as UTF-8 from this offset on. */
+/** Returns the staged UTF-8 from this offset on, as text. */
 export const takeText = (offset, size) =>
   decode(current().subarray(place + offset, place + offset + size));
 
-/** Returns the ASCII that is staged at the beginning. For a hash, `String.fromCharCode` takes three times
- * as long. */
+/** Returns the staged ASCII at the beginning. For a hash, `String.fromCharCode` takes three times as
+ * long. */
 export const takeAscii = (size) => decodeAscii(memory.subarray(place, place + size));
 
-/** Returns a result of the module, or throws the error that it stands for. */
+/** Returns a result of the module, or throws the error of a negative one. */
 export function checked(status) {
   if (status >= 0) return status;
   if (status !== RING) throw failure(status);
@@ -178,7 +178,7 @@ export function checked(status) {
   throw failure(status, detail);
 }
 
-/** Reads the result of a call that worked in the staging buffer, and wipes the buffer. */
+/** Reads the result of a call from the staging buffer, and wipes the buffer. */
 export function finish(status, staged, offset, read) {
   try {
     return read(offset, checked(status));
@@ -187,12 +187,12 @@ export function finish(status, staged, offset, read) {
   }
 }
 
-/** Wipes what making a ring left on the stack. */
+/** Wipes the part of the stack that the creation of a ring uses. */
 export function clearStack() {
   current().fill(0, 0, STACK_END);
 }
 
-/** Wipes what the handle names, and what making it left on the stack. */
+/** Wipes the value that the handle names, and the part of the stack that its creation used. */
 export function release(handle) {
   wasm.release(handle);
   current().fill(0, STACK_END - STACK_OF_A_KEY, STACK_END);

@@ -1,4 +1,4 @@
-// What goes wrong, each with its code. `index.d.ts` describes the codes.
+// The errors with their codes. `index.d.ts` describes the codes.
 
 import { define } from './define.js';
 
@@ -11,7 +11,7 @@ export const VetassistError = /* @__PURE__ */ define(
         this.code = code;
       }
     }
-    // Of the prototype, so that it is in no list of an error's own properties.
+    // It is a property of the prototype, so that it is not listed among the error's own properties.
     Object.defineProperty(VetassistError.prototype, 'name', {
       value: 'VetassistError',
       writable: true,
@@ -30,7 +30,7 @@ export const unavailable = (cause) =>
 
 export const freed = (what) => error('ERR_FREED', `this ${what} has been freed`);
 
-/** Returns the error for a method that was called on something else. */
+/** Returns the error for a method that was called on something other than its object. */
 export const wrongThis = (what) =>
   error(
     'ERR_INVALID_THIS',

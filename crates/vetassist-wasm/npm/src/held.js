@@ -1,10 +1,10 @@
-// What an object with a key holds: a handle of the module, and bytes outside it where a runtime's own
-// AES-GCM needs them. It is wiped when the object is freed, or forgotten.
+// The secrets of an object with a key: a handle of the module, and bytes outside the module if the runtime's own
+// AES-GCM needs them. They are wiped when the object is freed or collected.
 
 import { freed } from './errors.js';
 import { release } from './engine.js';
 
-/** Wipes what is held. */
+/** Wipes the secrets. */
 export function wipe(held) {
   release(held.handle);
   held.handle = 0;
@@ -14,7 +14,7 @@ export function wipe(held) {
 
 let registry;
 
-/** Holds a handle for its owner. */
+/** Returns the secrets of a new object, with its handle. They are wiped when the object is collected. */
 export function hold(owner, handle) {
   const held = { handle, bytes: undefined };
   if (typeof FinalizationRegistry === 'function') {
@@ -24,14 +24,14 @@ export function hold(owner, handle) {
   return held;
 }
 
-/** Wipes what is held, now. A second time does nothing. */
-export function letGo(held) {
+/** Wipes the secrets now. A second call does nothing. */
+export function freeHeld(held) {
   if (held.handle === 0) return;
   registry?.unregister(held);
   wipe(held);
 }
 
-/** Returns what is held, unless it has been let go. */
+/** Returns the secrets, or throws if they were freed. */
 export function live(held, what) {
   if (held.handle === 0) throw freed(what);
   return held;

@@ -5,10 +5,10 @@ import { checked, clear, engine, putAscii, reserve, takeAscii, wasm } from './en
 import { ADDRESS, error, IP_HASH } from './errors.js';
 import { HEX_LENGTH, withMaster } from './master_key.js';
 
-// The longest text of an address has 45 characters; the module judges what is longer by a little.
+// The longest text of an address has 45 characters. The module refuses text that is a little longer.
 const ADDRESS_LENGTH = 64;
 
-/** Stages an address or a hash, calls, and reads the hash that is then staged. */
+/** Stages an address or a hash, calls the module, and returns the hash that it has staged. */
 function hashed(text, most, exact, refused, call) {
   engine();
   reserve(HEX_LENGTH);
@@ -18,7 +18,7 @@ function hashed(text, most, exact, refused, call) {
   return takeAscii(checked(status));
 }
 
-// What else an address may be taken for. The address itself is a person's and in no message.
+// Likely mistakes in addresses. No message contains the address, because it is personal data.
 const MISTAKES = [
   [/^$/, 'it is empty'],
   [/,|;|=/, 'this is a list or a whole header: addressOf(value, { trustedHops }) finds the one address in it'],
@@ -28,8 +28,8 @@ const MISTAKES = [
   [/^\[|^[\d.]+:\d*$/, 'this one has a port or brackets: addressOf(value) leaves them out'],
 ];
 
-/** Calls, and tells what is wrong with an address that is refused. */
-function explained(text, call) {
+/** Calls a function, and adds the likely mistake to the error for a refused address. */
+function withReason(text, call) {
   try {
     return call();
   } catch (cause) {
@@ -41,12 +41,12 @@ function explained(text, call) {
 
 export function hashIp(address) {
   const text = asString(address, 'address');
-  return explained(text, () => hashed(text, ADDRESS_LENGTH, false, ADDRESS, (size) => wasm.hash_ip(size)));
+  return withReason(text, () => hashed(text, ADDRESS_LENGTH, false, ADDRESS, (size) => wasm.hash_ip(size)));
 }
 
 export function hashIpKeyed(address, masterKey) {
   const text = asString(address, 'address');
-  return explained(text, () =>
+  return withReason(text, () =>
     withMaster(masterKey, 'master key', (handle) =>
       hashed(text, ADDRESS_LENGTH, false, ADDRESS, (size) => wasm.hash_ip_keyed(handle, size)),
     ),

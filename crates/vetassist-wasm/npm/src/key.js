@@ -5,7 +5,7 @@ import { decodeText, encodeText } from './base64url.js';
 import { define, Uncloneable } from './define.js';
 import { checked, clear, engine, finish, memory, mostBytes, place, put, reserve, take, takeText, wasm } from './engine.js';
 import { error, failure, REFUSED, tooLarge, TOO_SHORT, wrongThis } from './errors.js';
-import { hold, letGo, live } from './held.js';
+import { freeHeld, hold, live } from './held.js';
 import * as nodeCrypto from './node_crypto.js';
 import { decode } from './utf8.js';
 import { fasterSubtle, importKey, mayBeFaster, parameters, snapshot, unshared, view } from './webcrypto.js';
@@ -15,14 +15,14 @@ export const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 export const OVERHEAD = NONCE_BYTES + TAG_BYTES;
 
-/** A handle that the module gave, as an argument of a constructor. */
+/** A handle of the module, as an argument of a constructor. */
 export class Handle {
   constructor(value) {
     this.value = value;
   }
 }
 
-/** Stages 32 bytes of a key, which `take` then takes from there. */
+/** Stages 32 bytes of a key, for the call `take`. */
 export function importBytes(value, what, take) {
   const bytes = asBytes(value, what);
   if (sizeOf(bytes) !== KEY_BYTES) {
@@ -110,8 +110,8 @@ export const Key = /* @__PURE__ */ define(
         const subtle = fasterSubtle(sizeOf(data) + sizeOf(extra));
         if (subtle === undefined) return sealByModule(held, data, extra);
         if (this.#cryptoKey === undefined) {
-          // The caller may change the arrays while the key is being imported. WebCrypto itself copies them
-          // before it returns.
+          // The caller may change the arrays while the key is being imported, so they are copied first. Without an
+          // import, WebCrypto itself copies them before it returns.
           [data, extra] = [snapshot(data), snapshot(extra)];
           await this.#import(subtle, held);
         }
@@ -149,7 +149,7 @@ export const Key = /* @__PURE__ */ define(
         }
       }
 
-      /** Hands the key to WebCrypto, which keeps it where no script reads it. */
+      /** Imports the key into WebCrypto, where no script can read it. */
       async #import(subtle, held) {
         this.#importing ??= imported(subtle, held);
         const cryptoKey = await this.#importing;
@@ -158,7 +158,7 @@ export const Key = /* @__PURE__ */ define(
       }
 
       free() {
-        letGo(heldBy(this));
+        freeHeld(heldBy(this));
         this.#cryptoKey = undefined;
         this.#importing = undefined;
       }
@@ -166,9 +166,9 @@ export const Key = /* @__PURE__ */ define(
   },
 );
 
-/** Returns the bytes of a key that are staged from this offset on, which are the caller's to wipe. */
+/** Returns the bytes of a staged key from this offset on. The caller must wipe them. */
 export function takeKey(offset) {
-  // An array with a buffer made before it: the collector copies small arrays about, and not these.
+  // The garbage collector may copy a small array, but not one with a buffer that was created first.
   const bytes = new Uint8Array(new ArrayBuffer(KEY_BYTES));
   bytes.set(memory.subarray(place + offset, place + offset + KEY_BYTES));
   clear(offset + KEY_BYTES);
@@ -184,7 +184,7 @@ function exposed(held) {
 function imported(subtle, held) {
   const bytes = exposed(held);
   const pending = importKey(subtle, bytes);
-  // WebCrypto has copied them before it returned.
+  // WebCrypto copied the bytes before it returned.
   bytes.fill(0);
   return pending;
 }
@@ -196,12 +196,12 @@ export function draw(nonce) {
   nonce.set(memory.subarray(place, place + NONCE_BYTES));
 }
 
-/** Wipes bytes that text was encoded to here: nobody else can. */
+/** Wipes bytes that this package made from text, because the caller cannot reach them. */
 export function forget(bytes, given) {
   if (typeof given === 'string') bytes.fill(0);
 }
 
-/** Seals by the faster of both ways. */
+/** Seals with `node:crypto` or with the module, whichever is faster. */
 export function seal(held, plaintext, aad) {
   const data = asData(plaintext, 'plaintext');
   const extra = dataOr(aad, 'aad');
@@ -218,7 +218,7 @@ export function seal(held, plaintext, aad) {
   }
 }
 
-/** Opens, and reads what was opened: as it stands in the module's staging buffer, or as bytes of their own. */
+/** Opens, and returns the opened value with one of two functions: from the module's staging buffer, or from an array. */
 function openAs(held, sealed, aad, readStaged, read) {
   const data = asBytes(sealed, 'sealed');
   const size = sizeOf(data);

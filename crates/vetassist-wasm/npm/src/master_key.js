@@ -4,7 +4,7 @@ import { asString } from './arguments.js';
 import { define, isBranded, Uncloneable } from './define.js';
 import { checked, clear, engine, putAscii, release, reserve, take, takeAscii, wasm } from './engine.js';
 import { error, KEY, USER_ID, wrongThis } from './errors.js';
-import { hold, letGo, live } from './held.js';
+import { freeHeld, hold, live } from './held.js';
 import { Handle, importBytes, Key, KEY_BYTES } from './key.js';
 
 const UUID_LENGTH = 36;
@@ -12,7 +12,7 @@ export const HEX_LENGTH = 64;
 
 /** The handle of a key or ring of this copy of the package. */
 export const HANDLE = /* @__PURE__ */ Symbol('handle');
-/** For another copy of the package: hands the bytes of each master key to a function, and wipes them. */
+/** The method for another copy of the package. It passes the bytes of each master key to a function, and wipes them. */
 export const EACH_KEY = /* @__PURE__ */ Symbol.for('vetassist.eachKey');
 
 /** Returns a handle to a new master key of 32 bytes, or of text of 64 hexadecimal digits. */
@@ -31,11 +31,11 @@ export function importMaster(value, what) {
   }
 }
 
-/** Calls with the handle of a master key, in whatever form it is given. One made for this call is wiped after it. */
+/** Calls a function with the handle of a master key in any form. A handle that was made for this call is wiped after it. */
 export function withMaster(value, what, call) {
   const isObject = isBranded(value, 'MasterKey') || isBranded(value, 'KeyRing');
   if (isObject && value[HANDLE] !== undefined) return call(value[HANDLE]());
-  // A ring stands for its current key, which is its first.
+  // A ring may be given instead of a key. Its current key, the first, is used.
   const made = isObject ? value[EACH_KEY]((bytes) => importMaster(bytes, what))[0] : importMaster(value, what);
   try {
     return call(made);
@@ -44,7 +44,7 @@ export function withMaster(value, what, call) {
   }
 }
 
-/** Hands the bytes of each master key that the handle names to a function, and wipes them. Returns what it returns. */
+/** Passes the bytes of each master key of a handle to a function, and wipes them. Returns the function's results. */
 export function eachKey(handle, receive) {
   engine();
   const count = checked(wasm.master_count(handle));
@@ -61,13 +61,13 @@ export function eachKey(handle, receive) {
   });
 }
 
-/** Returns the fingerprint of the key at this position of what the handle names. */
+/** Returns the fingerprint of the key at this position of the ring that the handle names. */
 export function fingerprintAt(handle, position) {
   reserve(HEX_LENGTH);
   return takeAscii(checked(wasm.fingerprint(handle, position)));
 }
 
-/** Stages a user's id, with room behind it. */
+/** Stages a user's id, with room after it. */
 export function stageUserId(userId, room) {
   reserve(UUID_LENGTH + room);
   putAscii(userId, UUID_LENGTH, true, USER_ID);
@@ -117,7 +117,7 @@ export const MasterKey = /* @__PURE__ */ define(
       }
 
       free() {
-        letGo(heldBy(this));
+        freeHeld(heldBy(this));
       }
     };
   },

@@ -1,5 +1,5 @@
-// What vetassist/metadata exports: the core's rules for the metadata of events and the description of devices, in a module of
-// its own that starts when it is first asked. Keys stay in the other module: this one says which addresses there are, and is then told their hashes.
+// The exports of vetassist/metadata: the core's rules for the metadata of events and the description of devices, in a module of
+// its own that starts at its first call. Keys stay in the other module: this one returns the addresses, and gets their hashes.
 
 import { metadata as source } from '#modules';
 import { asString, typeError } from './arguments.js';
@@ -16,7 +16,7 @@ const FAILURES = {
 
 let running;
 
-/** Starts the module from its bytes or from the compiled module. Once it runs, does nothing. */
+/** Starts the module from its bytes or from the compiled module. Does nothing if it is running. */
 export function startMetadata(module) {
   if (running !== undefined) return;
   try {
@@ -26,7 +26,7 @@ export function startMetadata(module) {
   }
 }
 
-/** Calls the module with fields, and returns what it leaves. what names the argument that the first of them is. */
+/** Calls the module with fields, and returns its result. `what` is the name of the argument in the first field. */
 function ask(call, what, ...fields) {
   if (running === undefined) {
     const found = source?.();
@@ -52,7 +52,7 @@ function written(value, what) {
   try {
     text = JSON.stringify(value);
   } catch {
-    // A bigint, a circle, or a toJSON that throws.
+    // The value has a bigint, a circle, or a toJSON that throws.
   }
   if (text === undefined) throw typeError(what, 'a value that JSON can hold', value);
   return text;
@@ -62,14 +62,14 @@ export function hashDevice(device, masterKey) {
   const text = written(device, 'device');
   const addresses = ask('addresses', 'device', text).split('\0').slice(0, -1);
   if (addresses.length === 0) {
-    // The walk drops what is called an address and is none.
+    // The module drops a member that has the name of an address and is not one.
     return JSON.parse(ask('put_hashes', 'device', text));
   }
   const hash = masterKey === undefined ? hashIp : (address) => hashIpKeyed(address, masterKey);
   return JSON.parse(ask('put_hashes', 'device', text, ...addresses.map(hash)));
 }
 
-/** Returns the error for what looks like a secret. */
+/** Returns the error for a value that looks like a secret. */
 function secret(path, message) {
   const refused = error('ERR_SECRET_IN_METADATA', message);
   refused.path = path;
@@ -83,7 +83,7 @@ export function checkEventData(eventData) {
 
 export function checkEventType(eventType) {
   const text = asString(eventType, 'event type');
-  // No NUL is in the type of an event that PostgreSQL takes.
+  // PostgreSQL accepts no NUL in the type of an event, and the module uses it as a separator.
   const message = ask('check_type', 'event type', text.replaceAll('\0', ' '));
   if (message !== '') throw error('ERR_INVALID_EVENT_TYPE', message);
 }

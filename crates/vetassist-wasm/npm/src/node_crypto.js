@@ -1,4 +1,4 @@
-// The AES-GCM of node:crypto, in Node, Deno and Bun: the processor's own, and synchronous.
+// The AES-GCM of node:crypto, in Node, Deno and Bun. It uses the AES instructions of the processor and is synchronous.
 
 import { bufferOf, isShared, offsetOf } from './arguments.js';
 import { builtin } from './builtin.js';
@@ -8,25 +8,26 @@ import { unshared } from './webcrypto.js';
 const ALGORITHM = 'aes-256-gcm';
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
-// Without a length, tags of 4 bytes would be taken.
+// Without a length, node:crypto would accept tags of 4 bytes.
 const OPTIONS = { authTagLength: TAG_BYTES };
 
-// From how many bytes on it is faster than the module, AAD included: what `npm run thresholds` in
-// `tests/packaging` measured.
+// The number of bytes, including AAD, from which on node:crypto is faster than the module. `npm run thresholds` in
+// `tests/packaging` measured it.
 const FASTER_FROM = {
   node: { seal: 256, open: 176 },
   deno: { seal: 512, open: 400 },
   bun: { seal: 0, open: 0 },
 };
-// These versions of Node take 10 µs to accept the bytes of a key, and 0.4 to make a KeyObject of them, which they accept at
-// once. Made for one call and not kept: nobody can wipe it, and Node does when it is collected. Elsewhere the bytes are faster.
+// These versions of Node take 10 µs to accept the bytes of a key. They take 0.4 µs to create a KeyObject, which they accept at
+// once. It is created for one call and not kept, because only Node can wipe it, when it is collected. In all other versions
+// bytes are faster.
 const SLOW_WITH_BYTES = /^(24\.(1[89]|[2-9]\d)|26\.[1-8])\./;
 const NEVER = { seal: Infinity, open: Infinity };
-// Up to here an array of zeros costs less than one that is not zeroed.
+// Up to this size an array of zeros is faster to create than one that is not zeroed.
 const SMALL = 16 * 1024;
 
 function runtime() {
-  // It has parts of node:crypto, by a setting; its time is not measured.
+  // Cloudflare's Workers can have parts of node:crypto, by a setting. Their speed was not measured.
   if (globalThis.navigator?.userAgent === 'Cloudflare-Workers') return undefined;
   if (typeof globalThis.Deno === 'object') return 'deno';
   if (typeof globalThis.Bun === 'object') return 'bun';
@@ -36,7 +37,7 @@ function runtime() {
 let crypto;
 let from;
 let asKey;
-// Bun's buffers are a byte longer than what is in them, and even to ask takes long there.
+// Bun's buffers are a byte longer than their content, and reading their length takes long.
 let copies;
 
 /** Looks for node:crypto, once. */
@@ -49,25 +50,25 @@ function look() {
   asKey = isSlow ? (bytes) => crypto.createSecretKey(bytes) : (bytes) => bytes;
 }
 
-/** Tells whether node:crypto is there. */
+/** Returns whether the runtime has node:crypto. */
 export function isThere() {
   if (from === undefined) look();
   return from !== NEVER;
 }
 
-/** Tells whether node:crypto is there and the faster way to seal so many bytes. */
+/** Returns whether the runtime has node:crypto and seals so many bytes faster with it. */
 export function sealsFaster(size) {
   if (from === undefined) look();
   return size >= from.seal;
 }
 
-/** Tells whether node:crypto is there and the faster way to open so many bytes. */
+/** Returns whether the runtime has node:crypto and opens so many bytes faster with it. */
 export function opensFaster(size) {
   if (from === undefined) look();
   return size >= from.open;
 }
 
-/** Returns bytes with an ArrayBuffer of their own, which the caller overwrites whole. */
+/** Returns bytes with an ArrayBuffer of their own. The caller must overwrite all of them. */
 function allocate(size) {
   try {
     const { Buffer } = globalThis;
@@ -100,11 +101,11 @@ export function seal(key, plaintext, size, aad, draw) {
   return sealed;
 }
 
-// What the runtimes' errors say when the tag is not that of the rest, and nothing else is wrong.
+// The runtimes' errors contain this text if the tag does not verify and nothing else is wrong.
 const UNAUTHENTIC = /authenticat/i;
 
-/** Returns the same bytes as a Uint8Array whose class nobody has extended, in memory that is not shared: what another
- * thread can write to may change between being authenticated and being opened. */
+/** Returns the same bytes as a plain Uint8Array, in memory that is not shared. Another thread could change shared bytes
+ * after the tag was verified. */
 function plain(bytes, size) {
   const buffer = bufferOf.call(bytes);
   if (isShared(buffer)) return new Uint8Array(bytes);
@@ -112,7 +113,7 @@ function plain(bytes, size) {
   return new Uint8Array(buffer, offsetOf.call(bytes), size);
 }
 
-/** Opens under a key of 32 bytes, with AAD unless it is empty. Returns bytes that are the caller's to wipe. */
+/** Opens under a key of 32 bytes, with AAD unless it is empty. Returns bytes that the caller must wipe. */
 export function open(key, given, size, aad) {
   const sealed = plain(given, size);
   const end = size - TAG_BYTES;
@@ -124,12 +125,12 @@ export function open(key, given, size, aad) {
     opened = decipher.update(sealed.subarray(NONCE_BYTES, end));
     decipher.final();
   } catch (cause) {
-    // Nobody may see what is not authentic.
+    // Bytes that are not authentic must not be visible.
     const begun = opened !== undefined;
     opened?.fill(0);
     throw begun && UNAUTHENTIC.test(cause?.message) ? failure(REFUSED) : failed(cause);
   }
-  // The runtime's Buffer, as a plain array with an ArrayBuffer of its own.
+  // The result is a plain array with an ArrayBuffer of its own, and not the runtime's Buffer.
   if (!copies && opened.length === opened.buffer.byteLength) return new Uint8Array(opened.buffer);
   const copy = new Uint8Array(opened);
   opened.fill(0);

@@ -1,4 +1,4 @@
-// What needs no object: a new key, and sealing and opening with a key that is needed once.
+// Functions without an object: they create a key, and seal and open with a key that is needed only once.
 
 import { isBranded } from './define.js';
 import { checked, clear, engine, reserve, take, wasm } from './engine.js';
@@ -14,7 +14,7 @@ export function generateKey() {
   return key;
 }
 
-/** Calls with what a key made for this one call holds, which is nobody's to forget. */
+/** Calls a function with the secrets of a key that is created for this call, and wipes them. */
 function withKey(bytes, call) {
   const held = { handle: importDataKey(bytes), bytes: undefined };
   try {

@@ -4,7 +4,7 @@ import { asBytes, asData, asString, asTextData, sizeOf, toBytes, typeError } fro
 import { define, isBranded, Uncloneable } from './define.js';
 import { checked, clearStack, engine, finish, mostBytes, put, release, reserve, take, takeText, wasm } from './engine.js';
 import { error, wrongThis } from './errors.js';
-import { hold, letGo, live } from './held.js';
+import { freeHeld, hold, live } from './held.js';
 import { asText, draw, Handle, KEY_BYTES, NONCE_BYTES, OVERHEAD, takeKey } from './key.js';
 import { EACH_KEY, eachKey, fingerprintAt, HANDLE, HEX_LENGTH, importMaster, stageUserId } from './master_key.js';
 import * as nodeCrypto from './node_crypto.js';
@@ -87,13 +87,13 @@ export const KeyRing = /* @__PURE__ */ define(
       }
 
       free() {
-        letGo(heldBy(this));
+        freeHeld(heldBy(this));
       }
     };
   },
 );
 
-/** Calls with a user's key under the master key at this position, and wipes it. */
+/** Calls a function with a user's key under the master key at this position, and wipes the key. */
 function withUserKey(handle, position, userId, call) {
   const start = stageUserId(userId, KEY_BYTES);
   checked(wasm.user_key_expose(handle, position));
@@ -115,13 +115,13 @@ function sealByNodeCrypto(handle, data, userId) {
   }
 }
 
-/** Opens under the key that opened last, or else under the first that does: one that does not costs more than one that does,
- * and whoever rotates keys opens many values of one old key. */
+/** Opens a token. Tries the key that opened last first, because a rotation opens many values of one old key, and a key that
+ * does not open costs more time than one that does. */
 function openByNodeCrypto(held, bytes, size, userId) {
   const { handle, position: last = 0 } = held;
   const count = checked(wasm.master_count(handle));
   for (let tried = 0; ; tried++) {
-    // The last one, and then the others in their order.
+    // The key that opened last comes first, and then the others in their order.
     const position = tried === 0 ? last : tried <= last ? tried - 1 : tried;
     try {
       const token = asText(withUserKey(handle, position, userId, (key) => nodeCrypto.open(key, bytes, size, '')));
@@ -142,7 +142,7 @@ function importRing(keys) {
     error('ERR_INVALID_KEY_RING', `the key ring was refused: ${detail}`);
   const count = keys.length;
   if (count > MAX_KEYS) throw refuse(`it holds more than ${MAX_KEYS} keys`);
-  // Reading an array may run code of the caller's, which may free keys: so all is read first.
+  // Reading an array may run code of the caller, which may free keys. So all entries are read first.
   const entries = Array.from({ length: count }, (_, i) => keys[i]);
   const made = [];
   try {

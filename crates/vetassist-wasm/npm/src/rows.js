@@ -1,4 +1,4 @@
-// Rows of the four tables, from what drivers return.
+// Rows of the four tables, from the rows of drivers.
 
 import { asBytes, typeError } from './arguments.js';
 import { columns, kinds } from './columns.js';
@@ -32,7 +32,7 @@ function sealed(value, pattern) {
     );
   }
   try {
-    // A copy: a driver's Buffer may lie in a pool.
+    // The bytes are copied, because a driver's Buffer may be part of a larger pool.
     const bytes = new Uint8Array(asBytes(value, 'it'));
     return bytes.length < OVERHEAD ? undefined : bytes;
   } catch {
@@ -45,7 +45,7 @@ function digits(value, pattern) {
   return matching(exact, pattern);
 }
 
-// How a value becomes what it is in JavaScript: undefined if it cannot.
+// The conversion of each kind of value. It returns undefined for a malformed value.
 const CONVERT = {
   uuid: (value, pattern) => matching(value, pattern)?.toLowerCase(),
   text: (value) => (typeof value === 'string' ? value : undefined),
@@ -65,7 +65,7 @@ function parse(table, row) {
     const [expected, pattern] = kinds[known];
     const converted = value === null ? null : CONVERT[known](value, pattern);
     if (converted === undefined || (converted === null && !kind.endsWith('?'))) {
-      // Never the value: it may be a person's.
+      // The message does not contain the value, because it may be personal data.
       const found = value === undefined ? ', and is missing' : value === null ? ', and is NULL' : '';
       throw error('ERR_INVALID_ROW', `${table}.${name} must be ${expected}${found}`);
     }

@@ -1,5 +1,5 @@
-// The comparison of a database with the four tables: the core's, in a module of its own that starts when
-// it is first asked.
+// The core's comparison of a database with the four tables, in a module of its own that starts at its first
+// call.
 
 import { schema as source } from '#modules';
 import { schemaQuery } from '#schema_query';
@@ -14,7 +14,7 @@ const FIELDS = ['object', 'attribute', 'value'];
 
 let running;
 
-/** Starts the module from its bytes or from the compiled module. Once it runs, does nothing. */
+/** Starts the module from its bytes or from the compiled module. Does nothing if it is running. */
 export function startSchema(module) {
   if (running !== undefined) return;
   try {
@@ -24,7 +24,7 @@ export function startSchema(module) {
   }
 }
 
-/** Returns the rows as the module reads them: fields that end with a NUL, which no text of PostgreSQL's holds. */
+/** Returns the rows in the module's format: fields that end with a NUL, which no text of PostgreSQL contains. */
 function encode(rows) {
   let text = '';
   rows.forEach((row, at) => {

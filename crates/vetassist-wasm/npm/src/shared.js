@@ -1,4 +1,4 @@
-// What is the same whichever way the modules come: one file of the package, for all that are bundled as ES modules.
+// The code that does not depend on how the modules are loaded. It is one file of the package, which all ES modules import.
 
 export * from './arguments.js';
 export * from './base64url.js';

@@ -1,4 +1,4 @@
-// What vetassist/slim exports: the same, and how to start the modules.
+// The exports of vetassist/slim: those of the package, and the functions that start the modules.
 
 import { init as initEngine, initSync as initEngineSync } from './engine.js';
 import { startMetadata } from './metadata.js';

@@ -1,14 +1,14 @@
-// Text to UTF-8 and back. The encoders are made when first needed: some runtimes have none, and are to be
-// told so by a call and not by an import.
+// Text to UTF-8 and back. The encoders are created when they are first needed, so that in a runtime without
+// them a call throws and not the import.
 
 import { builtin } from './builtin.js';
 import { error, tooLarge } from './errors.js';
 
-// Short ASCII, the usual case, is faster by hand than through an encoder.
+// Short ASCII, the usual case, is faster in a loop than with an encoder.
 const SHORT = 48;
 
 function found(name) {
-  // jsdom has no encoders, and what runs under Jest finds Node's.
+  // jsdom has no encoders. Under Jest those of Node are used.
   const known = globalThis[name] ?? builtin('node:util')?.[name];
   if (known === undefined) throw error('ERR_UNSUPPORTED_RUNTIME', `this runtime has no ${name}`);
   return known;
@@ -23,11 +23,11 @@ const encoder = () => (knownEncoder ??= new (found('TextEncoder'))());
 /** Returns the UTF-8 of well-formed text. */
 export const encode = (text) => {
   const bytes = encoder().encode(text);
-  // An encoder of another realm, as under Jest, makes arrays of that realm.
+  // An encoder of another realm, as under Jest, returns arrays of that realm.
   return bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes);
 };
 
-/** Writes the UTF-8 of text to a place where there is room, and returns its length. */
+/** Writes the UTF-8 of text to memory, which must have room, and returns its length. */
 export function encodeInto(text, memory, start) {
   const { length } = text;
   if (length <= SHORT) {
@@ -48,13 +48,13 @@ export function decode(bytes) {
   try {
     return knownDecoder.decode(bytes);
   } catch (cause) {
-    // Not the decoder's error as the cause: some runtimes' errors quote the input.
+    // The decoder's error is not the cause, because in some runtimes it quotes the input.
     if (cause?.name === 'TypeError') throw error('ERR_NOT_UTF8', 'the opened bytes are not UTF-8 text');
     throw tooLarge();
   }
 }
 
-/** Returns the text of bytes that are ASCII. Deno decodes faster where nothing is to be refused. */
+/** Returns the text of bytes that are ASCII. Deno decodes faster if no input has to be refused. */
 export function decodeAscii(bytes) {
   knownAsciiDecoder ??= new (found('TextDecoder'))();
   return knownAsciiDecoder.decode(bytes);

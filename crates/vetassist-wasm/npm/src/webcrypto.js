@@ -1,10 +1,10 @@
-// The runtime's own AES-GCM behind promises, for large values where there is no node:crypto.
+// The AES-GCM of WebCrypto, which returns promises, for large values in runtimes without node:crypto.
 
 import { bufferOf, isShared, offsetOf, sizeOf } from './arguments.js';
 
-// From how many bytes on it is faster than the module, for calls one after the other with a key that is
-// used more than once: what `npm run thresholds` in `tests/packaging` measured. In workerd it answers on
-// the same thread, so it wins almost at once; elsewhere a call costs a thread's turn.
+// The number of bytes from which on WebCrypto is faster than the module, for one call after another with a key that is
+// used more than once. `npm run thresholds` in `tests/packaging` measured it. In workerd WebCrypto runs on the same
+// thread, so it is faster from a small size on; elsewhere each call waits for another thread.
 const FASTER_FROM = { workerd: 192, firefox: 5632, other: 1024 };
 
 function runtime() {
@@ -15,20 +15,20 @@ function runtime() {
 
 let from;
 
-/** Tells whether it may be the faster way for so many bytes. */
+/** Returns whether WebCrypto may be faster for so many bytes. */
 export const mayBeFaster = (size) => size >= (from ??= FASTER_FROM[runtime()]);
 
-/** Returns the runtime's WebCrypto if it is the faster way for so many bytes. Pages that were not loaded
- * securely have none. */
+/** Returns the runtime's WebCrypto if it is faster for so many bytes. Pages that were not loaded securely
+ * have none. */
 export const fasterSubtle = (size) => (mayBeFaster(size) ? globalThis.crypto?.subtle : undefined);
 
 /** Returns a copy. */
 export const snapshot = (bytes) => new Uint8Array(bytes);
 
-/** Returns bytes in memory that is not shared: WebCrypto refuses views of that. */
+/** Returns bytes in memory that is not shared, because WebCrypto refuses views of shared memory. */
 export const unshared = (bytes) => (isShared(bufferOf.call(bytes)) ? snapshot(bytes) : bytes);
 
-/** Returns some of the same bytes as a plain Uint8Array, whatever class the caller's is of. */
+/** Returns a part of the same bytes as a plain Uint8Array, also for a subclass. */
 export const view = (bytes, from, to) =>
   new Uint8Array(bufferOf.call(bytes), offsetOf.call(bytes) + from, to - from);
 
@@ -38,7 +38,7 @@ export function importKey(subtle, bytes) {
 
 export function parameters(iv, additionalData) {
   const algorithm = { name: 'AES-GCM', iv };
-  // Some implementations do not take an empty one.
+  // Some implementations refuse empty additional data.
   if (sizeOf(additionalData) > 0) algorithm.additionalData = unshared(additionalData);
   return algorithm;
 }

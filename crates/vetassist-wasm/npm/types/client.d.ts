@@ -1,46 +1,46 @@
 import type { ErrorCode, JsonValue, KeyRing, SchemaDifference, VetassistError } from './index.js';
 
-/** Lists what a parameter of a statement can be. All are cast in the statement, so drivers cannot differ. */
+/** Lists the types of a statement's parameters. The statement casts all of them, so that all drivers treat them alike. */
 export type Param = string | number | boolean | null;
 
-/** Carries out one statement: all that a driver must do. Rows are objects, with their columns in order. */
+/** Runs statements, with your driver. Rows are objects with their columns in order. */
 export interface Db {
   query(text: string, params: readonly Param[], options?: { signal?: AbortSignal }): Promise<readonly object[]>;
 }
 
-/** Describes node-postgres's Pool, Client and PoolClient, as far as they are used. */
+/** Describes the part of node-postgres's Pool, Client and PoolClient that is used. */
 export interface PgLike {
   query(text: string, values: any[]): Promise<{ rows: object[] }>;
 }
 
-/** Describes postgres.js's `sql`, as far as it is used. */
+/** Describes the part of postgres.js's `sql` that is used. */
 export interface PostgresLike {
   unsafe(text: string, values: any[]): PromiseLike<readonly object[]>;
 }
 
-/** Describes PGlite and its transactions, as far as they are used. */
+/** Describes the part of PGlite and its transactions that is used. */
 export interface PgliteLike {
   query(text: string, values?: any[]): Promise<{ rows: any[] }>;
 }
 
-/** Describes what `neon()` of Neon's HTTP driver returns, as far as it is used. */
+/** Describes the part of the result of Neon's `neon()` that is used. */
 export interface NeonLike {
   query(text: string, values?: any[]): Promise<readonly object[] | { rows: readonly object[] }>;
 }
 
-/** Makes a Db of node-postgres: a pool, or a client, also one in a transaction. */
+/** Returns a Db of node-postgres: of a pool, or of a client, also in a transaction. */
 export function fromPg(pool: PgLike): Db;
 
-/** Makes a Db of postgres.js: what `postgres()` returns, or the `sql` in its `begin`. */
+/** Returns a Db of postgres.js: of the result of `postgres()`, or of the `sql` in its `begin`. */
 export function fromPostgres(sql: PostgresLike): Db;
 
-/** Makes a Db of PGlite, or of its transaction. */
+/** Returns a Db of PGlite, or of its transaction. */
 export function fromPglite(db: PgliteLike): Db;
 
-/** Makes a Db of what `neon()` returns. */
+/** Returns a Db of the result of `neon()`. */
 export function fromNeon(sql: NeonLike): Db;
 
-/** Describes what a token endpoint answers; the objects of openid-client and oauth4webapi fit as they are. */
+/** Describes the response of a token endpoint. The responses of openid-client and oauth4webapi have this form. */
 export interface TokenResponse {
   readonly access_token: string;
   readonly refresh_token?: string | undefined;
@@ -49,28 +49,28 @@ export interface TokenResponse {
   readonly expires_in?: number | string | undefined;
 }
 
-/** Exchanges a refresh token. What it throws with `error: 'invalid_grant'` is final; anything else is tried again later. */
+/** Exchanges a refresh token. An exception with `error: 'invalid_grant'` is final; after any other the refresh is tried again later. */
 export type Refresh = (refreshToken: string, context: { userId: string; signal: AbortSignal }) => Promise<TokenResponse>;
 
 export interface Options {
   db: Db;
-  /** Seals here. Without it the server seals, and the rest of the service's code is the same. */
+  /** Makes the client seal. Without a ring the server seals; the rest of the service's code is the same. */
   ring?: KeyRing | undefined;
   /** Exchanges refresh tokens at the provider. */
   refresh?: Refresh | undefined;
-  /** Names the schema of vetassist's objects: `public` if not given. No search_path is relied on. */
+  /** Names the schema of vetassist's objects, by default `public`. The client does not rely on a search_path. */
   schema?: string | undefined;
-  /** Says how addresses are hashed here: `keyed` if not given. */
+  /** Chooses how a client with a ring hashes addresses, by default `keyed`. */
   ipHash?: 'keyed' | 'sha256' | undefined;
-  /** Says what a malformed address does: `drop` (if not given) leaves it out and reports it. */
+  /** Chooses what happens with a malformed address. `drop`, the default, leaves it out and reports it. */
   onBadAddress?: 'drop' | 'throw' | undefined;
-  /** Bounds one exchange: 10,000 if not given. The lease lasts three times as long. */
+  /** Limits the time of one exchange, by default 10,000. The lease lasts three times as long. */
   refreshTimeoutMs?: number | undefined;
-  /** Counts where a token endpoint gives no `expires_in`. */
+  /** Applies if a token endpoint returns no `expires_in`. */
   defaultLifetimeSeconds?: number | undefined;
-  /** Carries an exchange past the request that began it: a Worker's `ctx.waitUntil`, Next's `after`. */
+  /** Keeps an exchange alive after the request that began it: a Worker's `ctx.waitUntil`, Next's `after`. */
   waitUntil?: ((work: Promise<unknown>) => void) | undefined;
-  /** Is told what happens: never a token, an address, an ICN or a parameter. */
+  /** Receives events. They never contain a token, an address, an ICN or a parameter. */
   onEvent?: ((event: ClientEvent) => void) | undefined;
 }
 
@@ -80,17 +80,17 @@ export type ClientEvent =
   | { type: 'bad_address'; operation: Operation }
   | { type: 'rotation'; seen: number; resealed: number; unopened: number };
 
-/** Ends the waiting, and never an exchange that is under way. */
+/** Ends the waiting, and never a running exchange. */
 export interface Call {
   signal?: AbortSignal | undefined;
 }
 
-/** Names the address of a request. One that is malformed is left out and reported, unless `onBadAddress` is `throw`. */
+/** States the address of a request. A malformed address is left out and reported, unless `onBadAddress` is `throw`. */
 export interface From {
   ip?: string | null | undefined;
 }
 
-/** Names whose account it is, as the identity provider says it. What is missing or null leaves what is stored. */
+/** States the profile of a user, from the identity provider. A missing or null value keeps the stored one. */
 export interface Profile {
   veteranStatus?: string | null | undefined;
   email?: string | null | undefined;
@@ -100,9 +100,9 @@ export interface Profile {
 
 export interface NewSession {
   expiresInSeconds: number;
-  /** The `jti` of the JWT; a fresh one if not given. */
+  /** The `jti` of the JWT, by default a fresh one. */
   jwtId?: string | undefined;
-  /** Its addresses are hashed. */
+  /** The description of the device. Its addresses are hashed. */
   deviceInfo?: JsonValue | undefined;
 }
 
@@ -164,74 +164,74 @@ export interface TokenStatus {
   lastError: string | null;
 }
 
-/** Holds tokens that were given up, to be revoked at the provider. Null is one that was not there, or that no key opens. */
+/** Holds deleted tokens, for revoking them at the provider. Null is a token that was missing, or that no key opens. */
 export interface GivenUp {
   accessToken: string | null;
   refreshToken: string | null;
 }
 
 export interface RefreshOptions extends Call {
-  /** Stands for the client's own. */
+  /** Replaces the client's own function for this call. */
   refresh?: Refresh | undefined;
-  /** Bounds the waiting for another caller's exchange: 10,000 if not given. */
+  /** Limits the waiting for another caller's exchange, by default 10,000. */
   waitMs?: number | undefined;
 }
 
 export interface RotationStep {
-  /** Says where to go on; null where nothing is left. */
+  /** States where the next step continues; null if nothing is left. */
   after: string | null;
   seen: number;
   resealed: number;
-  /** The number of rows to be visited again, because they are locked or have changed. */
+  /** The number of rows that must be read again, because they are locked or have changed. */
   held: number;
   /** Names at most 100 users with a token that no key of the ring opens. */
   unopened: string[];
 }
 
-/** Holds the operations that take one statement, or few, and exchange nothing: also in a transaction. */
+/** Has the operations that exchange no token and take a few statements. They are also allowed in a transaction. */
 export interface Transaction {
   /**
-   * Signs in: the account, both tokens, the session and the event, all or nothing. The refusal of an inactive account is in
-   * the audit trail as `login_refused` when it throws, unless this is a transaction of the caller's.
+   * Signs in: stores the account, both tokens, the session and the event, or nothing. If the account is inactive, it throws
+   * and logs the event `login_refused`, unless it runs in a transaction of the caller.
    */
   signIn(input: SignIn): Promise<SignedIn>;
-  /** Returns the session of a JWT with its account; null where it expired, was revoked, or the account is not active. */
+  /** Returns the session of a JWT with its account; null if it expired, was revoked, or the account is not active. */
   session(jwtId: string, call?: Call): Promise<ActiveSession | null>;
   sessions(userId: string, call?: Call): Promise<SessionInfo[]>;
-  /** Makes another session of a user who is known. */
+  /** Creates another session of an existing user. */
   newSession(userId: string, session: NewSession & From): Promise<{ sessionId: string; jwtId: string; expiresAt: Date }>;
-  /** Lets a session end that many seconds from now. Never one that has ended; and none ends sooner for it. */
+  /** Extends an active session to so many seconds from now. It never revives a session that ended, and never shortens one. */
   extendSession(jwtId: string, userId: string, options: { expiresInSeconds: number }): Promise<boolean>;
   endSession(which: { sessionId: string } | { jwtId: string }, userId: string): Promise<boolean>;
-  /** Ends all sessions of a user, or all but one, and returns how many. */
+  /** Ends all sessions of a user, or all but one, and returns their number. */
   endSessions(userId: string, options?: { exceptJwtId?: string | undefined }): Promise<number>;
   purgeSessions(options?: { olderThanDays?: number | undefined; max?: number | undefined }): Promise<number>;
   user(userId: string, call?: Call): Promise<Account | null>;
   /** Returns whether anything changed. */
   updateUser(userId: string, profile: Profile): Promise<boolean>;
-  /** Activates an account, or deactivates it and ends its sessions. Takes the tier admin. */
+  /** Activates an account, or deactivates it and ends its sessions. Needs the tier admin. */
   setActive(userId: string, isActive: boolean, options?: { reason?: string | undefined }): Promise<boolean>;
-  /** Gives up the tokens and erases the account in one statement. Revoke the tokens at the provider. */
+  /** Deletes the tokens and erases the account in one statement. Revoke the returned tokens at the provider. */
   eraseUser(userId: string): Promise<{ erased: boolean; tokens: GivenUp | null }>;
   storeTokens(userId: string, tokens: TokenResponse): Promise<void>;
   tokenStatus(userId: string, call?: Call): Promise<TokenStatus>;
-  /** Deletes a user's tokens and returns them, to be revoked at the provider; null where there are none. */
+  /** Deletes a user's tokens and returns them, so that you can revoke them at the provider; null if there are none. */
   disconnect(userId: string): Promise<GivenUp | null>;
-  /** Logs an event of the service's own, and returns its id. */
+  /** Logs an event of the service, and returns its id. */
   logEvent(type: string, event?: From & { userId?: string | undefined; data?: JsonValue | undefined }): Promise<string>;
 }
 
 export interface Client extends Transaction {
   /**
-   * Refuses (`ERR_DRIFTED`, with all `differences`) a database that differs from what this package expects, a role that lacks
-   * a right, and rights of roles that nobody named.
+   * Throws `ERR_DRIFTED`, with all `differences`, if the tables differ from their description, if the client's role lacks a
+   * right, or if a role that is not in `allowRoles` has rights.
    */
   check(options?: Call & { allowRoles?: readonly string[] | undefined }): Promise<void>;
-  /** Returns an access token that is good for `minValidMs` (60,000), refreshed if need be; the old one while another caller refreshes. */
+  /** Returns an access token that is valid for `minValidMs` (60,000), and refreshes it if needed. Returns the old token while another caller refreshes. */
   accessToken(userId: string, options?: RefreshOptions & { minValidMs?: number | undefined }): Promise<{ token: string; expiresAt: Date }>;
-  /** Makes a request; on status 401 refreshes that very token, once, and makes it again. */
+  /** Makes a request. After a response 401 it refreshes the token once and repeats the request. */
   withToken<T extends { status: number }>(userId: string, request: (token: string) => Promise<T>, options?: RefreshOptions): Promise<T>;
-  /** Refreshes what ends soon. Call it again while there is `more`. */
+  /** Refreshes tokens that expire soon. Call it again while `more` is true. */
   refreshExpiring(
     options?: Call & {
       withinMs?: number | undefined;
@@ -240,7 +240,7 @@ export interface Client extends Transaction {
       refresh?: Refresh | undefined;
     },
   ): Promise<{ stored: number; rejected: string[]; failed: { userId: string; error: unknown }[]; more: boolean }>;
-  /** Seals every token under the ring's current key: to the end, or one bounded step. Takes the tier admin. */
+  /** Seals every token under the ring's current key, in one call or in limited steps. Needs the tier admin. */
   rotateTokens(
     options?: Call & {
       after?: string | null | undefined;
@@ -249,15 +249,15 @@ export interface Client extends Transaction {
       onProgress?: ((progress: { seen: number; resealed: number; unopened: number }) => void) | undefined;
     },
   ): Promise<RotationStep>;
-  /** Counts the sealed values of each key; of the last row, without a fingerprint, those that no key opens. */
+  /** Counts the sealed values of each key. The last row has no fingerprint and counts the values that no key opens. */
   rotationStatus(
     call?: Call,
   ): Promise<{ fingerprint: string | null; isCurrent: boolean | null; sealedValues: number; userIds: string[] | null }[]>;
-  /** Makes the same in a transaction of the caller's, without what exchanges: a rollback would lose the answer. */
+  /** Returns the operations for a transaction of the caller, without exchanges, because a rollback would lose the response. */
   with(tx: Db): Transaction;
 }
 
-/** Makes a client. It does nothing until it is called, and keeps no timer and no promise when its calls have ended. */
+/** Creates a client. It does nothing until it is called, and keeps no timer and no promise after its calls. */
 export function createClient(options: Options): Client;
 
 export type Operation = Exclude<keyof Client, 'with'>;
@@ -282,20 +282,20 @@ export type ClientErrorCode =
   | 'ERR_TEXT_TOO_LONG'
   | 'ERR_UNKNOWN_KEYS';
 
-/** Describes what the client throws: VetassistErrors with these properties. Nothing of the driver's error is in them. */
+/** Describes the errors of the client: VetassistErrors with these properties. Of the driver's error they contain only the SQLSTATE. */
 export interface ClientError extends Omit<VetassistError, 'code'> {
   readonly code: ClientErrorCode;
-  /** True where nothing was stored, and the same call may be made again. */
+  /** True if nothing was stored and the same call may be made again. */
   readonly retryable?: boolean;
   readonly sqlstate?: string;
   readonly userId?: string;
-  /** Says when it is worth while to ask again. */
+  /** The time at which to call again. */
   readonly retryAt?: Date;
-  /** Of `ERR_DRIFTED`. */
+  /** The differences of `ERR_DRIFTED`. */
   readonly differences?: readonly SchemaDifference[];
 }
 
-/** Returns the address of a request by a rule that the caller names; undefined where the header is absent or is none. */
+/** Returns the address of a request by the given rule; undefined if the header is missing or has no address. */
 export function clientAddress(
   headers: { get(name: string): string | null } | Readonly<Record<string, string | string[] | undefined>>,
   rule: 'cf-connecting-ip' | 'x-real-ip' | { forwardedFor: { trustedHops: number } } | { forwarded: { trustedHops: number } },

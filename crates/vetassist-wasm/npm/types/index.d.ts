@@ -4,17 +4,17 @@ import type { AuthAudit, JsonValue, Session, User, VaToken } from './rows.js';
 
 export type { AuthAudit, JsonValue, Session, User, VaToken } from './rows.js';
 
-/** Holds what this package returns as bytes: a Uint8Array with an ArrayBuffer of its own. */
+/** The bytes that this package returns: a Uint8Array with an ArrayBuffer of its own. */
 export type Bytes = ReturnType<Uint8Array['slice']>;
 
 /**
- * Holds what this package takes as bytes: a Uint8Array (Node's Buffer is one) or an ArrayBuffer. They are copied
- * when the call is made. Anything else is refused, other typed arrays and DataView too: which of their bytes are
- * meant depends on the machine.
+ * The bytes that this package accepts: a Uint8Array (Node's Buffer is one) or an ArrayBuffer. Each call copies them
+ * at its start. Other typed arrays and DataView are refused, because the order of their bytes depends on the
+ * machine.
  */
 export type BytesLike = Uint8Array | ArrayBuffer;
 
-/** Holds a master key: an object, 32 bytes, or text of 64 hexadecimal digits. */
+/** A master key: an object, 32 bytes, or text of 64 hexadecimal digits. */
 export type MasterKeyLike = MasterKey | BytesLike | string;
 
 /** Lists every value that {@link VetassistError.code} can have. */
@@ -44,15 +44,15 @@ export type ErrorCode =
   | 'ERR_WASM_UNAVAILABLE';
 
 /**
- * Tells what went wrong: the one class of errors that this package throws. The message never holds a byte of a key,
- * a token or a plaintext. `instanceof` also knows the errors of another copy of this package.
+ * The class of all errors of this package. The message never holds a byte of a key, a token or a plaintext.
+ * `instanceof` also accepts the errors of another copy of this package.
  */
 export class VetassistError extends Error {
   constructor(code: ErrorCode, message: string, options?: { cause?: unknown });
   readonly name: 'VetassistError';
-  /** Tells which kind of error it is. */
+  /** The kind of the error. */
   readonly code: ErrorCode;
-  /** Of `ERR_SECRET_IN_METADATA`: where it stands, such as `event_data.users[0].password`. */
+  /** The place of the secret for `ERR_SECRET_IN_METADATA`, such as `event_data.users[0].password`. */
   readonly path?: string;
 }
 
@@ -68,21 +68,20 @@ export function generateKey(): Bytes;
  */
 export class Key {
   /**
-   * Makes a data key.
+   * Creates a data key.
    *
-   * @param bytes 32 bytes, which are copied. For hexadecimal text there is {@link MasterKey}; a CryptoKey must be
-   * exported first.
+   * @param bytes 32 bytes, which are copied. {@link MasterKey} takes hexadecimal text. Export a CryptoKey first.
    */
   constructor(bytes: BytesLike);
 
   /**
    * Seals bytes, or text as its UTF-8, under a fresh nonce.
    *
-   * @param aad additional data, which is not in the sealed value and must be the same to open it.
+   * @param aad additional authenticated data. It is not part of the sealed value, and the same AAD is needed to open it.
    */
   seal(plaintext: BytesLike | string, aad?: BytesLike | string): Bytes;
 
-  /** Opens what {@link seal} or any other AES-256-GCM with the nonce in front has sealed. */
+  /** Opens a value that {@link seal} or any other AES-256-GCM with the nonce in front has sealed. */
   open(sealed: BytesLike, aad?: BytesLike | string): Bytes;
 
   /** Opens as {@link open} does, and returns text. A byte order mark is part of the text. */
@@ -92,12 +91,12 @@ export class Key {
    * Seals as {@link seal} does, and returns the sealed value as text for a cookie or a header: base64url without
    * padding (RFC 4648, section 5).
    *
-   * @param aad best the cookie's name, so that nobody moves the value to another cookie.
+   * @param aad use the cookie's name, so that the value cannot be moved to another cookie.
    */
   sealToText(plaintext: BytesLike | string, aad?: BytesLike | string): string;
 
   /**
-   * Opens what {@link sealToText} returned, and returns text.
+   * Opens a value that {@link sealToText} returned, and returns text.
    *
    * @throws {VetassistError} `ERR_INVALID_SEALED_TEXT` for padding, blanks, other characters, or bits after the last
    * byte that are not zero.
@@ -105,12 +104,12 @@ export class Key {
   openFromText(sealedText: string, aad?: BytesLike | string): string;
 
   /**
-   * Seals as {@link seal} does, where there is no `node:crypto` by WebCrypto for large values, off the main thread.
-   * Arguments are copied before it returns.
+   * Seals as {@link seal} does. Without `node:crypto` it seals large values with WebCrypto, off the main thread.
+   * It copies the arguments before it returns.
    */
   sealAsync(plaintext: BytesLike | string, aad?: BytesLike | string): Promise<Bytes>;
 
-  /** Opens as {@link open} does, in the way of {@link sealAsync}. Rejects with the errors that `open` throws. */
+  /** Opens as {@link open} does, with WebCrypto like {@link sealAsync}. Rejects with the errors that `open` throws. */
   openAsync(sealed: BytesLike, aad?: BytesLike | string): Promise<Bytes>;
 
   /** Wipes the key. It cannot be used any more; freeing it again does nothing. */
@@ -127,7 +126,7 @@ export class Key {
  */
 export class MasterKey {
   /**
-   * Makes a master key.
+   * Creates a master key.
    *
    * @param key 32 bytes, or text of 64 hexadecimal digits of either case. It is copied.
    */
@@ -140,7 +139,7 @@ export class MasterKey {
    */
   deriveUserKey(userId: string): Key;
 
-  /** Returns a short name of the key, 16 hexadecimal digits, that is safe to print. */
+  /** Returns 16 hexadecimal digits that identify the key and are safe to print. */
   fingerprint(): string;
 
   /** Wipes the key. It cannot be used any more; freeing it again does nothing. */
@@ -157,14 +156,14 @@ export class MasterKey {
  */
 export class KeyRing {
   /**
-   * Makes a ring of keys. For the text of a key file there is {@link KeyRing.parse}.
+   * Creates a ring of keys. {@link KeyRing.parse} reads the text of a key file.
    *
-   * @param keys 1 to 16 different master keys, newest first. They are copied: those given as objects may be freed.
+   * @param keys 1 to 16 different master keys, newest first. They are copied, so objects may be freed afterwards.
    */
   constructor(keys: readonly MasterKeyLike[]);
 
   /**
-   * Reads a key file: a key of 64 hexadecimal digits a line, newest first, with `#` before comments.
+   * Reads a key file: one key of 64 hexadecimal digits on each line, newest first, with `#` before comments.
    *
    * @throws {VetassistError} `ERR_INVALID_KEY_RING`, with the number of the line and never its content.
    */
@@ -173,10 +172,10 @@ export class KeyRing {
   /** Seals a token for a user under the current key, as SQL's `vetassist_encrypt_token` does. */
   encryptToken(token: string, userId: string): Bytes;
 
-  /** Opens a user's token with whichever key of the ring sealed it, as SQL's `vetassist_decrypt_token` does. */
+  /** Opens a user's token with the key of the ring that sealed it, as SQL's `vetassist_decrypt_token` does. */
   decryptToken(sealed: BytesLike, userId: string): string;
 
-  /** Opens a token in the same way, and says which key opened it: its position in the ring, from 0. */
+  /** Opens a token in the same way, and also returns the position in the ring, from 0, of the key that opened it. */
   decryptToken(sealed: BytesLike, userId: string, options: { readonly withPosition: true }): { token: string; position: number };
 
   /** Returns the fingerprint of each key, the current one first. */
@@ -189,7 +188,7 @@ export class KeyRing {
   [Symbol.dispose](): void;
 }
 
-/** Seals with a key that is needed once. Whoever has several values to seal makes a {@link Key}. */
+/** Seals with a key that is needed once. For several values, create a {@link Key}. */
 export function encrypt(
   plaintext: BytesLike | string,
   key: Key | BytesLike,
@@ -211,14 +210,14 @@ export function decryptText(
 ): string;
 
 /**
- * Returns the one address of a request's client out of a header, or null: where the header is absent or malformed,
- * has fewer entries than `trustedHops`, or names no address there (`unknown`, a hidden name).
+ * Returns the address of a request's client from a header. Returns null if the header is missing or malformed, has
+ * fewer entries than `trustedHops`, or has no address there (`unknown`, a hidden name).
  *
  * @param value the value of `X-Forwarded-For`, `Forwarded` (RFC 7239), `CF-Connecting-IP`, `X-Real-IP` or the like.
  * Ports and brackets are left out.
- * @param options `trustedHops` says how many proxies that you trust stand before the service (1 if not given). Each adds
- * at the end whom it was called by, so the address is that many entries from the end; what stands before is anybody's
- * word. With 0 nobody is trusted, and the answer is null.
+ * @param options `trustedHops` is the number of proxies before the service that you trust, by default 1. Each proxy
+ * appends the address of its caller, so the address is that many entries from the end. The client can forge everything
+ * before it. With 0 no proxy is trusted, and the result is null.
  */
 export function addressOf(
   value: string | null | undefined,
@@ -226,8 +225,8 @@ export function addressOf(
 ): string | null;
 
 /**
- * Returns the plain hash of an IP address: 64 hexadecimal digits. All spellings of one address have one hash, and an
- * IPv4-mapped IPv6 address has that of its IPv4 address.
+ * Returns the plain hash of an IP address: 64 hexadecimal digits. All spellings of an address have the same hash, and an
+ * IPv4-mapped IPv6 address has the hash of its IPv4 address.
  *
  * @param address the address of one host: no port, no zone, no prefix, no blanks, no list. {@link addressOf} finds it in
  * a header.
@@ -237,44 +236,46 @@ export function hashIp(address: string): string;
 /** Returns the hash of an IP address under a master key, or under the current key of a ring. */
 export function hashIpKeyed(address: string, masterKey: MasterKeyLike | KeyRing): string;
 
-/** Returns the keyed hash for a plain hash that is already stored. */
+/** Returns the keyed hash for a stored plain hash. */
 export function upgradeIpHash(plainHash: string, masterKey: MasterKeyLike | KeyRing): string;
 
 /** Returns the fingerprint of a master key, or of the current key of a ring. */
 export function fingerprint(masterKey: MasterKeyLike | KeyRing): string;
 
-/** Describes one way in which a database differs from the four tables. */
+/** A difference between a database and the description of the tables. */
 export interface SchemaDifference {
-  /** Names the table, column, key, index, sequence, trigger, rule or policy. */
+  /** The name of the table, column, key, index, sequence, trigger, rule or policy. */
   object: string;
-  /** Says `missing`, `extra`, `duplicate`, or names the attribute that differs. */
+  /** `missing`, `extra`, `duplicate`, or the attribute that differs. */
   problem: string;
-  /** Says what it should be, where it should be something. */
+  /** The expected value, if there is one. */
   expected: string | null;
-  /** Says what it is, where it is something. */
+  /** The value that was found, if there is one. */
   found: string | null;
 }
 
 /**
- * Reads what {@link checkSchema} compares, as SQL. Its one parameter, `$1`, is the name of the tables' schema; run
- * it in a transaction after `SET LOCAL search_path = pg_catalog`. It only reads the catalogs, which everybody may.
+ * The query whose rows {@link checkSchema} compares. Its only parameter, `$1`, is the name of the tables' schema. Run
+ * it in a transaction after `SET LOCAL search_path = pg_catalog` and `SET LOCAL quote_all_identifiers = off`. It only
+ * reads the catalogs, so any role may run it.
  */
 export const schemaQuery: string;
 
 /**
- * Compares a database with the four tables, as SQL's `vetassist_check_schema()` does, in a database that need not have
- * the extension. An empty result means that they agree.
+ * Compares a database with the description of the tables, as SQL's `vetassist_check_schema()` does. The database need
+ * not have the extension. Returns an empty list if they agree.
  *
- * @param rows what {@link schemaQuery} returned: objects with `object`, `attribute` and `value`.
+ * @param rows the rows of {@link schemaQuery}: objects with `object`, `attribute` and `value`.
  * @throws {VetassistError} `ERR_INVALID_ROW`
  */
 export function checkSchema(rows: readonly object[]): SchemaDifference[];
 
 /**
- * Reads a row of `vetassist_users` from what a driver returned for `SELECT *`, whatever driver: timestamps as `Date` (to the
- * millisecond) or text, `bytea` as bytes or `\x…`, `bigint` as number, bigint or text. Other columns are left out.
+ * Reads a row of `vetassist_users` that any driver returned for `SELECT *`: timestamps as `Date` (to the millisecond) or
+ * text, `bytea` as bytes or `\x…`, `bigint` as number, bigint or text. Other columns are left out.
  *
- * @throws {VetassistError} `ERR_INVALID_ROW`, which names the column and never quotes it. `infinity` is no `Date`.
+ * @throws {VetassistError} `ERR_INVALID_ROW`, which names the column and never quotes it. `infinity` is malformed,
+ * because no `Date` can represent it.
  */
 export function parseUser(row: object): User;
 

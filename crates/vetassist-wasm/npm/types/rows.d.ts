@@ -8,11 +8,11 @@ export type JsonValue = string | number | boolean | null | JsonValue[] | { [name
 
 /** A row of `vetassist_users`: an account. */
 export interface User {
-  /** Identifies the account here. */
+  /** Identifies the account in this database. */
   id: string;
-  /** Integration Control Number, which identifies the veteran to VA; unique. NULL once erased. */
+  /** Integration Control Number, which identifies the veteran to VA; unique. NULL after an erasure. */
   va_icn: string | null;
-  /** VA's word on whether the veteran's status is confirmed. */
+  /** The veteran's status as VA stated it. */
   va_veteran_status: string | null;
   /** E-mail address. */
   email: string | null;
@@ -22,11 +22,11 @@ export interface User {
   last_name: string | null;
   /** True if the account may be used. NULL counts as false. */
   is_active: boolean | null;
-  /** When the account was made. */
+  /** When the account was created. */
   created_at: Date | null;
   /** When the profile last changed. */
   updated_at: Date | null;
-  /** When somebody last signed in. */
+  /** The time of the last sign-in. */
   last_login_at: Date | null;
 }
 
@@ -34,11 +34,11 @@ export interface User {
 export interface VaToken {
   /** Identifies the row. */
   id: string;
-  /** Whose tokens these are; unique. */
+  /** The user of the tokens; unique. */
   user_id: string;
   /** The access token. Nonce, ciphertext and tag. */
   access_token_encrypted: Uint8Array;
-  /** The refresh token, where VA.gov gave one. Nonce, ciphertext and tag. */
+  /** The refresh token, if VA.gov issued one. Nonce, ciphertext and tag. */
   refresh_token_encrypted: Uint8Array | null;
   /** `Bearer`. */
   token_type: string | null;
@@ -46,7 +46,7 @@ export interface VaToken {
   scope: string | null;
   /** When the access token expires. */
   expires_at: Date;
-  /** When the row was made. */
+  /** When the row was created. */
   created_at: Date | null;
   /** When the tokens were last replaced. */
   refreshed_at: Date | null;
@@ -56,32 +56,32 @@ export interface VaToken {
 export interface Session {
   /** Identifies the session. */
   id: string;
-  /** Whose it is. */
+  /** The user of the session. */
   user_id: string;
   /** The `jti` claim of its JSON Web Token; unique. */
   jwt_id: string;
   /** A description of the device; addresses in it are hashed. */
   device_info: JsonValue | null;
-  /** When it began. */
+  /** When the session began. */
   created_at: Date | null;
-  /** When it ends by itself. */
+  /** When the session expires. */
   expires_at: Date;
-  /** When somebody ended it. */
+  /** When the session was revoked. */
   revoked_at: Date | null;
 }
 
 /** A row of `vetassist_auth_audit`. */
 export interface AuthAudit {
-  /** Numbers the events; gaps are ordinary. Digits: drivers return a bigint as a string, because not every one is a number. */
+  /** The number of the event; gaps are normal. Digits: drivers return a bigint as a string, because not every one is a number. */
   id: string;
-  /** Whom it concerns. */
+  /** The user whom the event is about. */
   user_id: string | null;
   /** The type of the event. */
   event_type: string;
-  /** More about it, no secrets. */
+  /** Metadata, which contains no secrets. */
   event_data: JsonValue | null;
-  /** The hash of the address that it came from. */
+  /** The hash of the client's address. */
   ip_hash: string | null;
-  /** When. */
+  /** The time of the event. */
   created_at: Date | null;
 }

@@ -2,18 +2,18 @@
 export * from './index.js';
 export * from './metadata.js';
 
-/** Holds the bytes of `vetassist.wasm`, `schema.wasm` or `metadata.wasm`, or the module that was compiled from them. */
+/** The bytes of `vetassist.wasm`, `schema.wasm` or `metadata.wasm`, or the compiled module. */
 export type ModuleSource = Uint8Array | ArrayBuffer | WebAssembly.Module;
 
 /**
- * Starts the module. Once it runs, does nothing.
+ * Starts the module. Does nothing if it is running.
  *
- * @param schema `schema.wasm`, for those who call `checkSchema`.
- * @param metadata `metadata.wasm`, for those who call `hashDevice`, `checkEventData` or `checkEventType`.
+ * @param schema `schema.wasm`, which `checkSchema` needs.
+ * @param metadata `metadata.wasm`, which `hashDevice`, `checkEventData` and `checkEventType` need.
  */
 export function initSync(module: ModuleSource, schema?: ModuleSource, metadata?: ModuleSource): void;
 
-/** Starts the module as {@link initSync} does, also from the responses to requests for the files. */
+/** Starts the module as {@link initSync} does, also from responses of `fetch`. */
 export function init(
   module: ModuleSource | Response | PromiseLike<ModuleSource | Response>,
   schema?: ModuleSource | Response | PromiseLike<ModuleSource | Response>,

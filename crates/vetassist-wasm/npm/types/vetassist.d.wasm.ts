@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
 
-/** Holds the module, where the runtime or the bundler makes `WebAssembly.Module`s of `.wasm` imports. */
+/** The module, if the runtime or the bundler makes a `WebAssembly.Module` of `.wasm` imports. */
 declare const module: WebAssembly.Module;
 export default module;

@@ -1,9 +1,9 @@
---- The DBA's one line, and a check that the tables are what they must be (no row: they are)
+--- Install the extension, and compare the tables with their description (no row: no difference)
 CREATE EXTENSION vetassist;
 SELECT * FROM vetassist_check_schema();
 --? SELECT count(*) FROM vetassist_check_schema() => 0
 
---- What VA.gov answers when a veteran signs in
+--- The response of VA.gov when a veteran signs in
 --: {
 --:   "access_token": ":access",
 --:   "refresh_token": ":refresh",
@@ -12,7 +12,7 @@ SELECT * FROM vetassist_check_schema();
 --:   "expires_in": 3600
 --: }
 
---- A veteran, and both tokens sealed on the way into the table
+--- Store a veteran and both tokens; the INSERT seals them
 INSERT INTO vetassist_users (va_icn, email, first_name, last_name)
 VALUES ('1012667145V762142', 'tamara.ellis@example.com', 'Tamara', 'Ellis');
 INSERT INTO vetassist_va_tokens (user_id, access_token_encrypted, refresh_token_encrypted, scope, expires_at)
@@ -20,7 +20,7 @@ SELECT id, vetassist_encrypt_token(':access', id), vetassist_encrypt_token(':ref
        ':scope', now() + interval '1 hour'
 FROM vetassist_users WHERE va_icn = '1012667145V762142';
 
---- The row as a thief of the disk or of a backup sees it
+--- The row in a stolen disk or backup
 SELECT octet_length(access_token_encrypted) AS bytes, left(encode(access_token_encrypted, 'hex'), 64) || '...' AS access_token_encrypted
 FROM vetassist_va_tokens;
 --? SELECT count(*) FROM vetassist_va_tokens WHERE position(left(':access', 24)::bytea IN access_token_encrypted) + position(':refresh'::bytea IN refresh_token_encrypted) > 0 => 0
@@ -55,40 +55,40 @@ SELECT event_type, event_data, left(ip_hash, 16) || '...' AS ip_hash FROM vetass
 --? SELECT vetassist_session_active('a1d0c6e8-jti') => t
 --? SELECT count(*) FROM vetassist_sessions WHERE device_info::text LIKE '%203.0.113.7%' => 0
 
---- An hour later a worker leases what is due, commits, and asks VA.gov; whoever else asks meanwhile is told to wait
+--- An hour later a worker takes a lease, commits, and asks VA.gov; meanwhile other callers get the state wait
 UPDATE vetassist_va_tokens SET expires_at = now();
 SELECT lease_id, left(refresh_token, 12) || '...' AS refresh_token FROM vetassist_claim_refreshes();
 SELECT state, access_token FROM vetassist_use_token(vetassist_find_user('1012667145V762142'));
 --? SELECT state FROM vetassist_use_token(vetassist_find_user('1012667145V762142')) => wait
 
---- It stores the answer, and not over anything that was stored meanwhile
+--- The worker stores the new tokens; it would store nothing if other tokens had been stored meanwhile
 SELECT vetassist_finish_refresh(lease_id, 'a new access token', now() + interval '1 hour', 'a new refresh token')
 FROM vetassist_refresh_leases;
 SELECT state, access_token, expires_at FROM vetassist_use_token(vetassist_find_user('1012667145V762142'));
 --? SELECT state || ' ' || access_token FROM vetassist_use_token(vetassist_find_user('1012667145V762142')) => ready a new access token
 
---- The next refresh fails: it is tried again five seconds later, then after ten, up to a quarter of an hour
+--- The next refresh fails: the next try is due after 5 seconds, then after 10, and so on up to 15 minutes
 UPDATE vetassist_va_tokens SET expires_at = now();
 SELECT lease_id FROM vetassist_claim_refreshes();
 SELECT * FROM vetassist_fail_refresh((SELECT lease_id FROM vetassist_refresh_leases WHERE expires_at > now() AND stored_digest IS NULL), 'server_error');
 --? SELECT count(*) FROM vetassist_claim_refreshes() => 0
 
---- Five seconds later VA.gov says that the grant is gone: the veteran must sign in again, and nobody asks any more
+--- The second try fails for good (invalid_grant): the veteran must sign in again, and no worker tries any more
 SELECT pg_sleep(6.1);
 SELECT lease_id FROM vetassist_claim_refreshes();
 SELECT * FROM vetassist_fail_refresh((SELECT lease_id FROM vetassist_refresh_leases WHERE expires_at > now() AND stored_digest IS NULL), 'invalid_grant', is_final => true);
 SELECT state, attempts, last_error FROM vetassist_token_status(vetassist_find_user('1012667145V762142'));
 --? SELECT state FROM vetassist_use_token(vetassist_find_user('1012667145V762142')) => reconnect
 
---- The veteran disconnects: both tokens are handed out once more, to be revoked at VA.gov, and deleted
+--- The veteran disconnects: the function deletes both tokens and returns them, so that the service can revoke them
 SELECT * FROM vetassist_disconnect(vetassist_find_user('1012667145V762142'));
 --? SELECT state FROM vetassist_use_token(vetassist_find_user('1012667145V762142')) => none
 
---- The audit row of each
+--- The audit row of each step
 SELECT event_type, event_data FROM vetassist_auth_audit ORDER BY id;
 --? SELECT string_agg(event_type, ' ' ORDER BY id) FROM vetassist_auth_audit => login token_refreshed token_refresh_failed token_refresh_failed tokens_disconnected
 
---- Rotating the key: 20,000 more veterans, then a new key behind the current one
+--- Rotate the key: sign in 20,000 more veterans, then add a new key behind the current one
 SELECT count(*) FROM generate_series(1, 20000) AS n,
     vetassist_login('ICN' || n, 'access token ' || n, now() + interval '1 hour',
                     'jti ' || n, now() + interval '8 hours', refresh_token => 'refresh token ' || n);
@@ -96,7 +96,7 @@ SELECT count(*) FROM generate_series(1, 20000) AS n,
 SELECT pg_reload_conf();
 SELECT * FROM vetassist_rotation_status();
 
---- Every server has it by now, so it goes in front, and seals
+--- Every server has the new key, so make it the current one, and seal all tokens under it
 --@ in front
 SELECT pg_reload_conf();
 CALL vetassist_rotate_tokens();
@@ -104,7 +104,7 @@ SELECT * FROM vetassist_rotation_status();
 --? SELECT sum(sealed_values) FROM vetassist_rotation_status() WHERE "position" IS DISTINCT FROM 1 => 0
 --? SELECT count(*) FROM vetassist_users WHERE vetassist_access_token(id) = replace(va_icn, 'ICN', 'access token ') => 20000
 
---- The audit trail is sealed: a row that a superuser changes behind the trigger's back is found
+--- Seal the audit trail: it shows a row that a superuser changes while the trigger is disabled
 CALL vetassist_seal_audit();
 --? SELECT count(*) FROM vetassist_verify_audit(vetassist_audit_checkpoint()) => 0
 ALTER TABLE vetassist_auth_audit DISABLE TRIGGER vetassist_auth_audit_append_only, DISABLE TRIGGER vetassist_auth_audit_append_only_rows;

@@ -1,4 +1,4 @@
-"""Names that both clients have in common: their results, their errors, and the address of a request."""
+"""Names that both clients share: results, errors, and the address of a request."""
 
 from .address import Forwarded, ForwardedFor, client_address
 from .failure import AccountInactiveError, ClientError, NoTokensError, SignInAgainError, TokenEndpointError

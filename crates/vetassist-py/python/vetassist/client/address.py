@@ -24,20 +24,20 @@ class Forwarded:
 
 
 class Headers(Protocol):
-    """Headers of a request, as frameworks have them."""
+    """Headers of a request, in the types of the frameworks."""
 
     def get(self, name: str, /) -> Optional[str]: ...
 
 
-#: Which header says the address, by what stands before the service.
+#: The header with the address, which depends on the proxies before the service.
 Rule = Union[ForwardedFor, Forwarded, str]
 
-# How frameworks call what returns each of several headers of one name: Starlette and Werkzeug, aiohttp, the standard library.
+# The methods that return all headers of a name: of Starlette and Werkzeug, of aiohttp, of the standard library.
 _ALL = ("getlist", "getall", "get_all")
 
 
 def _read(headers: Any, name: str) -> Optional[str]:
-    """Returns a header's value; where it is there several times, all of them, since a proxy may add a line of its own."""
+    """Returns a header's value. If there are several headers of this name, returns all, because a proxy may add a line."""
     for method in _ALL:
         if callable(getattr(headers, method, None)):
             try:
@@ -46,7 +46,7 @@ def _read(headers: Any, name: str) -> Optional[str]:
                 values = None
             return ", ".join(values) if values else None
     if isinstance(headers, Mapping) and name not in headers:
-        # A plain dict knows no case.
+        # A plain dict compares names with their case.
         values = [value for key, value in headers.items() if isinstance(key, str) and key.lower() == name]
         return ", ".join(values) if values else None
     found: Optional[str] = headers.get(name)
@@ -54,7 +54,7 @@ def _read(headers: Any, name: str) -> Optional[str]:
 
 
 def client_address(headers: Union[Headers, Mapping[str, str]], rule: Rule) -> Optional[str]:
-    """Returns the address of a request by a rule that the caller names; None where the header is absent or is none.
+    """Returns the address of a request by the given rule; None if the header is missing or has no address.
 
     Args:
         headers: The headers of the request.

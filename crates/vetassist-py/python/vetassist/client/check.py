@@ -1,4 +1,4 @@
-"""Compares the database with what this client needs: the tables, the rights of its role, and the rights of others."""
+"""Checks that the database fits this client: the tables, the rights of its role, and the rights of other roles."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .context import Context
     from .effects import Step
 
-# The functions that the client calls, by the tier that may call them. A function that needs no key has no sealed twin.
+# The functions that the client calls. Those of the first list have a sealed twin; the others need no key.
 _SEALED = (
     "login",
     "store_tokens",
@@ -43,9 +43,9 @@ _CALLED = (
 
 
 def _statement(names: str) -> str:
-    # `SET LOCAL search_path` would take a transaction. Here it is set by the one row that all else hangs on: an inner side of
-    # a nested loop that refers to the outer row cannot run before it, and the catalogs' functions read the setting when they
-    # run. Outside a transaction it ends with the statement.
+    # `SET LOCAL search_path` would need a transaction. So the outer row of a nested loop sets it: the inner side refers to
+    # that row and cannot run before it, and the catalogs' functions read the setting when they run. Outside a transaction the
+    # setting ends with the statement.
     catalogs = SCHEMA_QUERY.rstrip().rstrip(";").replace("$1::name", "asked.schema")
     of_schema = "(SELECT n.oid FROM pg_catalog.pg_namespace AS n WHERE n.nspname = $1::text::name)"
     return f"""SELECT pg_catalog.to_jsonb(now())::text AS asked_at, pg_catalog.to_jsonb(r)::text AS result
@@ -89,9 +89,10 @@ def _difference(row: dict[str, Any]) -> SchemaDifference:
 
 
 def check(context: Context, *, allow_roles: Iterable[str] = ()) -> Step[None]:
-    """Refuses a database that is not as this package expects it (`ERR_DRIFTED`, with all `differences`).
+    """Raises `ERR_DRIFTED`, with all `differences`, if the database does not fit this client.
 
-    That is one whose tables differ, where this role lacks a right, or where roles have rights that `allow_roles` does not name.
+    The tables may differ from their description, this role may lack a right, or a role that is not in `allow_roles` may have
+    rights.
     """
     names = [f"vetassist_{name}{context.end.twin}" for name in _SEALED] + [f"vetassist_{name}" for name in _CALLED]
     statement = _statement(", ".join(f"'{name}'" for name in names))

@@ -1,4 +1,4 @@
-"""State that the operations of one client share: its options, checked, and the end that seals."""
+"""State that the operations of one client share: its checked options, and the end that seals."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from .. import KeyRing
-from .ends import End, HereEnd, ServerEnd
+from .ends import End, ClientEnd, ServerEnd
 from .failure import bad_argument
 from .statement import is_number
 
 if TYPE_CHECKING:
     from .models import ClientEvent, OnEvent
 
-# A hundred years. No token and no session lives as long.
+# A hundred years. No token and no session is valid for so long.
 LONGEST_SECONDS = 3_155_760_000
 
 
 def is_duration(value: object) -> bool:
-    """Tells whether a value is a number above 0 of at most a hundred years of seconds."""
+    """Returns whether a value is a number of seconds above 0 and of at most a hundred years."""
     return is_number(value) and 0 < value <= LONGEST_SECONDS  # type: ignore[operator]
 
 
@@ -30,7 +30,7 @@ def duration(value: float, name: str) -> float:
 
 @dataclass(frozen=True)
 class Context:
-    """State that the operations of one client share. It refuses options that cannot be ones."""
+    """State that the operations of one client share. It refuses invalid options."""
 
     ring: Optional[KeyRing]
     refresh: Optional[Callable[..., Any]]
@@ -65,20 +65,20 @@ class Context:
             self.default_lifetime_seconds is None or is_duration(self.default_lifetime_seconds),
             "default_lifetime_seconds must be a number above 0",
         )
-        # Derived, and new for each: what one learns of a database's keys is its own.
-        end = ServerEnd() if self.ring is None else HereEnd(self.ring, is_keyed=self.ip_hash == "keyed")
+        # Each context has a new end, because what it learns of the database's keys must not be shared.
+        end = ServerEnd() if self.ring is None else ClientEnd(self.ring, is_keyed=self.ip_hash == "keyed")
         object.__setattr__(self, "end", end)
 
-    def tell(self, event: ClientEvent) -> None:
+    def emit(self, event: ClientEvent) -> None:
         if self.on_event is None:
             return
         try:
             self.on_event(event)
         except Exception:
-            # Whoever listens does not disturb what happens.
+            # An exception of the listener does not disturb the operation.
             pass
 
     def in_transaction(self) -> Context:
-        """Returns the same for a transaction of the caller's."""
-        # A rollback undoes what it learns of the database's keys, so it learns on its own.
+        """Returns a context for a transaction of the caller."""
+        # A rollback undoes what the transaction stores about keys, so this context has an end of its own.
         return replace(self, is_transaction=True)

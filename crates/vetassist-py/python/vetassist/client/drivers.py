@@ -1,4 +1,4 @@
-"""Code that the drivers have in common: writing a statement for them, and reading their results."""
+"""Code that all drivers share: it writes statements for them, and reads their results."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any, Iterable, Mapping, Optional, Sequence
 from .failure import bad_argument
 
 Params = Sequence[Optional[str]]
-#: When it was asked for and the result, both as JSON.
+#: The time of the statement and the result, both as JSON.
 Row = tuple[str, Optional[str]]
 
 _PARAMETER = re.compile(r"\$(\d+)")
 
 
 def for_psycopg(text: str, params: Params) -> tuple[str, dict[str, Optional[str]]]:
-    """Returns a statement with the placeholders that psycopg and psycopg2 have."""
+    """Returns a statement with the placeholders of psycopg and psycopg2."""
     named = _PARAMETER.sub(r"%(p\1)s", text.replace("%", "%%"))
     return named, {f"p{at}": param for at, param in enumerate(params, 1)}
 
 
 def rows_of(found: Iterable[Any]) -> list[Row]:
-    """Returns rows by the order of their columns, whatever a driver was told to make of a row."""
+    """Returns rows by the order of their columns, because a driver may be configured to return other row types."""
     rows = []
     for row in found:
         asked, result = row.values() if isinstance(row, Mapping) else row

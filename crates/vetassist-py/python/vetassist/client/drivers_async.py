@@ -1,4 +1,4 @@
-"""Asynchronous drivers, by their shape: asyncpg and psycopg, a pool or a connection of either."""
+"""Asynchronous drivers: a pool or a connection of asyncpg or psycopg."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Take = Callable[[], AsyncContextManager[Any]]
 
 
 class Database(Protocol):
-    """Carries out one statement: all that a driver must do. Parameters are `$1` and so on, each text or None."""
+    """Runs statements. Parameters are `$1` and so on, each text or None."""
 
     async def query(self, text: str, params: Params) -> list[Row]:
         """Returns the rows, each with its two columns."""
@@ -24,7 +24,7 @@ class Database(Protocol):
 
 
 class AsyncpgPool(Protocol):
-    """Describes asyncpg's pool, as far as it is used."""
+    """Describes the part of asyncpg's pool that is used."""
 
     @property
     def acquire(self) -> Any: ...
@@ -34,7 +34,7 @@ class AsyncpgPool(Protocol):
 
 
 class AsyncpgConnection(Protocol):
-    """Describes asyncpg's connection, as far as it is used."""
+    """Describes the part of asyncpg's connection that is used."""
 
     @property
     def fetch(self) -> Any: ...
@@ -44,7 +44,7 @@ class AsyncpgConnection(Protocol):
 
 
 class PsycopgPool(Protocol):
-    """Describes psycopg's asynchronous pool, as far as it is used."""
+    """Describes the part of psycopg's asynchronous pool that is used."""
 
     @property
     def getconn(self) -> Any: ...
@@ -57,7 +57,7 @@ class PsycopgPool(Protocol):
 
 
 class PsycopgConnection(Protocol):
-    """Describes psycopg's asynchronous connection, as far as it is used."""
+    """Describes the part of psycopg's asynchronous connection that is used."""
 
     @property
     def cursor(self) -> Any: ...
@@ -88,7 +88,8 @@ class _Psycopg:
 
     async def query(self, text: str, params: Params) -> list[Row]:
         async with self._connection() as connection:
-            # Whatever the connection's cursors are like: those of AsyncClientCursor write parameters into the statement.
+            # The cursor is created here, because the connection's own may be AsyncClientCursors, which write parameters into
+            # the statement.
             async with import_module("psycopg").AsyncCursor(connection, row_factory=lambda _: tuple) as cursor:
                 await cursor.execute(*for_psycopg(text, params))
                 return rows_of(await cursor.fetchall()) if cursor.description is not None else []
@@ -96,7 +97,7 @@ class _Psycopg:
 
 @asynccontextmanager
 async def _outside_transaction(connection: Any) -> AsyncIterator[Any]:
-    """Lets a connection of psycopg carry out statements outside a transaction."""
+    """Lets a connection of psycopg run statements outside a transaction."""
     if connection.autocommit:
         yield connection
         return
@@ -109,7 +110,7 @@ async def _outside_transaction(connection: Any) -> AsyncIterator[Any]:
 
 
 async def _had(taken: Awaitable[Any]) -> Any:
-    """Returns the connection that a pool gives. Where it gives none, nothing was asked."""
+    """Returns a connection of a pool. If the pool gives none, no statement was sent."""
     failed: Exception
     try:
         return await taken
@@ -144,7 +145,7 @@ def _from_psycopg(pool: Any) -> Take:
 
 
 class _OneAtATime:
-    """A lock of the event loop that is running."""
+    """A lock for the running event loop."""
 
     def __init__(self) -> None:
         self._loop: Optional[asyncio.AbstractEventLoop] = None
@@ -202,7 +203,7 @@ def _is_psycopg(connection: Any) -> bool:
 
 
 def database_of(db: Any) -> Database:
-    """Returns how statements get to a database, outside a transaction."""
+    """Returns the driver for a database, outside a transaction."""
     if callable(getattr(db, "query", None)):
         found: Database = db
         return found
@@ -218,7 +219,7 @@ def database_of(db: Any) -> Database:
 
 
 def transaction_of(connection: Any) -> Database:
-    """Returns how statements get to a database, in a transaction of the caller's."""
+    """Returns the driver for a transaction of the caller."""
     if callable(getattr(connection, "query", None)):
         found: Database = connection
         return found

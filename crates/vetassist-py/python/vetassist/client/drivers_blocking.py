@@ -1,4 +1,4 @@
-"""Blocking drivers, by their shape: psycopg and psycopg2, a pool or a connection of either, or SQLAlchemy over one."""
+"""Blocking drivers: a pool or a connection of psycopg or psycopg2, or an engine of SQLAlchemy over one of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TAKES = "a pool or a connection of psycopg or psycopg2, or an engine of SQLAlch
 
 
 class Database(Protocol):
-    """Carries out one statement: all that a driver must do. Parameters are `$1` and so on, each text or None."""
+    """Runs statements. Parameters are `$1` and so on, each text or None."""
 
     def query(self, text: str, params: Params) -> list[Row]:
         """Returns the rows, each with its two columns."""
@@ -22,7 +22,7 @@ class Database(Protocol):
 
 
 class Pool(Protocol):
-    """Describes the pools of psycopg and psycopg2, as far as they are used."""
+    """Describes the part of the pools of psycopg and psycopg2 that is used."""
 
     @property
     def getconn(self) -> Any: ...
@@ -32,7 +32,7 @@ class Pool(Protocol):
 
 
 class Engine(Protocol):
-    """Describes SQLAlchemy's engine, as far as it is used."""
+    """Describes the part of SQLAlchemy's engine that is used."""
 
     @property
     def raw_connection(self) -> Any: ...
@@ -42,7 +42,7 @@ class Engine(Protocol):
 
 
 class Connection(Protocol):
-    """Describes the connections of psycopg and psycopg2, as far as they are used."""
+    """Describes the part of the connections of psycopg and psycopg2 that is used."""
 
     @property
     def cursor(self) -> Any: ...
@@ -57,7 +57,7 @@ class Connection(Protocol):
 class _Psycopg:
     """psycopg, with a connection for each statement, outside a transaction."""
 
-    #: Parameters travel beside the statement, so the server may seal.
+    #: psycopg sends parameters beside the statement, so the server may seal.
     writes_parameters = False
 
     def __init__(self, connection: Callable[[], ContextManager[Any]]) -> None:
@@ -69,7 +69,8 @@ class _Psycopg:
 
 
 def _execute(connection: Any, text: str, params: Params) -> list[Row]:
-    # Whatever the connection's cursors are like: those of ClientCursor write parameters into the statement.
+    # The cursor is created here, because the connection's own may be ClientCursors, which write parameters into the
+    # statement.
     with import_module("psycopg").Cursor(connection, row_factory=lambda _: tuple) as cursor:
         cursor.execute(*for_psycopg(text, params))
         return rows_of(cursor.fetchall()) if cursor.description is not None else []
@@ -96,7 +97,7 @@ def _execute2(connection: Any, text: str, params: Params) -> list[Row]:
 
 
 class _Within:
-    """A connection of the caller's, in a transaction of the caller's."""
+    """A connection in a transaction of the caller."""
 
     def __init__(
         self, connection: Any, execute: Callable[[Any, str, Params], list[Row]], *, writes_parameters: bool
@@ -111,7 +112,7 @@ class _Within:
 
 @contextmanager
 def _outside_transaction(connection: Any) -> Iterator[Any]:
-    """Lets a connection carry out statements outside a transaction: one round trip each, and a procedure may commit."""
+    """Lets a connection run statements outside a transaction: each takes one round trip, and a procedure may commit."""
     if connection.autocommit:
         yield connection
         return
@@ -124,7 +125,7 @@ def _outside_transaction(connection: Any) -> Iterator[Any]:
 
 
 def _had(take: Callable[[], Any]) -> Any:
-    """Returns the connection that a pool gives. Where it gives none, nothing was asked."""
+    """Returns a connection of a pool. If the pool gives none, no statement was sent."""
     failed: Exception
     try:
         return take()
@@ -182,12 +183,12 @@ def _is_psycopg2(connection: Any) -> bool:
 
 
 def _is_idle(connection: Any) -> bool:
-    """Tells whether a connection is in no transaction: 0 is IDLE in libpq."""
+    """Returns whether a connection is outside a transaction: 0 is IDLE in libpq."""
     return bool(connection.closed or connection.info.transaction_status == 0)
 
 
 def database_of(db: Any) -> Database:
-    """Returns how statements get to a database, outside a transaction."""
+    """Returns the driver for a database, outside a transaction."""
     if hasattr(db, "fetchrow") or hasattr(db, "__aenter__"):
         raise unknown("db has an asynchronous driver, which needs vetassist.aio.Client; here it", _TAKES)
     if callable(getattr(db, "query", None)):
@@ -209,7 +210,7 @@ def database_of(db: Any) -> Database:
 
 
 def transaction_of(connection: Any) -> Database:
-    """Returns how statements get to a database, in a transaction of the caller's."""
+    """Returns the driver for a transaction of the caller."""
     if callable(getattr(connection, "query", None)):
         found: Database = connection
         return found

@@ -1,7 +1,7 @@
-"""Requests of an operation to the driver that carries it out.
+"""Effects: the requests of an operation to the client that runs it.
 
-Each operation is written once, as a generator: it yields what it needs done, and goes on with the result. The blocking client
-and the asynchronous one carry these out, each in its own way.
+Each operation is written once, as a generator: it yields an effect and continues with the result. The blocking client and the
+asynchronous client carry the effects out, each in its own way.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Statement:
-    """Carries out one statement. The result is its rows, or a `DriverFailure`."""
+    """Runs one statement. The result is its rows, or a `DriverFailure`."""
 
     text: str
-    # Tokens and addresses are among them.
+    # The repr does not show parameters, because they include tokens and addresses.
     params: Sequence[Optional[str]] = field(repr=False)
 
 
@@ -30,7 +30,7 @@ class Pause:
 
 @dataclass(frozen=True)
 class Call:
-    """Calls a function of the service, and raises what it raises."""
+    """Calls a function of the service, and passes on its exceptions."""
 
     function: Callable[..., Any]
     args: tuple[Any, ...] = field(repr=False)
@@ -38,24 +38,24 @@ class Call:
 
 @dataclass(frozen=True)
 class Ask:
-    """Calls a function of the service, and waits no longer than so many seconds: then the result is `LATE`.
+    """Calls a function of the service, and waits at most so many seconds. After that the result is `LATE`.
 
-    A later answer is not lost: it goes on to `late`.
+    A later response is not lost: it is passed to `late`.
     """
 
     function: Callable[..., Any]
     args: tuple[Any, ...] = field(repr=False)
     timeout_seconds: float
-    # Nobody has a use for an answer after as many seconds more.
+    # A response that comes after so many more seconds is ignored.
     patience_seconds: float
     late: Callable[[Any], Step[object]]
 
 
 @dataclass(frozen=True)
 class Detached:
-    """Carries out another operation to its end, even if the caller stops waiting.
+    """Runs another operation to its end, even if the caller stops waiting.
 
-    Calls that are under way at the same time and name the same key share one.
+    Running operations with the same key are shared.
     """
 
     key: Optional[Hashable]
@@ -64,7 +64,7 @@ class Detached:
 
 @dataclass(frozen=True)
 class Several:
-    """Carries out several operations, so many at a time."""
+    """Runs several operations, so many at a time."""
 
     steps: Sequence[Callable[[], Step[None]]]
     concurrency: int

@@ -1,4 +1,4 @@
-"""The two ends at which tokens are sealed and addresses hashed: here, with a ring, or at the server. All else is the same."""
+"""The two ends that can seal tokens and hash addresses: the client, with a ring, or the server. All else is the same."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ if TYPE_CHECKING:
 
 
 class End(Protocol):
-    """Where tokens are sealed."""
+    """The end that seals tokens."""
 
-    #: What the names of the functions end with that take what is sealed here.
+    #: The ending of the names of the SQL functions that this end calls.
     twin: str
     keys: Keys
 
     def token(self, value: Optional[str], user_id: Optional[UUID]) -> Argument:
-        """Makes the parameter for a token."""
+        """Returns the parameter for a token."""
         ...
 
     def open(self, stored: Optional[str], user_id: UUID) -> Optional[str]:
-        """Returns a token; None where there is none, or where no key of the ring opens it."""
+        """Returns the opened token; None if there is none, or if no key of the ring opens it."""
         ...
 
     def address(self, context: Context, ip: Optional[Address], operation: str) -> dict[str, Argument]:
-        """Makes the parameters for an address."""
+        """Returns the parameters for an address."""
         ...
 
     def metadata(self, value: JsonValue, name: str) -> Argument:
-        """Makes the parameter for metadata, whose addresses are hashed. None is left out."""
+        """Returns the parameter for metadata, whose addresses are hashed. None is left out."""
         ...
 
 
 def _address_or_nothing(context: Context, ip: Optional[Address], operation: str) -> Optional[Address]:
-    """Returns the address, or None where it is none: a sign-in is not lost for a malformed header."""
+    """Returns the address, or None if it is malformed, so that a sign-in does not fail because of a header."""
     if ip is None:
         return None
     try:
@@ -49,13 +49,13 @@ def _address_or_nothing(context: Context, ip: Optional[Address], operation: str)
     except VetassistError:
         if context.on_bad_address == "raise":
             raise
-        context.tell(BadAddressEvent(operation))
+        context.emit(BadAddressEvent(operation))
         return None
     return ip
 
 
-class HereEnd:
-    """Seals here: the database gets sealed tokens and hashes."""
+class ClientEnd:
+    """Seals in this client: the database gets sealed tokens and hashes."""
 
     twin = "_sealed"
 
@@ -87,7 +87,7 @@ class HereEnd:
         return {"ip_hash": text(hashed), "ip_hash_is_keyed": boolean(self._is_keyed)}
 
     def metadata(self, value: JsonValue, name: str) -> Argument:
-        # It is judged as JSON before it is walked, so that both ends refuse the same.
+        # The value is first converted to JSON, so that both ends refuse the same values.
         written = jsonb(value, name)
         if written.value is None:
             return written
@@ -95,7 +95,7 @@ class HereEnd:
 
 
 class ServerEnd:
-    """Leaves sealing to the server: it gets tokens and addresses as they are."""
+    """Lets the server seal: it gets tokens and addresses in the clear."""
 
     twin = ""
 

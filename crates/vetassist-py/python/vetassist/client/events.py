@@ -1,4 +1,4 @@
-"""Events of the service's own."""
+"""Events that the service logs."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def log_event(
     data: JsonValue = None,
     ip: Optional[Address] = None,
 ) -> Step[int]:
-    """Logs an event of the service's own, and returns its id.
+    """Logs an event of the service, and returns its id.
 
-    Data that looks like a secret is refused; its addresses are hashed.
+    Data that looks like a secret is refused. Addresses in the data are hashed.
     """
     check_event_type(event_type)
     if data is not None:

@@ -1,7 +1,7 @@
-"""One exchange of a leased refresh token: ask the provider once, and store what it answered.
+"""Exchanges a leased refresh token: asks the provider once, and stores the response.
 
-The provider takes a refresh token that is shown twice as stolen, so an exchange is never repeated; what is repeated is the
-storing, on a fresh connection.
+The provider treats a refresh token that is presented twice as stolen, so an exchange is never repeated. Only the storing is
+repeated, on a fresh connection.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from .effects import LATE, Ask, Detached, Pause
 from .failure import ClientError, failure
 from .models import RefreshContext, RefreshEvent
 from .statement import Parameters, boolean, call, from_now, maybe_time_of, quoted, run, select, text, time_of, uuid
-from .tokens_given import Given, given
+from .tokens_given import Given, read_tokens
 
 if TYPE_CHECKING:
     from .context import Context
     from .effects import Step
 
 _STORING_ATTEMPTS = 5
-# Where nobody says how long a refreshed token lives, its refresh token is kept all the same.
+# The lifetime that is stored if none is known, so that the new refresh token is not lost.
 _UNKNOWN_LIFETIME = 0.0
 _LEASE_TIMEOUTS = 3
-# A late answer is waited for so long, where waiting can end at all. It is stored even if the lease ran out meanwhile.
+# The time for which a late response is awaited, if waiting can end at all. It is stored even if the lease has expired.
 _PATIENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
 class Lease:
-    """A refresh token that is ours to exchange."""
+    """A refresh token that this client may exchange."""
 
     user_id: UUID
     lease_id: str
@@ -41,7 +41,7 @@ class Lease:
 
 @dataclass(frozen=True)
 class Exchanged:
-    """The stored token, as callers get it. expires_text is exact to the database."""
+    """The stored token, as callers get it. expires_text is the exact time of the database."""
 
     token: str = field(repr=False)
     expires_at: datetime
@@ -55,7 +55,8 @@ def lease_seconds(context: Context) -> float:
 def _store(context: Context, operation: str, lease: Lease, answer: Given) -> Step[dict[str, Any]]:
     params = Parameters()
     lifetime = _UNKNOWN_LIFETIME if answer.lifetime_seconds is None else answer.lifetime_seconds
-    # Sealed once, so that a second finish is the same as the first, whose answer may have been lost.
+    # The tokens are sealed once, so that a second call to finish has the same arguments as the first, whose response may have
+    # been lost.
     arguments = {
         "lease_id": uuid(lease.lease_id),
         "access_token": context.end.token(answer.access, lease.user_id),
@@ -85,12 +86,12 @@ def _store(context: Context, operation: str, lease: Lease, answer: Given) -> Ste
 def fail(
     context: Context, operation: str, lease_id: str, code: str, *, is_final: bool
 ) -> Step[tuple[Optional[datetime], Optional[float]]]:
-    """Says that an exchange failed. Returns when it may be tried again, as a time and in seconds from now."""
+    """Records that an exchange failed. Returns the time of the next try, as a time and in seconds from now."""
     arguments = {"lease_id": uuid(lease_id), "error": text(code), "is_final": boolean(is_final)}
     try:
         rows = yield from call(context, operation, "vetassist_fail_refresh", arguments)
     except ClientError:
-        # The lease runs out by itself, and what the provider said counts for more.
+        # The lease expires by itself, and the provider's error is more useful to the caller.
         return None, None
     retry_at = maybe_time_of(rows[0].result["retry_at"]) if rows else None
     if retry_at is None:
@@ -99,12 +100,12 @@ def fail(
 
 
 def _finish(context: Context, operation: str, lease: Lease, tokens: Any, started: float) -> Step[Optional[Exchanged]]:
-    """Stores an answer, and returns it as callers get it; None where other tokens were stored meanwhile."""
+    """Stores a response, and returns the new token; None if other tokens were stored meanwhile."""
 
     def report(outcome: str) -> None:
-        context.tell(RefreshEvent(lease.user_id, outcome, time.monotonic() - started))
+        context.emit(RefreshEvent(lease.user_id, outcome, time.monotonic() - started))
 
-    answer = given(tokens, context.default_lifetime_seconds)
+    answer = read_tokens(tokens, context.default_lifetime_seconds)
     try:
         stored = yield from _store(context, operation, lease, answer)
     except Exception:
@@ -126,13 +127,13 @@ def _finish(context: Context, operation: str, lease: Lease, tokens: Any, started
 
 
 def _oauth_code(cause: BaseException) -> str:
-    """Returns the OAuth error code of what a refresh raised. The database takes anything longer or stranger as `other`."""
+    """Returns the OAuth error code of an exception of the refresh function. The database stores an invalid code as `other`."""
     code = getattr(cause, "error", None)
     return code if isinstance(code, str) and code.isascii() and code.isprintable() else "other"
 
 
 def _ask(context: Context, operation: str, lease: Lease, refresh: Callable[..., Any], started: float) -> Step[Any]:
-    """Asks the provider, and waits no longer than the time-out. A late answer is stored all the same, if it still fits."""
+    """Asks the provider, and waits no longer than the timeout. A late response is still stored, unless it was superseded."""
     timeout = context.refresh_timeout_seconds
     answer = yield Ask(
         refresh,
@@ -142,7 +143,7 @@ def _ask(context: Context, operation: str, lease: Lease, refresh: Callable[..., 
         lambda late: _finish(context, operation, lease, late, started),
     )
     if answer is not LATE:
-        given(answer, context.default_lifetime_seconds)
+        read_tokens(answer, context.default_lifetime_seconds)
     return answer
 
 
@@ -159,7 +160,7 @@ def _exchange(context: Context, operation: str, lease: Lease, refresh: Callable[
     code = "timeout" if cause is None else _oauth_code(cause)
     is_final = code == "invalid_grant"
     retry_at, _ = yield from fail(context, operation, lease.lease_id, code, is_final=is_final)
-    context.tell(RefreshEvent(lease.user_id, "rejected" if is_final else "failed", time.monotonic() - started))
+    context.emit(RefreshEvent(lease.user_id, "rejected" if is_final else "failed", time.monotonic() - started))
     about: dict[str, Any] = {"user_id": lease.user_id}
     if is_final:
         message = "the provider refused the refresh token: the veteran must sign in again"
@@ -172,6 +173,6 @@ def _exchange(context: Context, operation: str, lease: Lease, refresh: Callable[
 
 
 def exchange(context: Context, operation: str, lease: Lease, refresh: Callable[..., Any]) -> Step[Optional[Exchanged]]:
-    """Exchanges, and stores, to the end: what callers get; None where other tokens were stored meanwhile."""
+    """Exchanges a token and stores the response. Returns the new token; None if other tokens were stored meanwhile."""
     found: Optional[Exchanged] = yield Detached(None, lambda: _exchange(context, operation, lease, refresh))
     return found

@@ -1,7 +1,7 @@
 """Errors of the client.
 
-What a driver says of an error holds ICNs, addresses of e-mail and parameters, so only its SQLSTATE is passed on, and the
-messages that hold no value.
+Errors of drivers contain ICNs, e-mail addresses and parameters, so only the SQLSTATE is passed on, and messages that contain
+no value.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class ClientError(VetassistError):
-    """Tells what went wrong in a client. Nothing of the driver's error is in it."""
+    """An error of a client. Of the driver's error it contains only the SQLSTATE."""
 
     def __init__(
         self,
@@ -35,13 +35,13 @@ class ClientError(VetassistError):
         differences: tuple[SchemaDifference, ...] = (),
     ) -> None:
         super().__init__(code, message)
-        #: True where nothing was stored, and the same call may be made again.
+        #: True if nothing was stored and the same call may be made again.
         self.retryable = retryable
         self.sqlstate = sqlstate
         self.user_id = user_id
-        #: When it is worth while to ask again.
+        #: The time at which to call again.
         self.retry_at = retry_at
-        #: Of `ERR_DRIFTED`.
+        #: The differences of `ERR_DRIFTED`.
         self.differences = differences
 
 
@@ -60,7 +60,7 @@ class NoTokensError(ClientError):
 class TokenEndpointError(Exception):
     """The OAuth error code of a token endpoint, for a refresh function to raise.
 
-    Any exception with such an `error` serves as well; those of Authlib and oauthlib have one.
+    Any exception with an attribute `error` is treated in the same way; those of Authlib and oauthlib have one.
     """
 
     def __init__(self, error: str) -> None:
@@ -83,7 +83,7 @@ def bad_argument(message: str) -> VetassistError:
     return error("ERR_INVALID_ARG_TYPE", message)
 
 
-# By SQLSTATE, or by its class. The third says that nothing was stored, and that the same call may be made again.
+# The errors by SQLSTATE, or by its class. The third value is True if nothing was stored and the same call may be made again.
 _CODES: dict[str, tuple[str, str, bool]] = {
     "VA001": ("ERR_ACCOUNT_INACTIVE", "the account is not active", False),
     "23503": ("ERR_NO_SUCH_USER", "there is no such user", False),
@@ -111,20 +111,20 @@ _CODES: dict[str, tuple[str, str, bool]] = {
     "57": ("ERR_DATABASE", "the database ended the statement", True),
 }
 
-# Those whose messages are ours, or hold no value.
-_SPOKEN = frozenset({"22001", "22004", "22023", "23503", "25001", "42501", "54000"})
+# SQLSTATEs whose messages come from vetassist, or contain no value.
+_SAFE_MESSAGES = frozenset({"22001", "22004", "22023", "23503", "25001", "42501", "54000"})
 
 _SQLSTATE = re.compile(r"(?=.*\d)[0-9A-Z]{5}")
 _USER_ID = re.compile(r"user_id ([\da-f-]{36})")
 
 
 class NotAsked(Exception):
-    """No connection was to be had, so nothing was asked. The driver's error is its argument."""
+    """There was no connection, so no statement was sent. The argument is the driver's error."""
 
 
 @dataclass(frozen=True)
 class DriverFailure:
-    """The part of a driver's error that may be known."""
+    """The part of a driver's error that may be passed on."""
 
     sqlstate: Optional[str]
     name: str
@@ -156,7 +156,7 @@ class DriverFailure:
 
 
 def of_driver(failed: DriverFailure, *, is_read: bool) -> ClientError:
-    """Returns the client's error for a driver's. is_read says that the statement changes nothing."""
+    """Returns the client's error for a driver's error. is_read is True if the statement changes nothing."""
     sqlstate = failed.sqlstate
     if sqlstate is None or sqlstate.startswith("08"):
         retryable = is_read or failed.is_unreached
@@ -169,8 +169,8 @@ def of_driver(failed: DriverFailure, *, is_read: bool) -> ClientError:
         )
     unlisted = ("ERR_DATABASE", f"the database answered {sqlstate}", False)
     code, message, retryable = _CODES.get(sqlstate) or _CODES.get(sqlstate[:2]) or unlisted
-    if sqlstate in _SPOKEN and failed.message:
+    if sqlstate in _SAFE_MESSAGES and failed.message:
         message = f"{message}: {failed.message}"
-    # Of the detail only the id that the library itself put there.
+    # Only the id that vetassist itself wrote is taken from the detail.
     found = _USER_ID.fullmatch(failed.detail) if sqlstate == "VA001" else None
     return failure(code, message, retryable=retryable, sqlstate=sqlstate, user_id=UUID(found[1]) if found else None)

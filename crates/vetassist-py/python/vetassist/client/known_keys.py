@@ -1,4 +1,4 @@
-"""The keys that sealed what is stored, by their fingerprints: a ring that knows none of them is another database's."""
+"""The fingerprints of the keys that sealed the stored tokens. A ring without any of these keys belongs to another database."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ _LOOKED_AT = 16
 
 
 class Keys(Protocol):
-    """Compares a ring with the database: once a client, before it first seals."""
+    """Compares a ring with the database, once for each client, before it first seals."""
 
     def is_open(self) -> bool:
-        """Tells whether nothing was compared yet: then `judge` has to be given what the database knows."""
+        """Returns True until the ring was compared. Then the caller must pass the known fingerprints to `compare`."""
         ...
 
-    def judge(self, context: Context, operation: str, known: list[str]) -> Step[None]:
-        """Judges the fingerprints that the database knows."""
+    def compare(self, context: Context, operation: str, known: list[str]) -> Step[None]:
+        """Compares the ring with the fingerprints that the database knows."""
         ...
 
     def accept(self) -> None:
-        """Takes a ring as known, because it opened what is stored."""
+        """Accepts the ring as known, because it opened a stored token."""
         ...
 
     def check(self, context: Context, operation: str) -> Step[None]:
-        """Compares, unless that was done."""
+        """Reads the known fingerprints and compares the ring, unless it was compared before."""
         ...
 
     def note(self, context: Context, operation: str) -> Step[None]:
-        """Notes the current key, once something that it sealed is stored."""
+        """Stores the fingerprint of the current key, after a value that it sealed was stored."""
         ...
 
 
@@ -51,7 +51,7 @@ class KnownKeys:
     def is_open(self) -> bool:
         return not self._is_checked
 
-    def judge(self, context: Context, operation: str, known: list[str]) -> Step[None]:
+    def compare(self, context: Context, operation: str, known: list[str]) -> Step[None]:
         self._is_noted = self._fingerprints[0] in known
         if not any(fingerprint in known for fingerprint in self._fingerprints):
             opens = yield from self._opens(context, operation, known)
@@ -68,7 +68,7 @@ class KnownKeys:
         try:
             rows = yield from call(context, operation, "vetassist_sealed_page", arguments, is_read=True)
         except ClientError as error:
-            # Who may not look at tokens goes by what is known.
+            # A role that may not read tokens relies on the known fingerprints.
             if error.code != "ERR_FORBIDDEN":
                 raise
             return not known
@@ -89,7 +89,7 @@ class KnownKeys:
         if self._is_checked:
             return
         rows = yield from call(context, operation, "vetassist_known_keys", is_read=True)
-        yield from self.judge(context, operation, [row.result for row in rows])
+        yield from self.compare(context, operation, [row.result for row in rows])
 
     def note(self, context: Context, operation: str) -> Step[None]:
         if self._is_noted:
@@ -100,12 +100,12 @@ class KnownKeys:
 
 
 class NoKeys:
-    """There is no ring to compare: the server seals."""
+    """Compares nothing, because the server seals and there is no ring."""
 
     def is_open(self) -> bool:
         return False
 
-    def judge(self, context: Context, operation: str, known: list[str]) -> Step[None]:
+    def compare(self, context: Context, operation: str, known: list[str]) -> Step[None]:
         yield from ()
 
     def accept(self) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Callable, Mapping, Optional, Union
 from uuid import UUID
 
-#: What a token endpoint answers: `access_token`, and where it gives them `refresh_token`, `token_type`, `scope`, `expires_in`.
+#: The response of a token endpoint: `access_token`, and optionally `refresh_token`, `token_type`, `scope`, `expires_in`.
 TokenResponse = Mapping[str, Any]
 
 
@@ -23,7 +23,7 @@ class SignedIn:
 
 @dataclass(frozen=True)
 class StartedSession:
-    """A session that was made."""
+    """A session that was created."""
 
     session_id: UUID
     jwt_id: str
@@ -96,7 +96,7 @@ class TokenStatus:
 
 @dataclass(frozen=True)
 class GivenUp:
-    """Tokens that were given up, to be revoked at the provider. None is one that was not there, or that no key opens."""
+    """Deleted tokens, for revoking them at the provider. None is a token that was missing, or that no key opens."""
 
     access_token: Optional[str] = field(repr=False)
     refresh_token: Optional[str] = field(repr=False)
@@ -104,7 +104,7 @@ class GivenUp:
 
 @dataclass(frozen=True)
 class Erased:
-    """The outcome of an erasure."""
+    """The result of an erasure."""
 
     erased: bool
     tokens: Optional[GivenUp]
@@ -112,7 +112,7 @@ class Erased:
 
 @dataclass(frozen=True)
 class FailedRefresh:
-    """A user whose token was not refreshed, and why."""
+    """A user whose token was not refreshed, and the error."""
 
     user_id: UUID
     error: Exception
@@ -120,7 +120,7 @@ class FailedRefresh:
 
 @dataclass(frozen=True)
 class Refreshed:
-    """The outcome of refreshing ahead. Call again while there is more."""
+    """The result of `refresh_expiring`. Call it again while `more` is True."""
 
     stored: int
     rejected: tuple[UUID, ...]
@@ -139,10 +139,10 @@ class RotationProgress:
 
 @dataclass(frozen=True)
 class RotationStep:
-    """The outcome of a rotation, or of a step of it.
+    """The result of a rotation, or of a step of it.
 
-    after says where to go on, and is None where nothing is left. held is how many rows are to be visited again, because
-    somebody holds them or they have changed. unopened names at most 100 users with a token that no key opens.
+    after states where the next step continues, and is None if nothing is left. held is the number of rows that must be read
+    again, because they are locked or have changed. unopened names at most 100 users with a token that no key opens.
     """
 
     after: Optional[str]
@@ -154,7 +154,7 @@ class RotationStep:
 
 @dataclass(frozen=True)
 class SealedBy:
-    """The number of values that a key sealed. Without a fingerprint: those that no key opens, and their users (at most 100)."""
+    """The number of values that a key sealed. Without a fingerprint, the number that no key opens, with at most 100 users."""
 
     fingerprint: Optional[str]
     is_current: Optional[bool]
@@ -172,7 +172,7 @@ class RefreshContext:
 
 @dataclass(frozen=True)
 class StatementEvent:
-    """A statement was carried out, or failed."""
+    """A statement ended or failed."""
 
     operation: str
     seconds: float
@@ -192,14 +192,14 @@ class RefreshEvent:
 
 @dataclass(frozen=True)
 class BadAddressEvent:
-    """An address that is none was left out."""
+    """A malformed address was left out."""
 
     operation: str
 
 
 @dataclass(frozen=True)
 class RotationEvent:
-    """A rotation went on."""
+    """A rotation made progress."""
 
     progress: RotationProgress
 

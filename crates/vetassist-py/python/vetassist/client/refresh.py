@@ -1,4 +1,4 @@
-"""Access tokens that are good: as stored, or refreshed by one caller while the others wait or use what still lives."""
+"""Valid access tokens: the stored token, or a new one. One caller refreshes; the others wait or use the old token."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ if TYPE_CHECKING:
 
 MIN_VALID_SECONDS = 60.0
 WAIT_SECONDS = 10.0
-# Nobody asks more often than this.
+# The shortest time between two requests to the database.
 _SHORTEST_PAUSE_SECONDS = 0.02
 
-# In seconds; or the end of a token that is not to be had again, as the database wrote it.
+# In seconds; or the expiry of a token that was rejected, as the database wrote it.
 Minimum = Union[float, str]
 
 
 @dataclass(frozen=True)
 class _Found:
-    """The next step with a user's token. state is of the database, or `again`."""
+    """The next step with a user's token. state is a state of the database, or `again`."""
 
     state: str
     token: Optional[str] = field(default=None, repr=False)
@@ -67,7 +67,7 @@ def _refresh_of(context: Context, refresh: Optional[Callable[..., Any]]) -> Call
 
 
 def _use(context: Context, operation: str, user_id: UUID, minimum: Minimum) -> Step[_Found]:
-    """Asks the database once what there is to do."""
+    """Asks the database once for the state of the token."""
     params = Parameters()
     whose = params.add(uuid(user_id))
     if isinstance(minimum, str):
@@ -85,7 +85,7 @@ def _use(context: Context, operation: str, user_id: UUID, minimum: Minimum) -> S
         context.end.open(found["access_token"], user_id),
         maybe_time_of(found["expires_at"]),
         found["expires_at"] or "",
-        # By the database's clock.
+        # Both times are by the database's clock.
         None if retry_at is None else (retry_at - time_of(rows[0].asked_at)).total_seconds(),
         found["lease_id"] or "",
         context.end.open(found["refresh_token"], user_id),
@@ -95,10 +95,10 @@ def _use(context: Context, operation: str, user_id: UUID, minimum: Minimum) -> S
 def _step(
     context: Context, operation: str, user_id: UUID, minimum: Minimum, refresh: Callable[..., Any]
 ) -> Step[_Found]:
-    """Does what there is to do, and returns a token, or why there is none."""
+    """Takes one step, and returns a token, or the state without one."""
     found = yield from _use(context, operation, user_id, minimum)
     if found.state == "ready" and found.token is None:
-        # No key of the ring opens it: as good as expired.
+        # A token that no key of the ring opens is treated as expired.
         found = yield from _use(context, operation, user_id, LONGEST_SECONDS)
         if found.state == "ready":
             found = replace(found, state="reconnect")
@@ -111,7 +111,7 @@ def _step(
     try:
         got = yield from exchange(context, operation, lease, refresh)
     except VetassistError as error:
-        # The old one, as long as it lives.
+        # The old token is used while it is valid.
         if not error.retryable or found.token is None:
             raise
         return replace(found, state="wait", error=error)
@@ -123,7 +123,7 @@ def _step(
 def _shared(
     context: Context, operation: str, user_id: UUID, minimum: Minimum, refresh: Callable[..., Any]
 ) -> Step[_Found]:
-    """Lets calls of this client that want the same share one step."""
+    """Lets calls of this client that need the same step share it."""
     make = partial(_step, context, operation, user_id, minimum, refresh)
     if refresh is not context.refresh:
         return (yield from make())
@@ -141,7 +141,7 @@ def _obtain(
     wait_seconds: float,
     rejected: Optional[str] = None,
 ) -> Step[Optional[_Found]]:
-    """Returns a token other than the one that was rejected; None where there is none and never will be."""
+    """Returns a token other than the rejected one; None if it cannot be refreshed."""
     exchanges = _refresh_of(context, refresh)
     if not is_number(wait_seconds) or wait_seconds < 0:
         raise bad_argument("wait_seconds must be a number, 0 or above")
@@ -199,7 +199,7 @@ def _status_of(response: object) -> object:
 
 
 def _is_refused(error: Exception) -> bool:
-    """Tells whether an error is what raise_for_status() makes of a response with status 401."""
+    """Returns whether raise_for_status() raised an error for a response with status 401."""
     return 401 in (_status_of(error), _status_of(getattr(error, "response", None)))
 
 
@@ -228,7 +228,7 @@ def with_token(
         if not _is_refused(error):
             raise
         refused = error
-    # Refreshes that very token: whoever renewed it meanwhile stored one that ends later.
+    # The expiry identifies the rejected token: if another caller has refreshed it, the stored token expires later.
     second = yield from obtain(first.expires_text, rejected=first.token)
     if second is not None:
         return (yield Call(request, (second.token,)))

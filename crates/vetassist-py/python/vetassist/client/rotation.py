@@ -1,4 +1,4 @@
-"""Rotating the client's key: pages of sealed tokens, opened and sealed anew here, and put back where they have not changed."""
+"""Rotates the client's key: opens pages of sealed tokens, seals them again, and stores those that have not changed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PAGE = 500
 _SHOWN = 100
 _LOCK_TIMEOUT = "500ms"
 _OPERATION = "rotate_tokens"
-# A row that somebody holds, or that collided: the others are put back without it.
+# A row is locked, or two transactions conflicted. The other rows are stored without it.
 _HELD = frozenset({"55P03", "40P01", "40001"})
 
 Row = dict[str, Any]
@@ -35,7 +35,7 @@ def _page(context: Context, operation: str, after: Optional[UUID], most: int) ->
 
 
 def _position(ring: KeyRing, sealed: Optional[str], user_id: str) -> tuple[Optional[int], str]:
-    """Returns at which position of the ring the key stands that sealed this, and what it is; None where no key opens it."""
+    """Returns the position in the ring of the key that sealed a token, and the opened token; None if no key opens it."""
     try:
         token, position = ring.decrypt_token(bytes_of(sealed) or b"", user_id, with_position=True)
     except OpenError:
@@ -44,7 +44,7 @@ def _position(ring: KeyRing, sealed: Optional[str], user_id: str) -> tuple[Optio
 
 
 class _Walk:
-    """A rotation that is under way."""
+    """A running rotation."""
 
     def __init__(self, context: Context, ring: KeyRing, on_progress: Optional[OnProgress]) -> None:
         self._context = context
@@ -55,8 +55,8 @@ class _Walk:
         self.unopened: list[UUID] = []
         params = Parameters()
         rows = params.add(jsonb([], "rows"))
-        # The bound on waiting for a lock is set before the first row is: the rows hang on it. Rows that somebody holds are
-        # passed over; waited for are only their leases.
+        # The limit for waiting for a lock is set before the first row is read, because the rows depend on it. Locked rows are
+        # skipped; the function waits only for locks of their leases.
         columns = ("user_id", "old_access", "new_access", "old_refresh", "new_refresh")
         gathered = ", ".join(f"pg_catalog.array_agg(v.{column}) AS {column}" for column in columns)
         self._statement = f"""SELECT pg_catalog.to_jsonb(now())::text AS asked_at, pg_catalog.to_jsonb(r)::text AS result
@@ -77,8 +77,8 @@ CROSS JOIN LATERAL {quoted(context.schema)}.vetassist_reseal_page(
             return sealed, False
         return (sealed if position == 0 else bytea(self._ring.encrypt_token(token, user_id)).value), True
 
-    def _seal_anew(self, rows: list[Row]) -> list[Row]:
-        """Seals rows anew, and returns those that are to be put back."""
+    def _seal_again(self, rows: list[Row]) -> list[Row]:
+        """Seals rows again, and returns those to store."""
         puts = []
         for row in rows:
             user_id, access, refresh = row["user_id"], row["access_token"], row["refresh_token"]
@@ -103,8 +103,8 @@ CROSS JOIN LATERAL {quoted(context.schema)}.vetassist_reseal_page(
         self.seen += len(rows)
         return puts
 
-    def _put_back(self, rows: list[Row]) -> Step[list[UUID]]:
-        """Puts rows back, and returns the ids of those that somebody holds or that have changed."""
+    def _store_rows(self, rows: list[Row]) -> Step[list[UUID]]:
+        """Stores rows, and returns the ids of those that are locked or have changed."""
         if not rows:
             return []
         try:
@@ -118,30 +118,30 @@ CROSS JOIN LATERAL {quoted(context.schema)}.vetassist_reseal_page(
             return [user_id for user_id in users if user_id not in done]
         if len(rows) == 1:
             return [UUID(rows[0]["user_id"])]
-        # One row is held: by halves, until it stands alone.
+        # A row is locked. The rows are stored in halves, until the locked row is alone.
         middle = len(rows) // 2
-        first = yield from self._put_back(rows[:middle])
-        second = yield from self._put_back(rows[middle:])
+        first = yield from self._store_rows(rows[:middle])
+        second = yield from self._store_rows(rows[middle:])
         return first + second
 
     def store(self, rows: list[Row]) -> Step[list[UUID]]:
-        """Seals rows anew, puts them back, and returns the ids of those to visit again."""
-        puts = self._seal_anew(rows)
-        held = yield from self._put_back(puts)
+        """Seals rows again, stores them, and returns the ids of the rows to read again."""
+        puts = self._seal_again(rows)
+        held = yield from self._store_rows(puts)
         if len(puts) > len(held):
             yield from self._context.end.keys.note(self._context, _OPERATION)
         self.resealed += len(puts) - len(held)
         progress = RotationProgress(self.seen, self.resealed, len(self.unopened))
-        self._context.tell(RotationEvent(progress))
+        self._context.emit(RotationEvent(progress))
         if self._on_progress is not None:
             self._on_progress(progress)
         return held
 
     def visit_again(self, user_ids: list[UUID]) -> Step[list[UUID]]:
-        """Visits rows again, one by one, and returns the ids of those that are still held."""
+        """Reads rows again, one by one, and returns the ids of those that are still locked."""
         still: list[UUID] = []
         for user_id in user_ids:
-            # A page begins behind an id.
+            # A page begins after an id.
             before = UUID(int=user_id.int - 1) if user_id.int > 0 else None
             rows = yield from _page(self._context, _OPERATION, before, 1)
             still += yield from self.store([row for row in rows if UUID(row["user_id"]) == user_id])
@@ -152,7 +152,7 @@ CROSS JOIN LATERAL {quoted(context.schema)}.vetassist_reseal_page(
 
 
 def _place(last: Optional[UUID], again: list[UUID]) -> str:
-    """Writes a place in the walk: the last id that was seen, and those that are to be visited again."""
+    """Returns the position of the rotation: the last id that was read, and the ids to read again."""
     return " ".join(["" if last is None else str(last), *map(str, again)])
 
 
@@ -215,7 +215,7 @@ def _status_at_server(context: Context, operation: str) -> Step[list[SealedBy]]:
 
 
 def _rotate_at_server(context: Context, after: Optional[str]) -> Step[RotationStep]:
-    """Lets the server's procedure go to the end."""
+    """Calls the server's procedure, which rotates to the end."""
     if after is not None:
         raise bad_argument("after must not be passed: without a ring, the server rotates all tokens")
     before = yield from _status_at_server(context, _OPERATION)
@@ -239,16 +239,16 @@ def rotate_tokens(
     max_seconds: Optional[float] = None,
     progress: Optional[OnProgress] = None,
 ) -> Step[RotationStep]:
-    """Seals every token under the ring's current key: to the end, or one bounded step. Takes the tier admin.
+    """Seals every token under the ring's current key, in one call or in limited steps. Needs the tier admin.
 
-    It is done when `after` of the result is None; until then call it again with that. Where the server seals, its procedure
-    goes to the end by itself, and the bounds do not count.
+    The rotation is complete when `after` of the result is None; until then call again with it. In a client without a ring the
+    server's procedure rotates to the end, and the limits do not apply.
 
     Args:
-        after: Where to go on: what the last step returned.
-        max_rows: How many rows a step takes.
-        max_seconds: How long a step takes.
-        progress: Is called after each page.
+        after: Where to continue: `after` of the last step.
+        max_rows: The most rows of a step.
+        max_seconds: The longest time of a step.
+        progress: A function that is called after each page.
     """
     if (max_rows is not None and (not isinstance(max_rows, int) or max_rows < 1)) or (
         max_seconds is not None and not (is_number(max_seconds) and max_seconds >= 0)
@@ -269,7 +269,7 @@ def rotate_tokens(
 
 
 def rotation_status(context: Context) -> Step[list[SealedBy]]:
-    """Counts the sealed values of each key; of the last row, without a fingerprint, those that no key opens."""
+    """Counts the sealed values of each key. The last row has no fingerprint and counts the values that no key opens."""
     operation = "rotation_status"
     if context.ring is None:
         return (yield from _status_at_server(context, operation))

@@ -1,4 +1,4 @@
-"""Sessions: look up, list, make, extend, end, purge."""
+"""Sessions: looks up, lists, creates, extends, ends and purges them."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ _DAY_SECONDS = 86_400
 
 
 def session(context: Context, jwt_id: str) -> Step[Optional[ActiveSession]]:
-    """Returns the session of a JWT with its account; None where it expired, was revoked, or the account is not active."""
+    """Returns the session of a JWT with its account; None if it expired, was revoked, or the account is not active."""
     params = Parameters()
     schema = quoted(context.schema)
-    # The account with it, so that a request costs one round trip.
+    # The account is read with the session, so that a request needs one round trip.
     session_of = f"{schema}.vetassist_session({params.add(text(jwt_id, 'jwt_id'))}) AS s"
     source = f"{session_of} CROSS JOIN LATERAL {schema}.vetassist_user(s.user_id) AS u"
     result = "pg_catalog.jsonb_build_object('session', pg_catalog.to_jsonb(s), 'account', pg_catalog.to_jsonb(u))"
@@ -70,7 +70,7 @@ def _session_info(found: dict[str, Any]) -> SessionInfo:
 
 
 def sessions(context: Context, user_id: UserId) -> Step[list[SessionInfo]]:
-    """Returns a user's sessions, also those that have ended and are not purged yet."""
+    """Returns a user's sessions, including those that have ended and are not purged yet."""
     rows = yield from call(context, "sessions", "vetassist_list_sessions", {"user_id": uuid(user_id)}, is_read=True)
     return [_session_info(row.result) for row in rows]
 
@@ -84,7 +84,7 @@ def new_session(
     device_info: JsonValue = None,
     ip: Optional[Address] = None,
 ) -> Step[StartedSession]:
-    """Makes another session of a user who is known."""
+    """Creates another session of an existing user."""
     params = Parameters()
     jti = str(uuid4()) if jwt_id is None else jwt_id
     ends = from_now(duration(session_seconds, "session_seconds"))
@@ -103,7 +103,7 @@ def new_session(
 
 
 def extend_session(context: Context, jwt_id: str, user_id: UserId, *, session_seconds: float) -> Step[bool]:
-    """Lets a session end that many seconds from now. Never one that has ended; and none ends sooner for it."""
+    """Extends an active session to so many seconds from now. It revives no session that ended, and shortens none."""
     arguments = {
         "jwt_id": text(jwt_id, "jwt_id"),
         "user_id": uuid(user_id),
@@ -115,7 +115,7 @@ def extend_session(context: Context, jwt_id: str, user_id: UserId, *, session_se
 def end_session(
     context: Context, user_id: UserId, *, jwt_id: Optional[str] = None, session_id: Optional[UserId] = None
 ) -> Step[bool]:
-    """Ends a session of this user, named by its JWT or by its id. Returns whether there was one to end."""
+    """Ends a session of this user, given its JWT or its id. Returns whether there was one to end."""
     if (jwt_id is None) == (session_id is None):
         raise bad_argument("pass either jwt_id or session_id")
     if jwt_id is not None:
@@ -126,7 +126,7 @@ def end_session(
 
 
 def end_sessions(context: Context, user_id: UserId, *, except_jwt_id: Optional[str] = None) -> Step[int]:
-    """Ends all sessions of a user, or all but one, and returns how many."""
+    """Ends all sessions of a user, or all but one, and returns their number."""
     arguments = {"user_id": uuid(user_id), "except_jwt_id": text(except_jwt_id, "except_jwt_id")}
     return int((yield from one(context, "end_sessions", "vetassist_revoke_all_sessions", arguments)))
 
@@ -134,7 +134,7 @@ def end_sessions(context: Context, user_id: UserId, *, except_jwt_id: Optional[s
 def purge_sessions(
     context: Context, *, older_than_days: Optional[float] = None, max_rows: Optional[int] = None
 ) -> Step[int]:
-    """Deletes sessions that ended so many days ago, and returns how many. Without arguments SQL's defaults count."""
+    """Deletes sessions that ended so many days ago, and returns their number. Without arguments SQL's defaults apply."""
     older_than = seconds(older_than_days, "older_than_days")
     if older_than_days is not None:
         older_than = seconds(older_than_days * _DAY_SECONDS)

@@ -1,4 +1,4 @@
-"""Signing in."""
+"""Sign-ins."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .events import log_event
 from .failure import AccountInactiveError, ClientError, bad_argument, failure
 from .models import SignedIn, TokenResponse
 from .statement import Address, Argument, Parameters, from_now, quoted, run, select, text, time_of, uuid
-from .tokens_given import Given, lasting
+from .tokens_given import Given, read_lasting_tokens
 
 if TYPE_CHECKING:
     from .._types import JsonValue
@@ -30,7 +30,7 @@ class _Login:
 
 
 def _id_to_seal_for(context: Context, va_icn: str) -> Step[UUID]:
-    """Finds the id to seal for, and what keys the database knows, in one statement."""
+    """Returns the id to seal for, and compares the ring with the known keys, in one statement."""
     params = Parameters()
     schema, keys = quoted(context.schema), context.end.keys
     known = f"pg_catalog.to_jsonb(ARRAY(SELECT {schema}.vetassist_known_keys()))" if keys.is_open() else "'null'::jsonb"
@@ -39,14 +39,14 @@ def _id_to_seal_for(context: Context, va_icn: str) -> Step[UUID]:
     rows = yield from run(context, "sign_in", select(result, source), params.values, is_read=True)
     found = rows[0].result
     if found["known"] is not None:
-        yield from keys.judge(context, "sign_in", found["known"])
+        yield from keys.compare(context, "sign_in", found["known"])
     return uuid4() if found["user_id"] is None else UUID(found["user_id"])
 
 
 def _login(
     context: Context, user_id: Optional[UUID], what: _Login, tokens: Given, lifetime: float
 ) -> Step[dict[str, Any]]:
-    """Signs in, with tokens sealed for this user. Returns the id and the session that the database answers."""
+    """Signs in, with tokens sealed for this user. Returns the id and the session from the database."""
     params = Parameters()
     arguments = {
         "user_id": uuid(user_id),
@@ -71,13 +71,13 @@ def _login(
 
 
 def _note_refusal(context: Context, refused: ClientError, ip: Optional[Address]) -> Step[None]:
-    """Writes down that an inactive account tried. Within a transaction nothing can be written any more."""
+    """Logs the refusal of an inactive account. After an error in a transaction nothing can be written."""
     if context.is_transaction or refused.user_id is None:
         return
     try:
         yield from log_event(context, "login_refused", user_id=refused.user_id, ip=ip)
     except ClientError:
-        # The refusal counts for more than its trail.
+        # The refusal is raised even if it cannot be logged.
         pass
 
 
@@ -87,7 +87,7 @@ def _signed_in(context: Context, what: _Login, tokens: Given, lifetime: float) -
         user_id = yield from _id_to_seal_for(context, what.va_icn)
     answer = yield from _login(context, user_id, what, tokens, lifetime)
     if answer["session_id"] is None:
-        # The account was made meanwhile, and has another id.
+        # Another sign-in created the account meanwhile, with another id.
         answer = yield from _login(context, UUID(answer["user_id"]), what, tokens, lifetime)
     if answer["session_id"] is None:
         raise failure("ERR_DATABASE", "the account of this ICN changed twice: nothing was stored", retryable=True)
@@ -109,23 +109,23 @@ def sign_in(
     first_name: Optional[str] = None,
     last_name: Optional[str] = None,
 ) -> Step[SignedIn]:
-    """Signs in: the account, both tokens, the session and the event, all or nothing.
+    """Signs in: stores the account, both tokens, the session and the event, or nothing.
 
-    The refusal of an inactive account is in the audit trail as `login_refused` when it raises, unless this is a transaction of
-    the caller's.
+    If the account is inactive, it raises an error and logs the event `login_refused`, unless it runs in a transaction of the
+    caller.
 
     Args:
         va_icn: The veteran's ICN.
-        tokens: What the token endpoint answered.
-        session_seconds: How long the session lasts, by the database's clock.
-        jwt_id: The `jti` of the JWT; a fresh one if not given.
+        tokens: The response of the token endpoint.
+        session_seconds: The lifetime of the session, by the database's clock.
+        jwt_id: The `jti` of the JWT, by default a fresh one.
         device_info: A description of the device. Its addresses are hashed.
-        ip: The address of the request. One that is malformed is left out and reported, unless `on_bad_address` is `raise`.
-        veteran_status: As the identity provider says it, like the next three. None leaves what is stored.
+        ip: The address of the request. A malformed one is left out and reported, unless `on_bad_address` is `raise`.
+        veteran_status: From the identity provider, like the next three arguments. None keeps the stored value.
     """
     if not isinstance(va_icn, str):
         raise bad_argument("va_icn must be a str")
-    found, lifetime = lasting(tokens, context.default_lifetime_seconds)
+    found, lifetime = read_lasting_tokens(tokens, context.default_lifetime_seconds)
     what = _Login(
         va_icn,
         str(uuid4()) if jwt_id is None else jwt_id,

@@ -1,7 +1,7 @@
-"""One statement: its text, its parameters, its rows, and what is told of it.
+"""Statements: their text, parameters, rows and events.
 
-Drivers differ in what they make of types, so no column and no parameter is left to them: each parameter is text and is cast,
-and a row comes as one JSON text.
+Drivers convert types in different ways. So each parameter is text that the statement casts, and a row is returned as one JSON
+text.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Address = Union[str, IPv4Address, IPv6Address]
 
 @dataclass(frozen=True)
 class Argument:
-    """A parameter: what stands in the statement for it, and its value. None is left out, so that SQL's default counts."""
+    """A parameter: its place in the statement, and its value. None is left out, so that SQL's default applies."""
 
     sql: str
     value: Optional[str] = field(repr=False)
@@ -41,7 +41,7 @@ def text(value: Optional[str], name: str = "a text") -> Argument:
     if value is not None:
         if not isinstance(value, str):
             raise bad_argument(f"{name} must be a str")
-        # A driver's error would quote the value.
+        # This check comes first, because a driver's error would quote the value.
         try:
             value.encode()
         except UnicodeEncodeError:
@@ -61,7 +61,7 @@ def id_of(value: UserId, name: str = "user_id") -> UUID:
         return value
     found = None
     if isinstance(value, str):
-        # The error of UUID is not passed on as a context.
+        # The error of UUID is not the context of the error below, because it quotes the value.
         try:
             found = UUID(value)
         except ValueError:
@@ -98,18 +98,18 @@ def seconds(value: Optional[float], name: str = "a time") -> Argument:
 
 
 def from_now(value: Optional[float]) -> Argument:
-    """Makes a time that many seconds from now, by the database's clock."""
+    """Returns a parameter for a time so many seconds from now, by the database's clock."""
     return Argument(f"now() + {seconds(value).sql}", seconds(value).value)
 
 
 def jsonb(value: Any, name: str) -> Argument:
-    """Makes JSON. None is left out."""
+    """Returns a parameter for a JSON value. None is left out."""
     if value is None:
         return Argument("{}::text::jsonb", None)
     try:
         written: Optional[str] = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError):
-        # Their messages quote values.
+        # The messages of these errors quote values.
         written = None
     if written is None:
         raise bad_argument(f"{name} must be a value that JSON can hold")
@@ -117,7 +117,7 @@ def jsonb(value: Any, name: str) -> Argument:
 
 
 def bytea(value: Optional[bytes]) -> Argument:
-    """Makes bytes, as PostgreSQL's own text of them, which every driver hands on as it is."""
+    """Returns a parameter for bytes, in PostgreSQL's hexadecimal format, which every driver passes on unchanged."""
     return Argument("{}::text::bytea", None if value is None else f"\\x{value.hex()}")
 
 
@@ -126,7 +126,7 @@ def is_number(value: object) -> bool:
 
 
 def bytes_of(hex_text: Optional[str]) -> Optional[bytes]:
-    """Returns the bytes of a text that to_jsonb made of a bytea."""
+    """Returns the bytes of the text that to_jsonb writes for a bytea."""
     return None if hex_text is None else bytes.fromhex(hex_text[2:])
 
 
@@ -136,7 +136,7 @@ _LAST = datetime.max.replace(tzinfo=timezone.utc)
 
 
 def time_of(written: str) -> datetime:
-    """Returns the time that to_jsonb wrote; the first or last that a datetime can be for one beyond them."""
+    """Returns the time that to_jsonb wrote. A time outside of the range of datetime becomes its first or last one."""
     found = _TIME.fullmatch(written)
     if found is None:
         return _FIRST if written.startswith("-") else _LAST
@@ -170,34 +170,34 @@ class Parameters:
         self.values: list[Optional[str]] = []
 
     def add(self, argument: Argument) -> str:
-        """Adds one, and returns what stands for it in the statement."""
+        """Adds a parameter, and returns its text in the statement."""
         self.values.append(argument.value)
         return argument.sql.format(f"${len(self.values)}")
 
     def named(self, arguments: dict[str, Argument]) -> str:
-        """Adds those that are given, and returns them as the arguments of a function."""
+        """Adds the arguments that are not None, and returns the text of a function's arguments."""
         return ", ".join(
             f"{name} => {self.add(argument)}" for name, argument in arguments.items() if argument.value is not None
         )
 
 
 def select(result: str, source: str) -> str:
-    """Makes a SELECT that a cache does not answer, because it holds now().
+    """Returns a SELECT. It contains now(), so that no cache answers it.
 
-    result is an expression, and source what stands behind FROM.
+    result is an expression, and source is the text after FROM.
     """
     return f"SELECT pg_catalog.to_jsonb(now())::text AS asked_at, ({result})::text AS result FROM {source}"
 
 
 @dataclass(frozen=True)
 class AskedRow:
-    """A row: its result, and when it was asked for by the database's clock."""
+    """A row: its result, and the time of the statement by the database's clock."""
 
     asked_at: str
     result: Any = field(repr=False)
 
 
-# Nothing was stored when one of these comes.
+# After one of these errors, nothing was stored.
 _COLLISIONS = frozenset({"40001", "40P01"})
 _ATTEMPTS = 6
 
@@ -205,7 +205,7 @@ _ATTEMPTS = 6
 def run(
     context: Context, operation: str, statement: str, params: list[Optional[str]], *, is_read: bool = False
 ) -> Step[list[AskedRow]]:
-    """Carries out a statement, again where it collided with another transaction."""
+    """Runs a statement, and runs it again if it conflicted with another transaction."""
     attempt = 0
     while True:
         attempt += 1
@@ -213,10 +213,10 @@ def run(
         answer = yield Statement(statement, params)
         spent = time.monotonic() - started
         if not isinstance(answer, DriverFailure):
-            context.tell(StatementEvent(operation, spent, len(answer), attempt))
+            context.emit(StatementEvent(operation, spent, len(answer), attempt))
             return [AskedRow(json.loads(asked), None if found is None else json.loads(found)) for asked, found in answer]
         failed = of_driver(answer, is_read=is_read)
-        context.tell(StatementEvent(operation, spent, 0, attempt, failed.sqlstate))
+        context.emit(StatementEvent(operation, spent, 0, attempt, failed.sqlstate))
         if context.is_transaction or failed.sqlstate not in _COLLISIONS or attempt == _ATTEMPTS:
             raise failed
         yield Pause(random.uniform(0, 0.01 * 2**attempt))
@@ -246,6 +246,6 @@ def one(
     result: str = "pg_catalog.to_jsonb(r)",
     is_read: bool = False,
 ) -> Step[Any]:
-    """Calls a function of vetassist, and returns the result of its first row; None where there is none."""
+    """Calls a function of vetassist, and returns the result of its first row; None if there is none."""
     rows = yield from call(context, operation, name, arguments, result=result, is_read=is_read)
     return rows[0].result if rows else None

@@ -1,4 +1,4 @@
-"""Stored tokens, without exchanging them."""
+"""Operations on stored tokens that do not exchange them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Optional
 
 from .models import GivenUp, TokenResponse, TokenStatus
 from .statement import UserId, from_now, id_of, maybe_time_of, one, text, uuid
-from .tokens_given import lasting
+from .tokens_given import read_lasting_tokens
 from .users import given_up
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 def store_tokens(context: Context, user_id: UserId, tokens: TokenResponse) -> Step[None]:
-    """Stores what the token endpoint answered, sealed."""
-    found, lifetime = lasting(tokens, context.default_lifetime_seconds)
+    """Seals and stores the response of the token endpoint."""
+    found, lifetime = read_lasting_tokens(tokens, context.default_lifetime_seconds)
     whose = id_of(user_id)
     yield from context.end.keys.check(context, "store_tokens")
     arguments = {
@@ -32,7 +32,7 @@ def store_tokens(context: Context, user_id: UserId, tokens: TokenResponse) -> St
 
 
 def token_status(context: Context, user_id: UserId) -> Step[TokenStatus]:
-    """Returns what is known of a user's tokens, and opens none."""
+    """Returns the state of a user's tokens, without the tokens."""
     found = yield from one(context, "token_status", "vetassist_token_status", {"user_id": uuid(user_id)}, is_read=True)
     return TokenStatus(
         found["state"],
@@ -48,6 +48,6 @@ def token_status(context: Context, user_id: UserId) -> Step[TokenStatus]:
 
 
 def disconnect(context: Context, user_id: UserId) -> Step[Optional[GivenUp]]:
-    """Deletes a user's tokens and returns them, to be revoked at the provider; None where there are none."""
+    """Deletes a user's tokens and returns them, for revoking them at the provider; None if there are none."""
     found = yield from one(context, "disconnect", f"vetassist_disconnect{context.end.twin}", {"user_id": uuid(user_id)})
     return given_up(context, found, user_id)

@@ -14,7 +14,7 @@ _NUMBER = re.compile(r"\d+(\.\d+)?", re.ASCII)
 
 @dataclass(frozen=True)
 class Given:
-    """Tokens, checked. lifetime_seconds is None where nothing says it."""
+    """Checked tokens. lifetime_seconds is None if it is unknown."""
 
     access: str = field(repr=False)
     refresh: Optional[str] = field(repr=False)
@@ -23,8 +23,8 @@ class Given:
     lifetime_seconds: Optional[float]
 
 
-def given(tokens: Any, default_lifetime_seconds: Optional[float]) -> Given:
-    """Returns tokens, checked."""
+def read_tokens(tokens: Any, default_lifetime_seconds: Optional[float]) -> Given:
+    """Returns the checked tokens of a response."""
     access = tokens.get("access_token") if isinstance(tokens, Mapping) else None
     if not isinstance(access, str) or access == "":
         raise bad_argument("tokens['access_token'] must be a str: pass the response of the token endpoint as a dict")
@@ -38,7 +38,7 @@ def given(tokens: Any, default_lifetime_seconds: Optional[float]) -> Given:
     lifetime = _lifetime(tokens.get("expires_in"))
     return Given(
         access,
-        # An empty one is none.
+        # An empty refresh token counts as missing.
         optional("refresh_token") or None,
         optional("token_type"),
         optional("scope"),
@@ -46,9 +46,9 @@ def given(tokens: Any, default_lifetime_seconds: Optional[float]) -> Given:
     )
 
 
-def lasting(tokens: Any, default_lifetime_seconds: Optional[float]) -> tuple[Given, float]:
-    """Returns tokens and their lifetime, and refuses what has none before anything is stored."""
-    found = given(tokens, default_lifetime_seconds)
+def read_lasting_tokens(tokens: Any, default_lifetime_seconds: Optional[float]) -> tuple[Given, float]:
+    """Returns tokens and their lifetime, and refuses tokens without one, before anything is stored."""
+    found = read_tokens(tokens, default_lifetime_seconds)
     if found.lifetime_seconds is None:
         raise failure(
             "ERR_NO_LIFETIME",

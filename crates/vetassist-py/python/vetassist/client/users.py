@@ -29,7 +29,7 @@ def account_of(row: dict[str, Any]) -> Account:
 
 
 def user(context: Context, user_id: UserId) -> Step[Optional[Account]]:
-    """Returns an account; None where there is none."""
+    """Returns an account; None if there is none."""
     found = yield from one(context, "user", "vetassist_user", {"user_id": uuid(user_id)}, is_read=True)
     return None if found is None else account_of(found)
 
@@ -43,7 +43,7 @@ def update_user(
     first_name: Optional[str] = None,
     last_name: Optional[str] = None,
 ) -> Step[bool]:
-    """Changes an account; None leaves what is stored. Returns whether anything changed."""
+    """Changes an account. None keeps the stored value. Returns whether anything changed."""
     arguments = {
         "user_id": uuid(user_id),
         "veteran_status": text(veteran_status, "veteran_status"),
@@ -55,13 +55,13 @@ def update_user(
 
 
 def set_active(context: Context, user_id: UserId, is_active: bool, *, reason: Optional[str] = None) -> Step[bool]:
-    """Activates an account, or deactivates it and ends its sessions. Takes the tier admin. Returns whether anything changed."""
+    """Activates an account, or deactivates it and ends its sessions. Needs the tier admin. Returns whether anything changed."""
     arguments = {"user_id": uuid(user_id), "is_active": boolean(is_active), "reason": text(reason, "reason")}
     return bool((yield from one(context, "set_active", "vetassist_set_active", arguments)))
 
 
 def erase_user(context: Context, user_id: UserId) -> Step[Erased]:
-    """Gives up the tokens and erases the account, in one statement, so that neither happens alone.
+    """Deletes the tokens and erases the account, in one statement, so that both happen or neither.
 
     Revoke the tokens at the provider.
     """
@@ -69,7 +69,7 @@ def erase_user(context: Context, user_id: UserId) -> Step[Erased]:
     params = Parameters()
     at = params.add(uuid(user_id))
     disconnect = f"{schema}.{quoted(f'vetassist_disconnect{context.end.twin}')}({at})"
-    # Disconnects first: the erasure hangs on the tokens that were given up.
+    # The statement disconnects first, because the erasure depends on its row.
     source = f"""(SELECT (SELECT pg_catalog.to_jsonb(d) FROM {disconnect} AS d) AS tokens OFFSET 0) AS given
 CROSS JOIN LATERAL {schema}.vetassist_erase_user(CASE WHEN given.tokens IS NULL THEN {at} ELSE {at} END) AS r"""
     result = "pg_catalog.jsonb_build_object('erased', r, 'tokens', given.tokens)"
@@ -79,7 +79,7 @@ CROSS JOIN LATERAL {schema}.vetassist_erase_user(CASE WHEN given.tokens IS NULL 
 
 
 def given_up(context: Context, row: Optional[dict[str, Any]], user_id: UserId) -> Optional[GivenUp]:
-    """Returns tokens that were given up."""
+    """Returns deleted tokens."""
     if row is None:
         return None
     whose = id_of(user_id)

@@ -1,19 +1,19 @@
-// Whether the database is as this client needs it: the tables, the rights of its role, and the rights of others.
+// Checks that the database fits this client: the tables, the rights of its role, and the rights of other roles.
 
 import { checkSchema, schemaQuery } from '#vetassist';
 import { failure } from './failure.js';
 import { quoted } from './statement.js';
 
-// What the client calls, by the tier that may. Without a twin where it needs no key.
+// The functions that the client calls. Those of the first list have a sealed twin; the others need no key.
 const SEALED = ['login', 'store_tokens', 'use_token', 'claim_refreshes', 'finish_refresh', 'disconnect', 'new_session', 'log_event'];
 const CALLED = [
   'find_user', 'user', 'update_user', 'erase_user', 'fail_refresh', 'token_status', 'session', 'extend_session', 'list_sessions',
   'revoke_session', 'revoke_session_by_id', 'revoke_all_sessions', 'purge_sessions', 'known_keys', 'note_key',
 ];
 
-// `SET LOCAL search_path` would take a transaction. Here it is set by the one row that all else hangs on: an inner side of a
-// nested loop that refers to the outer row cannot run before it, and the catalogs' functions read the setting when they run.
-// Outside a transaction it ends with the statement.
+// `SET LOCAL search_path` would need a transaction. So the outer row of a nested loop sets it: the inner side refers to that
+// row and cannot run before it, and the catalogs' functions read the setting when they run. Outside a transaction the setting
+// ends with the statement.
 const catalogs = (names) => `SELECT pg_catalog.to_jsonb(now())::text AS asked_at, pg_catalog.to_jsonb(r)::text AS result
 FROM (SELECT CASE WHEN pg_catalog.set_config('search_path', 'pg_catalog', true) IS NOT NULL
                    AND pg_catalog.set_config('quote_all_identifiers', 'off', true) IS NOT NULL

@@ -1,7 +1,7 @@
-// The client: its options, and the operations that it has.
+// The client: its options and its operations.
 
 import { checking } from './check.js';
-import { hereEnd, serverEnd } from './ends.js';
+import { clientEnd, serverEnd } from './ends.js';
 import { events } from './events.js';
 import { badArgument } from './failure.js';
 import { refreshing } from './refresh.js';
@@ -13,7 +13,7 @@ import { tokens } from './tokens.js';
 import { isDuration } from './tokens_given.js';
 import { users } from './users.js';
 
-/** Returns options with their defaults, and refuses what cannot be one. */
+/** Returns the options with their defaults, and refuses invalid ones. */
 function checked(options) {
   if (typeof options !== 'object' || options === null) throw badArgument('options must be an object');
   const { db, ring, refresh, schema = 'public', ipHash = 'keyed', onBadAddress = 'drop', refreshTimeoutMs = 10_000 } = options;
@@ -33,7 +33,7 @@ function checked(options) {
   return { db, ring, refresh, schema, ipHash, onBadAddress, refreshTimeoutMs, waitUntil, onEvent, defaultLifetime: defaultLifetimeSeconds };
 }
 
-/** Makes the operations that need no exchange. */
+/** Returns the operations that do not exchange tokens. */
 function operations(context) {
   const { logEvent } = events(context);
   const logRefusal = (userId, ip) => logEvent('login_refused', { userId, ip });
@@ -46,23 +46,23 @@ function operations(context) {
   };
 }
 
-/** Makes what the operations of one client share. */
+/** Returns the context that the operations of one client share. */
 function contextOf(options, isTransaction) {
   const { onEvent } = options;
-  const tell = (event) => {
+  const emit = (event) => {
     try {
       onEvent?.(event);
     } catch {
-      // Whoever listens does not disturb what happens.
+      // An exception of the listener does not disturb the operation.
     }
   };
-  const context = { ...options, isTransaction, tell };
+  const context = { ...options, isTransaction, emit };
   Object.assign(context, runner(context));
-  context.end = options.ring === undefined ? serverEnd(context) : hereEnd(context);
+  context.end = options.ring === undefined ? serverEnd(context) : clientEnd(context);
   return context;
 }
 
-/** Makes a client. It does nothing until it is called, and keeps nothing between calls that end. */
+/** Creates a client. It does nothing until it is called, and keeps no timer and no promise after its calls. */
 export function createClient(options) {
   const given = checked(options);
   const context = contextOf(given, false);
@@ -71,7 +71,7 @@ export function createClient(options) {
     ...checking(context),
     ...refreshing(context),
     ...(given.ring === undefined ? serverRotation(context) : rotation(context)),
-    /** The same in a transaction of the caller's. Nothing is exchanged there: a rollback would lose the answer. */
+    /** Returns the operations for a transaction of the caller, without exchanges, because a rollback would lose the response. */
     with(tx) {
       return operations(contextOf(checked({ ...options, db: tx }), true));
     },

@@ -1,32 +1,32 @@
-// The two ends at which tokens are sealed and addresses hashed: here, with a ring, or at the server. All else is the same.
+// The two ends that can seal tokens and hash addresses: this client, with a ring, or the server. All other code is the same.
 
 import { hashDevice } from '#metadata';
 import { hashIp, hashIpKeyed } from '#vetassist';
 import { knownKeys } from './known_keys.js';
 import { boolean, bytes, bytesOf, inet, json, text } from './statement.js';
 
-/** Returns the address, or undefined where it is none: a sign-in is not lost for a malformed header. */
-function addressOrNothing(ip, { operation, onBadAddress, tell }) {
+/** Returns the address, or undefined if it is malformed, so that a sign-in does not fail because of a header. */
+function addressOrNothing(ip, { operation, onBadAddress, emit }) {
   if (ip === undefined || ip === null) return undefined;
   try {
     hashIp(ip);
     return ip;
   } catch (error) {
     if (onBadAddress === 'throw') throw error;
-    tell({ type: 'bad_address', operation });
+    emit({ type: 'bad_address', operation });
     return undefined;
   }
 }
 
-/** Seals here: the database gets sealed tokens and hashes. */
-export function hereEnd({ ring, ipHash, onBadAddress, tell, call, one }) {
+/** Returns the end that seals in this client: the database gets sealed tokens and hashes. */
+export function clientEnd({ ring, ipHash, onBadAddress, emit, call, one }) {
   const isKeyed = ipHash === 'keyed';
   const keys = knownKeys({ ring, call, one });
   return {
     twin: '_sealed',
     keys,
     token: (value, userId) => bytes(value === undefined ? undefined : ring.encryptToken(value, userId)),
-    /** Returns a token; undefined where there is none, or where no key of the ring opens it. */
+    /** Returns the opened token; undefined if there is none, or if no key of the ring opens it. */
     open(sealed, userId) {
       if (sealed === null || sealed === undefined) return undefined;
       try {
@@ -39,7 +39,7 @@ export function hereEnd({ ring, ipHash, onBadAddress, tell, call, one }) {
       }
     },
     address(ip, operation) {
-      const address = addressOrNothing(ip, { operation, onBadAddress, tell });
+      const address = addressOrNothing(ip, { operation, onBadAddress, emit });
       const hash = address && (isKeyed ? hashIpKeyed(address, ring) : hashIp(address));
       return { ip_hash: text(hash), ip_hash_is_keyed: boolean(isKeyed) };
     },
@@ -47,14 +47,14 @@ export function hereEnd({ ring, ipHash, onBadAddress, tell, call, one }) {
   };
 }
 
-/** Leaves sealing to the server: it gets tokens and addresses as they are. */
-export function serverEnd({ onBadAddress, tell }) {
+/** Returns the end that lets the server seal: it gets tokens and addresses in the clear. */
+export function serverEnd({ onBadAddress, emit }) {
   return {
     twin: '',
-    keys: { isOpen: () => false, judge() {}, accept() {}, async check() {}, async note() {} },
+    keys: { isOpen: () => false, compare() {}, accept() {}, async check() {}, async note() {} },
     token: (value) => text(value),
     open: (token) => token ?? undefined,
-    address: (ip, operation) => ({ ip: inet(addressOrNothing(ip, { operation, onBadAddress, tell })) }),
+    address: (ip, operation) => ({ ip: inet(addressOrNothing(ip, { operation, onBadAddress, emit })) }),
     metadata: json,
   };
 }

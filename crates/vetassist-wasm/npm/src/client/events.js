@@ -1,4 +1,4 @@
-// Events of the service's own.
+// Events that the service logs.
 
 import { checkEventData, checkEventType } from '#metadata';
 import { text, uuid } from './statement.js';
@@ -14,7 +14,7 @@ export function events({ one, end }) {
         event_data: data === undefined ? undefined : end.metadata(data),
         ...end.address(ip, 'logEvent'),
       };
-      // Its id may be past what a number of JavaScript's holds.
+      // The id is text, because it may exceed the integers of a JavaScript number.
       return one('logEvent', `vetassist_log_event${end.twin}`, args, { result: 'pg_catalog.to_jsonb(r::text)' });
     },
   };

@@ -1,19 +1,19 @@
-// One exchange of a leased refresh token: ask the provider once, and store what it answered. The provider takes a refresh token
-// that is shown twice as stolen, so an exchange is never repeated; what is repeated is the storing, on a fresh call.
+// The exchange of a leased refresh token: it asks the provider once, and stores the response. The provider treats a refresh
+// token that is presented twice as stolen, so an exchange is never repeated. Only the storing is repeated.
 
 import { failure } from './failure.js';
 import { boolean, dateOf, fromNow, parameters, quoted, select, text, uuid } from './statement.js';
-import { given } from './tokens_given.js';
+import { readTokens } from './tokens_given.js';
 import { pause } from './waiting.js';
 
 const STORING_ATTEMPTS = 5;
-/** Where nobody says how long a refreshed token lives, its refresh token is kept all the same. */
+/** The lifetime that is stored if none is known, so that the new refresh token is not lost. */
 const UNKNOWN_LIFETIME = 0;
 
-/** Returns the OAuth error code of what a refresh threw. The database takes anything longer or stranger as `other`. */
+/** Returns the OAuth error code of an exception of `refresh`. The database stores an invalid code as `other`. */
 const oauthCode = (cause) => (typeof cause?.error === 'string' ? cause.error : 'other');
 
-export function exchanging({ schema, run, call, end, tell, defaultLifetime, refreshTimeoutMs, waitUntil }) {
+export function exchanging({ schema, run, call, end, emit, defaultLifetime, refreshTimeoutMs, waitUntil }) {
   const carry = (work) => {
     const carried = work.catch(() => {});
     waitUntil?.(carried);
@@ -22,7 +22,8 @@ export function exchanging({ schema, run, call, end, tell, defaultLifetime, refr
 
   async function store(operation, lease, answer) {
     const { params, list } = parameters();
-    // Sealed once, so that a second finish is the same as the first, whose answer may have been lost.
+    // The tokens are sealed once, so that a second call to finish has the same arguments as the first, whose response may
+    // have been lost.
     const args = {
       lease_id: uuid(lease.leaseId),
       access_token: end.token(answer.access, lease.userId),
@@ -54,23 +55,23 @@ export function exchanging({ schema, run, call, end, tell, defaultLifetime, refr
       const retryAt = dateOf(row?.result.retry_at);
       return retryAt === null ? {} : { retryAt, waitMs: retryAt - dateOf(row.askedAt) };
     } catch {
-      // The lease runs out by itself, and what the provider said counts for more.
+      // The lease expires by itself, and the provider's error is more useful to the caller.
       return {};
     }
   }
 
-  /** Stores an answer, and returns it as callers get it; undefined where other tokens were stored meanwhile. */
+  /** Stores a response, and returns the new token; undefined if other tokens were stored meanwhile. */
   async function finish(operation, lease, tokens, started) {
     const about = { type: 'refresh', userId: lease.userId };
-    const answer = given(tokens, defaultLifetime);
+    const answer = readTokens(tokens, defaultLifetime);
     let stored;
     try {
       stored = await store(operation, lease, answer);
     } catch (error) {
-      tell({ ...about, outcome: 'uncertain', ms: Date.now() - started });
+      emit({ ...about, outcome: 'uncertain', ms: Date.now() - started });
       throw error;
     }
-    tell({ ...about, outcome: stored.outcome === 'stored' ? 'stored' : 'discarded', ms: Date.now() - started });
+    emit({ ...about, outcome: stored.outcome === 'stored' ? 'stored' : 'discarded', ms: Date.now() - started });
     if (stored.outcome !== 'stored') return undefined;
     await end.keys.note(operation);
     if (answer.lifetime === undefined) {
@@ -79,7 +80,7 @@ export function exchanging({ schema, run, call, end, tell, defaultLifetime, refr
     return { token: answer.access, expiresAt: dateOf(stored.ends), expiresText: stored.ends, scope: answer.scope };
   }
 
-  /** Asks the provider, and waits no longer than the time-out. A late answer is stored all the same, if it still fits. */
+  /** Asks the provider, and waits no longer than the timeout. A late response is still stored, unless it was superseded. */
   async function ask(operation, lease, refresh, started) {
     const stop = new AbortController();
     let timer;
@@ -107,12 +108,12 @@ export function exchanging({ schema, run, call, end, tell, defaultLifetime, refr
     let answer;
     try {
       answer = await ask(operation, lease, refresh, started);
-      given(answer, defaultLifetime);
+      readTokens(answer, defaultLifetime);
     } catch (cause) {
       const isTimeout = cause?.code === 'ERR_REFRESH_TIMEOUT';
       const isFinal = cause?.error === 'invalid_grant';
       const { retryAt } = await fail(operation, lease, isTimeout ? 'timeout' : oauthCode(cause), isFinal);
-      tell({ ...about, outcome: isFinal ? 'rejected' : 'failed', ms: Date.now() - started });
+      emit({ ...about, outcome: isFinal ? 'rejected' : 'failed', ms: Date.now() - started });
       if (isFinal) {
         throw failure('ERR_SIGN_IN_AGAIN', 'the provider refused the refresh token: the veteran must sign in again', { cause, userId: lease.userId });
       }
@@ -128,9 +129,9 @@ export function exchanging({ schema, run, call, end, tell, defaultLifetime, refr
   }
 
   return {
-    /** Exchanges, and stores: what callers get; undefined where other tokens were stored meanwhile. */
+    /** Exchanges a token and stores the response. Returns the new token; undefined if other tokens were stored meanwhile. */
     exchange: (operation, lease, refresh) => carry(exchange(operation, lease, refresh)),
-    /** Says that a refresh token does not open. */
+    /** Records that a refresh token does not open. */
     unopenable: (operation, lease) => fail(operation, lease, 'unopenable', false),
   };
 }

@@ -1,9 +1,9 @@
-// Errors of the client. What a driver says of an error holds ICNs, addresses of e-mail and parameters, so only its SQLSTATE is
-// passed on, and the messages that hold no value.
+// Errors of the client. Errors of drivers contain ICNs, e-mail addresses and parameters, so only the SQLSTATE is passed on, and
+// messages that contain no value.
 
 import { VetassistError } from '#vetassist';
 
-/** Returns an error of the client. Other properties than its cause are its own. */
+/** Returns an error of the client. All properties except the cause become properties of the error. */
 export function failure(code, message, { cause, retryable = false, ...others } = {}) {
   const made = new VetassistError(code, message, cause === undefined ? undefined : { cause });
   return Object.assign(made, { retryable }, others);
@@ -11,7 +11,7 @@ export function failure(code, message, { cause, retryable = false, ...others } =
 
 export const badArgument = (message) => failure('ERR_INVALID_ARG_TYPE', message);
 
-// By SQLSTATE, or by its class. The third says that nothing was stored, and that the same call may be made again.
+// The errors by SQLSTATE, or by its class. The third value is true if nothing was stored and the same call may be made again.
 const CODES = {
   VA001: ['ERR_ACCOUNT_INACTIVE', 'the account is not active'],
   23503: ['ERR_NO_SUCH_USER', 'there is no such user'],
@@ -35,17 +35,17 @@ const CODES = {
   57: ['ERR_DATABASE', 'the database ended the statement', true],
 };
 
-// Those whose messages are ours, or hold no value.
-const SPOKEN = new Set(['22001', '22004', '22023', '23503', '25001', '42501', '54000']);
+// SQLSTATEs whose messages come from vetassist, or contain no value.
+const SAFE_MESSAGES = new Set(['22001', '22004', '22023', '23503', '25001', '42501', '54000']);
 
-// The connection was never made, so nothing was asked.
+// The connection failed, so no statement was sent.
 const UNREACHED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'ENETUNREACH', 'EHOSTUNREACH', '08001', '08004']);
 
-/** Returns the SQLSTATE of a driver's error. The system's own codes (EPIPE) have no digit. */
+/** Returns the SQLSTATE of a driver's error. The codes of the operating system (EPIPE) have no digit. */
 export const sqlstateOf = (error) =>
   typeof error?.code === 'string' && /^(?=.*\d)[0-9A-Z]{5}$/.test(error.code) ? error.code : undefined;
 
-/** Returns the client's error for a driver's. isRead says that the statement changes nothing. */
+/** Returns the client's error for a driver's error. isRead is true if the statement changes nothing. */
 export function ofDriver(error, isRead) {
   const sqlstate = sqlstateOf(error);
   if (sqlstate === undefined || sqlstate.startsWith('08')) {
@@ -55,8 +55,8 @@ export function ofDriver(error, isRead) {
     return failure('ERR_DATABASE', `the database did not answer${named}${unknown}`, { retryable, ...(sqlstate && { sqlstate }) });
   }
   const [code, message, retryable = false] = CODES[sqlstate] ?? CODES[sqlstate.slice(0, 2)] ?? ['ERR_DATABASE', `the database answered ${sqlstate}`];
-  const said = SPOKEN.has(sqlstate) && typeof error.message === 'string' ? `${message}: ${error.message}` : message;
-  // Of the detail only the id that the library itself put there.
+  const said = SAFE_MESSAGES.has(sqlstate) && typeof error.message === 'string' ? `${message}: ${error.message}` : message;
+  // Only the id that vetassist itself wrote is taken from the detail.
   const [, userId] = sqlstate === 'VA001' ? (/^user_id ([\da-f-]{36})$/.exec(error.detail) ?? []) : [];
   return failure(code, said, { retryable, sqlstate, ...(userId && { userId }) });
 }

@@ -1,4 +1,4 @@
-// What vetassist/client exports.
+// The exports of vetassist/client.
 
 export { clientAddress } from './address.js';
 export { createClient } from './client.js';

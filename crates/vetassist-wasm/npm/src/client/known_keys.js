@@ -1,18 +1,18 @@
-// The keys that sealed what is stored, by their fingerprints: a ring that knows none of them is another database's.
+// The fingerprints of the keys that sealed the stored tokens. A ring without any of these keys belongs to another database.
 
 import { failure } from './failure.js';
 import { bytesOf, integer, text } from './statement.js';
 
 const LOOKED_AT = 16;
 
-/** Returns how a ring is compared with the database: once a client, before it first seals. */
+/** Returns the functions that compare a ring with the database. A client calls them once, before it first seals. */
 export function knownKeys({ ring, call, one }) {
   const [current] = ring.fingerprints();
   let isChecked = false;
   let isNoted = false;
 
-  /** Judges the fingerprints that the database knows. */
-  async function judge(operation, known) {
+  /** Compares the ring with the fingerprints that the database knows, and throws if it belongs to another database. */
+  async function compare(operation, known) {
     isNoted = known.includes(current);
     if (!ring.fingerprints().some((fingerprint) => known.includes(fingerprint)) && !(await opens(operation, known))) {
       throw failure('ERR_UNKNOWN_KEYS', 'the ring has no key that this database knows, and opens none of its tokens: nothing was sealed');
@@ -26,7 +26,7 @@ export function knownKeys({ ring, call, one }) {
     try {
       rows = await call(operation, 'vetassist_sealed_page', { max_rows: integer(LOOKED_AT) }, { isRead: true });
     } catch (error) {
-      // Who may not look at tokens goes by what is known.
+      // A role that may not read tokens relies on the known fingerprints.
       if (error.code !== 'ERR_FORBIDDEN') throw error;
       return known.length === 0;
     }
@@ -43,19 +43,19 @@ export function knownKeys({ ring, call, one }) {
   }
 
   return {
-    /** True as long as nothing was compared yet: then `judge` has to be given what the database knows. */
+    /** Returns true until the ring was compared. Then the caller must pass the known fingerprints to `compare`. */
     isOpen: () => !isChecked,
-    judge,
-    /** Takes a ring as known, because it opened what is stored. */
+    compare,
+    /** Accepts the ring as known, because it opened a stored token. */
     accept() {
       isChecked = true;
     },
     async check(operation) {
       if (isChecked) return;
       const rows = await call(operation, 'vetassist_known_keys', {}, { isRead: true });
-      await judge(operation, rows.map(({ result }) => result));
+      await compare(operation, rows.map(({ result }) => result));
     },
-    /** Notes the current key, once something that it sealed is stored. */
+    /** Stores the fingerprint of the current key, after a value that it sealed was stored. */
     async note(operation) {
       if (isNoted) return;
       await one(operation, 'vetassist_note_key', { fingerprint: text(current) }, { result: "'true'" });

@@ -1,4 +1,5 @@
-// Access tokens that are good: as stored, or refreshed by one caller while the others wait or use what still lives.
+// Valid access tokens: the stored token, or a new one. One caller refreshes; the others wait or use the old token while it is
+// valid.
 
 import { badArgument, failure } from './failure.js';
 import { exchanging } from './exchange.js';
@@ -7,16 +8,16 @@ import { pause, refuseAborted, until } from './waiting.js';
 
 const MIN_VALID_MS = 60_000;
 const WAIT_MS = 10_000;
-/** No access token lives as long. */
+/** A lifetime in seconds that no access token has, so that it is always refreshed. */
 const ALWAYS = 3_155_760_000;
-/** Nobody asks more often than this. */
+/** The shortest time between two requests to the database. */
 const SHORTEST_PAUSE_MS = 20;
 
 export function refreshing(context) {
   const { schema, run, call, end, refresh: usual, refreshTimeoutMs } = context;
   const { exchange, unopenable } = exchanging(context);
   const lease = (3 * refreshTimeoutMs) / 1000;
-  // Calls that are under way, of this client: those that want the same share one.
+  // Running steps of this client. Calls that need the same step share it.
   const underway = new Map();
 
   const asFunction = (refresh) => {
@@ -24,7 +25,7 @@ export function refreshing(context) {
     return refresh;
   };
 
-  /** Asks the database once what there is to do. minimum is in seconds, or the end of a token that is not to be had again. */
+  /** Asks the database once for the state of the token. minimum is in seconds, or the expiry of a token that was rejected. */
   async function use(operation, userId, minimum) {
     const { params, add } = parameters();
     const id = add(uuid(userId));
@@ -41,16 +42,16 @@ export function refreshing(context) {
       leaseId: result.lease_id,
       expiresAt: dateOf(result.expires_at),
       expiresText: result.expires_at,
-      // By the database's clock.
+      // Both times are by the database's clock.
       waitMs: result.retry_at === null ? undefined : dateOf(result.retry_at) - dateOf(askedAt),
     };
   }
 
-  /** Does what there is to do, and returns a token, or why there is none. */
+  /** Takes one step, and returns a token, or the state without one. */
   async function step(operation, userId, minimum, refresh) {
     let found = await use(operation, userId, minimum);
     if (found.state === 'ready' && found.token === undefined) {
-      // No key of the ring opens it: as good as expired.
+      // A token that no key of the ring opens is treated as expired.
       found = await use(operation, userId, ALWAYS);
       if (found.state === 'ready') found.state = 'reconnect';
     }
@@ -63,13 +64,13 @@ export function refreshing(context) {
       const got = await exchange(operation, { userId, leaseId: found.leaseId, refreshToken: found.refreshToken }, refresh);
       return got === undefined ? { state: 'again' } : { state: 'ready', ...got };
     } catch (error) {
-      // The old one, as long as it lives.
+      // The old token is used while it is valid.
       if (!error.retryable || found.token === undefined) throw error;
       return { ...found, state: 'wait', error };
     }
   }
 
-  /** Lets calls of this client that want the same share one step. */
+  /** Lets calls of this client that need the same step share it. */
   function shared(operation, userId, minimum, refresh) {
     if (refresh !== usual) return step(operation, userId, minimum, refresh);
     const key = `${userId.toLowerCase()} ${minimum}`;
@@ -81,7 +82,7 @@ export function refreshing(context) {
     return work;
   }
 
-  /** Returns a token other than the one that was rejected; undefined where there is none and never will be. */
+  /** Returns a token other than the rejected one; undefined if it cannot be refreshed. */
   async function obtain(operation, userId, minimum, { rejected, waitMs = WAIT_MS, signal, refresh = usual } = {}) {
     if (typeof userId !== 'string') throw badArgument('userId must be text');
     asFunction(refresh);
@@ -124,7 +125,7 @@ export function refreshing(context) {
     const first = await obtain('withToken', userId, MIN_VALID_MS / 1000, options);
     const response = await request(first.token);
     if (response?.status !== 401) return response;
-    // Refreshes that very token: whoever renewed it meanwhile stored one that ends later.
+    // The expiry identifies the rejected token: if another caller has refreshed it, the stored token expires later.
     const second = await obtain('withToken', userId, first.expiresText, { ...options, rejected: first.token });
     return second === undefined ? response : request(second.token);
   }
@@ -151,7 +152,7 @@ export function refreshing(context) {
       }
     };
     const worker = async () => {
-      // What was claimed and not begun when the signal comes is free again when its lease has run out.
+      // After the signal, claimed tokens whose exchange has not begun are free again when their leases expire.
       for (let row = left.shift(); row !== undefined && !signal?.aborted; row = left.shift()) await one(row);
     };
     await Promise.all(Array.from({ length: Math.max(1, Math.min(concurrency, rows.length)) }, worker));

@@ -1,4 +1,5 @@
-// Rotating the client's key: pages of sealed tokens, opened and sealed anew here, and put back where they have not changed.
+// Rotates the client's key: reads pages of sealed tokens, opens them and seals them again, and stores those that have not
+// changed.
 
 import { badArgument, ofDriver } from './failure.js';
 import { bytesOfDigits, digitsOf, integer, quoted, uuid } from './statement.js';
@@ -8,7 +9,7 @@ const PAGE = 500;
 const SHOWN = 100;
 const LOCK_TIMEOUT = '500ms';
 
-/** Returns the id before this one, so that a page can begin with this one. */
+/** Returns the id before this one, so that a page can begin with this id. */
 function before(userId) {
   const number = BigInt(`0x${userId.replaceAll('-', '')}`);
   if (number === 0n) return undefined;
@@ -17,8 +18,8 @@ function before(userId) {
 }
 
 /**
- * Returns rows of hexadecimal values as parameters: all the bytes as one value, since a server reads an array of texts a
- * character at a time, and for each value where it begins and how long it is, NULL where it is none.
+ * Returns rows of hexadecimal values as parameters: all bytes as one value, and the beginning and the size of each value. The
+ * size is NULL for a NULL. One value is faster, because a server reads an array of texts character by character.
  */
 function packed(rows) {
   const [values, begins, sizes] = [[], [], []];
@@ -34,7 +35,7 @@ function packed(rows) {
   return [`\\x${values.join('')}`, `{${begins.join(',')}}`, `{${sizes.join(',')}}`];
 }
 
-/** A place in the walk: the last id that was seen, and those that are to be visited again. */
+/** Returns the position of the rotation: the last id that was read, and the ids to read again. */
 const place = (last, again) => [last, ...again].join(' ');
 
 function placeOf(after) {
@@ -45,7 +46,7 @@ function placeOf(after) {
   return [last || undefined, again];
 }
 
-export function rotation({ schema, ring, run, call, end, tell }) {
+export function rotation({ schema, ring, run, call, end, emit }) {
   const operation = 'rotateTokens';
 
   // One JSON string a row, which needs no escapes: to_jsonb(r) takes 10 µs for each value of 800 bytes, and this 3 µs.
@@ -59,7 +60,7 @@ export function rotation({ schema, ring, run, call, end, tell }) {
     });
   };
 
-  /** Returns at which position of the ring the key stands that sealed this, and what it is; undefined where no key opens it. */
+  /** Returns the opened token and the position in the ring of the key that sealed it; undefined if no key opens it. */
   function opened(sealed, userId) {
     if (sealed === null) return { position: 0 };
     try {
@@ -70,7 +71,7 @@ export function rotation({ schema, ring, run, call, end, tell }) {
     }
   }
 
-  /** Returns what to put back for a row; undefined where there is nothing to seal anew. */
+  /** Returns the values to store for a row; undefined if the current key sealed all of them already. */
   function resealed(row) {
     const { user_id, access_token: access, refresh_token: refresh } = row;
     const sealedAnew = (sealed) => {
@@ -88,8 +89,8 @@ export function rotation({ schema, ring, run, call, end, tell }) {
     };
   }
 
-  // The bound on waiting for a lock is set before the first row is: the rows hang on it. Rows that somebody holds are passed
-  // over; waited for are only their leases.
+  // The limit for waiting for a lock is set before the first row is read, because the rows depend on it. Locked rows are
+  // skipped; the function waits only for locks of their leases.
   const columns = ['old_access', 'new_access', 'old_refresh', 'new_refresh'];
   const column = (at) => `ARRAY(SELECT pg_catalog.substr(given.bytes, v.first, v.size)
         FROM ROWS FROM (pg_catalog.unnest($3::text::integer[]), pg_catalog.unnest($4::text::integer[])) WITH ORDINALITY AS v (first, size, place)
@@ -99,7 +100,7 @@ FROM (SELECT pg_catalog.set_config('lock_timeout', '${LOCK_TIMEOUT}', true) IS N
 CROSS JOIN LATERAL ${quoted(schema)}.vetassist_reseal_page(CASE WHEN given.is_set THEN $1::text::uuid[] END,
     ${columns.map((_, at) => column(at)).join(', ')}) AS r`;
 
-  /** Puts rows back, and returns the ids of those that somebody holds or that have changed. */
+  /** Stores rows, and returns the ids of those that are locked or have changed. */
   async function putBack(rows, signal) {
     if (rows.length === 0) return [];
     try {
@@ -110,7 +111,7 @@ CROSS JOIN LATERAL ${quoted(schema)}.vetassist_reseal_page(CASE WHEN given.is_se
     } catch (error) {
       if (error.sqlstate !== '55P03' && error.sqlstate !== '40P01' && error.sqlstate !== '40001') throw error;
       if (rows.length === 1) return [rows[0].user_id];
-      // One row is held: by halves, until it stands alone.
+      // A row is locked. The rows are stored in halves, until the locked row is alone.
       const middle = rows.length >> 1;
       return [...(await putBack(rows.slice(0, middle), signal)), ...(await putBack(rows.slice(middle), signal))];
     }
@@ -124,7 +125,7 @@ CROSS JOIN LATERAL ${quoted(schema)}.vetassist_reseal_page(CASE WHEN given.is_se
     const total = { seen: 0, resealed: 0, unopened: [] };
     const isOver = () => total.seen >= maxRows || Date.now() >= deadline;
 
-    /** Seals rows anew. */
+    /** Seals rows again, and returns the values to store. */
     const sealAnew = (rows) => {
       const found = rows.map(resealed);
       rows.forEach(({ user_id: userId }, at) => {
@@ -134,18 +135,18 @@ CROSS JOIN LATERAL ${quoted(schema)}.vetassist_reseal_page(CASE WHEN given.is_se
       return found.flatMap(({ put }) => put ?? []);
     };
 
-    /** Puts them back, and returns the ids of those to visit again. */
+    /** Stores the values, and returns the ids of the rows to read again. */
     const store = async (puts) => {
       const held = await putBack(puts, signal);
       if (puts.length > held.length) await end.keys.note(operation);
       total.resealed += puts.length - held.length;
       const progress = { seen: total.seen, resealed: total.resealed, unopened: total.unopened.length };
-      tell({ type: 'rotation', ...progress });
+      emit({ type: 'rotation', ...progress });
       onProgress?.(progress);
       return held;
     };
 
-    // While the database stores a page, the next one is opened and sealed here.
+    // While the database stores a page, this client opens and seals the next one.
     let storing = Promise.resolve([]);
     for (let isAtEnd = false; !isAtEnd && !isOver(); ) {
       const most = Math.min(PAGE, maxRows - total.seen);
@@ -154,7 +155,7 @@ CROSS JOIN LATERAL ${quoted(schema)}.vetassist_reseal_page(CASE WHEN given.is_se
       const puts = sealAnew(rows);
       again.push(...(await storing));
       storing = store(puts);
-      // Whatever goes wrong is thrown where it is waited for.
+      // An error is thrown where the promise is awaited.
       storing.catch(() => {});
       last = rows.at(-1)?.user_id ?? last;
       if (isAtEnd) {
@@ -202,7 +203,7 @@ CROSS JOIN LATERAL ${quoted(schema)}.vetassist_reseal_page(CASE WHEN given.is_se
   return { rotateTokens, rotationStatus };
 }
 
-/** The same where the server seals: its procedure goes to the end by itself. */
+/** Returns the same operations for a client without a ring: the server's procedure rotates to the end. */
 export function serverRotation({ schema, db, call }) {
   return {
     async rotateTokens({ after, signal } = {}) {

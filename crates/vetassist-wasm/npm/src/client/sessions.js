@@ -1,4 +1,4 @@
-// Sessions: look up, list, make, extend, end, purge.
+// Sessions: looks up, lists, creates, extends, ends and purges them.
 
 import { badArgument } from './failure.js';
 import { dateOf, fromNow, integer, parameters, quoted, seconds, select, text, uuid } from './statement.js';
@@ -10,7 +10,7 @@ export function sessions({ schema, run, one, call, end }) {
     async session(jwtId, { signal } = {}) {
       const { params, add } = parameters();
       const at = quoted(schema);
-      // The account with it, so that a request costs one round trip.
+      // The account is read with the session, so that a request needs one round trip.
       const source = `${at}.vetassist_session(${add(text(jwtId))}) AS s CROSS JOIN LATERAL ${at}.vetassist_user(s.user_id) AS u`;
       const result = "pg_catalog.jsonb_build_object('session', pg_catalog.to_jsonb(s), 'account', pg_catalog.to_jsonb(u))";
       const [row] = await run('session', select(result, source), params, { isRead: true, signal });

@@ -1,24 +1,24 @@
-// Signing in.
+// Sign-ins.
 
 import { badArgument, failure } from './failure.js';
 import { dateOf, fromNow, parameters, quoted, select, text, uuid } from './statement.js';
-import { duration, lasting } from './tokens_given.js';
+import { duration, readLastingTokens } from './tokens_given.js';
 
 export function signingIn({ schema, run, end, defaultLifetime, isTransaction, logRefusal }) {
   const name = (bare) => `${quoted(schema)}.${quoted(`${bare}${end.twin}`)}`;
 
-  /** Finds the id to seal for, and what keys the database knows, in one statement. */
+  /** Returns the id to seal for, and compares the ring with the known keys, in one statement. */
   async function idToSealFor(vaIcn) {
     const { params, add } = parameters();
     const known = end.keys.isOpen() ? `pg_catalog.to_jsonb(ARRAY(SELECT ${quoted(schema)}.vetassist_known_keys()))` : "'null'::jsonb";
     const result = `pg_catalog.jsonb_build_object('user_id', r, 'known', ${known})`;
     const source = `${quoted(schema)}.vetassist_find_user(${add(text(vaIcn))}) AS r`;
     const [{ result: found }] = await run('signIn', select(result, source), params, { isRead: true });
-    if (found.known !== null) await end.keys.judge('signIn', found.known);
+    if (found.known !== null) await end.keys.compare('signIn', found.known);
     return found.user_id ?? crypto.randomUUID();
   }
 
-  /** Signs in, with tokens sealed for this user. Returns the id and the session that the database answers. */
+  /** Signs in, with tokens sealed for this user. Returns the id and the session from the database. */
   async function login(userId, { vaIcn, profile, session, jwtId, address }, tokens) {
     const { params, list } = parameters();
     const args = {
@@ -45,20 +45,20 @@ export function signingIn({ schema, run, end, defaultLifetime, isTransaction, lo
     return result;
   }
 
-  /** Writes down that an inactive account tried. Within a transaction nothing can be written any more. */
+  /** Logs the refusal of an inactive account. After an error in a transaction nothing can be written. */
   async function refuse(error, ip) {
     if (isTransaction || error.userId === undefined) return;
     try {
       await logRefusal(error.userId, ip);
     } catch {
-      // The refusal counts for more than its trail.
+      // The refusal is thrown even if it cannot be logged.
     }
   }
 
   async function signIn(input) {
     const { vaIcn, profile = {}, session, ip } = input ?? {};
     if (typeof vaIcn !== 'string') throw badArgument('vaIcn must be text');
-    const tokens = lasting(input.tokens, defaultLifetime);
+    const tokens = readLastingTokens(input.tokens, defaultLifetime);
     duration(session?.expiresInSeconds, 'session.expiresInSeconds');
     const jwtId = session.jwtId ?? crypto.randomUUID();
     const what = { vaIcn, profile, session, jwtId, address: end.address(ip, 'signIn') };
@@ -66,7 +66,7 @@ export function signingIn({ schema, run, end, defaultLifetime, isTransaction, lo
       let userId = end.twin === '' ? undefined : await idToSealFor(vaIcn);
       let answer = await login(userId, what, tokens);
       if (answer.session_id === null) {
-        // The account was made meanwhile, and has another id.
+        // Another sign-in created the account meanwhile, with another id.
         userId = answer.user_id;
         answer = await login(userId, what, tokens);
       }

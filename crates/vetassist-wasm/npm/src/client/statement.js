@@ -1,7 +1,7 @@
-// One statement: its text, its parameters, its rows, and what is told of it.
+// Statements: their text, parameters, rows and events.
 //
-// Drivers differ in what they make of types, so no column and no parameter is left to them: each parameter is cast, and a row
-// comes as one JSON text.
+// Drivers convert types in different ways. So each parameter is cast in the statement, and a row is returned as one JSON
+// text.
 
 import { ofDriver } from './failure.js';
 import { pause, refuseAborted, until } from './waiting.js';
@@ -15,16 +15,16 @@ export const boolean = kind((at) => `$${at}::boolean`);
 export const inet = kind((at) => `$${at}::text::inet`);
 export const time = kind((at) => `$${at}::text::timestamptz`);
 export const seconds = kind((at) => `$${at}::double precision * interval '1 second'`);
-/** A time that many seconds from now, by the database's clock. */
+/** A time so many seconds from now, by the database's clock. */
 export const fromNow = kind((at) => `now() + $${at}::double precision * interval '1 second'`);
-/** postgres.js would encode JSON a second time, if it were told that the parameter is JSON. */
+/** A JSON value as text, because postgres.js would encode a JSON parameter a second time. */
 export const json = (value) => ({ sql: (at) => `$${at}::text::jsonb`, value: value === undefined ? undefined : JSON.stringify(value) });
-/** Bytes as PostgreSQL's own text of them, which every driver hands on as it is. */
+/** Bytes in PostgreSQL's hexadecimal format, which every driver passes on unchanged. */
 export const bytes = (value) => ({ sql: (at) => `$${at}::text::bytea`, value: value && hexOf(value) });
 
 const DIGITS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
-/** Returns the hexadecimal digits of bytes. Buffer makes and reads them in a twentieth of the time, where there is one. */
+/** Returns the hexadecimal digits of bytes. Buffer, if the runtime has it, takes a twentieth of the time. */
 export function digitsOf(value) {
   const { Buffer } = globalThis;
   if (Buffer?.from) return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('hex');
@@ -46,12 +46,12 @@ export function bytesOfDigits(digits) {
   return made;
 }
 
-/** Returns the bytes of a text that to_jsonb made of a bytea; null for null. */
+/** Returns the bytes of the text that to_jsonb writes for a bytea; null for null. */
 export const bytesOf = (hex) => (hex === null || hex === undefined ? null : bytesOfDigits(hex.slice(2)));
 
 const LAST = 8.64e15;
 
-/** Returns the time that to_jsonb wrote; the first or last that a Date can be for an infinite one. */
+/** Returns the time that to_jsonb wrote. An infinite time becomes the first or the last possible Date. */
 export function dateOf(written) {
   if (written === null || written === undefined) return null;
   const at = Date.parse(written);
@@ -60,7 +60,7 @@ export function dateOf(written) {
 
 export const quoted = (name) => `"${name.replaceAll('"', '""')}"`;
 
-/** Collects parameters. Left out is what is undefined, so that SQL's default counts. */
+/** Collects parameters. Leaves out undefined values, so that SQL's defaults apply. */
 export function parameters() {
   const params = [];
   const add = ({ sql, value }) => sql(params.push(value));
@@ -73,17 +73,17 @@ export function parameters() {
 }
 
 /**
- * A SELECT that a cache does not answer, because it holds now(). result is an expression, and source what stands behind FROM.
+ * Returns a SELECT of an expression from a source. It contains now(), so that no cache answers it.
  */
 export const select = (result, source) =>
   `SELECT pg_catalog.to_jsonb(now())::text AS asked_at, (${result})::text AS result FROM ${source}`;
 
-// Nothing was stored when one of these comes.
+// After one of these errors, nothing was stored.
 const COLLISIONS = new Set(['40001', '40P01']);
 const ATTEMPTS = 6;
 
-/** Returns the function that carries out statements: it resolves to the rows' results and when they were asked for. */
-export function runner({ db, schema, tell, isTransaction }) {
+/** Returns the functions that run statements. They resolve to the results of the rows, with the time of the statement. */
+export function runner({ db, schema, emit, isTransaction }) {
   /** Calls a function of vetassist. */
   const call = (operation, name, args = {}, { result = 'pg_catalog.to_jsonb(r)', isRead = false, signal } = {}) => {
     const { params, list } = parameters();
@@ -97,8 +97,8 @@ export function runner({ db, schema, tell, isTransaction }) {
       const about = { type: 'statement', name: operation, attempt };
       try {
         const rows = await until(db.query(statement, params, signal === undefined ? undefined : { signal }), signal);
-        tell({ ...about, ms: Date.now() - started, rows: rows.length });
-        // In the order of the columns: a driver may be told to spell names in another way.
+        emit({ ...about, ms: Date.now() - started, rows: rows.length });
+        // Columns are read by their order, because a driver may be configured to change names.
         return Array.from(rows, (row) => {
           const [asked, found] = Object.values(row);
           return { askedAt: JSON.parse(asked), result: found === null ? null : JSON.parse(found) };
@@ -106,14 +106,14 @@ export function runner({ db, schema, tell, isTransaction }) {
       } catch (cause) {
         if (cause?.code === 'ERR_ABORTED' && cause.retryable) throw cause;
         const error = ofDriver(cause, isRead);
-        tell({ ...about, ms: Date.now() - started, rows: 0, ...(error.sqlstate && { sqlstate: error.sqlstate }) });
+        emit({ ...about, ms: Date.now() - started, rows: 0, ...(error.sqlstate && { sqlstate: error.sqlstate }) });
         if (isTransaction || !COLLISIONS.has(error.sqlstate) || attempt === ATTEMPTS) throw error;
         await pause(Math.random() * 10 * 2 ** attempt, signal);
       }
     }
   }
 
-  /** Calls a function of vetassist, and returns the result of its first row; undefined where there is none. */
+  /** Calls a function of vetassist, and returns the result of its first row; undefined if there is none. */
   const one = async (...args) => (await call(...args))[0]?.result;
 
   return { call, one, run };

@@ -1,13 +1,13 @@
-// Stored tokens, without exchanging them.
+// Operations on stored tokens that do not exchange them.
 
 import { dateOf, fromNow, text, uuid } from './statement.js';
-import { lasting } from './tokens_given.js';
+import { readLastingTokens } from './tokens_given.js';
 import { tokensOf } from './users.js';
 
 export function tokens({ one, end, defaultLifetime }) {
   return {
     async storeTokens(userId, answered) {
-      const found = lasting(answered, defaultLifetime);
+      const found = readLastingTokens(answered, defaultLifetime);
       await end.keys.check('storeTokens');
       const args = {
         user_id: uuid(userId),

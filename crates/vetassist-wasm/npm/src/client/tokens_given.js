@@ -1,9 +1,9 @@
-// What a token endpoint answered.
+// The response of a token endpoint.
 
 import { badArgument, failure } from './failure.js';
 
-/** Returns tokens, checked. lifetime is in seconds, and undefined where nothing says it. */
-export function given(tokens, defaultLifetime) {
+/** Returns the checked tokens of a response. Their lifetime is in seconds, and undefined if it is unknown. */
+export function readTokens(tokens, defaultLifetime) {
   if (typeof tokens?.access_token !== 'string' || tokens.access_token === '') {
     throw badArgument('tokens.access_token must be text: pass the response of the token endpoint');
   }
@@ -14,7 +14,7 @@ export function given(tokens, defaultLifetime) {
   };
   return {
     access: tokens.access_token,
-    // An empty one is none.
+    // An empty refresh token counts as missing.
     refresh: optional('refresh_token') || undefined,
     type: optional('token_type'),
     scope: optional('scope'),
@@ -22,16 +22,16 @@ export function given(tokens, defaultLifetime) {
   };
 }
 
-/** Returns the same, and refuses what has no lifetime before anything is stored. */
-export function lasting(tokens, defaultLifetime) {
-  const found = given(tokens, defaultLifetime);
+/** Returns the same, and refuses tokens without a lifetime, before anything is stored. */
+export function readLastingTokens(tokens, defaultLifetime) {
+  const found = readTokens(tokens, defaultLifetime);
   if (found.lifetime === undefined) {
     throw failure('ERR_NO_LIFETIME', 'the tokens have no expires_in, and there is no defaultLifetimeSeconds: nothing was stored');
   }
   return found;
 }
 
-/** Some endpoints write a number as text. */
+/** Returns the lifetime as a number, because some endpoints write it as text. */
 function lifetime(value) {
   if (value === undefined || value === null) return undefined;
   const number = typeof value === 'string' && /^\d+(\.\d+)?$/.test(value) ? Number(value) : value;
@@ -39,7 +39,7 @@ function lifetime(value) {
   return number;
 }
 
-/** Tells whether a value is a number above 0 of at most a hundred years of seconds. */
+/** Returns whether a value is a number of seconds above 0 and of at most a hundred years. */
 export const isDuration = (value) => typeof value === 'number' && value > 0 && value <= 3_155_760_000;
 
 export function duration(value, name) {

@@ -34,7 +34,7 @@ export function users({ schema, run, one, end }) {
     setActive: (userId, isActive, { reason } = {}) =>
       one('setActive', 'vetassist_set_active', { user_id: uuid(userId), is_active: boolean(isActive), reason: text(reason) }),
 
-    /** Disconnects first, so that the tokens can be revoked at the provider, and erases then: in one statement, so that neither happens alone. */
+    /** Deletes the tokens and returns them, so that the caller can revoke them at the provider, and erases the account, in one statement. */
     async eraseUser(userId) {
       const at = quoted(schema);
       const { params, add } = parameters();
@@ -48,7 +48,7 @@ CROSS JOIN LATERAL ${at}.vetassist_erase_user(CASE WHEN given.tokens IS NULL THE
   };
 }
 
-/** Returns tokens that were given up; null for one that no key opens. */
+/** Returns deleted tokens; null for a token that no key opens. */
 export const tokensOf = (row, userId, end) =>
   row === null || row === undefined
     ? null

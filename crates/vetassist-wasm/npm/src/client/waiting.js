@@ -1,15 +1,15 @@
-// Waiting that a signal ends, and that leaves no timer behind.
+// Waiting that a signal can end. It leaves no timer behind.
 
 import { failure } from './failure.js';
 
 const aborted = () => failure('ERR_ABORTED', 'the signal ended the wait', { retryable: true });
 
-/** Throws where the signal has ended the call already. */
+/** Throws if the signal is aborted already. */
 export function refuseAborted(signal) {
   if (signal?.aborted) throw aborted();
 }
 
-/** Returns what the work returns, or throws as soon as the signal ends the waiting. The work goes on. */
+/** Returns the result of the work, or throws as soon as the signal ends the waiting. The work continues. */
 export async function until(work, signal) {
   if (signal === undefined) return work;
   refuseAborted(signal);

@@ -1,4 +1,4 @@
-// CommonJS: `index.cjs` and `metadata.cjs` give the modules to the one core that they share with `slim.cjs`.
+// For CommonJS: `index.cjs` and `metadata.cjs` pass the modules to the code that they share with `slim.cjs`.
 
 let given = {};
 

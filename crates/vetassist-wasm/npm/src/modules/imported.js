@@ -1,4 +1,4 @@
-// Code may not be compiled at run time at the edges, so the modules are imported as such. `?module` says so to the tools that would make something else of `.wasm`.
+// Edge runtimes refuse to compile code at run time, so the modules are imported. `?module` tells bundlers to import a compiled module.
 
 import schemaModule from './schema.wasm?module';
 import sealingModule from './vetassist.wasm?module';

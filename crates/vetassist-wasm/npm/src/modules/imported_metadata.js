@@ -1,4 +1,4 @@
-// For vetassist/metadata alone: Wrangler uploads each module that it comes across, whether or not the code uses it.
+// Only for vetassist/metadata: Wrangler uploads each module that is imported, even if the code does not use it.
 
 import metadataModule from './metadata.wasm?module';
 

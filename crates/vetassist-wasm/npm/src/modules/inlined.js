@@ -1,4 +1,4 @@
-// Browsers, bundlers, Node, Deno and Bun: the modules are inlined, so that there is nothing to fetch, no file
-// to find after bundling, and no permission to ask for.
+// For browsers, bundlers, Node, Deno and Bun: the modules are inlined, so that nothing is fetched, no file is
+// missing after bundling, and no permission is needed.
 
 export { module, schema } from '#inline';

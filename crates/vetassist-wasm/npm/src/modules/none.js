@@ -1,4 +1,4 @@
-// vetassist/slim: the caller brings the modules.
+// For vetassist/slim: the caller passes the modules.
 
 export const module = undefined;
 export const schema = undefined;

@@ -1,6 +1,6 @@
-// What goes wrong at a token endpoint, each so many times: the next answers in the order in which they were ordered.
+// The faults of a token endpoint. Each applies to the next responses, in the order in which they were requested.
 
-/** Makes a list of faults. */
+/** Returns an empty list of faults. */
 export function faults() {
   const ordered = [];
   return {
@@ -11,7 +11,7 @@ export function faults() {
   };
 }
 
-/** Waits, and no longer than the signal lets. */
+/** Waits so many milliseconds, or rejects when the signal aborts. */
 export function waited(ms, signal) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, ms);

@@ -1,4 +1,4 @@
-// What vetassist/testing exports.
+// The exports of vetassist/testing.
 
 export { pglite } from './pglite.js';
 export { provider } from './provider.js';

@@ -1,5 +1,5 @@
-// A token endpoint that behaves as VA.gov's does, and as badly as one wishes: refresh tokens that rotate, the reuse of one that
-// revokes its family, authorization codes with PKCE, revocation, introspection.
+// A token endpoint that behaves like that of VA.gov: it rotates refresh tokens, revokes the family of a token that is used
+// again, and has authorization codes with PKCE, revocation and introspection.
 
 const random = () => crypto.randomUUID().replaceAll('-', '') + crypto.randomUUID().replaceAll('-', '');
 
@@ -14,9 +14,9 @@ export async function challengeOf(verifier) {
   return btoa(String.fromCharCode(...new Uint8Array(digest))).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '');
 }
 
-/** Makes the endpoint's state, and what can be asked of it. */
+/** Returns a new endpoint: its state and its operations. */
 export function authority({ rotate = true, lifetimeSeconds = 3600, scope = 'openid offline_access' } = {}) {
-  // A family is what began with one sign-in.
+  // A family is all tokens of one sign-in.
   const access = new Map();
   const refresh = new Map();
   const codes = new Map();
@@ -46,7 +46,7 @@ export function authority({ rotate = true, lifetimeSeconds = 3600, scope = 'open
     const held = refresh.get(token);
     if (held === undefined || held.family.isRevoked) throw oauthError('invalid_grant');
     if (held.isUsed) {
-      // Two have it, so one has stolen it (RFC 9700 section 4.14.2).
+      // The token was used twice, so it counts as stolen (RFC 9700 section 4.14.2).
       counts.reuse += 1;
       held.family.isRevoked = true;
       throw oauthError('invalid_grant');
@@ -69,7 +69,7 @@ export function authority({ rotate = true, lifetimeSeconds = 3600, scope = 'open
 
     async redeem({ code, clientId, redirectUri, verifier }) {
       const held = codes.get(code);
-      // A code is spent by the first who shows it, right or wrong.
+      // A code can be used only once, also if the request is refused.
       codes.delete(code);
       const isRight =
         held !== undefined &&
@@ -81,13 +81,13 @@ export function authority({ rotate = true, lifetimeSeconds = 3600, scope = 'open
       return issue(held.subject, held.scope);
     },
 
-    /** Revokes a token's family (RFC 7009). Of an unknown token nothing is said. */
+    /** Revokes a token's family (RFC 7009). An unknown token is not an error. */
     revoke(token) {
       const held = refresh.get(token) ?? access.get(token);
       if (held !== undefined) held.family.isRevoked = true;
     },
 
-    /** Returns what a resource server learns of a token (RFC 7662). */
+    /** Returns the description of a token for a resource server (RFC 7662). */
     introspect(token) {
       const held = access.get(token);
       if (held === undefined) {
@@ -99,7 +99,7 @@ export function authority({ rotate = true, lifetimeSeconds = 3600, scope = 'open
       return { active: true, sub: held.family.subject, scope: held.family.scope, token_type: 'Bearer', exp: Math.floor(held.expires / 1000) };
     },
 
-    /** Lets time pass, for what was issued until now. */
+    /** Lets the access tokens that were issued until now expire. */
     expire() {
       shift += lifetimeSeconds * 1000;
     },

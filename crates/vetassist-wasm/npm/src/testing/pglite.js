@@ -1,8 +1,8 @@
-// A database in the process: PGlite with the plain installation.
+// A database in the process: PGlite with the plain file installed.
 
 import { fromPglite } from '#client';
 
-/** Makes a Db of a new PGlite that has the plain installation, or of the one that is given, and installs it there. */
+/** Returns a Db of a new PGlite, or of the given one, and runs the plain file in it. */
 export async function pglite(options) {
   const { schema = 'public', database } = options ?? {};
   const [{ readFile }, { PGlite }] = await Promise.all([import('node:fs/promises'), database ? {} : import('@electric-sql/pglite')]);

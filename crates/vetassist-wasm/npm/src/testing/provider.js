@@ -1,4 +1,4 @@
-// The fake provider: its functions, and the same over HTTP.
+// The fake token endpoint, as functions and over HTTP.
 
 import { faults, waited } from './faults.js';
 import { authority, oauthError } from './oauth.js';
@@ -10,7 +10,7 @@ export function provider(options) {
   const wrong = faults();
   const { counts } = endpoint;
 
-  /** Answers a request to the token endpoint as the next fault has it. */
+  /** Answers a request to the token endpoint, with the next fault. */
   async function carriedOut(answer, signal) {
     const fault = wrong.next();
     if (answerMs > 0 || fault.kind === 'slow') await waited(fault.kind === 'slow' ? fault.ms : answerMs, signal);
@@ -30,33 +30,33 @@ export function provider(options) {
   }
 
   const made = {
-    /** Exchanges a refresh token, as `refresh` of createClient. */
+    /** Exchanges a refresh token. Pass it to createClient as `refresh`. */
     refresh: (refreshToken, { signal } = {}) => carriedOut(async () => endpoint.exchange(refreshToken), signal),
     issue: endpoint.issue,
     revoke: endpoint.revoke,
     introspect: endpoint.introspect,
     expire: endpoint.expire,
-    /** The next answers are lost after they were given: the refresh token is spent. */
+    /** Loses the next responses after the exchange, so that the refresh token is used up. */
     lose: (times = 1) => wrong.order('lost', times),
-    /** The next exchanges are refused for good. */
+    /** Refuses the next exchanges with a final error. */
     refuse: (times = 1) => wrong.order('refused', times),
-    /** The next exchanges fail with status 500. */
+    /** Lets the next exchanges fail with status 500. */
     fail: (times = 1) => wrong.order('failed', times),
-    /** The next exchanges are never answered. */
+    /** Never answers the next exchanges. */
     hang: (times = 1) => wrong.order('silent', times),
-    /** The next answers take so many milliseconds. */
+    /** Delays the next responses by so many milliseconds. */
     slow: (ms, times = 1) => wrong.order('slow', times, { ms }),
-    /** The number of exchanges that were requested, including those that were refused. */
+    /** The number of requested exchanges, including refused ones. */
     get exchanges() {
       return counts.exchanges;
     },
-    /** The number of times that a refresh token was shown after its exchange. Anything but 0 is a defect of the caller. */
+    /** The number of times that a refresh token was used again after its exchange. A number above 0 is a bug of the caller. */
     get reuse() {
       return counts.reuse;
     },
   };
   return Object.assign(made, {
-    /** Serves the same over HTTP, in Node, Deno or Bun. */
+    /** Serves the endpoint over HTTP, in Node, Deno or Bun. */
     listen: (where) => listening(endpoint, carriedOut, where),
   });
 }

@@ -1,8 +1,8 @@
-// The fake provider over HTTP: authorization, token, revocation and introspection endpoints.
+// The fake provider over HTTP, with endpoints for authorization, tokens, revocation and introspection.
 
 import { oauthError } from './oauth.js';
 
-/** Returns the form that a request brought. */
+/** Returns the form of a request. */
 async function formOf(request) {
   let body = '';
   for await (const chunk of request.setEncoding('utf8')) {
@@ -14,7 +14,7 @@ async function formOf(request) {
 
 function authorized(endpoint, { searchParams: asked }, subject) {
   const [clientId, redirectUri, challenge] = ['client_id', 'redirect_uri', 'code_challenge'].map((name) => asked.get(name));
-  // Where a redirection is wrong, nobody is sent there (RFC 6749 section 4.1.2.1).
+  // An invalid redirection is not followed (RFC 6749 section 4.1.2.1).
   if (!clientId || !URL.canParse(redirectUri ?? '')) throw oauthError('invalid_request');
   const back = new URL(redirectUri);
   const state = asked.get('state');
@@ -72,7 +72,7 @@ export async function listening(endpoint, carriedOut, { port = 0, subject = 'som
     const gone = new AbortController();
     response.on('close', () => gone.abort());
     answered(request, response, gone.signal).catch((cause) => {
-      // Lost after it was given: whoever asked sees the connection break.
+      // The response is lost, so the client sees a broken connection.
       if (cause?.isLost || gone.signal.aborted) return response.destroy();
       response.writeHead(cause?.status ?? 500, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
       response.end(JSON.stringify({ error: cause?.error ?? 'server_error' }));
@@ -84,7 +84,7 @@ export async function listening(endpoint, carriedOut, { port = 0, subject = 'som
   });
   const origin = `http://127.0.0.1:${server.address().port}`;
 
-  /** Asks the token endpoint, as a client does over HTTP. */
+  /** Sends a form to the token endpoint over HTTP. */
   async function ask(form, signal) {
     const response = await fetch(`${origin}/token`, { method: 'POST', body: new URLSearchParams(form), ...(signal && { signal }) });
     const body = await response.json();
@@ -94,7 +94,7 @@ export async function listening(endpoint, carriedOut, { port = 0, subject = 'som
 
   return {
     origin,
-    /** Exchanges a refresh token over HTTP, as `refresh` of createClient. */
+    /** Exchanges a refresh token over HTTP. Pass it to createClient as `refresh`. */
     refresh: (refreshToken, { signal } = {}) => ask({ grant_type: 'refresh_token', refresh_token: refreshToken }, signal),
     close: () =>
       new Promise((resolve) => {
