@@ -96,7 +96,7 @@ fn the_list_of_parts_has_exactly_the_linked_crates() {
     assert_eq!(aes["hashes"][0]["content"].as_str().unwrap().len(), 64);
 }
 
-/// cargo is asked once more, for each crate that becomes a part of a release.
+/// Asks cargo again, for each crate that is released.
 #[test]
 fn the_list_of_parts_names_every_crate_that_cargo_links() {
     let text = fs::read_to_string(file_of(&release(), ".cdx.json")).unwrap();

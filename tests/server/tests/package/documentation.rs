@@ -1,4 +1,4 @@
-//! The documentation that each package brings.
+//! Tests of the documentation inside the packages.
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
@@ -7,7 +7,7 @@ use vetassist_repository_tests::{documentation, Page};
 
 use crate::{deb, folder::Folder, package, release, rpm};
 
-/// Returns the folder of a package's documentation, and the Markdown pages in it.
+/// Unpacks a package. Returns the folder, and the Markdown pages of its documentation.
 fn unpack(package: &Path) -> (Folder, Vec<Page>) {
     let unpacked = Folder::create();
     let script = "cd \"$2\"; case $1 in
@@ -59,7 +59,7 @@ fn links_lead_to_files_of_the_package() {
     }
 }
 
-/// Nothing but links to what the package does not bring was changed.
+/// Checks that packing changes nothing but links to files that the package does not contain.
 #[test]
 fn every_page_is_there_with_its_code() {
     for package in [package(&release()), rpm::extension()] {

@@ -1,4 +1,4 @@
-//! A folder for what a package holds.
+//! Temporary folders.
 
 use std::{
     env, fs,
@@ -7,14 +7,14 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-/// An empty folder that is removed when this is dropped.
+/// A folder that is empty at first. Drop removes it.
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
     pub(crate) fn create() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        // The name is one that a later run removes if this one is killed.
+        // If this run is killed, a later one knows the folder by its name and removes it.
         let path = env::temp_dir().join(format!("vetassist-{}-package-{number}", process::id()));
         fs::create_dir(&path).unwrap();
         Self(path)

@@ -1,4 +1,4 @@
-//! The RPMs from their installation to their removal, in folders that stand for the system's root.
+//! Tests that install and remove the RPMs, in folders that stand for the system's root.
 
 use std::{
     collections::BTreeSet,
@@ -12,13 +12,13 @@ use pg_scratch::{as_root, capture, find_or_fetch, random_key, run, Cluster, Scra
 
 use crate::{folder::Folder, release, rpm, sign_in};
 
-/// Runs rpm for a root. Nothing that the packages require is there, neither other packages nor a shell.
+/// Runs rpm for a root, which has neither the packages that the RPM requires nor a shell for its scripts.
 fn run_rpm(root: &Path, action: &[&str], package: &Path) {
     let mut rpm = as_root("rpm").unwrap();
     rpm.arg("--root").arg(root).args(action).arg("--nodeps").arg(package);
     let output = rpm.output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
-    // What --verify finds is said here.
+    // --verify prints its findings to stdout.
     assert!(output.status.success() && said.is_empty(), "{rpm:?}: {output:?}");
 }
 
@@ -26,7 +26,7 @@ fn initialise(root: &Path) {
     run(as_root("rpm").unwrap().arg("--root").arg(root).arg("--initdb")).unwrap();
 }
 
-/// Returns the files below a root, without the list of packages, which rpm keeps in different places.
+/// Returns the files below a root, without rpm's database.
 fn files(root: &Path) -> BTreeSet<String> {
     let mut find = Command::new("find");
     find.current_dir(root)
@@ -35,7 +35,7 @@ fn files(root: &Path) -> BTreeSet<String> {
     list.lines().map(|line| line.trim_start_matches('.').to_owned()).collect()
 }
 
-/// Returns the RPMs of the extension: one in a test, more in a whole release.
+/// Returns the RPMs of the extension with their major versions: one where the tests built them, all of a whole release.
 fn extensions() -> Vec<(u32, PathBuf)> {
     let paths = fs::read_dir(release()).unwrap().map(|entry| entry.unwrap().path());
     let of_extension = paths.filter_map(|path| {
@@ -69,7 +69,7 @@ fn an_empty_root_gets_every_file_and_loses_it() {
     }
 }
 
-/// The server looks in the folders that the PGDG's packages have: they lead into a copy of another PostgreSQL.
+/// Runs a server of the PGDG's layout. The PGDG's folders are links to those of another PostgreSQL, which is a copy.
 #[test]
 fn a_server_takes_the_extension_from_where_the_pgdg_has_it() {
     for (major, package) in extensions() {
