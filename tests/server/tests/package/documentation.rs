@@ -1,4 +1,4 @@
-//! Tests of the documentation inside the packages.
+//! Tests the documentation inside the packages.
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 

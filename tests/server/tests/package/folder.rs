@@ -1,4 +1,4 @@
-//! Temporary folders.
+//! Makes temporary folders.
 
 use std::{
     env, fs,

@@ -1,4 +1,4 @@
-//! Tests that install and remove the RPMs, in folders that stand for the system's root.
+//! Tests the installation and removal of the RPMs, in folders that stand for the system's root.
 
 use std::{
     collections::BTreeSet,
