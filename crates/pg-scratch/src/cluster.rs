@@ -42,13 +42,35 @@ impl Cluster {
         settings: &[(&str, &str)],
         environment: &[(&str, &str)],
     ) -> Result<Self> {
+        Self::start_prepared(scratch, settings, environment, |_| Ok(()))
+    }
+
+    /// Starts a server in the same way, after `prepare` has written its files.
+    ///
+    /// # Errors
+    /// If it cannot be made or does not start.
+    pub fn start_prepared(
+        scratch: &Scratch,
+        settings: &[(&str, &str)],
+        environment: &[(&str, &str)],
+        prepare: impl FnOnce(&Self) -> Result<()>,
+    ) -> Result<Self> {
         let mut cluster = Self::new_in(scratch)?;
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         cluster.environment = environment.iter().map(owned).collect();
         cluster.copy_template(scratch.root())?;
         cluster.configure(settings)?;
+        prepare(&cluster)?;
         cluster.start_server()?;
         Ok(cluster)
+    }
+
+    /// Sets a setting of a server that is stopped, as ALTER SYSTEM does.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn alter_system(&self, name: &str, value: &str) -> Result<()> {
+        self.append("postgresql.auto.conf", &[(name, value)])
     }
 
     /// Makes a server with a data directory of its own in a folder that does not exist yet, and starts it.
@@ -122,10 +144,14 @@ impl Cluster {
             ("unix_socket_permissions", "0700"),
             ("fsync", "off"),
         ];
-        let path = self.data().join("postgresql.conf");
+        self.append("postgresql.conf", &[&base, settings].concat())
+    }
+
+    fn append(&self, file: &str, settings: &[(&str, &str)]) -> Result<()> {
+        let path = self.data().join(file);
         let write = || {
             let mut file = OpenOptions::new().append(true).open(&path)?;
-            for (name, value) in base.iter().chain(settings) {
+            for (name, value) in settings {
                 writeln!(file, "{name} = '{}'", value.replace('\'', "''"))?;
             }
             Ok::<_, std::io::Error>(())

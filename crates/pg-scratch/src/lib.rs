@@ -14,6 +14,7 @@ mod process;
 mod scratch;
 mod server_user;
 
+pub use anyhow::Result;
 pub use apt::install_missing;
 pub use cluster::{random_key, Cluster, PORT};
 pub use fetched::{cache, find_or_fetch, point_release, DEFAULT_MAJOR, RELEASED};

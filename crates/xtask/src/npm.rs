@@ -13,6 +13,8 @@ use crate::{
     workspace::{target, version, HOST},
 };
 
+/// Names the program for the tests of the package's command, which does the same.
+const PROGRAM: &str = "VETASSIST_TEST_AUDIT";
 /// The oldest Node that the package and its tests run in.
 const NODE_MAJOR: u32 = 20;
 
@@ -97,13 +99,8 @@ pub(crate) fn test(sh: &Shell, projects: &[&str]) -> Result<u64> {
     install(sh, PACKAGING)?;
     let _there = sh.push_dir(PACKAGING);
     let tests = cmd!(sh, "node each.mjs {projects...}").env(PYTHON_VARIABLE, &python);
-    tests.envs(program()).run()?;
+    tests.env(PROGRAM, target().join("debug/vetassist-audit")).run()?;
     Ok(projects.len() as u64)
-}
-
-/// Returns the variable that names the program, which the package's command is held against.
-fn program() -> [(&'static str, PathBuf); 1] {
-    [("VETASSIST_TEST_AUDIT", target().join("debug/vetassist-audit"))]
 }
 
 /// Returns the names of the projects under frameworks.
@@ -130,7 +127,8 @@ pub(crate) fn test_with_server(tools: &Tools, on: &Postgres, projects: &[&str]) 
     with_server(tools, on, |server| {
         for project in projects {
             let _there = tools.sh.push_dir(PACKAGING);
-            let npm = cmd!(tools.sh, "npm run --silent test:{project}").envs(program());
+            let npm = cmd!(tools.sh, "npm run --silent test:{project}");
+            let npm = npm.env(PROGRAM, target().join("debug/vetassist-audit"));
             passes(project, &npm.envs(server.clone()))?;
         }
         Ok(projects.len() as u64)

@@ -55,24 +55,12 @@ impl KeyedServer {
     /// Starts a server with these settings and a ring of one key.
     #[must_use]
     pub fn start_with(settings: &[(&str, &str)]) -> Self {
-        let server = Server::start(settings, &[]);
-        let key_file = server.write_key_file("ring", &hex_key(0x11), 0o600);
-        let mut db = server.database();
-        let path = key_file.display();
-        db.batch_execute(&format!("ALTER SYSTEM SET vetassist.master_key_file = '{path}'"))
-            .unwrap();
-        server.reload();
-        // A new connection has the settings that the server has read by then.
-        let mut tries = 0;
-        let db = loop {
-            let mut db = server.database();
-            if db.simple_query("SELECT vetassist_reload_keys()").is_ok() {
-                break Connection(db);
-            }
-            tries += 1;
-            assert!(tries < 100, "the server did not read its settings");
-            std::thread::sleep(std::time::Duration::from_millis(50));
-        };
+        let mut key_file = PathBuf::new();
+        let server = Server::start_prepared(settings, |cluster| {
+            key_file = cluster.write_key_file("ring", &hex_key(0x11), 0o600)?;
+            cluster.alter_system("vetassist.master_key_file", &key_file.to_string_lossy())
+        });
+        let db = Connection(server.database());
         Self { server, key_file, db }
     }
 

@@ -20,6 +20,14 @@ impl Server {
         Self { cluster: Cluster::start(scratch(), settings, environment).unwrap() }
     }
 
+    /// Starts a server with these settings, after `prepare` has written its files.
+    pub(crate) fn start_prepared(
+        settings: &[(&str, &str)],
+        prepare: impl FnOnce(&Cluster) -> pg_scratch::Result<()>,
+    ) -> Self {
+        Self { cluster: Cluster::start_prepared(scratch(), settings, &[], prepare).unwrap() }
+    }
+
     /// Returns the configuration with which a role connects to one of the server's databases.
     #[must_use]
     pub fn config(&self, user: &str, database: &str) -> Config {

@@ -83,6 +83,7 @@ fn an_erasure_clears_rows_and_keeps_their_proofs() {
 
 /// The rows of a user with many rows are cleared in parts.
 #[test]
+#[ignore = "takes seconds"]
 fn an_erasure_of_many_rows_clears_all_of_them() {
     let mut db = database();
     let users = fill(&mut db, 1);
@@ -121,6 +122,7 @@ fn a_purge_deletes_only_sealed_rows() {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn an_upgrade_of_hashes_is_recorded_in_the_log() {
     let mut server = KeyedServer::start();
     let db = &mut server.db;
@@ -228,6 +230,7 @@ fn a_rehash_of_an_erased_row_is_not_sealed_after_the_erasure() {
 
 /// Sign-ins, erasures, upgrades and purges race the seal, at both isolation levels.
 #[test]
+#[ignore = "takes seconds"]
 fn concurrent_lawful_changes_leave_no_problem() {
     let key = hex_key(0x22);
     let server = Server::start(

@@ -9,6 +9,7 @@ use vetassist_server_tests::{
 
 /// The 176 bytes include the indexes.
 #[test]
+#[ignore = "takes seconds"]
 fn sealing_a_row_takes_at_most_176_bytes() {
     // A million rows take a minute, and a row takes as many bytes.
     let rows: i64 = match std::env::var("VETASSIST_TEST_SEALED_ROWS") {

@@ -23,6 +23,7 @@ fn assert_a_copy_does_not_seal(db: &mut Client) {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn a_restored_dump_has_the_whole_log_and_begins_its_own() {
     let mut server = KeyedServer::filled(&[]);
     seal(&mut server.db);
@@ -162,6 +163,7 @@ fn a_rolled_back_cluster_is_found() {
 /// A subscriber with the tables of the log shows and verifies it. It does not seal, or two logs would have one origin. A
 /// subscriber with the trail alone begins its own log.
 #[test]
+#[ignore = "takes seconds"]
 fn a_subscriber_to_the_log_does_not_seal() {
     let mut publisher = KeyedServer::filled(&[("wal_level", "logical")]);
     seal(&mut publisher.db);

@@ -12,6 +12,7 @@ const RUNBOOKS: [&str; 2] = ["docs/restoring.md", "docs/rotating-keys.md"];
 
 /// Runs each page's SQL blocks in a database where those of the front page have run.
 #[test]
+#[ignore = "takes seconds"]
 fn every_sql_block_runs() {
     let mut server = KeyedServer::start();
     server.db.batch_execute("DROP EXTENSION vetassist CASCADE").unwrap();

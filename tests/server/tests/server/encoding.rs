@@ -55,6 +55,7 @@ fn invalid_text_in_sql_ascii_is_refused_and_not_quoted() {
 
 /// Tests a schema, roles, comments, errors and values that are not ASCII.
 #[test]
+#[ignore = "takes seconds"]
 fn names_and_values_that_are_not_ascii_are_stored_and_returned() {
     // The test needs its own server, because databases of all encodings share the names of roles.
     let server = Server::start(&[], &[("VETASSIST_MASTER_KEY", &hex_key(0x22))]);

@@ -215,6 +215,7 @@ fn a_role_with_insert_cannot_take_ids_in_advance() {
 
 /// An uncommitted row with a chosen id would block the insertion of a row with the same id.
 #[test]
+#[ignore = "takes seconds"]
 fn an_open_transaction_with_chosen_ids_delays_no_sign_in() {
     let mut server = with_inserter();
     let mut backend = server.connect_as("backend");
@@ -264,6 +265,7 @@ const TAKEN: &str = "INSERT INTO vetassist_auth_audit (id, event_type, created_a
      INSERT INTO vetassist_auth_audit (id, event_type, created_at) VALUES (9223372036854775807, 'taken', '2001-01-01')";
 
 #[test]
+#[ignore = "takes seconds"]
 fn ids_taken_before_the_installation_are_skipped() {
     let mut server = KeyedServer::start();
     server.db.batch_execute("CREATE DATABASE adopted").unwrap();
@@ -277,6 +279,7 @@ fn ids_taken_before_the_installation_are_skipped() {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn ids_taken_before_the_update_are_skipped() {
     let mut server = KeyedServer::start();
     for (number, version) in ["0.1.0", "0.2.0"].iter().enumerate() {

@@ -63,6 +63,7 @@ impl Service<'_> {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn the_rust_example_works_without_and_with_the_extension() {
     const SIGN_IN: [&str; 3] = ["sign-in", "1012667145V762142", "2001:db8::1"];
     let mut server = KeyedServer::start();

@@ -5,6 +5,7 @@ use std::fs;
 use vetassist_server_tests::{compare_with_golden_at, repository, KeyedServer};
 
 #[test]
+#[ignore = "takes seconds"]
 fn each_script_prints_its_golden_file() {
     let folder = repository().join("pg_test");
     let mut names: Vec<String> = fs::read_dir(folder.join("sql"))

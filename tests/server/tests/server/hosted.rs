@@ -43,6 +43,7 @@ const LIFE: &str = "
     SELECT vetassist_erase_user('00000000-0000-0000-0000-000000000001')";
 
 #[test]
+#[ignore = "takes seconds"]
 fn an_administrator_who_is_no_superuser_installs_grants_and_seals() {
     for (host, made) in HOSTS {
         // Supabase exposes the schema public. It is tested there, and in a schema that is not exposed.

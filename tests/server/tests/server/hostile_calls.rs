@@ -70,6 +70,7 @@ pub(crate) fn values(kind: &str) -> &'static [&'static str] {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn no_argument_crashes_a_backend() {
     let mut server = KeyedServer::filled(&[]);
     let db = &mut server.db;

@@ -165,6 +165,7 @@ fn the_file_precedes_the_command_and_the_command_the_environment() {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn a_ring_in_the_environment_is_read_and_a_malformed_one_refused() {
     let ring = format!("{}\n{}", hex_key(1), hex_key(2));
     let server = Server::start(&[], &[("VETASSIST_MASTER_KEY", &ring)]);
@@ -310,6 +311,7 @@ fn vetassist_reload_keys_reads_the_ring_and_returns_its_count() {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn a_preloaded_library_reads_the_ring() {
     for preload in ["shared_preload_libraries", "session_preload_libraries"] {
         let server = Server::start(&[(preload, "vetassist")], &[]);

@@ -232,6 +232,7 @@ const OTHERS: &[&str] = &[
 ];
 
 #[test]
+#[ignore = "takes seconds"]
 fn other_stored_tokens_end_a_lease_a_back_off_and_a_reconnect() {
     for other in OTHERS {
         let mut server = server_with(&[("due", 20)]);

@@ -88,6 +88,7 @@ fn use_ring(db: &mut Client) {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn the_ring_is_in_locked_memory_and_wiped_when_it_is_read_again() {
     let mut server = KeyedServer::start();
     for source in ["file", "command"] {
@@ -161,6 +162,7 @@ impl Watch {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn the_ring_is_wiped_at_exit() {
     let mut server = KeyedServer::start();
     let secret = Secret::new();

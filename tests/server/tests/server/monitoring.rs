@@ -33,6 +33,7 @@ fn scrape(address: &str) -> String {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn the_exporter_shows_every_metric_to_the_tier_monitor() {
     let mut server = KeyedServer::start();
     server

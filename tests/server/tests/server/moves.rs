@@ -56,6 +56,7 @@ impl Drop for Origin {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn a_dump_as_a_script_restores_everything() {
     let mut origin = Origin::new("plain");
     let script = origin.dump("plain.sql", &["-Fp"]);
@@ -69,6 +70,7 @@ fn a_dump_as_a_script_restores_everything() {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn a_dump_in_each_archive_format_restores_everything() {
     let mut origin = Origin::new("archives");
     for (name, dump, restore) in [
@@ -90,6 +92,7 @@ fn a_dump_in_each_archive_format_restores_everything() {
 /// An archive does not record that rows of one table of an extension depend on rows of another. So several jobs may load
 /// a session before its user. docs/operations.md names the option that allows this.
 #[test]
+#[ignore = "takes seconds"]
 fn a_restore_with_several_jobs_restores_everything() {
     let mut origin = Origin::new("jobs");
     for (name, dump) in [("custom", &["-Fc"][..]), ("directory", &["-Fd", "-j", "3"])] {
@@ -109,6 +112,7 @@ const UNCHECKED: &str = "-c session_replication_role=replica";
 
 /// `--clean` begins with DROP EXTENSION.
 #[test]
+#[ignore = "takes seconds"]
 fn a_restore_over_data_needs_drop_with_data() {
     let mut origin = Origin::new("over");
     let archive = origin.dump("archive", &["-Fc"]);
@@ -132,6 +136,7 @@ fn a_restore_over_data_needs_drop_with_data() {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn a_dump_of_the_data_restores_into_an_installed_extension() {
     let mut origin = Origin::new("data");
     let archive = origin.dump("archive", &["-Fc", "--data-only"]);
@@ -150,6 +155,7 @@ fn a_dump_of_the_data_restores_into_an_installed_extension() {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn a_dump_of_the_schema_restores_privileges_and_no_row() {
     let mut origin = Origin::new("schema");
     let archive = origin.dump("archive", &["-Fc", "--schema-only"]);
@@ -162,6 +168,7 @@ fn a_dump_of_the_schema_restores_privileges_and_no_row() {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn vetassist_check_dump_lists_what_a_dump_leaves_out() {
     let mut origin = Origin::new("drops");
     let additions = [

@@ -39,6 +39,7 @@ const TAKEN: &[(&str, &str)] = &[
 ];
 
 #[test]
+#[ignore = "takes seconds"]
 fn an_installation_names_an_object_whose_name_it_needs() {
     for (made, named) in TAKEN {
         let mut db = empty_database();

@@ -34,6 +34,7 @@ fn assert_distinct(mut nonces: Vec<Nonce>, expected: usize) {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn no_nonce_repeats_in_many_backends() {
     // Two million nonces take seconds, twenty million a minute.
     let total = if env::var_os(ALL_VARIABLE).is_some() { 20_000_000 } else { 2_000_000 };
@@ -65,6 +66,7 @@ fn no_nonce_repeats_in_many_backends() {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn no_nonce_repeats_in_parallel_workers() {
     let mut server = KeyedServer::start();
     let db = &mut server.db;
@@ -105,6 +107,7 @@ ssize_t getrandom(void *buffer, size_t length, unsigned flags) {
 "#;
 
 #[test]
+#[ignore = "takes seconds"]
 fn without_randomness_nothing_is_sealed() {
     let folder = env::temp_dir().join(format!("vetassist-random-{}", std::process::id()));
     fs::create_dir(&folder).unwrap();

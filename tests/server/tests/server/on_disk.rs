@@ -43,6 +43,7 @@ fn holders(folder: &Path, markers: &[&str]) -> Vec<String> {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn no_file_of_the_server_has_a_token_or_key_in_the_clear() {
     let mut server = KeyedServer::start_with(&[
         ("wal_level", "logical"),
@@ -92,6 +93,7 @@ fn no_file_of_the_server_has_a_token_or_key_in_the_clear() {
 
 /// The client passes sealed bytes as literals, as psycopg2 does, and the server logs all statements.
 #[test]
+#[ignore = "takes seconds"]
 fn tokens_and_keys_of_a_sealing_client_are_in_no_file_log_or_statistics() {
     let mut server = KeyedServer::start_with(&[
         ("wal_level", "logical"),

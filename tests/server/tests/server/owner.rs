@@ -76,6 +76,7 @@ fn an_existing_role_vetassist_owner_with_rights_is_refused() {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn concurrent_installations_create_the_role_once() {
     for _ in 0..3 {
         let (server, mut db) = bare_server();
@@ -97,6 +98,7 @@ fn concurrent_installations_create_the_role_once() {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn the_check_shows_changes_of_the_role_and_its_objects() {
     let mut server = KeyedServer::start();
     let db = &mut server.db;

@@ -79,6 +79,7 @@ fn limit(server: &Server, db: &mut Client, more: u64) {
 
 /// Rust aborts the process if an allocation fails; PostgreSQL fails the statement.
 #[test]
+#[ignore = "takes seconds"]
 fn a_backend_that_is_out_of_memory_keeps_working() {
     const USER: &str = "'1266421b-a944-46cc-bc26-e3e89453b8cd'";
     let server = KeyedServer::start();

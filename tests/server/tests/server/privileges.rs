@@ -14,6 +14,7 @@ const OPEN_TO_ALL: [&str; 8] = [
 ];
 
 #[test]
+#[ignore = "takes seconds"]
 fn a_role_without_privileges_can_call_only_the_listed_functions() {
     let mut server = KeyedServer::start();
     server.db.batch_execute("CREATE ROLE nobody LOGIN").unwrap();
@@ -63,6 +64,7 @@ fn a_role_without_privileges_can_call_only_the_listed_functions() {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn a_role_without_privileges_cannot_set_or_read_the_ring_settings() {
     let mut server = KeyedServer::start();
     server.db.batch_execute("CREATE ROLE nobody LOGIN").unwrap();
@@ -116,6 +118,7 @@ fn a_role_without_privileges_cannot_set_or_read_the_ring_settings() {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn unknown_settings_and_values_are_refused() {
     let mut server = KeyedServer::start();
     let error = server.db.simple_query("SET vetassist.master_key = 'x'").unwrap_err();

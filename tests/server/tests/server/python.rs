@@ -21,11 +21,13 @@ fn succeeds(script: &str, server: &KeyedServer, arguments: &[&str], says: &str) 
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn a_python_backend_and_the_extension_open_each_others_tokens() {
     succeeds("backend.py", &KeyedServer::start(), &[&hex_key(0x11)], "agree");
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn the_python_example_works() {
     succeeds("service_test.py", &KeyedServer::start(), &[], "the service works");
 }

@@ -6,6 +6,7 @@ use vetassist_server_tests::{
 };
 
 #[test]
+#[ignore = "takes seconds"]
 fn a_standby_serves_reads_and_every_call_when_promoted() {
     let mut server = KeyedServer::filled(&[]);
     let mut standby = server.standby();
@@ -78,6 +79,7 @@ fn a_standby_serves_reads_and_every_call_when_promoted() {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn a_subscriber_has_the_same_rows() {
     let mut publisher = KeyedServer::filled(&[("wal_level", "logical")]);
     let mut subscriber = KeyedServer::start();

@@ -23,6 +23,7 @@ const AUTO_EXPLAIN: [(&str, &str); 10] = [
 ];
 
 #[test]
+#[ignore = "takes seconds"]
 fn keys_of_the_ring_are_in_no_error_log_or_statistics() {
     let (current, old) = (hex_key(0xd7), hex_key(0xe9));
     let libraries = Server::libraries(&LIBRARIES);
@@ -210,6 +211,7 @@ fn use_parameter(db: &mut Client, word: &str) {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn tokens_are_logged_only_if_postgresql_logs_parameters() {
     let libraries = Server::libraries(&LIBRARIES);
     let preloaded = libraries.join(",");

@@ -122,6 +122,7 @@ fn an_update_reports_the_privileges_that_it_revokes() {
 
 /// Tiers that were granted before an update are kept as well.
 #[test]
+#[ignore = "takes seconds"]
 fn a_restored_dump_keeps_the_tiers() {
     for old in [None, Some("0.1.0"), Some("0.2.0")] {
         let mut server = KeyedServer::start();

@@ -53,6 +53,7 @@ fn run_traffic(mut db: Client, stop: &AtomicBool, done: &AtomicU32, number: usiz
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn sign_ins_continue_during_an_update() {
     // An update from 0.1.0 runs a released script first. It takes locks one by one and drops functions that calls use.
     let old = "0.2.0";
@@ -122,6 +123,7 @@ fn an_update_that_exceeds_lock_timeout_changes_nothing() {
 
 /// The other transaction locks the tables in another order, and succeeds.
 #[test]
+#[ignore = "takes seconds"]
 fn an_update_avoids_a_deadlock_with_other_transactions() {
     for tables in [
         ["vetassist_sessions", "vetassist_users"],

@@ -39,6 +39,7 @@ fn with_version(server: &mut KeyedServer, database: &str, version: &str) -> Clie
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn an_upgraded_installation_equals_a_fresh_one() {
     let mut server = KeyedServer::start();
     let fresh = catalog(&mut server.db);
@@ -59,6 +60,7 @@ fn an_upgraded_installation_equals_a_fresh_one() {
 
 /// The new library is installed before ALTER EXTENSION runs, so it must work with the old definitions.
 #[test]
+#[ignore = "takes seconds"]
 fn the_library_works_with_the_sql_of_each_released_version() {
     for old in released() {
         let mut server = KeyedServer::start();
@@ -99,6 +101,7 @@ fn granted_to_app(rights_and_triggers: &[String]) -> BTreeSet<String> {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn a_failed_upgrade_changes_nothing() {
     let mut server = KeyedServer::start();
     for (number, old) in released().iter().enumerate() {

@@ -72,6 +72,7 @@ const ADDED: &[&str] = &[
 ];
 
 #[test]
+#[ignore = "takes seconds"]
 fn nothing_unexpected_is_adopted() {
     let plain = plain_sql();
     let fires = trap("fires");
@@ -116,6 +117,7 @@ fn nothing_unexpected_is_adopted() {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn only_tables_of_the_named_role_are_adopted() {
     let plain = plain_sql();
     let mut victim = Victim::start(&[]);

@@ -112,6 +112,7 @@ const TRAPS: &[&str] = &[
 ];
 
 #[test]
+#[ignore = "takes seconds"]
 fn triggers_change_no_other_row_during_a_purge_upgrade_or_erasure() {
     let functions = "
         CREATE FUNCTION deletes() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -189,6 +190,7 @@ fn the_check_shows_changes_of_the_guard_and_its_table() {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn the_guard_passes_restores_and_replication() {
     let mut publisher = KeyedServer::filled(&[("wal_level", "logical")]);
     publisher

@@ -37,6 +37,7 @@ fn connect_recording_warnings(victim: &Victim) -> (Client, Arc<Mutex<Vec<String>
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn a_callers_settings_do_not_change_an_installation() {
     let plain = plain_sql();
     let mut victim = Victim::installed(&[]);
@@ -88,6 +89,7 @@ fn a_callers_settings_do_not_change_an_installation() {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn a_callers_settings_cause_no_warning_of_a_function() {
     let victim = Victim::installed(&[("vetassist.ip_hash", "keyed")]);
     let mut reference = victim.connect("postgres");
@@ -117,6 +119,7 @@ fn a_callers_settings_cause_no_warning_of_a_function() {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn a_callers_settings_do_not_change_stored_values() {
     let mut stored: Vec<(String, Vec<String>)> = Vec::new();
     for set in ["SET TimeZone = 'UTC'"].iter().chain(SETTINGS) {

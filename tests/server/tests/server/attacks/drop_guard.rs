@@ -18,6 +18,7 @@ fn install_in_schema_of_the_attacker(victim: &mut Victim, filled: bool) {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn the_owner_of_the_database_cannot_drop_rows_by_mistake() {
     let mut victim = Victim::start(&[]);
     for attack in [
@@ -66,6 +67,7 @@ fn the_owner_of_the_database_cannot_drop_rows_by_mistake() {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn a_table_that_the_guard_cannot_read_is_not_taken_for_empty() {
     let mut victim = Victim::start(&[]);
     for (hinders, attack) in [

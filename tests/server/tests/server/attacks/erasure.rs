@@ -3,6 +3,7 @@
 use super::Victim;
 
 #[test]
+#[ignore = "takes seconds"]
 fn the_rows_of_an_erased_user_hold_no_data() {
     for kind in ["sha256", "keyed"] {
         let mut victim = Victim::installed(&[("vetassist.ip_hash", kind)]);

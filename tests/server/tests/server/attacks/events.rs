@@ -4,6 +4,7 @@ use super::{Refused, Victim};
 use crate::events::RESERVED;
 
 #[test]
+#[ignore = "takes seconds"]
 fn reserved_events_are_refused_in_every_spelling() {
     let mut victim = Victim::installed(&[]);
     victim.must("app", "SELECT vetassist_login('ICN', 'access', now(), 'jti', now())");

@@ -49,6 +49,7 @@ const OF_THE_OWNER: &str = "
     ALTER DEFAULT PRIVILEGES FOR ROLE vetassist_owner GRANT ALL ON SEQUENCES TO reporting";
 
 #[test]
+#[ignore = "takes seconds"]
 fn default_privileges_grant_nothing_before_or_after_the_installation() {
     let mut victim = Victim::installed(&[]);
     let expected = rights(&mut victim.db);

@@ -38,6 +38,7 @@ fn remaining_work(victim: &mut Victim) -> i64 {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn procedures_work_at_every_isolation_level() {
     for level in ["serializable", "repeatable read", "read committed"] {
         let mut victim = with_work();

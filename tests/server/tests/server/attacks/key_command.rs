@@ -23,6 +23,7 @@ fn within(victim: &Victim, timeout: &str, call: &str) -> (Duration, Result<(), R
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn a_key_command_that_ignores_signals_does_not_block_the_statement() {
     let key = hex_key(0x44);
     for command in [
@@ -56,6 +57,7 @@ fn a_key_command_that_ignores_signals_does_not_block_the_statement() {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn a_cancelled_key_command_is_reported_as_a_cancellation() {
     for command in [
         format!("sleep 5; echo {}", hex_key(0x44)),

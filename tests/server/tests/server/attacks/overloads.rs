@@ -257,6 +257,7 @@ fn assert_no_trap_was_called(victim: &mut Victim) {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn the_attackers_functions_log_their_calls() {
     // Without working traps the other tests would prove nothing.
     let mut victim = Victim::start(&[]);
@@ -279,6 +280,7 @@ fn the_attackers_functions_log_their_calls() {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn overloads_from_before_the_installation_are_not_called() {
     let mut victim = Victim::start(&[("vetassist.ip_hash", "keyed")]);
     let mut reference = reference(&victim);
@@ -298,6 +300,7 @@ fn overloads_from_before_the_installation_are_not_called() {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn overloads_from_before_an_update_are_not_called() {
     for version in ["0.1.0", "0.2.0"] {
         let mut victim = Victim::start(&[("vetassist.ip_hash", "keyed")]);
@@ -314,6 +317,7 @@ fn overloads_from_before_an_update_are_not_called() {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn overloads_from_after_the_installation_are_not_called() {
     let mut victim = Victim::installed(&[("vetassist.ip_hash", "keyed")]);
     let mut reference = reference(&victim);

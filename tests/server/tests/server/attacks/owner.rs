@@ -81,6 +81,7 @@ fn a_fresh_installation_belongs_to_vetassist_owner() {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn an_updated_installation_belongs_to_vetassist_owner() {
     for version in ["0.1.0", "0.2.0"] {
         let mut victim = Victim::start(&[]);
@@ -95,6 +96,7 @@ fn an_updated_installation_belongs_to_vetassist_owner() {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn adopted_tables_belong_to_vetassist_owner() {
     let plain = plain_sql();
     let mut victim = Victim::start(&[]);

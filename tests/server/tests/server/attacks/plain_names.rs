@@ -6,6 +6,7 @@ use vetassist_server_tests::{differences, plain_sql};
 use super::{trap, Refused, Victim, MALLORY};
 
 #[test]
+#[ignore = "takes seconds"]
 fn the_plain_file_uses_no_object_of_another_owner() {
     let plain = plain_sql();
     let guard = trap("vetassist_audit_guard");
@@ -62,6 +63,7 @@ fn the_plain_file_uses_no_object_of_another_owner() {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn the_comparison_of_the_tables_names_other_owners() {
     let plain = plain_sql();
     let mut victim = Victim::start(&[]);

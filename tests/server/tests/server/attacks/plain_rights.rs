@@ -30,6 +30,7 @@ const GRANTED: &str = "
     WHERE g.grantee <> o.owner ORDER BY 1";
 
 #[test]
+#[ignore = "takes seconds"]
 fn only_the_owner_has_privileges_on_the_plain_objects() {
     let script = plain_sql();
     let mut victim = Victim::start(&[]);

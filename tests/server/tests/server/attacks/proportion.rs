@@ -52,6 +52,7 @@ fn for_every_pattern(db: &mut Client, call: &str) {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn event_data_of_any_pattern_is_checked_within_a_second() {
     let victim = Victim::installed(&[]);
     let mut db = victim.connect("app");
@@ -64,6 +65,7 @@ fn event_data_of_any_pattern_is_checked_within_a_second() {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn device_info_of_any_pattern_is_checked_within_a_second() {
     let victim = Victim::installed(&[("vetassist.ip_hash", "keyed")]);
     let mut db = victim.connect("app");
@@ -187,6 +189,7 @@ fn a_statement_timeout_cancels_each_call() {
 }
 
 #[test]
+#[ignore = "takes seconds"]
 fn upgrading_long_device_info_takes_time_in_proportion() {
     // Four times as much may take four times as long, not sixteen times.
     let mut took = Vec::new();

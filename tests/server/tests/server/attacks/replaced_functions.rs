@@ -59,6 +59,7 @@ const CHANGES: &[(&str, &str)] = &[
 ];
 
 #[test]
+#[ignore = "takes seconds"]
 fn the_check_names_each_changed_object() {
     for schema in ["public", "\"Our Vets, 2\""] {
         let mut victim = Victim::start(&[]);
