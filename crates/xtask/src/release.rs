@@ -48,8 +48,9 @@ pub(crate) fn release(parts: &[Part]) -> Result<()> {
     for part in Part::value_variants().iter().filter(wanted) {
         step(&format!("packing: {part:?}"), || match part {
             Part::Deb => release.debs(),
-            Part::Rpm => (DEFAULT_MAJOR..=RELEASED)
-                .try_for_each(|major| release.rpm(&find_or_fetch(major)?, Profile::Release)),
+            Part::Rpm => {
+                (DEFAULT_MAJOR..=RELEASED).try_for_each(|major| release.rpm(&find_or_fetch(major)?))
+            }
             Part::Image => release.image(&find_or_fetch(RELEASED)?, Profile::Release),
             Part::Audit => release.audit("release"),
             Part::Npm => release.tarball(),
@@ -61,9 +62,7 @@ pub(crate) fn release(parts: &[Part]) -> Result<()> {
         })?;
     }
     release.sums()?;
-    for file in &release.files {
-        println!("{}", file.display());
-    }
+    release.files.iter().for_each(|file| println!("{}", file.display()));
     Ok(())
 }
 
@@ -71,19 +70,19 @@ pub(crate) fn release(parts: &[Part]) -> Result<()> {
 /// for one PostgreSQL. It is built again, to be compared, and as the next revision, for the test of an upgrade.
 pub(crate) fn build_for_tests(postgres: &Postgres) -> Result<PathBuf> {
     let mut release = Release::new(Tools::new()?)?;
+    release.deb(postgres, 1, "again")?;
+    release.deb(postgres, 2, "next")?;
+    release.files.clear();
+    release.deb(postgres, 1, "")?;
     release.core()?;
     release.tarball()?;
     release.plain_sql()?;
     release.script("source", &[])?;
     release.script("sbom", &[setup::python()?])?;
     release.audit("debug")?;
-    release.rpm(postgres, Profile::Release)?;
+    release.rpm(postgres)?;
     // The other steps build this profile too, so cargo compiles nothing here.
     release.image(&find_or_fetch(RELEASED)?, Profile::Debug)?;
-    release.deb(postgres, 1, &release.folder.join("again"))?;
-    release.deb(postgres, 2, &release.folder.join("next"))?;
-    let first = release.deb(postgres, 1, &release.folder)?;
-    release.files.extend(first);
     release.sums()?;
     Ok(release.folder)
 }
@@ -104,20 +103,19 @@ impl Release {
         Ok(Self { tools, folder, version: version()?, files: Vec::new() })
     }
 
-    /// Runs a script of `packaging/`, and returns the paths that it prints.
-    fn pack(&self, script: &str, arguments: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    /// Runs a script of `packaging/`, and adds the paths that it prints to the files of the release.
+    fn pack(&mut self, script: &str, arguments: &[PathBuf]) -> Result<()> {
         let toolchain = self.tools.toolchain();
         let script = cmd!(self.tools.sh, "packaging/{script}").args(arguments);
         let printed = script.env("RUSTUP_TOOLCHAIN", toolchain).read()?;
-        Ok(printed.lines().map(PathBuf::from).collect())
+        self.files.extend(printed.lines().map(PathBuf::from));
+        Ok(())
     }
 
     /// Runs a script with the version and the folder as its first arguments, and these after them.
     fn script(&mut self, script: &str, arguments: &[PathBuf]) -> Result<()> {
         let first = [self.version.clone().into(), self.folder.clone()];
-        let packed = self.pack(script, &[&first, arguments].concat())?;
-        self.files.extend(packed);
-        Ok(())
+        self.pack(script, &[&first, arguments].concat())
     }
 
     /// Builds the extension into a folder that stands for the system's root.
@@ -128,12 +126,14 @@ impl Release {
         Ok(root)
     }
 
-    fn deb(&self, postgres: &Postgres, revision: u32, folder: &Path) -> Result<Vec<PathBuf>> {
+    /// Packs a revision into a folder below that of the release.
+    fn deb(&mut self, postgres: &Postgres, revision: u32, folder: &str) -> Result<()> {
         install_missing(&["debhelper"])?;
         let root = self.root("deb", postgres, Profile::Release)?;
         let version = format!("{}-{revision}", self.version).into();
         let major = postgres.major.to_string().into();
-        self.pack("deb/pack", &["vetassist-pg".into(), root, version, folder.to_owned(), major])
+        let folder = self.folder.join(folder);
+        self.pack("deb/pack", &["vetassist-pg".into(), root, version, folder, major])
     }
 
     fn debs(&mut self) -> Result<()> {
@@ -141,21 +141,17 @@ impl Release {
         if found.is_empty() {
             found.push(Tools::with_postgres()?.1);
         }
-        for postgres in found {
-            self.files.extend(self.deb(&postgres, 1, &self.folder)?);
-        }
-        Ok(())
+        found.iter().try_for_each(|postgres| self.deb(postgres, 1, ""))
     }
 
-    fn rpm(&mut self, postgres: &Postgres, profile: Profile) -> Result<()> {
+    fn rpm(&mut self, postgres: &Postgres) -> Result<()> {
         install_missing(&["rpm"])?;
-        let home = PathBuf::from(format!("/usr/pgsql-{}", postgres.major));
-        let there =
-            Postgres { lib: home.join("lib"), share: home.join("share"), ..postgres.clone() };
-        let (root, version) = (self.root("rpm", &there, profile)?, self.version.clone().into());
+        let below = |name| format!("/usr/pgsql-{}/{name}", postgres.major).into();
+        let there = Postgres { lib: below("lib"), share: below("share"), ..postgres.clone() };
+        let root = self.root("rpm", &there, Profile::Release)?;
+        let version = self.version.clone().into();
         let major = postgres.major.to_string().into();
-        self.files.extend(self.pack("rpm/pack", &[root, version, self.folder.clone(), major])?);
-        Ok(())
+        self.pack("rpm/pack", &[root, version, self.folder.clone(), major])
     }
 
     fn image(&mut self, postgres: &Postgres, profile: Profile) -> Result<()> {
@@ -175,14 +171,11 @@ impl Release {
         let program = target().join(profile).join("vetassist-audit");
         let installed = root.join("usr/bin/vetassist-audit");
         cmd!(sh, "install -D -s -m 0755 {program} {installed}").quiet().run()?;
-        let (revision, folder) = (format!("{}-1", self.version), self.folder.clone());
-        let deb = ["vetassist-audit".into(), root.clone(), revision.into(), folder.clone()];
-        let packed = [
-            self.pack("deb/pack", &deb)?,
-            self.pack("rpm/pack", &[root, self.version.clone().into(), folder])?,
-        ];
-        self.files.extend(packed.concat());
-        Ok(())
+        let revision = format!("{}-1", self.version).into();
+        let deb = ["vetassist-audit".into(), root.clone(), revision, self.folder.clone()];
+        let rpm = [root, self.version.clone().into(), self.folder.clone()];
+        self.pack("deb/pack", &deb)?;
+        self.pack("rpm/pack", &rpm)
     }
 
     fn tarball(&mut self) -> Result<()> {
@@ -224,10 +217,8 @@ impl Release {
     fn sums(&mut self) -> Result<()> {
         let sh = &self.tools.sh;
         let names = self.files.iter().filter_map(|file| file.file_name());
-        let sums = {
-            let _there = sh.push_dir(&self.folder);
-            cmd!(sh, "sha256sum --").args(names).read()?
-        };
+        let _there = sh.push_dir(&self.folder);
+        let sums = cmd!(sh, "sha256sum --").args(names).read()?;
         let path = self.folder.join("SHA256SUMS");
         sh.write_file(&path, sums + "\n")?;
         self.files.push(path);

@@ -1,6 +1,6 @@
 //! Tests the source archive, the PGXN archive and the list of parts.
 
-use std::{fs, process::Command};
+use std::{collections::BTreeSet, fs, process::Command};
 
 use pg_scratch::capture;
 use serde_json::Value;
@@ -12,6 +12,23 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The fields that version 1.0.0 of PGXN's specification requires.
 const REQUIRED: [&str; 7] =
     ["name", "version", "abstract", "maintainer", "license", "provides", "meta-spec"];
+
+/// The crates that are released, by the system that they run in.
+const LINKED: [(&str, &[&str]); 2] = [
+    (
+        "x86_64-unknown-linux-gnu",
+        &["vetassist-core", "vetassist-pg", "vetassist-audit", "vetassist-py"],
+    ),
+    (
+        "wasm32-unknown-unknown",
+        &[
+            "vetassist-wasm",
+            "vetassist-audit-wasm",
+            "vetassist-metadata-wasm",
+            "vetassist-schema-wasm",
+        ],
+    ),
+];
 
 fn unzip(name: &str) -> String {
     let mut unzip = Command::new("unzip");
@@ -77,4 +94,34 @@ fn the_list_of_parts_has_exactly_the_linked_crates() {
     let aes = find("aes-gcm").unwrap();
     assert_eq!(aes["licenses"][0]["expression"], "Apache-2.0 OR MIT");
     assert_eq!(aes["hashes"][0]["content"].as_str().unwrap().len(), 64);
+}
+
+/// Asks cargo again, for each crate that is released.
+#[test]
+fn the_list_of_parts_names_every_crate_that_cargo_links() {
+    let text = fs::read_to_string(file_of(&release(), ".cdx.json")).unwrap();
+    let list: Value = serde_json::from_str(&text).unwrap();
+    let components = list["components"].as_array().unwrap();
+    let named: BTreeSet<_> =
+        components.iter().map(|one| one["bom-ref"].as_str().unwrap()).collect();
+    for (target, crates) in LINKED {
+        for name in crates {
+            let mut cargo = Command::new(env!("CARGO"));
+            cargo.args(["tree", "--locked", "--prefix", "none", "--format", "{p}"]);
+            cargo.args(["--edges", "normal,no-proc-macro", "--target", target, "--package", name]);
+            let tree = capture(&mut cargo).unwrap();
+            let linked: BTreeSet<_> = tree
+                .lines()
+                .map(|line| {
+                    let mut words = line.split(' ');
+                    let [name, version] = [(); 2].map(|()| words.next().unwrap());
+                    format!("{name}@{}", version.trim_start_matches('v'))
+                })
+                .collect();
+            assert!(linked.len() > 1, "{name}: {tree}");
+            for one in linked {
+                assert!(named.contains(&*one), "{name}: {one} is missing");
+            }
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::{fs, process::Command};
 use pg_scratch::{capture, find_or_fetch, random_key, run, Cluster, Scratch, RELEASED};
 use serde_json::Value;
 
-use crate::{file_of, release};
+use crate::{file_of, release, sign_in};
 
 #[test]
 fn a_server_loads_the_extension_from_the_mounted_image() {
@@ -53,10 +53,5 @@ fn a_server_loads_the_extension_from_the_mounted_image() {
     ];
     let cluster = Cluster::start_at(scratch.postgres(), &folder, &settings).unwrap();
     cluster.write_key_file("ring", &random_key().unwrap(), 0o600).unwrap();
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../packaging/chroot/sign-in.sql");
-    let output = cluster
-        .psql("postgres", &["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-f", script])
-        .unwrap();
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(said.trim(), "the access token", "{}", String::from_utf8_lossy(&output.stderr));
+    sign_in(&cluster);
 }

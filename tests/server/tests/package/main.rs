@@ -4,10 +4,13 @@
 mod archives;
 mod chroot;
 mod debian;
+mod documentation;
 mod dpkg;
+mod folder;
 mod image;
 mod life;
 mod rpm;
+mod rpm_life;
 
 use std::{
     env, fs,
@@ -15,7 +18,7 @@ use std::{
     process::Command,
 };
 
-use pg_scratch::{capture, run};
+use pg_scratch::{capture, run, Cluster};
 
 /// Returns the folder of the release. Its folder `again` has a second build of the package, and `next` its next revision.
 fn release() -> PathBuf {
@@ -31,14 +34,29 @@ fn file_of(folder: &Path, end: &str) -> PathBuf {
     found.remove(0)
 }
 
-/// Returns the Debian package of the extension in a folder.
-fn package(folder: &Path) -> PathBuf {
+/// Returns the first Debian package of a folder whose name begins so.
+fn deb(folder: &Path, begin: &str) -> PathBuf {
     let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let mut found = paths.filter(|path| {
         let name = path.file_name().unwrap().to_string_lossy();
-        name.starts_with("postgresql-") && name.ends_with(".deb")
+        name.starts_with(begin) && name.ends_with(".deb")
     });
     found.next().unwrap()
+}
+
+/// Returns the Debian package of the extension in a folder.
+fn package(folder: &Path) -> PathBuf {
+    deb(folder, "postgresql-")
+}
+
+/// Creates the extension in a server, signs a veteran in and reads the token that was stored.
+fn sign_in(cluster: &Cluster) {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../packaging/chroot/sign-in.sql");
+    let output = cluster
+        .psql("postgres", &["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-f", script])
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(said.trim(), "the access token", "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]

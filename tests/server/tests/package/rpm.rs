@@ -15,16 +15,16 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The version of glibc in Enterprise Linux 10.
 const GLIBC: [u32; 2] = [2, 39];
 
-fn query(package: &Path, options: &[&str]) -> Vec<String> {
+pub(crate) fn query(package: &Path, options: &[&str]) -> Vec<String> {
     let text = capture(Command::new("rpm").arg("-qp").args(options).arg(package)).unwrap();
     text.lines().map(str::to_owned).collect()
 }
 
-fn extension() -> PathBuf {
+pub(crate) fn extension() -> PathBuf {
     file_of(&release(), &format!("vetassist_{DEFAULT_MAJOR}-{VERSION}-1.el10.{ARCH}.rpm"))
 }
 
-fn audit() -> PathBuf {
+pub(crate) fn audit() -> PathBuf {
     file_of(&release(), &format!("vetassist-audit-{VERSION}-1.el10.{ARCH}.rpm"))
 }
 
