@@ -70,10 +70,22 @@ BEGIN
                 FROM jsonb_array_elements(CASE jsonb_typeof(p.value) WHEN 'array' THEN p.value ELSE '[]' END) AS a (value)
             ) AS m (key, value)
         )
-        SELECT btrim(p.value #>> '{}', E' \t\r\n[]"')
+        SELECT btrim(c.candidate, E' \t\r\n[]"')
         FROM part AS p
-        WHERE jsonb_typeof(p.value) = 'string' AND length(p.value #>> '{}') BETWEEN 2 AND 60
-          AND (p.value #>> '{}') ~ '[.:]' AND coalesce(p.key, '') !~* '(version|build|zip|platform)'
+        CROSS JOIN LATERAL (SELECT p.value #>> '{}' AS content) AS v
+        CROSS JOIN LATERAL unnest(CASE
+            -- A Forwarded header (RFC 7239).
+            WHEN v.content ~* '^[a-z0-9 -]+=[^,;]*([,;][a-z0-9 -]+=[^,;]*)*$' AND v.content ~* '(^|[,; ])(for|by) *='
+                THEN ARRAY(SELECT m.found[1] FROM regexp_matches(v.content, '(?:^|[,; ])(?:for|by) *= *"?[[]?([0-9a-f:.]+)', 'gi') AS m (found))
+            -- Words between commas, or addresses and placeholders between blanks, as in X-Forwarded-For. The name of a member
+            -- is no list of words.
+            WHEN p.key IS DISTINCT FROM v.content AND v.content ~ '^[^[:space:],;|]+([[:space:]]*[,;|][[:space:]]*[^[:space:],;|]+)+$'
+              OR v.content ~* '^(([0-9a-f:.]*[.:][0-9a-f:.]*|unknown|hidden|none|null|-|_[^[:space:],;|]*)([[:space:],;|]+|$))+$'
+                THEN regexp_split_to_array(v.content, '[[:space:],;|]+')
+            ELSE ARRAY[v.content]
+        END) AS c (candidate)
+        WHERE jsonb_typeof(p.value) = 'string' AND length(v.content) BETWEEN 2 AND 1000
+          AND v.content ~ '[.:]' AND coalesce(p.key, '') !~* '(version|build|zip|platform)'
     LOOP
         IF candidate ~ ('^(' || digits || '[.]){3}' || digits || '(:[0-9]+|/[0-9]+)?$') AND candidate !~ '[.]0[.]0[.]0$' THEN
             is_address := true;
