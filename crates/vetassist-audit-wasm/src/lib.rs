@@ -2,7 +2,7 @@
 //! `npx vetassist audit`. JavaScript provides the files, the database and the output; the crate does everything else.
 // JavaScript calls the exported functions; no Rust crate does.
 #![allow(unreachable_pub)]
-// Exporting a function under its own name counts as unsafe; blocks of unsafe code stand in host.rs alone.
+// Exporting a function under its own name counts as unsafe. The blocks of unsafe code are in host.rs and database.rs.
 #![allow(unsafe_code)]
 #![cfg(target_arch = "wasm32")]
 

@@ -7,7 +7,7 @@
 #![cfg_attr(target_arch = "wasm32", no_std)]
 // JavaScript calls the exported functions; no Rust crate does.
 #![allow(unreachable_pub)]
-// Exporting a function under its own name counts as unsafe. There is no block of unsafe code.
+// Exporting a function under its own name counts as unsafe. There is no other unsafe code.
 #![allow(unsafe_code)]
 
 extern crate alloc;

@@ -12,7 +12,7 @@
 #![cfg_attr(target_arch = "wasm32", no_std)]
 // JavaScript calls the exported functions; no Rust crate does.
 #![allow(unreachable_pub)]
-// Exporting a function under its own name counts as unsafe; the one block of unsafe code is in runtime.rs.
+// Exporting a function under its own name counts as unsafe. The only block of unsafe code is in runtime.rs.
 #![allow(unsafe_code)]
 
 extern crate alloc;
