@@ -3,8 +3,8 @@
     pip install mkdocs
     python docs/site/build.py
 
-The pages are those of the repository, in their places. A link to a file that is not a page of the site becomes the name of
-the file. Warnings are errors.
+The site has the pages of the repository, in the same folders. A link to a file that is not a page of the site becomes plain
+text. Warnings are errors.
 """
 
 import logging
@@ -25,17 +25,17 @@ _LINK = re.compile(r"\[([^\]]+)\]\(([^)#\s]+)(#[^)]*)?\)")
 
 
 def anchor(heading: str, separator: str) -> str:
-    """Returns a heading's anchor as forges make it: lower case, hyphens for blanks, no punctuation."""
+    """Returns a heading's anchor in the form of GitHub: lower case, hyphens for blanks, no punctuation."""
     kept = "".join(c for c in heading.lower() if c.isalnum() or c in " -_")
     return kept.replace(" ", separator)
 
 
 def page(path: pathlib.Path) -> str:
-    """Returns a page as the site's Markdown has it."""
+    """Returns the Markdown of a page for the site."""
     text = path.read_text(encoding="utf-8")
-    # The words after the language say how a block is tested.
+    # The words after the language state how a block is tested, and are removed.
     text = re.sub(r"^```(\w+) .*$", r"```\1", text, flags=re.MULTILINE)
-    # The list of headings has the name of a function alone.
+    # The list of headings shows only the name of a function.
     text = re.sub(r"^### `(\w+)\(.*$", r'\g<0> {: data-toc-label="\1" }', text, flags=re.MULTILINE)
 
     def link(found: re.Match[str]) -> str:
@@ -53,7 +53,7 @@ def pages() -> list[pathlib.Path]:
 
 
 def main() -> None:
-    """Copies the pages, and builds the site."""
+    """Copies the pages and builds the site."""
     from mkdocs.commands.build import build
     from mkdocs.config import load_config
 

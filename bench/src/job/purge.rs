@@ -119,7 +119,7 @@ fn slowest_hundredth(server: &Server, duration: Duration) -> Result<f64> {
         Ok::<_, anyhow::Error>(all)
     })?;
     latencies.sort_unstable_by(f64::total_cmp);
-    latencies.get(latencies.len() * 99 / 100).copied().ok_or_else(|| anyhow!("there was no sign-in"))
+    latencies.get(latencies.len() * 99 / 100).copied().ok_or_else(|| anyhow!("no sign-ins"))
 }
 
 /// Signs in at fixed times, even if the sign-in before took long. Returns the latencies.

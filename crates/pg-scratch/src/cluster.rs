@@ -22,7 +22,7 @@ use crate::{
 /// The port in the name of the socket. The server does not listen on the network.
 pub const PORT: u16 = 5432;
 
-/// A PostgreSQL server, stopped when dropped.
+/// A PostgreSQL server, which is stopped when dropped.
 #[derive(Debug)]
 pub struct Cluster {
     postgres: Postgres,
@@ -36,7 +36,7 @@ impl Cluster {
     /// environment.
     ///
     /// # Errors
-    /// If it cannot be made or does not start.
+    /// If the server cannot be created or does not start.
     pub fn start(
         scratch: &Scratch,
         settings: &[(&str, &str)],
@@ -48,7 +48,7 @@ impl Cluster {
     /// Starts a server in the same way, after `prepare` has written its files.
     ///
     /// # Errors
-    /// If it cannot be made or does not start.
+    /// If the server cannot be created or does not start.
     pub fn start_prepared(
         scratch: &Scratch,
         settings: &[(&str, &str)],
@@ -73,10 +73,10 @@ impl Cluster {
         self.append("postgresql.auto.conf", &[(name, value)])
     }
 
-    /// Makes a server with a data directory of its own in a folder that does not exist yet, and starts it.
+    /// Creates a server with a data directory of its own in a new folder, and starts it.
     ///
     /// # Errors
-    /// If it cannot be made or does not start.
+    /// If the server cannot be created or does not start.
     pub fn start_at(postgres: &Postgres, folder: &Path, settings: &[(&str, &str)]) -> Result<Self> {
         let mut cluster = Self::new_at(postgres, folder)?;
         cluster.initdb(&cluster.data())?;
@@ -85,7 +85,7 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Makes a folder for a server in the scratch installation, without a data directory.
+    /// Creates a folder for a server in the scratch installation, without a data directory.
     pub(crate) fn new_in(scratch: &Scratch) -> Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -159,10 +159,10 @@ impl Cluster {
         write().with_context(|| format!("cannot write to {}", path.display()))
     }
 
-    /// Starts it, if it is stopped.
+    /// Starts the server if it is stopped.
     ///
     /// # Errors
-    /// If it does not start; the end of its log is in the error.
+    /// If the server does not start; the error has the end of its log.
     pub fn start_server(&mut self) -> Result<()> {
         let environment = self.environment.iter();
         let environment: String =
@@ -180,19 +180,19 @@ impl Cluster {
         Ok(())
     }
 
-    /// Stops it: `fast` or `immediate`.
+    /// Stops the server in a mode, `fast` or `immediate`.
     ///
     /// # Errors
-    /// If it does not stop.
+    /// If the server does not stop.
     pub fn stop(&mut self, mode: &str) -> Result<()> {
         self.running = false;
         self.pg_ctl("", &format!("-m {mode} -w stop"))
     }
 
-    /// Sends SIGHUP, so that it reads its settings again.
+    /// Sends SIGHUP, so that the server reads its settings again.
     ///
     /// # Errors
-    /// If it does not run.
+    /// If the server is not running.
     pub fn reload(&self) -> Result<()> {
         self.pg_ctl("", "reload")
     }
@@ -210,7 +210,7 @@ impl Cluster {
         run_as_server_user(&format!("{prefix}{pg_ctl} -D {data} {arguments}")).map(|_| ())
     }
 
-    /// Leaves it running when dropped.
+    /// Consumes the value and leaves the server running.
     pub fn leave_running(mut self) {
         self.running = false;
     }
@@ -226,7 +226,7 @@ impl Cluster {
         fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))
     }
 
-    /// Returns true if it was started and not stopped.
+    /// Returns true if the server was started and not stopped.
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.running
@@ -256,7 +256,7 @@ impl Cluster {
         self.folder.join("log")
     }
 
-    /// Returns what its log says so far.
+    /// Returns the text of its log.
     #[must_use]
     pub fn log(&self) -> String {
         let log = fs::read(self.log_file()).unwrap_or_default();
@@ -290,14 +290,14 @@ impl Cluster {
         Ok(path)
     }
 
-    /// Returns the arguments that connect one of PostgreSQL's clients to it.
+    /// Returns the arguments that connect a PostgreSQL client to the server.
     #[must_use]
     pub fn connection_arguments(&self) -> Vec<String> {
         let folder = self.folder.to_string_lossy().into_owned();
         vec!["-h".into(), folder, "-p".into(), PORT.to_string(), "-U".into(), "postgres".into()]
     }
 
-    /// Returns one of PostgreSQL's clients, connected to it.
+    /// Returns a command that runs a PostgreSQL client with a connection to the server.
     #[must_use]
     pub fn client(&self, program: &str) -> Command {
         let mut client = Command::new(self.postgres.program(program));
@@ -305,7 +305,7 @@ impl Cluster {
         client
     }
 
-    /// Runs psql and returns what it printed, whether it failed or not.
+    /// Runs psql and returns its output, also if it failed.
     ///
     /// # Errors
     /// If it cannot be started.
@@ -313,10 +313,10 @@ impl Cluster {
         output(self.client("psql").args(["-X", "-d", database]).args(arguments))
     }
 
-    /// Runs a shell script as the server's user and returns what it prints.
+    /// Runs a shell script as the server's user and returns its output.
     ///
     /// # Errors
-    /// If it fails.
+    /// If the script fails.
     pub fn run_as_server_user(&self, script: &str) -> Result<String> {
         run_as_server_user(script)
     }

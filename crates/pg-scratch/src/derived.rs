@@ -7,7 +7,7 @@ use anyhow::{ensure, Result};
 use crate::{cluster::Cluster, process::quote, scratch::Scratch, server_user::run_as_server_user};
 
 impl Cluster {
-    /// Makes a standby of another server from a base backup, and starts it.
+    /// Creates a standby of another server from a base backup, and starts it.
     ///
     /// # Errors
     /// If the backup cannot be taken or the standby does not start.
@@ -25,10 +25,10 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Makes a server of a newer version from this one, which is stopped, and starts it.
+    /// Upgrades this stopped server to a newer version with `pg_upgrade`, and starts the new server.
     ///
     /// # Errors
-    /// If `pg_upgrade` refuses, or the new server does not start.
+    /// If `pg_upgrade` fails, or the new server does not start.
     pub fn upgraded(&self, newer: &Scratch, mode: &str) -> Result<Self> {
         let mut cluster = Self::new_in(newer)?;
         cluster.set_environment(self.environment());

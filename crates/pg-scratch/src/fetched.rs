@@ -19,7 +19,7 @@ use crate::{
 /// The version of this Debian, which is the default of every build.
 pub const DEFAULT_MAJOR: u32 = 15;
 
-/// The newest version that is released.
+/// The newest released version.
 pub const RELEASED: u32 = 18;
 
 /// The suites of Debian that have a major version. The first has PostgreSQL; the second has the packages that an incomplete

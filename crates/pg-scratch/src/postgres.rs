@@ -11,7 +11,7 @@ use anyhow::{bail, Context, Result};
 
 use crate::process::capture;
 
-/// The major versions that the extension is written for.
+/// The major versions that the extension supports.
 pub const SUPPORTED: RangeInclusive<u32> = 15..=19;
 
 /// An installed PostgreSQL.

@@ -34,7 +34,7 @@ pub fn capture(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Runs a command and returns what it printed, whether it failed or not.
+/// Runs a command and returns its output, also if it failed.
 ///
 /// # Errors
 /// If it cannot be started.

@@ -88,7 +88,7 @@ impl Scratch {
     /// Returns the copy that a variable of the environment names.
     ///
     /// # Errors
-    /// If it names none.
+    /// If the variable names no copy.
     pub fn named_by(variable: &str) -> Result<Self> {
         let root = env::var_os(variable)
             .with_context(|| format!("{variable} is not set: run `cargo xtask test server`"))?;
@@ -135,15 +135,16 @@ impl Drop for Scratch {
 fn remove(root: &Path) {
     for entry in fs::read_dir(root).into_iter().flatten().flatten() {
         let pid_file = entry.path().join("data/postmaster.pid");
-        let Ok(text) = fs::read_to_string(pid_file) else { continue };
+        let Ok(text) = fs::read_to_string(&pid_file) else { continue };
         let Some(pid) = text.lines().next().filter(|pid| is_alive(pid)) else { continue };
         // The server's user sends the signal, because the number may belong to another process by now.
         let _ = run_as_server_user(&format!("kill -QUIT {pid}"));
-        for _ in 0..50 {
-            if !is_alive(pid) {
+        // A server removes the file when it ends. Its number stays until its parent notices, which may be seconds.
+        for _ in 0..100 {
+            if !pid_file.exists() || !is_alive(pid) {
                 break;
             }
-            thread::sleep(Duration::from_millis(100));
+            thread::sleep(Duration::from_millis(50));
         }
     }
     let _ = fs::remove_dir_all(root);

@@ -48,7 +48,7 @@ pub(crate) fn as_server_user(script: &str) -> Command {
     sh
 }
 
-/// Runs a shell script as the server's user and returns what it prints.
+/// Runs a shell script as the server's user and returns its output.
 pub(crate) fn run_as_server_user(script: &str) -> Result<String> {
     capture(&mut as_server_user(script))
 }

@@ -1,4 +1,4 @@
-//! The audit log of a database that JavaScript is connected to.
+//! The audit log of a database, over a connection of JavaScript.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ extern "C" {
     fn take_rows(place: *mut u8);
 }
 
-/// The only connection there is, and the functions.
+/// The only connection, and the functions.
 #[derive(Debug)]
 pub(crate) struct Connection(Functions);
 
@@ -36,7 +36,7 @@ struct Statement<'a> {
     values: &'a [&'a str],
 }
 
-/// A row as JavaScript passes it: text, and base64 for bytea.
+/// A row from JavaScript: text, and base64 for bytea.
 type Row = Vec<Option<String>>;
 
 impl Connection {
@@ -61,7 +61,7 @@ fn answered(result: i32) -> Result<usize, LogError> {
     checked(result).map_err(|error| LogError(error.to_string()))
 }
 
-/// Runs a statement and hands over its rows, while JavaScript holds no more than a part of them.
+/// Runs a statement and passes on its rows. JavaScript holds only a part of them at a time.
 fn rows(
     text: &str,
     values: &[&str],

@@ -1,4 +1,4 @@
-//! The machine as JavaScript shows it: files, randomness, the clock and the output.
+//! The machine, which JavaScript provides: files, random bytes, the clock and the output.
 
 use std::{
     io::{self, Read, Write},
@@ -30,7 +30,7 @@ extern "C" {
     fn reason(place: *mut u8, len: usize) -> usize;
 }
 
-/// Returns a result that is not negative, or the error that JavaScript tells of.
+/// Returns a result that is not negative, or the error from JavaScript.
 pub(crate) fn checked(result: i32) -> io::Result<usize> {
     usize::try_from(result).map_err(|_| {
         let mut text = vec![0; 4096];
@@ -88,7 +88,7 @@ impl HostFile for JsFile {
     }
 
     fn cut(&mut self, len: u64) -> io::Result<()> {
-        // No file is so long that a double does not have its length.
+        // A double represents the length of every real file.
         #[allow(clippy::cast_precision_loss)]
         // SAFETY: JavaScript takes numbers and touches no memory.
         checked(unsafe { cut(self.0, len as f64) }).map(drop)
@@ -107,7 +107,7 @@ impl Drop for JsFile {
     }
 }
 
-/// Where something is printed; the number is that of the file descriptor.
+/// An output. The number is its file descriptor.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Stream {
     Out = 1,
@@ -146,7 +146,7 @@ impl Host for JavaScript {
         let file = JsFile::open(path, How::ReadAndAppend)?;
         // SAFETY: JavaScript takes a number and touches no memory.
         checked(unsafe { lock(file.0) })?;
-        // The disk is to have the file's name too: it may be new.
+        // The folder is synced too, because the file may be new.
         let folder = path.parent().filter(|folder| *folder != Path::new(""));
         self.open(folder.unwrap_or(Path::new(".")))?.sync()?;
         Ok(file)

@@ -1,5 +1,5 @@
 //! The module `audit.wasm` inside the npm package `vetassist`: the commands of `vetassist-audit`, for
-//! `npx vetassist audit`. JavaScript has the files, the database and the output; all the rest is that crate's.
+//! `npx vetassist audit`. JavaScript provides the files, the database and the output; the crate does everything else.
 // JavaScript calls the exported functions; no Rust crate does.
 #![allow(unreachable_pub)]
 // Exporting a function under its own name counts as unsafe; blocks of unsafe code stand in host.rs alone.
@@ -17,11 +17,11 @@ use vetassist_audit::command::{Cli, FAILED};
 
 const NAME: &str = "vetassist audit";
 
-// JavaScript runs one call at a time, so nobody ever waits for the lock.
+// JavaScript runs one call at a time, so no call ever waits for the lock.
 static ARGUMENTS: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
-/// Makes room for the arguments, and returns where it stands. The value of DATABASE_URL is the first of them; each
-/// has a NUL behind it.
+/// Makes room for the arguments, and returns its address. The first argument is the value of DATABASE_URL; a NUL follows
+/// each argument.
 #[no_mangle]
 pub extern "C" fn stage(len: usize) -> *mut u8 {
     let Ok(mut arguments) = ARGUMENTS.lock() else { return std::ptr::null_mut() };
@@ -30,7 +30,7 @@ pub extern "C" fn stage(len: usize) -> *mut u8 {
     arguments.as_mut_ptr()
 }
 
-/// Runs the command whose arguments are staged, and returns its exit code.
+/// Runs the command of the staged arguments, and returns its exit code.
 #[no_mangle]
 pub extern "C" fn run() -> i32 {
     let arguments = ARGUMENTS.lock().map(|arguments| arguments.clone()).unwrap_or_default();
@@ -51,7 +51,7 @@ fn parse(arguments: &str) -> Result<Cli, Error> {
     let url = given.next().unwrap_or_default();
     let mut command = Cli::command().name(NAME).bin_name(NAME);
     if !url.is_empty() {
-        // There are no variables in here that clap could read.
+        // The module has no environment that clap could read.
         let url: &'static str = String::from(url).leak();
         for connecting in ["watch", "export"] {
             command = command.mut_subcommand(connecting, |subcommand| {

@@ -1,4 +1,4 @@
-//! The command line, over whatever the machine offers: the program and the npm package have it in common.
+//! The command line, which the program and the npm package share. A [`Host`] stands for the machine.
 
 mod failure;
 mod verify;
@@ -22,14 +22,14 @@ use crate::{
 use failure::{at, failure, Failure};
 use verify::VerifyArguments;
 
-/// The exit code where a problem was found.
+/// The exit code if a problem was found.
 const PROBLEM: u8 = 1;
-/// The exit code of wrong usage, and where something could not be read or written.
+/// The exit code of wrong usage, and if something could not be read or written.
 pub const FAILED: u8 = 2;
 
 /// Watches, exports and verifies vetassist's audit log from outside the database.
 ///
-/// Exit codes: 0 all is well; 1 a problem was found; 2 wrong usage, or something could not be read or written.
+/// Exit codes: 0 no problem was found; 1 a problem was found; 2 wrong usage, or something could not be read or written.
 #[derive(Debug, Parser)]
 #[command(name = "vetassist-audit", version, max_term_width = 100)]
 pub struct Cli {
@@ -39,15 +39,15 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Makes an audit key, writes its file and prints the verifier key.
+    /// Creates an audit key, writes its file and prints the verifier key.
     Keygen(KeyArguments),
     /// Prints the verifier key of an audit key.
     Verifier(KeyArguments),
-    /// Verifies that the log continues the last checkpoint, signs its own and prints the note.
+    /// Verifies that the log continues the last checkpoint, signs the new checkpoint and prints the note.
     Watch(WatchArguments),
     /// Writes the whole log into a file.
     Export(ExportArguments),
-    /// Verifies an export, with no database and no secret.
+    /// Verifies an export, without a database and without a secret.
     Verify(VerifyArguments),
 }
 
@@ -81,10 +81,10 @@ struct WatchArguments {
     /// The file of the audit key. Give two while the key is rotated.
     #[arg(long, required = true, value_name = "FILE")]
     key_file: Vec<PathBuf>,
-    /// The file that keeps every signed checkpoint. It is made at the first use.
+    /// The file that keeps every signed checkpoint. It is created at the first use.
     #[arg(long, value_name = "FILE")]
     watched: PathBuf,
-    /// The longest time that the log may stay as it is, such as 90m.
+    /// The longest time without a new entry, such as 90m.
     #[arg(long, default_value = "1h", value_parser = clock::parse_duration, value_name = "TIME")]
     max_age: Duration,
 }
@@ -118,7 +118,7 @@ impl Cli {
     }
 }
 
-/// Prints an error. Nothing can be done where that fails.
+/// Prints an error. A failure to print is ignored.
 fn say(host: &impl Host, why: &str) {
     let _ = writeln!(host.errors(), "vetassist-audit: {why}");
 }
@@ -148,7 +148,7 @@ impl Connection {
 }
 
 impl WatchArguments {
-    /// Watches once, and returns false if the log is not as it should be.
+    /// Watches once, and returns false if a problem was found.
     fn run(&self, host: &impl Host) -> Result<bool, Failure> {
         let key = |path: &PathBuf| key_file::read(host, path).map_err(at(path));
         let keys = self.key_file.iter().map(key).collect::<Result<Vec<_>, _>>()?;

@@ -33,14 +33,14 @@ impl Database {
     /// can, and the certificate is not verified.
     ///
     /// # Errors
-    /// If the server can't be reached, or refuses.
+    /// If the server cannot be reached, or refuses the connection.
     pub fn connect(
         connection: &str,
         schema: &str,
         authority: Option<&Path>,
     ) -> Result<Self, LogError> {
         let mut config: Config = connection.parse().map_err(|_| {
-            // The text may hold a password.
+            // The error does not quote the text, because it may contain a password.
             LogError("the connection is neither a URL nor a list of settings".into())
         })?;
         if let (None, Ok(password)) = (config.get_password(), env::var("PGPASSWORD")) {
@@ -141,7 +141,7 @@ fn read(row: &BinaryCopyOutRow) -> Result<EntryRow, Error> {
     })
 }
 
-/// Returns what the server says, with its hint.
+/// Returns the server's message, with its hint.
 fn failed(error: &Error) -> LogError {
     let said = error.as_db_error().map(|said: &DbError| match said.hint() {
         Some(hint) => format!("{} ({}). {hint}", said.message(), said.code().code()),

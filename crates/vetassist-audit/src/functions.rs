@@ -1,10 +1,10 @@
-//! The SQL functions of the log: how they are called, and what they return.
+//! The statements that call the SQL functions of the log, and the types of their results.
 
 use vetassist_core::audit_log::{Hash, Salt};
 
 use crate::log::{LogError, Pending, Shown, ShownEntry};
 
-/// Begins the transaction that sees the database as it is at this moment.
+/// Begins a transaction that reads a snapshot of the database.
 pub const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// The functions in one schema.
@@ -15,7 +15,7 @@ pub struct Functions {
 }
 
 impl Functions {
-    /// Names the functions of a schema.
+    /// Returns the functions in this schema.
     #[must_use]
     pub fn of(schema: &str) -> Self {
         Self { schema: format!("\"{}\"", schema.replace('"', "\"\"")) }
@@ -33,7 +33,7 @@ impl Functions {
         format!("SELECT unnest({}.vetassist_audit_consistency($1, $2))", self.schema)
     }
 
-    /// Returns the statement for entries: rows of [`EntryRow`]'s columns. It has no parameters, since COPY takes none.
+    /// Returns the statement for entries: rows of [`EntryRow`]'s columns. It has no parameters, because COPY accepts none.
     #[must_use]
     pub fn entries(&self, from_index: u64, max_rows: u32) -> String {
         let schema = &self.schema;
@@ -47,7 +47,7 @@ impl Functions {
     }
 }
 
-/// A row of `vetassist_audit_entries`, its columns in their order.
+/// A row of `vetassist_audit_entries`, with the columns in order.
 #[derive(Clone, Debug, Default)]
 pub struct EntryRow {
     /// The entry's index; `None` for a change that is pending.
@@ -98,10 +98,10 @@ impl TryFrom<EntryRow> for Shown {
     }
 }
 
-/// Returns a size as PostgreSQL has it.
+/// Returns a size as a bigint.
 ///
 /// # Errors
-/// If it is beyond bigint.
+/// If it exceeds the range of bigint.
 pub fn bigint(size: u64) -> Result<i64, LogError> {
     size.try_into().map_err(|_| strange("a size beyond bigint"))
 }
@@ -114,7 +114,7 @@ pub fn hash(bytes: &[u8]) -> Result<Hash, LogError> {
     Hash::try_from(bytes).map_err(|_| strange("a hash that is not 32 bytes"))
 }
 
-/// Says what a database shows that no log has.
+/// Returns the error for a value that a log cannot have.
 #[must_use]
 pub fn strange(what: &str) -> LogError {
     LogError(format!("the database shows {what}"))

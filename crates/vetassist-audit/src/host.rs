@@ -1,4 +1,4 @@
-//! The machine that the commands run on: the program has it from the system, the npm package from JavaScript.
+//! The machine that the commands run on. The program uses the operating system, the npm package uses JavaScript.
 
 use std::{
     io::{self, Read, Write},
@@ -22,32 +22,32 @@ pub trait Host {
     /// Opens a file to read it.
     ///
     /// # Errors
-    /// If it can't be read.
+    /// If it cannot be read.
     fn open(&self, path: &Path) -> io::Result<Self::File>;
 
-    /// Creates a file, which must not exist, to write it. Nobody but its owner may read it.
+    /// Creates a file, which must not exist, to write it. Only its owner may read it.
     ///
     /// # Errors
-    /// If it exists or can't be written.
+    /// If it exists or cannot be written.
     fn create(&self, path: &Path) -> io::Result<Self::File>;
 
-    /// Opens a file to read it and to append to it, and locks it. It is created if it does not exist: for its owner
-    /// alone, and the disk has its name.
+    /// Opens a file to read it and to append to it, and locks it. If it does not exist, it is created, only its owner may
+    /// read it, and its name is synced to disk.
     ///
     /// # Errors
-    /// If it can't be read or written, or another process has locked it.
+    /// If it cannot be read or written, or another process has locked it.
     fn open_locked(&self, path: &Path) -> io::Result<Self::LockedFile>;
 
     /// Deletes a file.
     ///
     /// # Errors
-    /// If it can't be deleted.
+    /// If it cannot be deleted.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
     /// Connects to a database as [`Database::connect`](crate::database::Database::connect) does.
     ///
     /// # Errors
-    /// If the server can't be reached, or refuses.
+    /// If the server cannot be reached, or refuses the connection.
     fn connect(
         &self,
         connection: &str,
@@ -58,7 +58,7 @@ pub trait Host {
     /// Draws a new key.
     ///
     /// # Errors
-    /// If there is no randomness.
+    /// If there are no random bytes.
     fn new_key(&self) -> io::Result<AuditKey>;
 
     /// Returns the time now.
@@ -73,21 +73,21 @@ pub trait Host {
 
 /// An open file.
 pub trait HostFile: Read + Write {
-    /// Returns its permissions, as Unix numbers them.
+    /// Returns its permissions, as the mode bits of Unix.
     ///
     /// # Errors
-    /// If the system does not say.
+    /// If they cannot be read.
     fn mode(&self) -> io::Result<u32>;
 
-    /// Cuts it to this length.
+    /// Truncates the file to this length.
     ///
     /// # Errors
-    /// If it can't be written.
+    /// If it cannot be written.
     fn cut(&mut self, len: u64) -> io::Result<()>;
 
-    /// Returns when the disk has all of it.
+    /// Syncs the file to disk.
     ///
     /// # Errors
-    /// If the disk can't be written.
+    /// If the disk cannot be written.
     fn sync(&mut self) -> io::Result<()>;
 }

@@ -1,4 +1,4 @@
-//! The audit key's file: 64 hexadecimal digits that nobody but its owner reads.
+//! The audit key's file: 64 hexadecimal digits that only its owner may read.
 
 use std::{
     io::{self, Read, Write},
@@ -10,13 +10,13 @@ use vetassist_core::audit_log::AuditKey;
 use crate::host::{Host, HostFile};
 
 const OTHERS: u32 = 0o077;
-/// Longer than any key file, so that a wrong path costs nothing.
+/// The most bytes that are read. It exceeds every key file, and limits the time for a wrong path.
 const MAX_LEN: u64 = 4096;
 
 /// Reads the key.
 ///
 /// # Errors
-/// If the file can't be read, is readable by others, or does not hold one key. Nothing of it is quoted.
+/// If the file cannot be read, is readable by others, or does not contain one key. The content is never quoted.
 pub(crate) fn read(host: &impl Host, path: &Path) -> io::Result<AuditKey> {
     let file = host.open(path)?;
     if file.mode()? & OTHERS != 0 {
@@ -30,14 +30,14 @@ pub(crate) fn read(host: &impl Host, path: &Path) -> io::Result<AuditKey> {
 /// Draws a new key and writes its file, which must not exist.
 ///
 /// # Errors
-/// If it exists or can't be written.
+/// If it exists or cannot be written.
 pub(crate) fn create(host: &impl Host, path: &Path) -> io::Result<AuditKey> {
     let key = host.new_key()?;
     let mut file = host.create(path)?;
     let digits: String = key.expose_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
     let written = writeln!(file, "{digits}").and_then(|()| file.sync());
     if let Err(error) = written {
-        // Half a key is none.
+        // The file may have a part of the key, so it is deleted.
         let _ = host.remove(path);
         return Err(error);
     }

@@ -1,4 +1,4 @@
-//! Files of Unix: their permissions, and a lock that ends with the process.
+//! Unix files: their permissions, and a lock that ends with the process.
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
@@ -9,7 +9,7 @@ use std::{
 
 use crate::host::HostFile;
 
-/// The permissions of a file that nobody but its owner reads.
+/// The permissions of a file that only its owner may read.
 pub(crate) const OWNER_ONLY: u32 = 0o600;
 
 impl HostFile for File {
@@ -34,7 +34,7 @@ impl LockedFile {
     /// Opens a file to read it and to append to it, and locks it. It is created if it does not exist.
     ///
     /// # Errors
-    /// If it can't be read or written, or another process has locked it.
+    /// If it cannot be read or written, or another process has locked it.
     pub fn open(path: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         let file = options.read(true).append(true).create(true).mode(OWNER_ONLY).open(path)?;
@@ -47,7 +47,7 @@ impl LockedFile {
         }
         let file = Self(file);
         if file.0.metadata()?.len() == 0 {
-            // The disk is to have the new file's name too.
+            // The folder is synced too, so that the name of a new file is on the disk.
             let folder = path.parent().filter(|folder| *folder != Path::new(""));
             File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
         }
@@ -56,8 +56,8 @@ impl LockedFile {
 }
 
 impl Drop for LockedFile {
-    /// Unlocks the file at once: closing it would leave it locked for as long as a child that was just forked still
-    /// has its copy of the descriptor.
+    /// Unlocks the file at once. Closing it would not be enough: a child that was just forked may still have a copy of the
+    /// descriptor, which keeps the lock.
     fn drop(&mut self) {
         let _ = self.0.unlock();
     }

@@ -1,4 +1,4 @@
-//! Watching: a checkpoint is signed only if it continues the last one that was.
+//! Watches a log: signs a checkpoint only if it continues the last signed one.
 
 use std::{
     fmt,
@@ -22,30 +22,30 @@ use crate::{
     watched::{Watched, WatchedFile},
 };
 
-/// Says who watches, and when.
+/// The keys, the limits and the time of a watch.
 #[derive(Debug)]
 pub struct Watcher<'a> {
-    /// The keys that sign; more than one while a key is rotated.
+    /// The keys that sign. There are two while a key is rotated.
     pub keys: &'a [AuditKey],
-    /// The longest time that the log may stay as it is.
+    /// The longest time without a new entry.
     pub max_age: Duration,
     /// The time now.
     pub now: OffsetDateTime,
 }
 
-/// A log was not signed, or no longer grows.
+/// The log was not signed, or no longer grows.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum WatchError {
     /// The database did not answer.
     Log(LogError),
-    /// The file of watched checkpoints, or the output, can't be written.
+    /// The file of watched checkpoints, or the output, cannot be written.
     Io(io::Error),
-    /// There are no keys, or a note can't be signed with them.
+    /// There are no keys, or a note cannot be signed with them.
     Sign(NoteError),
     /// Nothing was sealed yet.
     NotSealed,
-    /// The database's checkpoint is none.
+    /// The database's checkpoint is malformed.
     Checkpoint(CheckpointError),
     /// The last note in the file is refused: another key signed it, or it was changed.
     LastNote(NoteError),
@@ -53,12 +53,12 @@ pub enum WatchError {
     OtherLog,
     /// The log has fewer entries than before.
     Smaller {
-        /// The number that there were.
+        /// The number of entries before.
         before: u64,
-        /// The number that there are.
+        /// The number of entries now.
         now: u64,
     },
-    /// The log has as many entries as before, and not the same.
+    /// The log has as many entries as before, but they differ.
     OtherRoot,
     /// The log does not continue the last one.
     NotConsistent(ProofError),
@@ -67,7 +67,7 @@ pub enum WatchError {
 }
 
 impl WatchError {
-    /// Returns true if it tells of the log, and not of how the program was called or what it needs.
+    /// Returns true if the error is a problem of the log, and not of the usage or the environment.
     #[must_use]
     pub const fn is_finding(&self) -> bool {
         !matches!(self, Self::Log(_) | Self::Io(_) | Self::Sign(_) | Self::LastNote(_))
@@ -121,11 +121,11 @@ impl From<io::Error> for WatchError {
 }
 
 impl Watcher<'_> {
-    /// Looks at the log once: verifies that it continues the last watched checkpoint, signs its own, prints the
-    /// note when the file has it on the disk, and leaves an `audit_watched` event in the trail.
+    /// Watches once: verifies that the log continues the last watched checkpoint, signs the new checkpoint, prints the
+    /// note after it is on the disk, and writes an `audit_watched` event to the trail.
     ///
     /// # Errors
-    /// [`WatchError`]. Nothing is signed then, but for [`WatchError::Stopped`].
+    /// [`WatchError`]. Except with [`WatchError::Stopped`], nothing was signed.
     pub fn watch(
         &self,
         log: &mut impl Log,
@@ -142,7 +142,7 @@ impl Watcher<'_> {
         let origin = checkpoint.origin.to_string();
         let keys: Vec<&AuditKey> = self.keys.iter().collect();
         let note = sign_note(&text, &origin, &keys).map_err(WatchError::Sign)?;
-        // While it stays as it is, when it was first seen so counts.
+        // While the log does not change, the time at which it was first seen counts.
         let unchanged = last.filter(|_| former == Some(checkpoint));
         let seen_at = unchanged.as_ref().map_or(self.now, |last| last.seen_at);
         if unchanged.is_none_or(|last| last.note != note) {

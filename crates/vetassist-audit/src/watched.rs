@@ -1,4 +1,4 @@
-//! The file of watched checkpoints: each that was signed, in the order in which they were.
+//! The file of watched checkpoints, which has every signed checkpoint in order.
 
 use std::{
     fs::File,
@@ -13,10 +13,10 @@ use crate::host::HostFile;
 #[cfg(unix)]
 use crate::unix_file::LockedFile;
 
-/// The longest line that is read: a note, and more than enough for what is around it.
+/// The longest line that is read, which is more than a note and the other members need.
 const MAX_LINE: u64 = 2 << 20;
 
-/// A line of the file: a signed checkpoint, and when that size was first seen.
+/// A line of the file: a signed checkpoint, and the time at which its size was first seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Watched {
@@ -38,22 +38,22 @@ pub struct WatchedFile<File> {
 
 #[cfg(unix)]
 impl WatchedFile<LockedFile> {
-    /// Opens the file, which is made if it does not exist.
+    /// Opens the file, and creates it if it does not exist.
     ///
     /// # Errors
-    /// If it can't be read or written, holds something else, or another watcher has it open.
+    /// If it cannot be read or written, has other content, or another watcher has it open.
     pub fn open(path: &Path) -> io::Result<Self> {
         Self::new(LockedFile::open(path)?)
     }
 }
 
 impl<File: HostFile> WatchedFile<File> {
-    /// Reads the file, which is at its beginning and appends what is written.
+    /// Reads a file that is open at its beginning, for appending.
     ///
-    /// A last line that was not written to its end is ignored: its note was never printed.
+    /// An incomplete last line is ignored, because its note was never printed.
     ///
     /// # Errors
-    /// If it can't be read, or holds something else.
+    /// If it cannot be read, or has other content.
     pub fn new(mut file: File) -> io::Result<Self> {
         let (mut last, mut end) = (None, 0);
         for line in lines(BufReader::new(&mut file)) {
@@ -69,14 +69,14 @@ impl<File: HostFile> WatchedFile<File> {
         self.last.as_ref()
     }
 
-    /// Appends a line, and returns when the disk has it.
+    /// Appends a line, and syncs the file to disk.
     ///
     /// # Errors
-    /// If it can't be written.
+    /// If it cannot be written.
     pub fn append(&mut self, watched: Watched) -> io::Result<()> {
         let mut line = serde_json::to_string(&watched)?;
         line.push('\n');
-        // What is left of a line that was not written to its end goes.
+        // An incomplete last line is removed first.
         self.file.cut(self.end)?;
         self.file.write_all(line.as_bytes())?;
         self.file.sync()?;
@@ -86,23 +86,23 @@ impl<File: HostFile> WatchedFile<File> {
     }
 }
 
-/// Reads the lines of such a file.
+/// Reads the lines of a file of watched checkpoints.
 ///
 /// # Errors
-/// If it can't be read or holds something else.
+/// If it cannot be read or has other content.
 pub fn read(path: &Path) -> io::Result<Vec<Watched>> {
     read_all(BufReader::new(File::open(path)?))
 }
 
-/// Reads the lines of such a file, however it was opened.
+/// Reads the lines of a file of watched checkpoints from a reader.
 ///
 /// # Errors
-/// If it can't be read or holds something else.
+/// If it cannot be read or has other content.
 pub fn read_all(reader: impl BufRead) -> io::Result<Vec<Watched>> {
     lines(reader).map(|line| line.map(|(watched, _)| watched)).collect()
 }
 
-/// Returns the whole lines, each with the place where it ends.
+/// Returns the complete lines, each with the position of its end.
 fn lines(mut reader: impl BufRead) -> impl Iterator<Item = io::Result<(Watched, u64)>> {
     let (mut end, mut number) = (0, 0);
     std::iter::from_fn(move || {

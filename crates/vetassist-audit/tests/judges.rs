@@ -139,7 +139,7 @@ fn go() -> Command {
 
 fn python() -> Command {
     let python = env::var_os("VETASSIST_TEST_PYTHON");
-    let mut python = Command::new(python.expect("VETASSIST_TEST_PYTHON names a Python"));
+    let mut python = Command::new(python.expect("VETASSIST_TEST_PYTHON is not set"));
     python.arg("-B").arg(repository().join("tests/python/audit_log.py"));
     python
 }

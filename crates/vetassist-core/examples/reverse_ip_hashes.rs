@@ -1,5 +1,5 @@
-//! Shows how fast a plain IP hash is reversed: hashes IPv4 addresses for two seconds on one core and says
-//! how long all of them would take. Run with `--release`.
+//! Shows how fast a plain IP hash can be reversed: hashes IPv4 addresses for two seconds on one core, and prints
+//! the time that all of them would take. Run it with `--release`.
 
 use std::{
     hint::black_box,

@@ -4,6 +4,7 @@ use std::{
     cell::Cell,
     io::{BufRead, BufReader},
     process::{Command, Stdio},
+    thread,
     time::Instant,
 };
 
@@ -294,6 +295,9 @@ impl Run {
             let left = left.split(' ').flat_map(|name| ["--skip", name]);
             tests = tests.args(only.split_whitespace()).args(left);
         }
+        // A test waits for its server half of the time.
+        let threads = thread::available_parallelism()?.get() + 1;
+        let tests = tests.env("RUST_TEST_THREADS", threads.to_string());
         self.count(tests.env(PYTHON_VARIABLE, python()?))
     }
 

@@ -2,16 +2,16 @@
 
 use std::{fmt::Display, path::Path};
 
-/// Says what could not be done; it ends with exit code 2.
+/// The message of a failure, which ends the command with exit code 2.
 #[derive(Debug)]
 pub(super) struct Failure(pub(super) String);
 
-/// Says what could not be done, and to which file.
+/// Returns a function that makes a failure of an error about a file.
 pub(super) fn at<E: Display>(path: &Path) -> impl FnOnce(E) -> Failure + '_ {
     move |error| Failure(format!("{}: {error}", path.display()))
 }
 
-/// Says what could not be done.
+/// Returns a failure with the message of an error.
 pub(super) fn failure(error: impl Display) -> Failure {
     Failure(error.to_string())
 }

@@ -23,7 +23,7 @@ use crate::{
 pub(super) struct VerifyArguments {
     /// The export.
     file: PathBuf,
-    /// A verifier key whose signatures count. Give each that signed while keys were rotated.
+    /// A verifier key whose signatures count. Give every key that signed.
     #[arg(long = "key", required = true, value_name = "VERIFIER")]
     keys: Vec<VerifierKey>,
     /// A signed checkpoint that the log must continue.
@@ -32,13 +32,13 @@ pub(super) struct VerifyArguments {
     /// The file that a watcher kept.
     #[arg(long, value_name = "FILE")]
     watched: Vec<PathBuf>,
-    /// The shortest time that the trail is kept.
+    /// The retention of the trail.
     #[arg(long, default_value = "365d", value_parser = clock::parse_duration, value_name = "TIME")]
     retention: Duration,
 }
 
 impl VerifyArguments {
-    /// Verifies the export, prints what is found, and returns true if the log is intact.
+    /// Verifies the export, prints the findings, and returns true if the log is intact.
     pub(super) fn run(&self, host: &impl Host) -> Result<bool, Failure> {
         let mut evidence = Evidence::new(self.keys.clone());
         for path in &self.since {

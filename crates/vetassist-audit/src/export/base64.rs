@@ -12,7 +12,7 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     Base64::decode_vec(&text).map_err(|_| Error::custom("not base64"))
 }
 
-/// The same of a member that may be left out.
+/// The same for an optional member.
 pub(super) mod option {
     use serde::{Deserializer, Serializer};
 

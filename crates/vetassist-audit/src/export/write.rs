@@ -8,15 +8,15 @@ use vetassist_core::audit_log::Checkpoint;
 use super::format::{EndLine, EntryLine, Line, LogLine, PendingLine, FORMAT};
 use crate::log::{Log, LogError, Pending, Shown, ShownEntry};
 
-/// The number of entries that are asked for at a time.
+/// The number of entries in each request.
 const PAGE: u32 = 10_000;
 
-/// Writes the whole log as it is at this moment, and returns how many entries it has.
+/// Writes a snapshot of the whole log, and returns the number of its entries.
 ///
-/// `progress` is told how many of how many entries are written, after each page.
+/// Calls `progress` after each page, with the number of written entries and the number of all entries.
 ///
 /// # Errors
-/// If the database does not answer, shows something else than a log, or the output can't be written.
+/// If the database does not answer or does not return a log, or the output cannot be written.
 pub fn write(
     log: &mut impl Log,
     out: &mut impl Write,

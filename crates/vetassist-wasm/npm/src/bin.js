@@ -13,7 +13,7 @@ if (command === 'audit') {
   try {
     process.exitCode = audit(args);
   } catch (error) {
-    // 1, as which Node would end, means that a problem was found.
+    // Node would end with 1, which means that a problem was found.
     console.error(error);
     process.exitCode = 2;
   }

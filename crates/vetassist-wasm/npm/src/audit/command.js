@@ -1,4 +1,4 @@
-// `vetassist audit` is the module audit.wasm, which asks here for files and for the database, and prints here.
+// `vetassist audit` runs the module audit.wasm. This file gives it files, the database and the output.
 
 import { randomFillSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ export function audit(args) {
   let rows;
   const bytesAt = (place, size) => new Uint8Array(memory.buffer, place >>> 0, size >>> 0);
   const textAt = (place, size) => new TextDecoder().decode(bytesAt(place, size));
-  /** Returns what a call returns, or -1 where it fails: the module asks for the reason. */
+  /** Returns the result of a call, or -1 if it fails. The module then asks for the reason. */
   const tried = (call) => {
     try {
       return call() ?? 0;

@@ -1,4 +1,4 @@
-// The thread that is connected to the database. It is asked by messages, and counts its answers where the other thread waits.
+// The thread with the connection to the database. The other thread sends messages and waits for the shared count of answers.
 
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { workerData } from 'node:worker_threads';
 import { reason } from './reason.js';
 import { parse } from './settings.js';
 
-/** The bytes of rows that are passed at a time, and at most one row more. */
+/** The number of bytes of rows that are passed at once. The last row may exceed it. */
 const PART = 1 << 20;
 const NO_PACKAGE = 'this command needs the package pg: npm install pg, or npx -p pg -p vetassist vetassist audit …';
 
@@ -21,16 +21,16 @@ function answer(message, transfer) {
   Atomics.notify(answers, 0);
 }
 
-/** Returns what the server says, with its hint; or what happened before it said anything. */
+/** Returns the server's message, with its hint, or the reason of a failed connection. */
 function said(error) {
   if (error.severity !== undefined) return `${error.message} (${error.code})${error.hint ? `. ${error.hint}` : ''}`;
-  // One error for each address of a name.
+  // There is one error for each address of a host name.
   return reason(error.errors?.[0] ?? error);
 }
 
-/** Returns the ways to encrypt, in the order in which they are tried. */
+/** Returns the settings of encryption, in the order in which they are tried. */
 function encryptions({ host, sslmode, ca }) {
-  // The name to verify: older versions of node-postgres pass none where it is an address.
+  // The host is the name to verify. Older versions of node-postgres do not pass it if it is an address.
   if (ca !== undefined) return [{ ca, host, rejectUnauthorized: true }];
   if (sslmode === 'disable' || (sslmode === 'prefer' && host?.startsWith('/'))) return [false];
   const encrypted = { rejectUnauthorized: false };
@@ -64,7 +64,7 @@ async function connect({ database, authority }) {
   for (const { host, port } of hosts) {
     for (const ssl of encryptions({ host, sslmode, ca })) {
       const tried = new pg.Client({ ...settings, host, port, ssl, application_name: 'vetassist-audit' });
-      // What goes wrong is told by the statement that it goes wrong in.
+      // An error is reported by the statement during which it happens.
       tried.on('error', () => {});
       try {
         await tried.connect();
@@ -76,7 +76,7 @@ async function connect({ database, authority }) {
         return;
       } catch (error) {
         failed = error.severity === undefined ? new Error(`error connecting to server: ${said(error)}`) : error;
-        // Only a server that does not encrypt is asked again.
+        // Only a server without encryption is tried again.
         if (error.message !== 'The server does not support SSL connections') break;
       }
     }
@@ -125,5 +125,5 @@ port.on('message', async (asked) => {
     answer({ failed: said(error) });
   }
 });
-// Else the other thread would wait for ever.
+// Without this answer the other thread would wait for ever.
 process.on('uncaughtException', (error) => answer({ failed: said(error) }));

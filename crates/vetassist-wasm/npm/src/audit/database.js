@@ -1,4 +1,4 @@
-// A connection for a caller that waits: node-postgres runs in a thread of its own.
+// A synchronous connection: node-postgres runs in a thread of its own.
 
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 
@@ -11,7 +11,7 @@ export function connected({ database, authority }) {
   /** Waits for the next answer. */
   const answer = () => {
     for (;;) {
-      // Counted before the look: an answer that comes in between ends the wait.
+      // The count is read before the message, so that an answer that comes in between ends the wait.
       const count = Atomics.load(answers, 0);
       const received = receiveMessageOnPort(port);
       if (received === undefined) {
@@ -42,7 +42,7 @@ export function connected({ database, authority }) {
       port.postMessage({ query: statement });
       isOver = false;
     },
-    /** Returns the next rows as JSON, or nothing after the last. */
+    /** Returns the next rows as JSON, or nothing after the last row. */
     next() {
       if (isOver) return new Uint8Array();
       const { rows, isLast } = answer();

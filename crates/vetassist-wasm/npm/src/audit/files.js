@@ -1,9 +1,9 @@
-// Files by the numbers of their descriptors. Each function throws what Node throws.
+// Functions on file descriptors. They pass on the errors of Node.
 
 import { spawnSync } from 'node:child_process';
 import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 
-// To read; to write what must not exist; to read and to append. The module has the same numbers.
+// The flags for reading, for writing a new file, and for reading and appending. The module has the same numbers.
 const FLAGS = ['r', 'wx', 'a+'];
 const OWNER_ONLY = 0o600;
 
@@ -16,8 +16,8 @@ export const close = (file) => closeSync(file);
 export const remove = (path) => unlinkSync(path);
 
 /**
- * Locks a file as the program does. Node can't, so the program flock does: the lock is that of the open file, which it has in
- * common with this process, and ends with this process.
+ * Locks a file as the program does. Node has no such function, so the program flock locks it. The lock belongs to the open file,
+ * which both processes share, and ends with this process.
  */
 export function lock(file) {
   const { error, status, stderr } = spawnSync('flock', ['-n', '3'], { stdio: ['ignore', 'ignore', 'pipe', file] });
@@ -27,7 +27,7 @@ export function lock(file) {
   if (status !== 0) throw new Error(`cannot lock the file: ${String(stderr).trim()}`);
 }
 
-/** Writes what fits, and waits while nothing does: a pipe may be full. */
+/** Writes as many bytes as possible, and waits while a pipe is full. */
 export function write(file, bytes) {
   for (;;) {
     try {

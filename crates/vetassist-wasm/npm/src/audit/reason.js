@@ -1,9 +1,9 @@
 import { getSystemErrorMap } from 'node:util';
 
-/** Where libuv has words of its own. */
+/** The usual messages for errors for which libuv has others. */
 const WORDS = { EEXIST: 'file exists', EISDIR: 'is a directory' };
 
-/** Returns what is said of a failed system call, in the words that other programs have for it. */
+/** Returns the message for a failed system call, as other programs write it. */
 export function reason(error) {
   const [, said] = getSystemErrorMap().get(error.errno) ?? [];
   if (said === undefined) return error.message;

@@ -1,4 +1,4 @@
-// The connection as libpq writes it: a URL or a list of settings.
+// Reads a connection in the format of libpq: a URL or a list of settings.
 
 const URL = /^postgres(?:ql)?:\/\/(?:([^@/?]*)@)?([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/s;
 const SETTING = /\s*(\w+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|((?:[^\s'\\]|\\.)*))\s*/sy;
@@ -26,7 +26,7 @@ function ofList(text) {
   const settings = [];
   SETTING.lastIndex = 0;
   while (SETTING.lastIndex < text.length) {
-    // Where it does not match, it is none.
+    // This throws if the text is not a list of settings.
     const [, name, quoted, bare] = SETTING.exec(text);
     settings.push([name, (quoted ?? bare).replaceAll(/\\(.)/gs, '$1')]);
   }
@@ -44,7 +44,7 @@ const PARSERS = {
   connect_timeout: (seconds) => ({ connectionTimeoutMillis: 1000 * number(seconds) }),
   target_session_attrs: (which) => ({ isWritable: oneOf(which, ['any', 'read-write']) === 'read-write' }),
   keepalives: (yes) => ({ keepAlive: number(yes) !== 0 }),
-  // The command has a name of its own.
+  // The command sets its own name.
   application_name: () => ({}),
 };
 
@@ -58,17 +58,17 @@ function oneOf(text, words) {
   return text;
 }
 
-/** Returns what node-postgres connects with, and the servers in the order in which they are tried. */
+/** Returns the settings for node-postgres, and the servers in the order in which they are tried. */
 export function parse(text) {
   try {
     const url = URL.exec(text);
     const read = (url ? ofUrl(url) : ofList(text)).map(([name, value]) => PARSERS[name](value));
     const { hosts = [undefined], ports = [], sslmode = 'prefer', ...settings } = Object.assign({ keepAlive: true }, ...read);
-    // One port is that of all of them.
+    // A single port applies to all hosts.
     const servers = hosts.map((host, place) => ({ host: host || undefined, port: ports.length === 1 ? ports[0] : ports[place] }));
     return { ...settings, hosts: servers, sslmode };
   } catch {
-    // The text may hold a password.
+    // The error does not quote the text, because it may contain a password.
     throw new Error('the connection is neither a URL nor a list of settings');
   }
 }

@@ -9,6 +9,11 @@ const PAGE = 500;
 const SHOWN = 100;
 const LOCK_TIMEOUT = '500ms';
 
+// A page is larger than the buffer of a socket. While a page is sealed, the driver sends the next part of the page before it
+// after so many rows; otherwise the server would wait for it.
+const SLICE = 32;
+const othersRun = () => new Promise((resolve) => (globalThis.setImmediate ?? setTimeout)(resolve));
+
 /** Returns the id before this one, so that a page can begin with this id. */
 function before(userId) {
   const number = BigInt(`0x${userId.replaceAll('-', '')}`);
@@ -125,14 +130,17 @@ CROSS JOIN LATERAL ${quoted(schema)}.vetassist_reseal_page(CASE WHEN given.is_se
     const total = { seen: 0, resealed: 0, unopened: [] };
     const isOver = () => total.seen >= maxRows || Date.now() >= deadline;
 
-    /** Seals rows again, and returns the values to store. */
-    const sealAnew = (rows) => {
-      const found = rows.map(resealed);
-      rows.forEach(({ user_id: userId }, at) => {
-        if (found[at].isUnopened && total.unopened.length < SHOWN && !total.unopened.includes(userId)) total.unopened.push(userId);
-      });
+    /** Seals rows again, and resolves to the values to store. */
+    const sealAnew = async (rows) => {
+      const puts = [];
+      for (const [at, row] of rows.entries()) {
+        if (at % SLICE === 0) await othersRun();
+        const { isUnopened, put } = resealed(row);
+        if (put) puts.push(put);
+        if (isUnopened && total.unopened.length < SHOWN && !total.unopened.includes(row.user_id)) total.unopened.push(row.user_id);
+      }
       total.seen += rows.length;
-      return found.flatMap(({ put }) => put ?? []);
+      return puts;
     };
 
     /** Stores the values, and returns the ids of the rows to read again. */
@@ -146,26 +154,43 @@ CROSS JOIN LATERAL ${quoted(schema)}.vetassist_reseal_page(CASE WHEN given.is_se
       return held;
     };
 
-    // While the database stores a page, this client opens and seals the next one.
-    let storing = Promise.resolve([]);
-    for (let isAtEnd = false; !isAtEnd && !isOver(); ) {
-      const most = Math.min(PAGE, maxRows - total.seen);
-      const rows = await page(operation, last, most, signal);
-      isAtEnd = rows.length < most;
-      const puts = sealAnew(rows);
-      again.push(...(await storing));
-      storing = store(puts);
+    /** Asks for the rows after the last one, at most a page and at most as many as are left of maxRows. */
+    const readNext = () => {
+      const most = Math.min(PAGE, maxRows - seen);
+      const rows = most > 0 ? page(operation, last, most, signal) : Promise.resolve([]);
       // An error is thrown where the promise is awaited.
-      storing.catch(() => {});
+      rows.catch(() => {});
+      return { most, rows };
+    };
+
+    /** Waits until at most so many pages are being stored. */
+    const settle = async (most) => {
+      while (storing.length > most) again.push(...(await storing.shift()));
+    };
+
+    // While this client opens and seals a page, the database reads the next page and stores the two before: sending one and
+    // storing it take longer together than sealing.
+    let seen = 0;
+    let next = readNext();
+    const storing = [];
+    for (let isAtEnd = false; !isAtEnd && !isOver(); ) {
+      const rows = await next.rows;
+      isAtEnd = rows.length < next.most;
+      seen += rows.length;
       last = rows.at(-1)?.user_id ?? last;
+      if (!isAtEnd && Date.now() < deadline) next = readNext();
+      const puts = await sealAnew(rows);
+      await settle(1);
+      const stored = store(puts);
+      stored.catch(() => {});
+      storing.push(stored);
       if (isAtEnd) {
-        again.push(...(await storing));
-        storing = Promise.resolve([]);
+        await settle(0);
         for (let wait = 50; again.length > 0 && !isOver(); wait = Math.min(2 * wait, 1000)) {
           const still = [];
           for (const userId of again) {
             const found = (await page(operation, before(userId), 1, signal)).filter((row) => row.user_id === userId);
-            still.push(...(await store(sealAnew(found))));
+            still.push(...(await store(await sealAnew(found))));
           }
           again = still;
           if (again.length > 0) await pause(Math.min(wait, Math.max(0, deadline - Date.now())), signal);
@@ -173,7 +198,8 @@ CROSS JOIN LATERAL ${quoted(schema)}.vetassist_reseal_page(CASE WHEN given.is_se
         if (again.length === 0) return { after: null, ...total, held: 0 };
       }
     }
-    again.push(...(await storing));
+    await settle(0);
+    await next.rows.catch(() => {});
     return { after: place(last ?? '', again), ...total, held: again.length };
   }
 
