@@ -182,7 +182,7 @@ const STEPS: &[Step] = &[
         bench::bench(&run.tools, &run.postgres, &["--short".into()])
     }),
     ("package", All, "building, installing and removing the files of a release", |run| {
-        install_missing(&["lintian", "mmdebstrap", "unzip"])?;
+        install_missing(&["cpio", "lintian", "mmdebstrap", "unzip"])?;
         let folder = release::build_for_tests(&run.postgres)?;
         let tests = format!("test {HOST},vetassist-server-tests/packages --test package");
         run.count(run.tools.cargo(&tests).env("VETASSIST_TEST_PACKAGES", folder))
