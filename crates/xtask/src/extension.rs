@@ -12,7 +12,7 @@ use xshell::{cmd, Shell};
 use crate::{
     setup::{as_root, Tools, PG_CONFIG_VARIABLE},
     sql,
-    workspace::{shell, target, version},
+    workspace::{shell, target, VERSION},
 };
 
 /// The profile that the extension is compiled with.
@@ -52,7 +52,7 @@ impl Extension {
         sh.create_dir(&folder)?;
         sh.copy_file(target().join(name).join("libvetassist.so"), &built.library)?;
         let control = sh.read_file("crates/vetassist-pg/vetassist.control")?;
-        let control = control.replace("@CARGO_VERSION@", &version()?);
+        let control = control.replace("@CARGO_VERSION@", VERSION);
         sh.write_file(built.scripts.join("vetassist.control"), control)?;
         for (name, text) in sql::scripts()? {
             sh.write_file(built.scripts.join(name), text)?;

@@ -10,7 +10,7 @@ use crate::{
     extension::with_server,
     setup::{python, Tools, PYTHON_VARIABLE, WASM_TARGET},
     sql,
-    workspace::{target, version, HOST},
+    workspace::{target, HOST, VERSION},
 };
 
 /// Names the program for the tests of the package's command, which does the same.
@@ -57,7 +57,7 @@ const MODULES: [(&str, &str, &str, &[&str]); 4] = [
 
 /// Builds `target/npm/vetassist.tgz`.
 pub(crate) fn build(tools: &Tools) -> Result<()> {
-    let (sh, out, version) = (&tools.sh, target().join("npm"), version()?);
+    let (sh, out) = (&tools.sh, target().join("npm"));
     let get = "get Node 20 or later with npm from nodejs.org or your system's packages";
     let node = cmd!(sh, "node --version").read().with_context(|| format!("no Node: {get}"))?;
     let major = node.trim_start_matches('v').split('.').next().and_then(|part| part.parse().ok());
@@ -84,7 +84,7 @@ pub(crate) fn build(tools: &Tools) -> Result<()> {
     sql::write_plain()?;
     install_locked(sh, Path::new(PACKAGE))?;
     let _there = sh.push_dir(PACKAGE);
-    Ok(cmd!(sh, "node build.mjs {out} --version {version}").run()?)
+    Ok(cmd!(sh, "node build.mjs {out} --version {VERSION}").run()?)
 }
 
 /// Returns the path of the tarball that [`build`] makes.

@@ -13,7 +13,7 @@ use crate::{
     npm, python,
     setup::{self, Tools},
     sql,
-    workspace::{step, target, version},
+    workspace::{step, target, VERSION},
 };
 
 /// A part of a release.
@@ -90,7 +90,6 @@ pub(crate) fn build_for_tests(postgres: &Postgres) -> Result<PathBuf> {
 struct Release {
     tools: Tools,
     folder: PathBuf,
-    version: String,
     files: Vec<PathBuf>,
 }
 
@@ -100,7 +99,7 @@ impl Release {
         let folder = target().join("release-files");
         tools.sh.remove_path(&folder)?;
         tools.sh.create_dir(&folder)?;
-        Ok(Self { tools, folder, version: version()?, files: Vec::new() })
+        Ok(Self { tools, folder, files: Vec::new() })
     }
 
     /// Runs a script of `packaging/`, and adds the paths that it prints to the files of the release.
@@ -114,7 +113,7 @@ impl Release {
 
     /// Runs a script with the version and the folder as its first arguments, and these after them.
     fn script(&mut self, script: &str, arguments: &[PathBuf]) -> Result<()> {
-        let first = [self.version.clone().into(), self.folder.clone()];
+        let first = [VERSION.into(), self.folder.clone()];
         self.pack(script, &[&first, arguments].concat())
     }
 
@@ -130,7 +129,7 @@ impl Release {
     fn deb(&mut self, postgres: &Postgres, revision: u32, folder: &str) -> Result<()> {
         install_missing(&["debhelper"])?;
         let root = self.root("deb", postgres, Profile::Release)?;
-        let version = format!("{}-{revision}", self.version).into();
+        let version = format!("{VERSION}-{revision}").into();
         let major = postgres.major.to_string().into();
         let folder = self.folder.join(folder);
         self.pack("deb/pack", &["vetassist-pg".into(), root, version, folder, major])
@@ -149,7 +148,7 @@ impl Release {
         let below = |name| format!("/usr/pgsql-{}/{name}", postgres.major).into();
         let there = Postgres { lib: below("lib"), share: below("share"), ..postgres.clone() };
         let root = self.root("rpm", &there, Profile::Release)?;
-        let version = self.version.clone().into();
+        let version = VERSION.into();
         let major = postgres.major.to_string().into();
         self.pack("rpm/pack", &[root, version, self.folder.clone(), major])
     }
@@ -171,16 +170,16 @@ impl Release {
         let program = target().join(profile).join("vetassist-audit");
         let installed = root.join("usr/bin/vetassist-audit");
         cmd!(sh, "install -D -s -m 0755 {program} {installed}").quiet().run()?;
-        let revision = format!("{}-1", self.version).into();
+        let revision = format!("{VERSION}-1").into();
         let deb = ["vetassist-audit".into(), root.clone(), revision, self.folder.clone()];
-        let rpm = [root, self.version.clone().into(), self.folder.clone()];
+        let rpm = [root, VERSION.into(), self.folder.clone()];
         self.pack("deb/pack", &deb)?;
         self.pack("rpm/pack", &rpm)
     }
 
     fn tarball(&mut self) -> Result<()> {
         npm::build(&self.tools)?;
-        self.take(&npm::tarball(), &format!("vetassist-{}.tgz", self.version))
+        self.take(&npm::tarball(), &format!("vetassist-{VERSION}.tgz"))
     }
 
     fn wheel(&mut self) -> Result<()> {
@@ -197,13 +196,13 @@ impl Release {
         // Like the other parts, this packs the files as they are, committed or not.
         let options = "package -p vetassist-core --allow-dirty --all-features --target-dir";
         self.tools.cargo(options).arg(&target).run()?;
-        let name = format!("vetassist-core-{}.crate", self.version);
+        let name = format!("vetassist-core-{VERSION}.crate");
         self.take(&target.join("package").join(&name), &name)?;
         Ok(self.tools.sh.remove_path(&target)?)
     }
 
     fn plain_sql(&mut self) -> Result<()> {
-        self.take(&sql::write_plain()?, &format!("vetassist-{}.sql", self.version))
+        self.take(&sql::write_plain()?, &format!("vetassist-{VERSION}.sql"))
     }
 
     fn take(&mut self, from: &Path, name: &str) -> Result<()> {

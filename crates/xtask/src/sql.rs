@@ -15,7 +15,7 @@ use std::{
 
 use anyhow::{bail, Context, Result};
 
-use crate::workspace::{target, top, version};
+use crate::workspace::{target, top, VERSION};
 
 /// The version that the upgrade script begins at. Older versions first run released scripts.
 const UPGRADED_FROM: &str = "0.2.0";
@@ -26,15 +26,14 @@ const SCHEMA: &str = "@extschema@.";
 /// Returns every script of the extension with its file name: the installation, the upgrade, and the scripts of earlier
 /// versions.
 pub(crate) fn scripts() -> Result<Vec<(String, String)>> {
-    let version = version()?;
     let guard = "\\echo Use \"CREATE EXTENSION vetassist\" to load this file. \\quit\n";
     let mut scripts = vec![
         (
-            format!("vetassist--{version}.sql"),
+            format!("vetassist--{VERSION}.sql"),
             format!("{guard}\n{}", Script::of("extension/install.sql")?.text()),
         ),
         (
-            format!("vetassist--{UPGRADED_FROM}--{version}.sql"),
+            format!("vetassist--{UPGRADED_FROM}--{VERSION}.sql"),
             format!("{guard}\n{}", Script::of("extension/upgrade.sql")?.text()),
         ),
     ];
@@ -46,7 +45,6 @@ pub(crate) fn scripts() -> Result<Vec<(String, String)>> {
 
 /// Returns the plain file, for a database that cannot have the extension.
 pub(crate) fn plain() -> Result<String> {
-    let version = version()?;
     let text = Script::of("plain/install.sql")?.text();
     for word in ["pg_extension_config_dump", "MODULE_PATHNAME"] {
         if text.contains(word) {
@@ -58,7 +56,7 @@ pub(crate) fn plain() -> Result<String> {
         bail!("in a literal of the plain file, the schema must stand alone");
     }
     let (before, after) = (read("plain/before.txt")?, read("plain/after.txt")?);
-    Ok(format!("{before}\n{text}{after}").replace("@version@", &version))
+    Ok(format!("{before}\n{text}{after}").replace("@version@", VERSION))
 }
 
 /// Writes the plain file to `target/vetassist.sql` and returns its path.

@@ -2,13 +2,15 @@
 
 use std::{
     cell::Cell,
+    collections::HashMap,
+    env,
     io::{BufRead, BufReader},
     process::{Command, Stdio},
     thread,
     time::Instant,
 };
 
-use anyhow::{ensure, Context, Result};
+use anyhow::{anyhow, ensure, Context, Result};
 use pg_scratch::{
     find_or_fetch, install_missing, point_release, Postgres, ALL_VARIABLE, DEFAULT_MAJOR,
     NEWER_VARIABLE, RELEASED, SUPPORTED, VARIABLE,
@@ -59,10 +61,12 @@ enum When {
     Always,
     /// With `--all`, because the step takes minutes or builds other programs.
     All,
+    /// With `--all`, in a process of its own from the beginning on, because most steps leave a core idle half of the time.
+    Beside,
     /// Only when it is named: it runs a part of another step's tests sooner.
     Named,
 }
-use When::{All, Always, Named};
+use When::{All, Always, Beside, Named};
 
 type Step = (&'static str, When, &'static str, fn(&Run) -> Result<u64>);
 
@@ -174,8 +178,8 @@ const STEPS: &[Step] = &[
         npm::build(&run.tools)?;
         npm::test_frameworks(&run.tools.sh, &npm::frameworks(&run.tools.sh)?)
     }),
-    ("supply-chain", All, "checking the dependencies", |run| supply_chain::check(&run.tools)),
-    ("fuzz", All, "running each fuzz target for some seconds", |run| {
+    ("supply-chain", Beside, "checking the dependencies", |run| supply_chain::check(&run.tools)),
+    ("fuzz", Beside, "running each fuzz target for some seconds", |run| {
         fuzz::fuzz(&run.tools, &[], fuzz::SECONDS)
     }),
     ("bench", All, "running every benchmark briefly", |run| {
@@ -243,16 +247,29 @@ pub(crate) fn test(selection: Selection) -> Result<()> {
     let (tools, debian) = Tools::with_postgres()?;
     let postgres = pg.map_or(Ok(debian), find_or_fetch)?;
     let run = Run { tools, postgres, all, name, passed: Cell::new(0), failed: Cell::new(0) };
+    let beside = STEPS.iter().filter(|(_, when, ..)| all && *when == Beside);
+    let process = |name| move || Command::new(env::current_exe()?).args(["test", name]).output();
+    let mut beside: HashMap<_, _> =
+        beside.map(|(name, ..)| (*name, thread::spawn(process(*name)))).collect();
     for (name, when, what, how) in STEPS {
         let wanted = match (&only, pg) {
             (Some(only), _) => only == name,
             (None, Some(_)) => NEEDS_SERVER.contains(name),
-            (None, None) => *when == Always || all && *when == All,
+            (None, None) => *when == Always || all && *when != Named,
         };
         if !wanted {
             continue;
         }
-        match step(&format!("{name}: {what}"), || how(&run)) {
+        let outcome = step(&format!("{name}: {what}"), || match beside.remove(name) {
+            Some(process) => {
+                let output = process.join().map_err(|_| anyhow!("its thread ended"))??;
+                print!("{}", String::from_utf8_lossy(&output.stdout));
+                ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+                Ok(1)
+            }
+            None => how(&run),
+        });
+        match outcome {
             Ok(passed) => run.passed.set(run.passed.get() + passed),
             Err(error) => {
                 println!("{} passed, {} failed", run.passed.get(), run.failed.get().max(1));

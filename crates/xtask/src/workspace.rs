@@ -30,19 +30,13 @@ pub(crate) fn shell() -> Result<Shell> {
     Ok(sh)
 }
 
-/// Returns the version of everything that the project releases.
-pub(crate) fn version() -> Result<String> {
-    stated("version")
-}
+/// The version of everything that the project releases.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Returns the oldest Rust that builds the project. The workspace alone states it.
+/// Returns the oldest Rust that builds the project. Only the workspace states it.
 pub(crate) fn minimum_rust() -> Result<String> {
-    stated("rust-version")
-}
-
-fn stated(key: &str) -> Result<String> {
     let manifest = shell()?.read_file("Cargo.toml")?;
-    quoted_value(&manifest, key).with_context(|| format!("Cargo.toml states no {key}"))
+    quoted_value(&manifest, "rust-version").context("Cargo.toml states no rust-version")
 }
 
 /// Returns the value of the first line `key = "value"`.
