@@ -288,9 +288,6 @@ const VERSIONS: &str = "accounts:: audit_guard:: audit_log_seal:: batches:: chec
 /// The tests of the server that are most of its time. They go through lists of attacks.
 const ATTACKS: &str = "attacks::";
 
-/// The tests of the server that take longest, and do not depend on PostgreSQL's version.
-const MINUTES: &str = "attacks::adoption:: attacks::callers_settings attacks::key_command large_values::the_largest refreshes::";
-
 impl Run {
     /// Builds the extension for a PostgreSQL and runs its tests there.
     fn server(&self, postgres: &Postgres) -> Result<u64> {
@@ -298,24 +295,26 @@ impl Run {
         self.tools.sh.write_file(scratch.root().join("vetassist.sql"), sql::plain()?)?;
         // The tests run the examples, which cargo builds into the tests' folder.
         self.tools.cargo(&format!("build {HOST} --bins --test server")).run()?;
-        let tests = self.tools.cargo(&format!("test {HOST} --test server --"));
-        let mut tests = tests.args(&self.name).env(VARIABLE, scratch.root());
-        // Tests that take seconds are marked as ignored: they belong to `--all`, and to a call that names them.
-        if self.all || self.name.is_some() {
-            tests = tests.arg("--include-ignored");
-        }
-        if self.all && postgres.major == DEFAULT_MAJOR {
-            tests = tests.env(ALL_VARIABLE, "1");
-        } else if self.all {
-            let is_released = postgres.major == RELEASED;
-            let (only, left) = if is_released { ("", MINUTES) } else { (VERSIONS, ATTACKS) };
-            let left = left.split(' ').flat_map(|name| ["--skip", name]);
-            tests = tests.args(only.split_whitespace()).args(left);
-        }
         // A test waits for its server half of the time.
-        let threads = thread::available_parallelism()?.get() + 1;
-        let tests = tests.env("RUST_TEST_THREADS", threads.to_string());
-        self.count(tests.env(PYTHON_VARIABLE, python()?))
+        let (python, threads) = (python()?, thread::available_parallelism()?.get() + 1);
+        let tests = || {
+            let tests = self.tools.cargo(&format!("test {HOST} --test server --")).args(&self.name);
+            let tests = tests.env(VARIABLE, scratch.root()).env(PYTHON_VARIABLE, &python);
+            tests.env("RUST_TEST_THREADS", threads.to_string())
+        };
+        // Tests that take seconds are marked as ignored: they belong to `--all`, and to a call that names them. In other
+        // versions of PostgreSQL, they run for what may differ there.
+        let others = || VERSIONS.split(' ').chain(["--skip", ATTACKS]);
+        self.count(match (self.all, postgres.major) {
+            (true, DEFAULT_MAJOR) => tests().arg("--include-ignored").env(ALL_VARIABLE, "1"),
+            (true, RELEASED) => {
+                self.count(tests().arg("--ignored").args(others()))?;
+                tests()
+            }
+            (true, _) => tests().arg("--include-ignored").args(others()),
+            _ if self.name.is_some() => tests().arg("--include-ignored"),
+            _ => tests(),
+        })
     }
 
     /// Runs cargo for the PostgreSQL of the run, and counts the tests that it reports.
