@@ -75,6 +75,8 @@ async function connect({ database, authority }) {
         client = tried;
         return;
       } catch (error) {
+        // An open socket keeps the process alive until the server closes it.
+        tried.connection.stream.destroy();
         failed = error.severity === undefined ? new Error(`error connecting to server: ${said(error)}`) : error;
         // Only a server without encryption is tried again.
         if (error.message !== 'The server does not support SSL connections') break;
