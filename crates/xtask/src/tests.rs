@@ -95,7 +95,7 @@ const STEPS: &[Step] = &[
         cmd!(sh, ".ci/workflows").run()?;
         Ok(3)
     }),
-    ("clippy", Always, "linting", |run| {
+    ("clippy", All, "linting", |run| {
         // Each command uses the features of the builds, because cargo compiles a crate again for every other set.
         run.cargo("clippy --locked -p vetassist-pg -p vetassist-py --all-targets -- -D warnings")?;
         run.cargo("clippy -p xtask -p pg-scratch -p vetassist-repository-tests --all-targets -- -D warnings")?;
