@@ -46,6 +46,28 @@ pub fn documentation() -> Vec<Page> {
     pages
 }
 
+/// Checks that each link of these pages, whose folder is `top`, leads to a file, and to a heading if it names one. Returns
+/// the number of links, and the dead ones.
+#[must_use]
+pub fn check_links(pages: &[Page], top: &Path) -> (usize, Vec<String>) {
+    let mut dead = Vec::new();
+    let mut count = 0;
+    for page in pages {
+        for link in page.links() {
+            count += 1;
+            let (file, anchor) = link.split_once('#').unwrap_or((&link, ""));
+            let target = page.target(file);
+            let found = pages.iter().find(|page| page.path == target);
+            let has_anchor = anchor.is_empty()
+                || found.is_some_and(|page| page.anchors().iter().any(|a| a == anchor));
+            if !top.join(&target).exists() || !has_anchor {
+                dead.push(format!("{}: {link}", page.path));
+            }
+        }
+    }
+    (count, dead)
+}
+
 impl Page {
     /// Returns the blocks of code of a language, in order.
     #[must_use]

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use xshell::Shell;
 
-pub use documents::{documentation, pages, Block, Page};
+pub use documents::{check_links, documentation, pages, Block, Page};
 
 /// Returns a shell in the repository's top folder.
 #[must_use]

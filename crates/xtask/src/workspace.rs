@@ -9,8 +9,8 @@ use std::{
 use anyhow::{Context, Result};
 use xshell::Shell;
 
-/// The packages that are tested on the machine itself, with the features that the tests take. Cargo compiles what they
-/// depend on once for each set of packages that a call names, so the calls name one set. With a set for each call, syn and serde were compiled ten times.
+/// The packages that are tested on the machine itself, with the features that the tests need. Every call names this set,
+/// because cargo compiles the dependencies again for every other set: with a set for each step, it compiled syn ten times.
 pub(crate) const HOST: &str = "-p vetassist-core -p vetassist-audit -p vetassist-server-tests -p example-rust-sqlx -p example-rust-tokio-postgres --features vetassist-core/audit,vetassist-core/chrono,vetassist-core/getrandom,vetassist-core/postgres,vetassist-core/serde,vetassist-core/serde_json,vetassist-core/time";
 
 /// Returns the repository's top folder.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use vetassist_repository_tests::{documentation, pages, shell, Page};
+use vetassist_repository_tests::{check_links, documentation, pages, shell, Page};
 use xshell::cmd;
 
 /// The most bytes of the front page.
@@ -16,24 +16,7 @@ const KINDS: [&str; 7] = ["sql", "sh", "sh by-hand", "js", "python", "text", "ya
 
 #[test]
 fn every_link_leads_to_a_file_and_a_heading() {
-    let pages = pages();
-    let top = shell().current_dir();
-    let mut dead = Vec::new();
-    let mut count = 0;
-    for page in &pages {
-        for link in page.links() {
-            count += 1;
-            let (file, anchor) = link.split_once('#').unwrap_or((&link, ""));
-            let target = page.target(file);
-            let found = pages.iter().find(|page| page.path == target);
-            let is_there = found.is_some() || top.join(&target).exists();
-            let has_anchor = anchor.is_empty()
-                || found.is_some_and(|page| page.anchors().iter().any(|a| a == anchor));
-            if !is_there || !has_anchor {
-                dead.push(format!("{}: {link}", page.path));
-            }
-        }
-    }
+    let (count, dead) = check_links(&pages(), &shell().current_dir());
     assert!(count > 100, "only {count} links were found");
     assert_eq!(dead, [""; 0]);
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 use pg_scratch::{capture, run};
-use vetassist_repository_tests::{documentation, Page};
+use vetassist_repository_tests::{check_links, documentation, Page};
 
 use crate::{deb, folder::Folder, package, release, rpm};
 
@@ -28,34 +28,22 @@ fn unpack(package: &Path) -> (Folder, Vec<Page>) {
 }
 
 /// Checks each link to a file or a heading, and returns how many there are.
-fn check_links(package: &Path) -> usize {
+fn count_links(package: &Path) -> usize {
     let (unpacked, pages) = unpack(package);
-    let top = unpacked.path().join("documentation");
     assert!(pages.iter().any(|page| page.path == "README.md"), "{}", package.display());
-    let mut count = 0;
-    for page in &pages {
-        for link in page.links() {
-            count += 1;
-            let (file, anchor) = link.split_once('#').unwrap_or((&link, ""));
-            let target = page.target(file);
-            assert!(top.join(&target).exists(), "{}: {}: {link}", package.display(), page.path);
-            let found = pages.iter().find(|page| page.path == target);
-            let has_anchor = anchor.is_empty()
-                || found.is_some_and(|page| page.anchors().iter().any(|one| one == anchor));
-            assert!(has_anchor, "{}: {}: {link}", package.display(), page.path);
-        }
-    }
+    let (count, dead) = check_links(&pages, &unpacked.path().join("documentation"));
+    assert_eq!(dead, [""; 0], "{}", package.display());
     count
 }
 
 #[test]
 fn links_lead_to_files_of_the_package() {
     for package in [package(&release()), rpm::extension()] {
-        let count = check_links(&package);
+        let count = count_links(&package);
         assert!(count > 100, "{}: only {count} links", package.display());
     }
     for package in [deb(&release(), "vetassist-audit_"), rpm::audit()] {
-        check_links(&package);
+        count_links(&package);
     }
 }
 

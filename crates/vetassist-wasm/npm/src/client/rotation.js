@@ -154,8 +154,8 @@ CROSS JOIN LATERAL ${quoted(schema)}.vetassist_reseal_page(CASE WHEN given.is_se
       return held;
     };
 
-    /** Asks for the rows after the last one, at most a page and at most as many as are left of maxRows. */
-    const readNext = () => {
+    /** Asks for the rows after the last one, at most a page and at most as many as are left of maxRows after `seen`. */
+    const readNext = (seen) => {
       const most = Math.min(PAGE, maxRows - seen);
       const rows = most > 0 ? page(operation, last, most, signal) : Promise.resolve([]);
       // An error is thrown where the promise is awaited.
@@ -170,15 +170,13 @@ CROSS JOIN LATERAL ${quoted(schema)}.vetassist_reseal_page(CASE WHEN given.is_se
 
     // While this client opens and seals a page, the database reads the next page and stores the two before: sending one and
     // storing it take longer together than sealing.
-    let seen = 0;
-    let next = readNext();
+    let next = readNext(0);
     const storing = [];
     for (let isAtEnd = false; !isAtEnd && !isOver(); ) {
       const rows = await next.rows;
       isAtEnd = rows.length < next.most;
-      seen += rows.length;
       last = rows.at(-1)?.user_id ?? last;
-      if (!isAtEnd && Date.now() < deadline) next = readNext();
+      if (!isAtEnd && !isOver()) next = readNext(total.seen + rows.length);
       const puts = await sealAnew(rows);
       await settle(1);
       const stored = store(puts);
