@@ -58,7 +58,7 @@ impl Cluster {
         let mut cluster = Self::new_in(scratch)?;
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         cluster.environment = environment.iter().map(owned).collect();
-        cluster.copy_template(scratch.root())?;
+        cluster.copy_template(&scratch.servers()?)?;
         cluster.configure(settings)?;
         prepare(&cluster)?;
         cluster.start_server()?;
@@ -89,7 +89,7 @@ impl Cluster {
     pub(crate) fn new_in(scratch: &Scratch) -> Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let folder = scratch.root().join(format!("c{}-{number}", std::process::id()));
+        let folder = scratch.servers()?.join(format!("c{}-{number}", std::process::id()));
         Self::new_at(scratch.postgres(), &folder)
     }
 
@@ -118,8 +118,8 @@ impl Cluster {
 
     /// Copies a data directory that the first server in a scratch installation makes, because initdb takes seconds and a copy
     /// does not. Several test processes may do this at the same time.
-    fn copy_template(&self, root: &Path) -> Result<()> {
-        let (template, ready) = (root.join("template"), root.join("template/data"));
+    fn copy_template(&self, servers: &Path) -> Result<()> {
+        let (template, ready) = (servers.join("template"), servers.join("template/data"));
         if fs::create_dir(&template).is_ok() {
             give(&template, 0o755)?;
             let new = template.join("new");
