@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: measures vetassist beside the alternatives, in one run.
 
+mod capacity;
 mod core;
 mod job;
 mod machine;
@@ -40,9 +41,13 @@ struct Arguments {
     /// Check that everything runs; the figures are not reliable
     #[arg(long)]
     short: bool,
-    /// Write BENCHMARKS.md again
+    /// Write the figures into their page, BENCHMARKS.md
     #[arg(long, conflicts_with_all = ["short", "only"])]
     record: bool,
+    /// Measure only what this many veterans take on disk, in WAL and in time; a million take about 10 minutes. With
+    /// --record, write docs/capacity.md again
+    #[arg(long, value_name = "VETERANS", conflicts_with_all = ["short", "only"])]
+    capacity: Option<usize>,
     /// Run only these families
     #[arg(value_parser = FAMILIES.map(|(name, ..)| name))]
     only: Vec<String>,
@@ -62,6 +67,15 @@ fn run(arguments: &Arguments) -> Result<()> {
     let effort = Effort { short: arguments.short };
     println!("==> starting a server");
     let server = Server::start()?;
+    if let Some(veterans) = arguments.capacity {
+        println!("{}", machine::description(&server, effort)?);
+        println!("{}", capacity::run(&server, veterans, arguments.record)?);
+        return Ok(());
+    }
+    if arguments.short {
+        println!("==> capacity: what veterans take");
+        println!("{}", capacity::run(&server, 100, false)?);
+    }
     let mut comparisons = Vec::new();
     for (name, what, measure) in FAMILIES {
         if arguments.only.is_empty() || arguments.only.iter().any(|only| only == name) {

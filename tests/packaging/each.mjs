@@ -1,4 +1,4 @@
-// Runs projects, as many at the same time as there are processors: node each.mjs NAME…
+// Runs projects, one more at the same time than there are processors: node each.mjs NAME…
 //
 // A name is that of a script `test:NAME` of package.json, or `frameworks/NAME`.
 import { spawn } from 'node:child_process';
@@ -40,5 +40,6 @@ async function runWaiting() {
     if (!(await run(name))) failed.push(name);
   }
 }
-await Promise.all(Array.from({ length: availableParallelism() }, runWaiting));
+// A project waits for a browser or a server half of the time.
+await Promise.all(Array.from({ length: availableParallelism() + 1 }, runWaiting));
 if (failed.length > 0) throw new Error(`${failed} failed`);

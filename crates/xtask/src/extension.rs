@@ -97,11 +97,12 @@ pub(crate) fn with_server(
     test: impl FnOnce([(&str, String); 3]) -> Result<u64>,
 ) -> Result<u64> {
     let scratch = Extension::build(tools, postgres, Profile::Debug)?.scratch(postgres)?;
-    let (keys, folder) = ([random_key()?, random_key()?], scratch.root().join("server"));
-    let ring = folder.join("keys/ring");
-    let settings = [("vetassist.master_key_file", &*ring.to_string_lossy())];
-    let cluster = Cluster::start_at(scratch.postgres(), &folder, &settings)?;
-    cluster.write_key_file("ring", &keys.join("\n"), 0o600)?;
+    let keys = [random_key()?, random_key()?];
+    let cluster =
+        Cluster::start_prepared(&scratch, &[("max_connections", "200")], &[], |cluster| {
+            let ring = cluster.write_key_file("ring", &keys.join("\n"), 0o600)?;
+            cluster.alter_system("vetassist.master_key_file", &ring.to_string_lossy())
+        })?;
     test([
         ("VETASSIST_TEST_SOCKET", cluster.socket_dir().display().to_string()),
         ("VETASSIST_TEST_RING", keys.join(",")),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{ensure, Context, Result};
 use pg_scratch::{install_missing, Postgres};
-use xshell::{cmd, Cmd, Shell};
+use xshell::{cmd, Shell};
 
 use crate::{
     extension::with_server,
@@ -18,16 +18,16 @@ const PROGRAM: &str = "VETASSIST_TEST_AUDIT";
 /// The oldest Node that the package and its tests run in.
 const NODE_MAJOR: u32 = 20;
 
-/// The projects in `tests/packaging`. Each is a script `test:<name>` of its `package.json`.
+/// The projects in `tests/packaging`, the slowest first. Each is a script `test:<name>` of its `package.json`.
 pub(crate) const PROJECTS: [&str; 21] = [
-    "node-esm", "node-cjs", "wipe", "bare", "size", "deno", "bun", "compile", "workerd",
-    "chromium", "firefox", "vite", "esbuild", "types", "pglite", "worker", "python", "readme",
-    "client", "provider", "audit",
+    "readme", "firefox", "audit", "chromium", "client", "types", "esbuild", "vite", "pglite",
+    "bun", "deno", "size", "python", "workerd", "compile", "worker", "node-esm", "node-cjs",
+    "bare", "provider", "wipe",
 ];
 
 /// Those that need a server with the extension.
 pub(crate) const SERVER_PROJECTS: [&str; 5] =
-    ["sql", "drivers", "node-pg", "client-server", "audit-server"];
+    ["client-server", "audit-server", "sql", "drivers", "node-pg"];
 
 /// Debian's names of the browsers. The other runtimes come from npm.
 const BROWSERS: [&str; 2] = ["chromium", "firefox-esr"];
@@ -95,12 +95,8 @@ pub(crate) fn tarball() -> PathBuf {
 /// Tests the tarball in these projects, and returns their number.
 pub(crate) fn test(sh: &Shell, projects: &[&str]) -> Result<u64> {
     install_missing(&BROWSERS)?;
-    let python = python()?;
     install(sh, PACKAGING)?;
-    let _there = sh.push_dir(PACKAGING);
-    let tests = cmd!(sh, "node each.mjs {projects...}").env(PYTHON_VARIABLE, &python);
-    tests.env(PROGRAM, target().join("debug/vetassist-audit")).run()?;
-    Ok(projects.len() as u64)
+    run(sh, projects, &[(PYTHON_VARIABLE, python()?.display().to_string())])
 }
 
 /// Returns the names of the projects under frameworks.
@@ -124,15 +120,15 @@ pub(crate) fn test_frameworks(sh: &Shell, projects: &[String]) -> Result<u64> {
 /// Tests in these projects that JavaScript and a real server open each other's sealed bytes.
 pub(crate) fn test_with_server(tools: &Tools, on: &Postgres, projects: &[&str]) -> Result<u64> {
     install(&tools.sh, PACKAGING)?;
-    with_server(tools, on, |server| {
-        for project in projects {
-            let _there = tools.sh.push_dir(PACKAGING);
-            let npm = cmd!(tools.sh, "npm run --silent test:{project}");
-            let npm = npm.env(PROGRAM, target().join("debug/vetassist-audit"));
-            passes(project, &npm.envs(server.clone()))?;
-        }
-        Ok(projects.len() as u64)
-    })
+    with_server(tools, on, |server| run(&tools.sh, projects, &server))
+}
+
+/// Runs projects in `tests/packaging` with these variables, and returns their number.
+fn run(sh: &Shell, projects: &[&str], variables: &[(&str, String)]) -> Result<u64> {
+    let _there = sh.push_dir(PACKAGING);
+    let tests = cmd!(sh, "node each.mjs {projects...}").envs(variables.iter().cloned());
+    tests.env(PROGRAM, target().join("debug/vetassist-audit")).run()?;
+    Ok(projects.len() as u64)
 }
 
 /// Installs the tools of the benchmarks in JavaScript, and the runtimes of the tests.
@@ -166,15 +162,5 @@ fn install_locked(sh: &Shell, folder: &Path) -> Result<()> {
         }
         sh.write_file(&stamp, wanted)?;
     }
-    Ok(())
-}
-
-/// Runs a project and prints its output. A project that does not print "cases agree" has failed.
-fn passes(project: &str, program: &Cmd<'_>) -> Result<()> {
-    let said = program.read()?;
-    for line in said.lines() {
-        println!("    {line}");
-    }
-    ensure!(said.contains("cases agree"), "{project} did not print that its cases agree");
     Ok(())
 }

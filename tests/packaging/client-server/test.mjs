@@ -94,9 +94,8 @@ for (const [name, more, options] of [
     await usesTheClockOfTheDatabase(given);
     await returnsToALockedRow(made, given);
   }
-  for (const isolation of ['read committed', 'repeatable read']) {
-    await thirtyRounds(made, given, isolation);
-  }
+  const rounds = ['read committed', 'repeatable read'].map((isolation) => thirtyRounds(made, given, isolation));
+  await Promise.all(rounds);
   if (name === 'ring_at_server') {
     await rotatedByServer(given);
     await rotatedByBoth(made, given);

@@ -6,15 +6,17 @@ import assert from 'node:assert/strict';
 import pg from 'pg';
 import postgres from 'postgres';
 import * as api from 'vetassist';
+import { database } from '../database.mjs';
 import { tokens } from '../random.mjs';
 
 const { VETASSIST_TEST_SOCKET: host, VETASSIST_TEST_RING: keys } = process.env;
 assert(host && keys, 'VETASSIST_TEST_SOCKET and VETASSIST_TEST_RING must be set');
 const ring = new api.KeyRing(keys.split(','));
 
-const client = new pg.Client({ host, user: 'postgres', database: 'postgres' });
+const superuser = await database('drivers');
+const client = new pg.Client(superuser);
 await client.connect();
-const sql = postgres({ host, user: 'postgres', database: 'postgres', max: 1, onnotice() {} });
+const sql = postgres({ ...superuser, max: 1, onnotice() {} });
 const DRIVERS = {
   'node-postgres': async (text, values = []) => (await client.query(text, values)).rows,
   'postgres.js': (text, values = []) => sql.unsafe(text, values),
@@ -26,7 +28,7 @@ const equal = (found, expected, what) => {
   assert.deepEqual(found, expected, what);
 };
 
-await client.query('CREATE EXTENSION IF NOT EXISTS vetassist');
+await client.query('CREATE EXTENSION vetassist');
 let number = 0;
 for (const [driver, query] of Object.entries(DRIVERS)) {
   for (const token of tokens(100)) {

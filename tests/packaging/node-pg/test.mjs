@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import pg from 'pg';
 import { hashIp, KeyRing, parseVaToken } from 'vetassist';
 import { provider } from 'vetassist/testing';
+import { database } from '../database.mjs';
 import { example } from '../example.mjs';
 
 const { AccountInactive, Service } = await import(example('node-pg/service.mjs', import.meta.url));
@@ -12,12 +13,13 @@ const { AccountInactive, Service } = await import(example('node-pg/service.mjs',
 const { VETASSIST_TEST_SOCKET: host, VETASSIST_TEST_RING: keys } = process.env;
 assert(host && keys, 'VETASSIST_TEST_SOCKET and VETASSIST_TEST_RING must be set');
 
-const admin = new pg.Client({ host, user: 'postgres', database: 'postgres' });
+const superuser = await database('node_pg');
+const admin = new pg.Client(superuser);
 await admin.connect();
-await admin.query('CREATE EXTENSION IF NOT EXISTS vetassist');
+await admin.query('CREATE EXTENSION vetassist');
 await admin.query('CREATE ROLE backend LOGIN');
 await admin.query("SELECT vetassist_grant('backend', 'app')");
-const pool = new pg.Pool({ host, user: 'backend', database: 'postgres' });
+const pool = new pg.Pool({ ...superuser, user: 'backend' });
 let cases = 0;
 const equal = (found, expected, what) => {
   cases += 1;

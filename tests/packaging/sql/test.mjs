@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import * as api from 'vetassist';
+import { database } from '../database.mjs';
 import { address, masterKey, tokens, user } from '../random.mjs';
 
 const COUNT = 3000;
@@ -18,7 +19,7 @@ const ring = new api.KeyRing(keys);
 const turned = new api.KeyRing(keys.toReversed());
 const [current, old] = keys.map((key) => new api.KeyRing([key]));
 
-const db = new pg.Client({ host, user: 'postgres', database: 'postgres' });
+const db = new pg.Client(await database('by_sql'));
 await db.connect();
 const column = async (sql, ...values) => (await db.query({ text: sql, values, rowMode: 'array' })).rows.flat();
 const one = async (sql, ...values) => (await column(sql, ...values))[0];
@@ -36,7 +37,7 @@ const refuses = (code, call) => {
   assert.throws(call, { name: 'VetassistError', code });
 };
 
-await db.query('CREATE EXTENSION IF NOT EXISTS vetassist');
+await db.query('CREATE EXTENSION vetassist');
 
 const SEALS = 'SELECT vetassist_encrypt_token(token, id) FROM unnest($1::text[], $2::uuid[]) WITH ORDINALITY AS t (token, id, n) ORDER BY n';
 const OPENS = 'SELECT vetassist_decrypt_token(sealed, id) FROM unnest($1::bytea[], $2::uuid[]) WITH ORDINALITY AS t (sealed, id, n) ORDER BY n';
