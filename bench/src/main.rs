@@ -72,16 +72,16 @@ fn run(arguments: &Arguments) -> Result<()> {
         println!("{}", capacity::run(&server, veterans, arguments.record)?);
         return Ok(());
     }
-    if arguments.short {
-        println!("==> capacity: what veterans take");
-        println!("{}", capacity::run(&server, 100, false)?);
-    }
     let mut comparisons = Vec::new();
     for (name, what, measure) in FAMILIES {
         if arguments.only.is_empty() || arguments.only.iter().any(|only| only == name) {
             println!("==> {name}: {what}");
             comparisons.extend(measure(&server, effort)?);
         }
+    }
+    if arguments.short {
+        println!("==> capacity: what veterans take");
+        println!("{}", capacity::run(&server, 100, false)?);
     }
     let target = env::var_os("CARGO_TARGET_DIR").unwrap_or("target".into());
     let folder = repository().join(target).join("bench");

@@ -2,7 +2,8 @@
 
 const { createCipheriv, createDecipheriv, createSecretKey } = globalThis.process?.getBuiltinModule?.('node:crypto') ?? {};
 
-/** Throws at the first failure; returns the number of cases. `from` has the sizes from which node:crypto seals and opens. */
+/** Throws at the first failure; returns the number of cases. `from` has the sizes from which node:crypto seals and opens, and
+ * the size up to which it fulfils promises. */
 export async function usesTheFasterImplementation(api, from) {
   const crypto = globalThis.process.getBuiltinModule('node:crypto');
   let cases = 0;
@@ -73,6 +74,26 @@ export async function usesTheFasterImplementation(api, from) {
         equal(seen.length, size + 28 >= from.open ? 1 : 0, `opening ${size} bytes`);
       }
     }
+    // Promises of large values are fulfilled by WebCrypto where it is faster than node:crypto.
+    let calls = 0;
+    const counted = (call) =>
+      function (...given) {
+        calls += 1;
+        return call.apply(this, given);
+      };
+    Object.assign(subtle, { encrypt: counted(encrypt), decrypt: counted(decrypt) });
+    for (const size of [16 * 1024 - 28, 16 * 1024, 16 * 1024 + 1, 1 << 20]) {
+      seen.length = 0;
+      const plaintext = new Uint8Array(size).fill(65);
+      const sealed = await key.sealAsync(plaintext);
+      const opened = await key.openAsync(sealed);
+      equal(opened.length === size && opened.every((byte) => byte === 65), true, 'the plaintext');
+      const slower = [size, size + 28].filter((each) => each > from.promises).length;
+      equal(seen.length, 2 - slower, `node:crypto for promises of ${size} bytes`);
+      equal(calls, slower, `WebCrypto for promises of ${size} bytes`);
+      calls = 0;
+    }
+    Object.assign(subtle, { encrypt: never, decrypt: never });
     // A token that an older key of the ring sealed. The copies of the keys are wiped.
     seen.length = 0;
     const raws = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];

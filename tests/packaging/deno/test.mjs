@@ -12,4 +12,4 @@ for (const name of ['read', 'write', 'net', 'env', 'sys', 'run', 'ffi']) {
 const required = createRequire(import.meta.url)('vetassist');
 if (required.Key !== api.Key) throw new Error('import and require give two classes');
 console.log(await run({ ...api, ...metadata }, `deno ${Deno.version.deno}, without permissions`));
-await usesTheFasterImplementation(api, { seal: 512, open: 400 });
+await usesTheFasterImplementation(api, { seal: 512, open: 400, promises: 16 * 1024 });

@@ -91,6 +91,13 @@ const NUMBERS: &[(Place, &[Place])] = &[
         &[("docs/javascript.md", "in Deno from 512 and 400")],
     ),
     (
+        ("crates/vetassist-wasm/npm/src/node_crypto.js", "deno: 16 * 1024,"),
+        &[
+            ("docs/javascript.md", "in Deno for more than 16 KiB"),
+            ("docs/javascript.md", "| values of more than 16 KiB in Deno |"),
+        ],
+    ),
+    (
         ("crates/vetassist-wasm/npm/src/webcrypto.js", "{ workerd: 192, firefox: 5632, other: 1024 }"),
         &[(
             "docs/javascript.md",

@@ -158,17 +158,22 @@ fn rotate(client: &mut SpiClient<'_>, schema: &str, rows: Rows) -> Result<Batch>
         }
     };
     // A ctid belongs to one version of a row. If a sign-in changed the row before it was locked, there is a newer version
-    // with another ctid. That version stays as it is, and the row is tried again.
+    // with another ctid. That version stays as it is, and the row is tried again. `||` reads a value that is stored outside
+    // its row once, and not for each use of it; OFFSET 0 keeps each expression from being evaluated more than once.
     let statement = format!(
         "WITH judged AS MATERIALIZED (
-             SELECT l.place, l.user_id, l.access, l.refresh, l.new_access, l.new_refresh,
+             SELECT l.place, l.user_id, l.new_access, l.new_refresh,
+                    {schema}.vetassist_tokens_digest(l.access, l.refresh) AS old,
+                    {schema}.vetassist_tokens_digest(l.new_access, l.new_refresh) AS new,
                     CASE WHEN l.new_access IS NULL OR (l.new_refresh IS NULL AND l.refresh IS NOT NULL) THEN 'unopened'
                          WHEN l.new_access = l.access AND l.new_refresh IS NOT DISTINCT FROM l.refresh THEN 'current'
                          ELSE 'held' END AS outcome
-             FROM (SELECT t.ctid AS place, t.user_id, t.access_token_encrypted AS access, t.refresh_token_encrypted AS refresh,
-                          {schema}.vetassist_reseal_token(t.access_token_encrypted::bytea, t.user_id::uuid) AS new_access,
-                          {schema}.vetassist_reseal_token(t.refresh_token_encrypted::bytea, t.user_id::uuid) AS new_refresh
-                   FROM {schema}.vetassist_va_tokens AS t WHERE {which}) AS l
+             FROM (SELECT s.place, s.user_id, s.access, s.refresh,
+                          {schema}.vetassist_reseal_token(s.access::bytea, s.user_id::uuid) AS new_access,
+                          {schema}.vetassist_reseal_token(s.refresh::bytea, s.user_id::uuid) AS new_refresh
+                   FROM (SELECT t.ctid AS place, t.user_id, t.access_token_encrypted || ''::bytea AS access,
+                                t.refresh_token_encrypted || ''::bytea AS refresh
+                         FROM {schema}.vetassist_va_tokens AS t WHERE {which}) AS s OFFSET 0) AS l
          ), locked AS MATERIALIZED (
              SELECT t.ctid AS place FROM {schema}.vetassist_va_tokens AS t
              WHERE t.ctid = ANY (ARRAY(SELECT j.place FROM judged AS j WHERE j.outcome = 'held'))
@@ -178,8 +183,7 @@ fn rotate(client: &mut SpiClient<'_>, schema: &str, rows: Rows) -> Result<Batch>
              SET access_token_encrypted = j.new_access, refresh_token_encrypted = j.new_refresh
              FROM locked AS l JOIN judged AS j ON j.place = l.place
              WHERE t.ctid = l.place
-             RETURNING t.user_id, {schema}.vetassist_tokens_digest(j.access, j.refresh) AS old,
-                       {schema}.vetassist_tokens_digest(j.new_access, j.new_refresh) AS new
+             RETURNING t.user_id, j.old, j.new
          )
          SELECT count(*)::int, (array_agg(j.user_id ORDER BY j.user_id DESC))[1], count(r.user_id)::int,
                 coalesce(array_agg(j.user_id ORDER BY j.user_id) FILTER (WHERE j.outcome = 'held' AND r.user_id IS NULL), '{{}}'),

@@ -102,10 +102,12 @@ export const Key = /* @__PURE__ */ define(
 
       async sealAsync(plaintext, aad) {
         const held = working(this);
-        if (nodeCrypto.isThere()) return seal(held, plaintext, aad);
+        if (nodeCrypto.isFastest()) return seal(held, plaintext, aad);
         let data = asData(plaintext, 'plaintext');
         let extra = dataOr(aad, 'aad');
-        if (!mayBeFaster(mostBytes(data) + mostBytes(extra))) return sealByModule(held, data, extra);
+        const most = mostBytes(data) + mostBytes(extra);
+        if (nodeCrypto.isFastest(most)) return seal(held, plaintext, aad);
+        if (!mayBeFaster(most)) return sealByModule(held, data, extra);
         [data, extra] = [toBytes(data), toBytes(extra)];
         const subtle = fasterSubtle(sizeOf(data) + sizeOf(extra));
         if (subtle === undefined) return sealByModule(held, data, extra);
@@ -126,11 +128,13 @@ export const Key = /* @__PURE__ */ define(
 
       async openAsync(sealed, aad) {
         const held = working(this);
-        if (nodeCrypto.isThere()) return open(held, sealed, aad);
+        if (nodeCrypto.isFastest()) return open(held, sealed, aad);
         let data = asBytes(sealed, 'sealed');
         if (sizeOf(data) < OVERHEAD) throw failure(TOO_SHORT);
         let extra = dataOr(aad, 'aad');
-        if (!mayBeFaster(sizeOf(data) + mostBytes(extra))) return openByModule(held, data, extra, take);
+        const most = sizeOf(data) + mostBytes(extra);
+        if (nodeCrypto.isFastest(most)) return open(held, sealed, aad);
+        if (!mayBeFaster(most)) return openByModule(held, data, extra, take);
         extra = toBytes(extra);
         const subtle = fasterSubtle(sizeOf(data) + sizeOf(extra));
         if (subtle === undefined) return openByModule(held, data, extra, take);

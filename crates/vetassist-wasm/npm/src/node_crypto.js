@@ -18,6 +18,9 @@ const FASTER_FROM = {
   deno: { seal: 512, open: 400 },
   bun: { seal: 0, open: 0 },
 };
+// The number of bytes, including AAD, up to which a promise is fulfilled sooner with it than with WebCrypto. Deno's
+// node:crypto does not use the AES instructions: for 1 MiB it takes 4 times as long as Deno's WebCrypto.
+const FASTEST_UP_TO = { node: Infinity, deno: 16 * 1024, bun: Infinity };
 // These versions of Node take 10 µs to accept the bytes of a key. They take 0.4 µs to create a KeyObject, which they accept at
 // once. It is created for one call and not kept, because only Node can wipe it, when it is collected. In all other versions
 // bytes are faster.
@@ -36,6 +39,7 @@ function runtime() {
 
 let crypto;
 let from;
+let fastestUpTo;
 let asKey;
 // Bun's buffers are a byte longer than their content, and reading their length takes long.
 let copies;
@@ -46,14 +50,15 @@ function look() {
   copies = here === 'bun';
   crypto = here === undefined ? undefined : builtin('node:crypto');
   from = typeof crypto?.createCipheriv === 'function' ? FASTER_FROM[here] : NEVER;
+  fastestUpTo = from === NEVER ? -1 : FASTEST_UP_TO[here];
   const isSlow = here === 'node' && from !== NEVER && SLOW_WITH_BYTES.test(globalThis.process.versions.node);
   asKey = isSlow ? (bytes) => crypto.createSecretKey(bytes) : (bytes) => bytes;
 }
 
-/** Returns whether the runtime has node:crypto. */
-export function isThere() {
+/** Returns whether the runtime has node:crypto and WebCrypto is not faster for so many bytes, or for any number. */
+export function isFastest(size = Infinity) {
   if (from === undefined) look();
-  return from !== NEVER;
+  return size <= fastestUpTo;
 }
 
 /** Returns whether the runtime has node:crypto and seals so many bytes faster with it. */

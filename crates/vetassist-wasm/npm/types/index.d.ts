@@ -104,7 +104,7 @@ export class Key {
   openFromText(sealedText: string, aad?: BytesLike | string): string;
 
   /**
-   * Seals as {@link seal} does. Without `node:crypto` it seals large values with WebCrypto, off the main thread.
+   * Seals as {@link seal} does. Without `node:crypto`, and in Deno, it seals large values with WebCrypto, off the main thread.
    * It copies the arguments before it returns.
    */
   sealAsync(plaintext: BytesLike | string, aad?: BytesLike | string): Promise<Bytes>;
