@@ -13,12 +13,12 @@ use pg_scratch::capture;
 use postgres::Client;
 
 use crate::{
+    job::family::CONNECTIONS,
     repository::repository,
     server::{execute, sql_error, Server},
 };
 
 const DATABASE: &str = "bench_capacity";
-const CONNECTIONS: usize = 8;
 const PAGE: &str = "docs/capacity.md";
 const BEGIN: &str = "<!-- measured: cargo xtask bench --capacity -->";
 const END: &str = "<!-- end of the measured table -->";

@@ -1,6 +1,6 @@
 //! Measures the daily work: sign-ins, session checks, rotation and purges.
 
-mod family;
+pub(crate) mod family;
 mod memory;
 mod purge;
 mod rotation;

@@ -3,4 +3,4 @@
 pub(super) const FAMILY: &str = "job";
 
 /// The number of connections, as many as in a usual pool.
-pub(super) const CONNECTIONS: usize = 8;
+pub(crate) const CONNECTIONS: usize = 8;
