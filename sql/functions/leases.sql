@@ -1,6 +1,6 @@
 -- Leases: each lets one caller exchange a refresh token at VA.gov.
 --
--- requires: functions/sealed_tokens.sql functions/setting.sql tables/tokens_due.sql
+-- requires: functions/sealed_tokens.sql functions/setting.sql functions/intervals.sql tables/tokens_due.sql
 
 -- VA.gov answers each refresh with a new refresh token, and treats the old token as stolen if it is sent again. So only one
 -- caller at a time has a lease. The caller commits the lease before the exchange, and holds no lock during it. A lease, a
@@ -52,11 +52,12 @@ BEGIN
     IF user_id IS NULL OR min_lifetime IS NULL OR lease IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'no argument may be NULL',
             HINT = 'Leave an argument out for its default.';
-    ELSIF lease <= interval '0' OR min_lifetime < interval '0' THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = 'lease must be positive, and min_lifetime must not be negative',
-            HINT = 'lease is the time that the exchange with VA.gov may take.';
+    ELSIF min_lifetime < interval '0' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'min_lifetime must not be negative',
+            HINT = 'It is the time for which the caller needs the access token.';
     END IF;
+    min_lifetime := @extschema@.vetassist_checked_interval(min_lifetime::interval, 'min_lifetime'::text);
+    lease := @extschema@.vetassist_checked_lease(lease::interval);
     SELECT t.access_token_encrypted AS access, t.refresh_token_encrypted AS refresh, t.expires_at, u.is_active
     INTO stored
     FROM @extschema@.vetassist_users AS u
@@ -174,16 +175,19 @@ AS $$
 #variable_conflict use_column
 DECLARE
     at CONSTANT timestamptz := clock_timestamp();
-    due CONSTANT timestamptz := at + within;
+    due timestamptz;
     found uuid[];
 BEGIN
     IF within IS NULL OR max_rows IS NULL OR lease IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'no argument may be NULL',
             HINT = 'Leave an argument out for its default.';
-    ELSIF max_rows < 1 OR lease <= interval '0' THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'max_rows must be at least 1, and lease positive',
-            HINT = 'Leave an argument out for its default.';
-    ELSIF @extschema@.vetassist_setting('refresh_paused'::text)::boolean THEN
+    ELSIF max_rows < 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'max_rows must be at least 1',
+            HINT = 'Leave it out for its default, 10.';
+    END IF;
+    due := at + @extschema@.vetassist_checked_interval(within::interval, 'within'::text);
+    lease := @extschema@.vetassist_checked_lease(lease::interval);
+    IF @extschema@.vetassist_setting('refresh_paused'::text)::boolean THEN
         RETURN;
     END IF;
     found := ARRAY(

@@ -27,6 +27,7 @@ mod goldens;
 mod hosted;
 mod hostile;
 mod hostile_calls;
+mod icn;
 mod inventory;
 mod ip_hash_upgrade;
 mod key_sources;
