@@ -5,6 +5,9 @@
 -- VA.gov answers each refresh with a new refresh token, and treats the old token as stolen if it is sent again. So only one
 -- caller at a time has a lease. The caller commits the lease before the exchange, and holds no lock during it. A lease, a
 -- back-off and the state reconnect are about the tokens of one digest: they are void as soon as other tokens are stored.
+--
+-- A lease is found by its user. The times are compared by their difference, so that the index of the times is not used: while
+-- the statistics are those of an empty table, PostgreSQL would choose it, and read every lease for each user.
 
 -- Returns whether a caller has a lease of these tokens that has not expired.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_is_leased(
@@ -14,7 +17,7 @@ AS $$
 BEGIN
     RETURN EXISTS (
         SELECT FROM @extschema@.vetassist_refresh_leases AS l
-        WHERE l.user_id = vetassist_is_leased.user_id AND l.expires_at > at AND l.stored_digest IS NULL
+        WHERE l.user_id = vetassist_is_leased.user_id AND l.expires_at - at > interval '0' AND l.stored_digest IS NULL
           AND l.tokens_digest = @extschema@.vetassist_tokens_digest(access_token::bytea, refresh_token::bytea));
 END
 $$;
@@ -154,7 +157,7 @@ BEGIN
     -- of taking a second one.
     UPDATE @extschema@.vetassist_va_tokens AS t SET token_type = t.token_type WHERE t.user_id = vetassist_take_lease.user_id;
     DELETE FROM @extschema@.vetassist_refresh_leases AS l
-    WHERE l.user_id = vetassist_take_lease.user_id AND l.expires_at < at - interval '1 hour';
+    WHERE l.user_id = vetassist_take_lease.user_id AND at - l.expires_at > interval '1 hour';
     INSERT INTO @extschema@.vetassist_refresh_leases (lease_id, user_id, taken_in, expires_at, tokens_digest)
     VALUES (new_id, vetassist_take_lease.user_id, pg_current_xact_id(), at + lease,
             @extschema@.vetassist_tokens_digest(stored.access::bytea, stored.refresh::bytea));
@@ -204,7 +207,7 @@ BEGIN
                 AND s.tokens_digest = @extschema@.vetassist_tokens_digest(t.access_token_encrypted, t.refresh_token_encrypted)), false)
           AND NOT coalesce((
               SELECT true FROM @extschema@.vetassist_refresh_leases AS l
-              WHERE l.user_id = t.user_id AND l.expires_at > at AND l.stored_digest IS NULL
+              WHERE l.user_id = t.user_id AND l.expires_at - at > interval '0' AND l.stored_digest IS NULL
                 AND l.tokens_digest = @extschema@.vetassist_tokens_digest(t.access_token_encrypted, t.refresh_token_encrypted)
               LIMIT 1), false)
         ORDER BY t.expires_at
