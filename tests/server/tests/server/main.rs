@@ -55,6 +55,7 @@ mod rows;
 mod runbooks;
 mod schema_guard;
 mod secrets;
+mod service;
 mod session_active;
 mod tables;
 mod tiers;
