@@ -100,7 +100,8 @@ class Service:
         tried again later, or never after a final error.
         """
         renewed: set[uuid.UUID] = set()
-        while leases := await self._pool.fetch("SELECT * FROM vetassist_claim_refreshes()"):
+        # An exchange begins as soon as its lease is taken: after the lease, another worker would present the same token.
+        while leases := await self._pool.fetch("SELECT * FROM vetassist_claim_refreshes(max_rows => 1)"):
             for lease in leases:
                 user = lease["user_id"]
                 try:
