@@ -11,15 +11,15 @@ use postgres::Client;
 use vetassist_server_tests::{column_of, repository, wait, KeyedServer, Server};
 
 /// A block of code of a page.
-struct Block {
+pub(crate) struct Block {
     /// `sh` or `sql`.
     language: String,
     /// The paragraph before the block, which states where it runs.
     before: String,
-    text: String,
+    pub(crate) text: String,
 }
 
-fn blocks(page: &str) -> Vec<Block> {
+pub(crate) fn blocks(page: &str) -> Vec<Block> {
     let page = fs::read_to_string(repository().join("docs").join(page)).unwrap();
     let mut found: Vec<Block> = Vec::new();
     let (mut before, mut paragraph) = (String::new(), String::new());
@@ -45,7 +45,7 @@ fn blocks(page: &str) -> Vec<Block> {
 }
 
 /// Runs a block against a server, and returns its output. A block that ends with `-- nothing` must print no row.
-fn run(block: &Block, server: &Server, database: &str) -> String {
+pub(crate) fn run(block: &Block, server: &Server, database: &str) -> String {
     let mut psql = server.client("psql");
     let keys = server.key_dir().display().to_string();
     let output = if block.language == "sql" {
