@@ -18,31 +18,32 @@ DECLARE
     -- Ids are random, so the users from a random id on are a sample.
     beginning CONSTANT uuid := gen_random_uuid();
 BEGIN
-    -- This opens a sample of tokens, and keeps none of them: those that the WARNING about a missing key tries, then both
-    -- tokens of other users.
+    -- This opens the tokens of some users, and keeps none of them: of those that the WARNING about a missing key tries, and of
+    -- others at random.
     BEGIN
         PERFORM FROM @extschema@.vetassist_keys();
         unopened := (
             WITH first AS MATERIALIZED (
-                SELECT t.user_id, t.access_token_encrypted AS sealed
+                SELECT t.user_id, t.access_token_encrypted, t.refresh_token_encrypted
                 FROM @extschema@.vetassist_va_tokens AS t LIMIT 16
-            ), sample AS MATERIALIZED (
-                SELECT u.user_id, k.sealed
-                FROM (
-                    (SELECT t.user_id, t.access_token_encrypted, t.refresh_token_encrypted
-                     FROM @extschema@.vetassist_va_tokens AS t WHERE t.user_id >= beginning ORDER BY t.user_id LIMIT 42)
-                    UNION ALL
-                    (SELECT t.user_id, t.access_token_encrypted, t.refresh_token_encrypted
-                     FROM @extschema@.vetassist_va_tokens AS t WHERE t.user_id < beginning ORDER BY t.user_id LIMIT 42)
-                    LIMIT 42
-                ) AS u
-                CROSS JOIN LATERAL (VALUES (u.access_token_encrypted), (u.refresh_token_encrypted)) AS k (sealed)
-                WHERE k.sealed IS NOT NULL
-                UNION
-                SELECT f.user_id, f.sealed FROM first AS f
             )
-            SELECT count(*) FROM sample AS s
-            WHERE @extschema@.vetassist_opened_token(s.sealed, s.user_id) IS NULL);
+            SELECT count(*)
+            FROM (
+                SELECT * FROM first
+                UNION ALL
+                (SELECT t.user_id, t.access_token_encrypted, t.refresh_token_encrypted
+                 FROM @extschema@.vetassist_va_tokens AS t
+                 WHERE t.user_id >= beginning AND t.user_id <> ALL (ARRAY(SELECT f.user_id FROM first AS f))
+                 ORDER BY t.user_id LIMIT most / 2 - 16)
+                UNION ALL
+                (SELECT t.user_id, t.access_token_encrypted, t.refresh_token_encrypted
+                 FROM @extschema@.vetassist_va_tokens AS t
+                 WHERE t.user_id < beginning AND t.user_id <> ALL (ARRAY(SELECT f.user_id FROM first AS f))
+                 ORDER BY t.user_id LIMIT most / 2 - 16)
+                LIMIT most / 2
+            ) AS u
+            CROSS JOIN LATERAL (VALUES (u.access_token_encrypted), (u.refresh_token_encrypted)) AS k (sealed)
+            WHERE k.sealed IS NOT NULL AND @extschema@.vetassist_opened_token(k.sealed, u.user_id) IS NULL);
         IF unopened > 0 THEN
             RETURN QUERY SELECT 'error', 'key ring', format('no key of the ring opens %s of the stored tokens (at most %s were tried)', unopened, most),
                 'SELECT * FROM vetassist_rotation_status() counts them all. Put the key that sealed them back into the ring, behind the current one.';

@@ -89,7 +89,7 @@ fn addresses_in_device_info_become_keyed_hashes() {
         r#"{"ip_hash": "K", "os": "x"}"#,
         r#"{"nested": {"ip_hash": ["L", "K"]}, "x": [{"ip_hash": "K"}]}"#,
         r#"{"ip_hash": ["K", "L"], "seen_ip_hash": "L"}"#,
-        r#"{"ip_hash": "K", "ip_hash_2": "K"}"#,
+        r#"{"ip_hash": "K", "ip_ip_hash": "K"}"#,
         devices[4],
         r#"{"ip": "unknown", "client_ip_hash": "K"}"#,
     ];

@@ -18,6 +18,15 @@ const REPEATED: [&str; 2] = [
     "COMMENT ON TABLE vetassist_users IS 'VetAssist user accounts linked to VA identity'",
 ];
 
+/// Ends the writer, also if a step fails.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Writes tokens as the backend does, until it is told to stop. Its statements are prepared before the adoption.
 fn write_tokens(server: &Server, sealed: &[u8], stop: &AtomicBool, done: &AtomicU32) {
     let mut backend = server.connect_as("backend");
@@ -71,6 +80,7 @@ fn the_runbook_adopts_the_tables_of_a_running_backend() {
     thread::scope(|scope| {
         let (kept, sealed): (&Server, _) = (&server, &sealed);
         let load = scope.spawn(|| write_tokens(kept, sealed, &stop, &done));
+        let stopper = Stop(&stop);
         for text in ["adopt_from", "severity", "upgrade_ip_hashes", "vetassist_grant"] {
             let before = written();
             run(step(text), &server, "postgres");
@@ -79,7 +89,7 @@ fn the_runbook_adopts_the_tables_of_a_running_backend() {
             }
             server.dump_as("backend");
         }
-        stop.store(true, Ordering::Relaxed);
+        drop(stopper);
         load.join().unwrap();
     });
     let mut db = server.connect();
