@@ -169,6 +169,27 @@ fn tokens_that_no_key_opens_and_late_refreshes_are_shown() {
     assert_eq!(column_of(&mut without.db, shown), ["error key ring"]);
 }
 
+/// The metrics look at fewer tokens, and do not see it.
+#[test]
+fn a_late_refresh_among_many_that_ended_is_shown() {
+    let mut server = KeyedServer::start();
+    let db = &mut server.db;
+    db.batch_execute(
+        "SELECT vetassist_login('ICN ' || n, 'a', now() - interval '25 min' - n * interval '3 s', 'jti ' || n, now() + interval '1 h', 'r') FROM generate_series(1, 200) AS n;
+         INSERT INTO vetassist_refresh_states
+         SELECT user_id, vetassist_tokens_digest(access_token_encrypted, refresh_token_encrypted), 1, now(), NULL, 'invalid_grant' FROM vetassist_va_tokens",
+    )
+    .unwrap();
+    let shown = "SELECT message FROM vetassist_check() WHERE subject = 'refreshes'";
+    assert_eq!(column_of(db, shown), [""; 0]);
+    db.batch_execute(
+        "DELETE FROM vetassist_refresh_states WHERE user_id = vetassist_find_user('ICN 100')",
+    )
+    .unwrap();
+    let found = column_of(db, shown);
+    assert!(found.len() == 1 && found[0].starts_with("are up to 18"), "{found:?}");
+}
+
 /// The check tries tokens of both kinds, and not always those of the same users.
 #[test]
 fn refresh_tokens_and_later_tokens_that_no_key_opens_are_shown() {
