@@ -12,7 +12,7 @@ use crate::runbooks::{blocks, run};
 
 const USER: &str = "8d3c1f5e-2b6a-4c97-9e10-5a7b3d2f4c61";
 
-/// What the backend's migration script repeats at each start.
+/// Statements that the backend repeats at each start.
 const REPEATED: [&str; 2] = [
     "CREATE INDEX IF NOT EXISTS idx_vetassist_sessions_user ON vetassist_sessions (user_id)",
     "COMMENT ON TABLE vetassist_users IS 'VetAssist user accounts linked to VA identity'",
