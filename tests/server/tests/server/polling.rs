@@ -210,3 +210,22 @@ fn a_check_opens_at_most_a_hundred_tokens() {
     let (_, blocks) = cost(&mut db, "SELECT * FROM vetassist_check()");
     assert!(blocks < 30_000, "{blocks} blocks");
 }
+
+/// The check compares privileges with those of the tiers, in a database that may have thousands of other functions.
+#[test]
+fn the_functions_of_tiers_are_found_by_name() {
+    let mut db = database();
+    let call = "SELECT * FROM vetassist_tier_privileges()";
+    let (rows, before) = cost(&mut db, call);
+    db.batch_execute(
+        "CREATE SCHEMA others; ANALYZE pg_proc;
+         DO $$ BEGIN FOR i IN 1..3000 LOOP
+             EXECUTE format('CREATE FUNCTION others.f%s() RETURNS integer LANGUAGE sql RETURN 1', i);
+         END LOOP; END $$;
+         ANALYZE pg_proc",
+    )
+    .unwrap();
+    let (again, after) = cost(&mut db, call);
+    assert_eq!(rows, again);
+    assert!(after <= before + 20, "{before} blocks, then {after}");
+}
