@@ -174,12 +174,14 @@ def test_other_threads_run_while_a_large_value_is_sealed():
     assert longest[0] < 0.6 * took
 
 
-def run(code):
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+def run(code, *arguments):
+    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
 
 
 SUBINTERPRETER = """
-import sys, vetassist
+import sys
+if "first" not in sys.argv:
+    import vetassist
 for name in ("_interpreters", "_xxsubinterpreters"):
     try:
         interpreters = __import__(name)
@@ -204,12 +206,15 @@ else:
 run = getattr(interpreters, "run_string", None) or interpreters.exec
 for interpreter in made:
     print(run(interpreter, code) or "ran", flush=True)
+import vetassist
 print(vetassist.Key(bytes(32)).open(vetassist.Key(bytes(32)).seal(b"still here")))
 """
 
 
-def test_subinterpreters_are_refused_clearly():
-    done = run(SUBINTERPRETER)
+@pytest.mark.parametrize("order", ["first", "after the main interpreter"])
+def test_subinterpreters_are_refused_clearly(order):
+    """The main interpreter can use the module also if a subinterpreter has tried to import it first."""
+    done = run(SUBINTERPRETER, order)
     assert done.returncode == 0, done.stderr
     refusals = [line for line in done.stdout.split("\n") if line.startswith("refused:")]
     assert len(refusals) == done.stdout.count("ran\n") > 0, done

@@ -12,7 +12,7 @@ use vetassist_core::{
 
 use crate::{
     arguments::with_text,
-    errors::{error, wrong_type},
+    errors::{error, instead_of, wrong_type},
 };
 
 /// A difference of a database: object, problem, expected, found.
@@ -35,14 +35,13 @@ pub(crate) fn schema_differences(rows: &Bound<'_, PyAny>) -> PyResult<Vec<Differ
         let field = |position: usize, name: &Bound<'_, PyString>| {
             let by_position = row.is_instance_of::<PyTuple>() || row.is_instance_of::<PyList>();
             let value = if by_position { row.get_item(position) } else { row.get_item(name) };
+            let text = value.and_then(|value| with_text(&value, "", |text| Ok(text.to_owned())));
             // An error of the row's class is not passed on, because it may quote a value of the database.
-            let text =
-                value.ok().and_then(|value| with_text(&value, "", |text| Ok(text.to_owned())).ok());
-            text.ok_or_else(|| {
+            text.map_err(|failure| {
                 let message = format!(
                     "rows[{at}] has no text {name}: pass the rows that SCHEMA_QUERY returned"
                 );
-                error(row.py(), "ERR_INVALID_ROW", &message)
+                instead_of(row.py(), failure, || error(row.py(), "ERR_INVALID_ROW", &message))
             })
         };
         let py = row.py();
