@@ -198,7 +198,7 @@ def _or(fallback: object, call: _t.Callable[..., object], *arguments: object) ->
 def _parse(table: str, row: object) -> _t.Dict[str, object]:
     # Mappings have these methods, and so do asyncpg's records, which are not mappings. A tuple would be read by position.
     if not _or(False, lambda: hasattr(row, "keys") and hasattr(row, "__getitem__")):
-        raise _wrong_type("the row", "a mapping of columns (with psycopg: row_factory=dict_row)", row)
+        raise _wrong_type("the row", "a mapping of columns (psycopg: row_factory=dict_row; SQLAlchemy: row._mapping)", row)
     parsed: _t.Dict[str, object] = {}
     for name, kind, is_nullable in _COLUMNS[table]:
         value = _or(_MISSING, lambda: row[name])  # type: ignore[index]
@@ -214,7 +214,7 @@ def _parse(table: str, row: object) -> _t.Dict[str, object]:
 def parse_user(row: object) -> User:
     """Reads a row of ``vetassist_users`` that any driver returned for ``SELECT *``.
 
-    The row must give its columns by name, as asyncpg's records and dicts do. Times are datetimes with their zone or text,
+    The row must give its columns by name, as asyncpg's records, dicts, and ``row._mapping`` of SQLAlchemy do. Times are datetimes with their zone or text,
     ``bytea`` is bytes or ``\\x…``. Other columns are left out. Raises ``ERR_INVALID_ROW``, which names the column and never
     quotes it. ``infinity`` is malformed, because no datetime can represent it.
     """
