@@ -174,6 +174,51 @@ def test_other_threads_run_while_a_large_value_is_sealed():
     assert longest[0] < 0.6 * took
 
 
+TURNS = """
+import sys, threading, time, uuid, vetassist
+# A thread that needs the GIL gets it only when the other one releases it.
+sys.setswitchinterval(100)
+key, ring, user = vetassist.Key(bytes(32)), vetassist.KeyRing([bytes(32)]), uuid.UUID(int=7)
+data, seconds = bytes(int(sys.argv[1])), float(sys.argv[2])
+text, sealed, token = data.decode(), key.seal(data), ring.encrypt_token(data.decode(), user)
+calls = {
+    "seal": lambda: key.seal(data),
+    "bytearray": lambda: key.seal(bytearray(data)),
+    "open": lambda: key.open(sealed),
+    "open_text": lambda: key.open_text(sealed),
+    "encrypt": lambda: vetassist.encrypt(data, bytes(32)),
+    "encrypt_token": lambda: ring.encrypt_token(text, user),
+    "decrypt_token": lambda: ring.decrypt_token(token, user),
+}
+for name, call in calls.items():
+    turns, is_over = 0, False
+    def work():
+        global is_over
+        until = time.monotonic() + seconds
+        while turns < 10 and time.monotonic() < until:
+            call()
+        is_over = True
+    thread = threading.Thread(target=work)
+    thread.start()
+    while not is_over:
+        turns += 1
+        time.sleep(0)
+    thread.join()
+    print(name, turns)
+"""
+
+
+@pytest.mark.parametrize("size, seconds, is_released", [((1 << 18) - 1, 0.2, False), (1 << 18, 60, True)])
+def test_the_gil_is_released_from_the_documented_size_on(size, seconds, is_released):
+    """The other thread gets its ten turns soon, or none however long it waits."""
+    done = run(TURNS, str(size), str(seconds))
+    assert done.returncode == 0, done.stderr
+    turns = dict(line.split() for line in done.stdout.splitlines())
+    assert len(turns) == 7
+    for name, count in turns.items():
+        assert int(count) >= 10 if is_released else int(count) <= 3, (name, turns)
+
+
 def run(code, *arguments):
     return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
 
