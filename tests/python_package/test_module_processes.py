@@ -247,3 +247,19 @@ def test_free_threaded_python_is_refused_clearly():
     done = run("import sys; sys.abiflags += 't'\nimport vetassist")
     assert done.returncode == 1
     assert "ImportError: vetassist does not run on free-threaded CPython" in done.stderr
+
+
+def test_a_program_may_end_while_threads_seal():
+    code = """
+import threading, time, vetassist
+key = vetassist.Key(bytes(32))
+def work():
+    while True:
+        key.open(key.seal(bytearray(4 << 20)))
+for _ in range(3):
+    threading.Thread(target=work, daemon=True).start()
+time.sleep(0.1)
+"""
+    for _ in range(3):
+        done = run(code)
+        assert (done.returncode, done.stderr) == (0, "")
