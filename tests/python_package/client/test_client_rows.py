@@ -154,9 +154,8 @@ def test_each_driver_compares_the_schema(database: Database) -> None:
         connection.close()
         engine = sqlalchemy.create_engine(f"postgresql+psycopg://postgres@/{database.name}?host={SOCKET}")
         with engine.connect() as alchemy:
-            asked = sqlalchemy.text(vetassist.SCHEMA_QUERY.replace("$1", ":schema"))
-            found.append(list(alchemy.execute(asked, {"schema": "public"}).all()))
-            found.append(list(alchemy.execute(asked, {"schema": "public"}).mappings().all()))
+            found.append(list(alchemy.exec_driver_sql(WITH_FORMAT, {"schema": "public"}).all()))
+            found.append(list(alchemy.exec_driver_sql(WITH_FORMAT, {"schema": "public"}).mappings().all()))
         engine.dispose()
     finally:
         database.rows("ALTER TABLE {users} DROP COLUMN more")
