@@ -44,7 +44,7 @@ fn made<'py>(
 
 /// Returns an error of ours in place of one that code of the caller raised, which may quote a secret.
 ///
-/// What is no failure of that code stays: a lack of memory, and what ends the program.
+/// A lack of memory stays as it is, and so does what ends the program, such as `KeyboardInterrupt`.
 pub(crate) fn instead_of(py: Python<'_>, found: PyErr, ours: impl FnOnce() -> PyErr) -> PyErr {
     let stays =
         !found.is_instance_of::<PyException>(py) || found.is_instance_of::<PyMemoryError>(py);
