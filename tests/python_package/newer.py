@@ -41,7 +41,10 @@ def run(*command, **more):
 def mirror():
     """Returns the address of the Debian archive that this machine's apt uses."""
     targets = run("apt-get", "indextargets", "--format", "$(REPO_URI) $(ORIGIN) $(LABEL)", "Identifier: Packages")
-    return next(line.split()[0] for line in targets.splitlines() if line.endswith(" Debian Debian"))
+    found = [line.split()[0] for line in targets.splitlines() if line.endswith(" Debian Debian")]
+    if not found:
+        raise OSError("apt has no Debian archive: run apt-get update")
+    return found[0]
 
 
 def download(minor, folder):
@@ -81,4 +84,6 @@ def fetch(minor):
 
 def pip_of(program):
     """Returns the archive of pip that came with a fetched Python; None for other Pythons."""
-    return next(pathlib.Path(program).parents[1].glob("share/python-wheels/pip-*.whl"), None)
+    home = pathlib.Path(program).parents[2]
+    found = home.glob("usr/share/python-wheels/pip-*.whl") if home.name.endswith(f"-{SUITE}") else ()
+    return next(iter(found), None)
