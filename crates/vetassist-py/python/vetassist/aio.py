@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 from typing import TYPE_CHECKING, Any, Awaitable, Callable, Coroutine, Hashable, Optional, TypeVar, Union
 
 from . import KeyRing, VetassistError
@@ -28,6 +27,7 @@ from .client.drivers_async import (
 from .client.effects import Ask, Begin, Call, Detached, Join, Pause, Several, Statement, Unanswered
 from .client.failure import DriverFailure, TokenEndpointError
 from .client.models import AccessToken, OnEvent, RefreshContext, Refreshed, TokenResponse
+from .client.operation import described
 from .client.refresh import MIN_VALID_SECONDS, WAIT_SECONDS
 from .client.statement import UserId
 
@@ -53,7 +53,7 @@ def _operation(
     async def method(self: Transaction, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._run(step(self._context, *args, **kwargs))
 
-    return functools.update_wrapper(method, step)
+    return described(method, step)
 
 
 class Transaction:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextvars
-import functools
 import os
 import threading
 import time
@@ -24,6 +23,7 @@ from .client.drivers_blocking import Connection, Database, Engine, Pool, databas
 from .client.effects import Ask, Begin, Call, Detached, Join, Pause, Several, Statement, Unanswered
 from .client.failure import DriverFailure, bad_argument
 from .client.models import AccessToken, OnEvent, RefreshContext, Refreshed, TokenResponse
+from .client.operation import described
 from .client.refresh import MIN_VALID_SECONDS, WAIT_SECONDS
 from .client.statement import UserId
 
@@ -47,7 +47,7 @@ def _operation(step: Callable[Concatenate[Context, P], Step[T]]) -> Callable[Con
     def method(self: Transaction, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return self._run(step(self._context, *args, **kwargs))
 
-    return functools.update_wrapper(method, step)
+    return described(method, step)
 
 
 class Transaction:
