@@ -92,7 +92,7 @@ export function asBytes(value, what) {
 }
 
 /** Refuses text with lone surrogates, which UTF-8 cannot represent. */
-function checkText(text, what) {
+export function checkText(text, what) {
   const wellFormed =
     text.isWellFormed === undefined ? !loneSurrogate.test(text) : text.isWellFormed();
   if (!wellFormed) {

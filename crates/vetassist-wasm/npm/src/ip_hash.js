@@ -18,6 +18,15 @@ function hashed(text, most, exact, refused, call) {
   return takeAscii(checked(status));
 }
 
+/** Does the same with a key, and wipes what the call left on the stack. */
+function hashedWithKey(...given) {
+  try {
+    return hashed(...given);
+  } finally {
+    clear(HEX_LENGTH);
+  }
+}
+
 // Likely mistakes in addresses. No message contains the address, because it is personal data.
 const MISTAKES = [
   [/^$/, 'it is empty'],
@@ -48,7 +57,7 @@ export function hashIpKeyed(address, masterKey) {
   const text = asString(address, 'address');
   return withReason(text, () =>
     withMaster(masterKey, 'master key', (handle) =>
-      hashed(text, ADDRESS_LENGTH, false, ADDRESS, (size) => wasm.hash_ip_keyed(handle, size)),
+      hashedWithKey(text, ADDRESS_LENGTH, false, ADDRESS, (size) => wasm.hash_ip_keyed(handle, size)),
     ),
   );
 }
@@ -56,6 +65,6 @@ export function hashIpKeyed(address, masterKey) {
 export function upgradeIpHash(plainHash, masterKey) {
   const text = asString(plainHash, 'plain hash');
   return withMaster(masterKey, 'master key', (handle) =>
-    hashed(text, HEX_LENGTH, true, IP_HASH, (size) => wasm.upgrade_ip_hash(handle, size)),
+    hashedWithKey(text, HEX_LENGTH, true, IP_HASH, (size) => wasm.upgrade_ip_hash(handle, size)),
   );
 }

@@ -1,11 +1,11 @@
 // Key rings.
 
-import { asBytes, asData, asString, asTextData, sizeOf, toBytes, typeError } from './arguments.js';
+import { asBytes, asData, asString, asTextData, checkText, sizeOf, typeError } from './arguments.js';
 import { define, isBranded, Uncloneable } from './define.js';
-import { checked, clearStack, engine, finish, mostBytes, put, release, reserve, take, takeText, wasm } from './engine.js';
+import { checked, clear, clearStack, current, engine, finish, mostBytes, place, put, release, reserve, take, takeText, wasm } from './engine.js';
 import { error, wrongThis } from './errors.js';
 import { freeHeld, hold, live } from './held.js';
-import { asText, draw, Handle, KEY_BYTES, NONCE_BYTES, OVERHEAD, takeKey } from './key.js';
+import { asText, draw, forget, Handle, KEY_BYTES, NONCE_BYTES, OVERHEAD, takeKey } from './key.js';
 import { EACH_KEY, eachKey, fingerprintAt, HANDLE, HEX_LENGTH, importMaster, stageUserId } from './master_key.js';
 import * as nodeCrypto from './node_crypto.js';
 
@@ -55,27 +55,45 @@ export const KeyRing = /* @__PURE__ */ define(
 
       encryptToken(token, userId) {
         const { handle } = working(this);
-        const data = asTextData(token, 'token');
+        const isFaster = typeof token === 'string' && nodeCrypto.isFasterForText('sealToken', token.length);
+        if (isFaster) checkText(token, 'token');
+        const data = isFaster ? token : asTextData(token, 'token');
         const id = asString(userId, 'userId');
-        const most = mostBytes(data) + OVERHEAD;
-        if (nodeCrypto.sealsFaster(data.length)) return sealByNodeCrypto(handle, data, id);
-        const start = stageUserId(id, most);
-        const status = wasm.encrypt_token(handle, put(data, start + NONCE_BYTES));
-        return finish(status, start + most, start, take);
+        const sealText = () => withUserKey(handle, 0, id, (key) => nodeCrypto.sealText(key, token, '', draw));
+        if (isFaster) return sealText();
+        try {
+          if (typeof data !== 'string' && nodeCrypto.isFaster('sealToken', sizeOf(data), 0)) {
+            return withUserKey(handle, 0, id, (key) => nodeCrypto.seal(key, sizeOf(data), '', draw, () => data));
+          }
+          const most = mostBytes(data) + OVERHEAD;
+          const start = stageUserId(id, most);
+          const size = put(data, start + NONCE_BYTES);
+          if (nodeCrypto.isFaster('sealToken', size, 0)) {
+            clear(start + most);
+            return sealText();
+          }
+          return finish(wasm.encrypt_token(handle, size), start + most, start, take);
+        } finally {
+          forget(data, token);
+        }
       }
 
       decryptToken(sealed, userId, options) {
         const { handle } = working(this);
+        // Reading the options may run code of the caller, so it comes first.
         const answer = options?.withPosition === true ? (token, position) => ({ token, position }) : (token) => token;
         const bytes = asBytes(sealed, 'sealed');
-        const size = sizeOf(bytes);
         const id = asString(userId, 'userId');
-        if (size >= OVERHEAD && nodeCrypto.opensFaster(size)) return answer(...openByNodeCrypto(working(this), bytes, size, id));
+        const held = working(this);
+        const size = sizeOf(bytes);
+        if (size >= OVERHEAD && nodeCrypto.isFaster('openToken', size - OVERHEAD, 0)) {
+          return answer(...openByNodeCrypto(held, bytes, size, id));
+        }
         const start = stageUserId(id, size);
         put(bytes, start);
-        const status = wasm.decrypt_token(handle, size);
+        const status = wasm.decrypt_token(held.handle, size);
         return finish(status, start + size, start + NONCE_BYTES, (offset, length) => {
-          const [position] = take(0, 1);
+          const position = current()[place];
           return answer(takeText(offset, length), position);
         });
       }
@@ -102,16 +120,6 @@ function withUserKey(handle, position, userId, call) {
     return call(key);
   } finally {
     key.fill(0);
-  }
-}
-
-function sealByNodeCrypto(handle, data, userId) {
-  const bytes = toBytes(data);
-  try {
-    const size = sizeOf(bytes);
-    return withUserKey(handle, 0, userId, (key) => nodeCrypto.seal(key, bytes, size, '', draw));
-  } finally {
-    bytes.fill(0);
   }
 }
 
