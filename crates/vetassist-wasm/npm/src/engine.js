@@ -118,7 +118,8 @@ export function current() {
 /** Wipes the beginning of the staging buffer, and frees the buffer if it is large. Wipes the stack of the
  * call. */
 export function clear(size) {
-  current().fill(0, place, place + size);
+  // A buffer that was freed before is not written to, because it belongs to the allocator.
+  current().fill(0, place, place + Math.min(size, room));
   memory.fill(0, STACK_END - STACK_OF_A_CALL, STACK_END);
   if (room > KEPT_ROOM) {
     wasm.unstage();
