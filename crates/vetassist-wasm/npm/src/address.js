@@ -1,6 +1,6 @@
 // The address of a request's client, from the headers that proxies write.
 
-import { asString, typeError } from './arguments.js';
+import { asString, member, typeError } from './arguments.js';
 import { error } from './errors.js';
 import { hashIp } from './ip_hash.js';
 
@@ -52,7 +52,8 @@ export function addressOf(value, options) {
   if (options !== undefined && (typeof options !== 'object' || options === null)) {
     throw typeError('options', 'an object', options);
   }
-  const { trustedHops = 1 } = options ?? {};
+  const given = options && member(options, 'trustedHops', 'options');
+  const trustedHops = given === undefined ? 1 : given;
   if (!Number.isSafeInteger(trustedHops) || trustedHops < 0) {
     throw error('ERR_INVALID_ARG_TYPE', 'trustedHops must be a whole number, 0 or more');
   }

@@ -4,8 +4,14 @@
 const brandOf = (name) => Symbol.for(`vetassist.${name}`);
 
 /** Returns whether a value is an object of the class of that name, of this copy or of another. */
-export const isBranded = (value, name) =>
-  typeof value === 'object' && value !== null && value[brandOf(name)] === true;
+export function isBranded(value, name) {
+  try {
+    return typeof value === 'object' && value !== null && value[brandOf(name)] === true;
+  } catch {
+    // The value is a Proxy that throws.
+    return false;
+  }
+}
 
 /**
  * Creates a class and names it.

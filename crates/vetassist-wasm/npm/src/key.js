@@ -19,8 +19,15 @@ const LONG_AAD = 4096;
 
 /** A handle of the module, as an argument of a constructor. */
 export class Handle {
+  #isHandle = true;
+
   constructor(value) {
     this.value = value;
+  }
+
+  /** Returns whether a value is one. Unlike `instanceof`, this runs no code of the caller. */
+  static is(value) {
+    return typeof value === 'object' && value !== null && #isHandle in value;
   }
 }
 
@@ -36,6 +43,15 @@ export function importBytes(value, what, take) {
   return checked(take());
 }
 
+function isCryptoKey(value) {
+  try {
+    return Object.prototype.toString.call(value) === '[object CryptoKey]';
+  } catch {
+    // The value is a Proxy that throws.
+    return false;
+  }
+}
+
 /** Returns a handle to a new data key. */
 export function importDataKey(value) {
   if (typeof value === 'string') {
@@ -44,7 +60,7 @@ export function importDataKey(value) {
       'key must be a Uint8Array or an ArrayBuffer of 32 bytes, not a string; a MasterKey takes hexadecimal text',
     );
   }
-  if (Object.prototype.toString.call(value) === '[object CryptoKey]') {
+  if (isCryptoKey(value)) {
     throw error(
       'ERR_INVALID_ARG_TYPE',
       "key must be a Uint8Array or an ArrayBuffer of 32 bytes, not a CryptoKey: pass the result of crypto.subtle.exportKey('raw', key), or seal with WebCrypto, which makes the same bytes",
@@ -78,7 +94,7 @@ export const Key = /* @__PURE__ */ define(
 
       constructor(bytes) {
         super();
-        this.#held = hold(this, bytes instanceof Handle ? bytes.value : importDataKey(bytes));
+        this.#held = hold(this, Handle.is(bytes) ? bytes.value : importDataKey(bytes));
       }
 
       seal(plaintext, aad) {

@@ -1,12 +1,12 @@
 // Key rings.
 
-import { asBytes, asData, asString, asTextData, checkText, sizeOf, typeError } from './arguments.js';
+import { asBytes, asData, asString, asTextData, checkText, isArray, member, sizeOf, typeError } from './arguments.js';
 import { define, isBranded, Uncloneable } from './define.js';
 import { checked, clear, clearStack, current, engine, finish, mostBytes, place, put, release, reserve, take, takeText, wasm } from './engine.js';
 import { error, wrongThis } from './errors.js';
 import { freeHeld, hold, live } from './held.js';
 import { asText, draw, forget, Handle, KEY_BYTES, NONCE_BYTES, OVERHEAD, takeKey } from './key.js';
-import { EACH_KEY, eachKey, fingerprintAt, HANDLE, HEX_LENGTH, importMaster, stageUserId } from './master_key.js';
+import { EACH_KEY, eachKey, fingerprintAt, HANDLE, handleMethods, handleOf, HEX_LENGTH, importMaster, stageUserId } from './master_key.js';
 import * as nodeCrypto from './node_crypto.js';
 
 const MAX_KEYS = 16;
@@ -28,11 +28,12 @@ export const KeyRing = /* @__PURE__ */ define(
             throw wrongThis('KeyRing');
           }
         };
+        handleMethods.add(this.prototype[HANDLE]);
       }
 
       constructor(keys) {
         super();
-        this.#held = hold(this, keys instanceof Handle ? keys.value : importRing(keys));
+        this.#held = hold(this, Handle.is(keys) ? keys.value : importRing(keys));
       }
 
       static parse(text) {
@@ -81,7 +82,7 @@ export const KeyRing = /* @__PURE__ */ define(
       decryptToken(sealed, userId, options) {
         const { handle } = working(this);
         // Reading the options may run code of the caller, so it comes first.
-        const answer = options?.withPosition === true ? (token, position) => ({ token, position }) : (token) => token;
+        const answer = isWithPosition(options) ? (token, position) => ({ token, position }) : (token) => token;
         const bytes = asBytes(sealed, 'sealed');
         const id = asString(userId, 'userId');
         const held = working(this);
@@ -141,25 +142,26 @@ function openByNodeCrypto(held, bytes, size, userId) {
   }
 }
 
+const isWithPosition = (options) =>
+  options !== undefined && options !== null && member(options, 'withPosition', 'options') === true;
+
 function importRing(keys) {
   if (typeof keys === 'string') {
     throw error('ERR_INVALID_ARG_TYPE', 'keys must be an array of master keys, not a string: KeyRing.parse reads text');
   }
-  if (!Array.isArray(keys)) throw typeError('keys', 'an array of master keys', keys);
+  if (!isArray(keys)) throw typeError('keys', 'an array of master keys', keys);
   const refuse = (detail) =>
     error('ERR_INVALID_KEY_RING', `the key ring was refused: ${detail}`);
-  const count = keys.length;
+  const count = member(keys, 'length', 'keys');
   if (count > MAX_KEYS) throw refuse(`it holds more than ${MAX_KEYS} keys`);
   // Reading an array may run code of the caller, which may free keys. So all entries are read first.
-  const entries = Array.from({ length: count }, (_, i) => keys[i]);
+  const entries = Array.from({ length: count }, (_, i) => member(keys, i, `keys[${i}]`));
   const made = [];
   try {
     const handles = entries.map((key, i) => {
-      const isMaster = isBranded(key, 'MasterKey');
-      if (isMaster && key[HANDLE] !== undefined) return key[HANDLE]();
-      const add = (given) => made.push(importMaster(given, `keys[${i}]`));
-      if (isMaster) key[EACH_KEY](add);
-      else add(key);
+      const what = `keys[${i}]`;
+      if (isBranded(key, 'MasterKey')) return handleOf(key, what, made);
+      made.push(importMaster(key, what));
       return made.at(-1);
     });
     engine();
