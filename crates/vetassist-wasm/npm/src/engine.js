@@ -3,7 +3,7 @@
 import { module as source } from '#modules';
 import { MAX_BYTES, sizeOf } from './arguments.js';
 import { compiled } from './compiled.js';
-import { error, failure, RING, tooLarge, unavailable } from './errors.js';
+import { error, failure, INTERRUPTED, RING, tooLarge, unavailable } from './errors.js';
 import { decode, decodeAscii, encodeInto } from './utf8.js';
 
 // Values up to this size are staged without a call; a larger staging buffer is freed after the call.
@@ -101,7 +101,7 @@ export function reserve(size) {
     if (size > MAX_BYTES) throw tooLarge();
     const wanted = Math.max(size, FIRST_ROOM);
     const found = wasm.stage(wanted) >>> 0;
-    if (found === 0) throw tooLarge();
+    if (found === 0) throw wasm.master_count(0) === INTERRUPTED ? failure(INTERRUPTED) : tooLarge();
     place = found;
     room = wanted;
   }
