@@ -32,9 +32,11 @@ const MISTAKES = [
   [/^$/, 'it is empty'],
   [/,|;|=/, 'this is a list or a whole header: addressOf(value, { trustedHops }) finds the one address in it'],
   [/\s/, 'leave out the blanks'],
+  [/:\/\//, 'this is a URL: pass only the address of its host'],
   [/%/, 'this one has a zone: leave out % and what follows'],
   [/\//, 'this is a range: leave out the prefix, / and what follows'],
-  [/^\[|^[\d.]+:\d*$/, 'this one has a port or brackets: addressOf(value) leaves them out'],
+  [/^\[.*\]:|^[\d.]+:\d*$|\.\d+:\d*$/, 'this one has a port: addressOf(value) leaves it out'],
+  [/^\[/, 'this one is in brackets: addressOf(value) leaves them out'],
 ];
 
 /** Calls a function, and adds the likely mistake to the error for a refused address. */
