@@ -225,7 +225,11 @@ function refusesClones(cases) {
       }
       cases.equal(found, 'DataCloneError', `a clone of a ${object.constructor.name}`);
     }
-    cases.equal(Object.keys(object).length, 0, 'no enumerable property');
+    cases.equal(Reflect.ownKeys(object).length, 0, 'no property');
+    cases.equal(JSON.stringify({ object }), '{"object":{}}', 'nothing as JSON');
+    cases.equal(`${object}`, `[object ${object.constructor.name}]`, 'only the name of the class as text');
+    const inspected = globalThis.process?.getBuiltinModule?.('node:util').inspect(object, { showHidden: true, depth: 9 }) ?? '';
+    cases.equal(/Uint8Array|\d/.test(inspected), false, `no byte in ${inspected}`);
   }
 }
 

@@ -32,24 +32,29 @@ export function define(name, make) {
     return this === made ? isBranded(value, name) : Function.prototype[Symbol.hasInstance].call(this, value);
   });
   const { free } = made.prototype;
-  if (free !== undefined && Symbol.dispose) hidden(made.prototype, Symbol.dispose, free);
+  if (free !== undefined) {
+    // String(key) and the errors of structuredClone show it, also in minified code.
+    Object.defineProperty(made.prototype, Symbol.toStringTag, { value: name, configurable: true });
+    if (Symbol.dispose) hidden(made.prototype, Symbol.dispose, free);
+  }
   return made;
 }
 
-// The function that creates the objects of each class.
-const makers = /* @__PURE__ */ new WeakMap();
-
 /**
- * The base of classes with a key. Its objects are created as generators, because structuredClone, postMessage and IndexedDB
- * refuse objects with an internal slot, and would make an empty object of any other. Of the objects with such a slot,
+ * Returns the base of a class with a key. Its objects are created by a generator function, because structuredClone, postMessage and
+ * IndexedDB refuse objects with an internal slot, and would make an empty object of any other. Of the objects with such a slot,
  * generators are the fastest to create, and faster if they need no other prototype afterwards.
+ *
+ * @param make the generator function. Stack traces show its name, which is that of the class.
  */
-export function Uncloneable() {
-  let make = makers.get(new.target);
-  if (make === undefined) {
-    make = function* () {};
-    make.prototype = new.target.prototype;
-    makers.set(new.target, make);
-  }
-  return make();
+export function uncloneable(make) {
+  let direct;
+  return function Uncloneable() {
+    if (direct === undefined && Object.getPrototypeOf(new.target) === Uncloneable) {
+      direct = new.target;
+      make.prototype = direct.prototype;
+    }
+    const made = make();
+    return new.target === direct ? made : Object.setPrototypeOf(made, new.target.prototype);
+  };
 }

@@ -2,7 +2,7 @@
 
 import { asBytes, asData, asString, checkText, MAX_BYTES, sizeOf, toBytes } from './arguments.js';
 import { decodeText, encodeText } from './base64url.js';
-import { define, Uncloneable } from './define.js';
+import { define, uncloneable } from './define.js';
 import { checked, clear, current, engine, finish, mostBytes, place, put, reserve, take, takeText, wasm } from './engine.js';
 import { error, failure, REFUSED, tooLarge, TOO_SHORT, wrongThis } from './errors.js';
 import { freeHeld, hold, live } from './held.js';
@@ -77,7 +77,7 @@ export const Key = /* @__PURE__ */ define(
     let heldBy;
     const working = (self) => live(heldBy(self), 'Key');
 
-    return class Key extends Uncloneable {
+    return class Key extends uncloneable({ *Key() {} }.Key) {
       #held;
       #cryptoKey;
       #importing;

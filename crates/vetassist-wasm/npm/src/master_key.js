@@ -1,7 +1,7 @@
 // Master keys.
 
 import { asString, member, typeError } from './arguments.js';
-import { define, isBranded, Uncloneable } from './define.js';
+import { define, isBranded, uncloneable } from './define.js';
 import { checked, clear, engine, putAscii, release, reserve, take, takeAscii, wasm } from './engine.js';
 import { error, KEY, USER_ID, wrongThis } from './errors.js';
 import { freeHeld, hold, live } from './held.js';
@@ -105,7 +105,7 @@ export const MasterKey = /* @__PURE__ */ define(
     let heldBy;
     const working = (self) => live(heldBy(self), 'MasterKey');
 
-    return class MasterKey extends Uncloneable {
+    return class MasterKey extends uncloneable({ *MasterKey() {} }.MasterKey) {
       #held;
 
       static {
@@ -129,7 +129,7 @@ export const MasterKey = /* @__PURE__ */ define(
       }
 
       [EACH_KEY](receive) {
-        return eachKey(MasterKey.prototype[HANDLE].call(this), receive);
+        return eachKey(working(this).handle, receive);
       }
 
       deriveUserKey(userId) {

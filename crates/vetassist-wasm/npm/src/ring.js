@@ -1,7 +1,7 @@
 // Key rings.
 
 import { asBytes, asData, asString, asTextData, checkText, isArray, member, sizeOf, typeError } from './arguments.js';
-import { define, isBranded, Uncloneable } from './define.js';
+import { define, isBranded, uncloneable } from './define.js';
 import { checked, clear, clearStack, current, engine, finish, mostBytes, place, put, release, reserve, take, takeText, wasm } from './engine.js';
 import { error, wrongThis } from './errors.js';
 import { freeHeld, hold, live } from './held.js';
@@ -11,13 +11,16 @@ import * as nodeCrypto from './node_crypto.js';
 
 const MAX_KEYS = 16;
 
+// Inside of the class its name must not be used, because esbuild would then rename it.
+const ringOf = (handle) => new KeyRing(new Handle(handle));
+
 export const KeyRing = /* @__PURE__ */ define(
   'KeyRing',
   () => {
     let heldBy;
     const working = (self) => live(heldBy(self), 'KeyRing');
 
-    return class KeyRing extends Uncloneable {
+    return class KeyRing extends uncloneable({ *KeyRing() {} }.KeyRing) {
       #held;
 
       static {
@@ -43,7 +46,7 @@ export const KeyRing = /* @__PURE__ */ define(
         reserve(Math.max(most, HEX_LENGTH));
         const status = wasm.ring_parse(put(data, 0));
         clearStack();
-        return new KeyRing(new Handle(finish(status, most, 0, (_, handle) => handle)));
+        return ringOf(finish(status, most, 0, (_, handle) => handle));
       }
 
       [HANDLE]() {
