@@ -73,6 +73,30 @@ check((await bundled(key)) < 130_000, 'a Key does not need the module that compa
 const { outputFiles } = await build({ stdin: { contents: "export * from 'vetassist';", resolveDir: here }, bundle: true, format: 'esm', minify: true, write: false });
 const minified = await import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`);
 for (const name of ['Key', 'MasterKey', 'KeyRing', 'VetassistError']) check(minified[name].name === name, `${name} is called ${minified[name].name}`);
+// So do their stack traces, and the errors of structuredClone.
+const zeros = new Uint8Array(32);
+const thrown = (call) => {
+  try {
+    return call();
+  } catch (error) {
+    return error.stack;
+  }
+};
+for (const [names, { Key, KeyRing, MasterKey }] of [['minified', minified], ['packaged', await import('vetassist')]]) {
+  const [one, master, ring] = [new Key(zeros), new MasterKey(zeros), new KeyRing([zeros])];
+  for (const [call, expected] of [
+    [() => one.seal(5), 'at Key.seal'],
+    [() => master.deriveUserKey('x'), 'at MasterKey.deriveUserKey'],
+    [() => ring.encryptToken(5, 'x'), 'at KeyRing.encryptToken'],
+    [() => new KeyRing(5), 'at new KeyRing'],
+    [() => KeyRing.parse(5), 'at KeyRing.parse'],
+    [() => structuredClone(one), /(#<|\[object )Key[>\]] could not be cloned/],
+    [() => structuredClone(master), /(#<|\[object )MasterKey[>\]] could not be cloned/],
+    [() => structuredClone({ ring }), /(#<|\[object )KeyRing[>\]] could not be cloned/],
+  ]) {
+    check(thrown(call).match(expected) !== null, `${names}: ${thrown(call)} does not include ${expected}`);
+  }
+}
 const packaged = (name) => fileURLToPath(new URL(`../node_modules/vetassist/${name}`, import.meta.url));
 // All files except the modules as text, which throw no error.
 const code = readdirSync(packaged('dist')).filter((name) => /\.c?js$/.test(name) && !name.startsWith('inline'));
