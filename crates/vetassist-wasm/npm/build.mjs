@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, extname, join, resolve } from 'node:path';
+import { dirname, extname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync } from 'node:zlib';
 
@@ -108,7 +108,7 @@ async function bundled(entry, name, modules, siblings = {}) {
       },
     ],
     bundle: true,
-    external: ['node:*', '@electric-sql/pglite'],
+    external: ['node:*'],
     format: isCommon ? 'cjs' : 'esm',
     target: 'es2022',
     // CommonJS has no import.meta.
@@ -229,7 +229,20 @@ chmodSync(join(dist, 'bin.js'), 0o755);
 // The plain file, for a database without the extension.
 copyFileSync(join(here, '../../../target/vetassist.sql'), join(dist, 'vetassist.sql'));
 
+// For Parcel and for TypeScript's resolution `node10`, which read no `exports`: a folder with the name of each entry.
+for (const entry of Object.keys(manifest.exports)) {
+  if (entry === '.' || extname(entry) !== '') continue;
+  const to = (file) => `../${relative('.', file)}`;
+  const { require } = manifest.exports[entry].node;
+  mkdirSync(join(stage, entry));
+  const fields = { main: to(require.default), module: to(manifest.exports[entry].default.default), types: to(require.types), sideEffects: false };
+  writeFileSync(join(stage, entry, 'package.json'), `${JSON.stringify(fields, undefined, 2)}\n`);
+}
+
 const { devDependencies, private: _, scripts, ...published } = manifest;
+// The address of the repository is known where a release is built: GitHub's workflows name it.
+const { GITHUB_REPOSITORY: repository, GITHUB_SERVER_URL: server } = process.env;
+if (repository) published.repository = { type: 'git', url: `git+${server}/${repository}.git`, directory: 'crates/vetassist-wasm/npm' };
 writeFileSync(join(stage, 'package.json'), `${JSON.stringify(published, undefined, 2)}\n`);
 copyFileSync(join(here, 'README.md'), join(stage, 'README.md'));
 for (const name of ['LICENSE-APACHE', 'LICENSE-MIT']) copyFileSync(join(here, '../../..', name), join(stage, name));

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -40,6 +41,7 @@ try {
       globalName: 'api',
       platform,
       conditions: [],
+      logLevel: 'error',
       mainFields: platform === 'neutral' ? ['main'] : undefined,
       write: false,
     });
@@ -61,6 +63,13 @@ try {
     equal(noRandomness.startsWith('VetassistError ERR_NO_RANDOMNESS'), true, noRandomness);
     // A function without a module works without WebAssembly.
     equal(inside({ WebAssembly: undefined }, 'api.parseUser({})'), 'VetassistError ERR_INVALID_ROW vetassist_users.id must be a UUID, and is missing', `for ${platform}`);
+  }
+
+  // The fake provider needs neither Node nor PGlite, so its bundles do not need them either.
+  for (const platform of ['neutral', 'browser', 'node']) {
+    const code = await bundle("export * from 'vetassist/testing';", platform);
+    const context = vm.createContext({ crypto: globalThis.crypto, TextEncoder, TextDecoder, require: createRequire(import.meta.url), __filename: folder });
+    equal(vm.runInContext(`${code}; api.provider().issue().token_type`, context), 'Bearer', `vetassist/testing for ${platform}`);
   }
 } finally {
   rmSync(folder, { recursive: true });
