@@ -83,8 +83,6 @@ function written(name, ...parts) {
 
 const SHARED = ['arguments', 'base64url', 'builtin', 'columns', 'compiled', 'define', 'errors', 'node_crypto', 'rows', 'utf8', 'webcrypto'];
 
-const FILE_URL = "\nconst fileUrl = require('node:url').pathToFileURL(__filename).href;";
-
 /** Bundles sources into a file of the package, with the file that loads its modules. */
 async function bundled(entry, name, modules, siblings = {}) {
   const extension = extname(name);
@@ -93,7 +91,10 @@ async function bundled(entry, name, modules, siblings = {}) {
   await build({
     entryPoints: [join(here, 'src', entry)],
     outfile: join(dist, name),
-    alias: { '#modules': join(here, 'src/modules', modules) },
+    alias: {
+      '#modules': join(here, 'src/modules', modules),
+      '#plain_file': join(here, 'src/testing', isCommon ? 'plain_file_common.js' : 'plain_file.js'),
+    },
     plugins: [
       {
         // Several files of the package import these, so they stay files of their own.
@@ -111,11 +112,9 @@ async function bundled(entry, name, modules, siblings = {}) {
     external: ['node:*'],
     format: isCommon ? 'cjs' : 'esm',
     target: 'es2022',
-    // CommonJS has no import.meta.
-    ...(isCommon && { define: { 'import.meta.url': 'fileUrl' } }),
     // The code is not minified, so that names and lines are those of the sources. It keeps the comments.
     legalComments: 'none',
-    banner: { js: `// vetassist, MIT OR Apache-2.0${isCommon && entry.startsWith('testing') ? FILE_URL : ''}` },
+    banner: { js: '// vetassist, MIT OR Apache-2.0' },
   });
 }
 

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -68,7 +67,7 @@ try {
   // The fake provider needs neither Node nor PGlite, so its bundles do not need them either.
   for (const platform of ['neutral', 'browser', 'node']) {
     const code = await bundle("export * from 'vetassist/testing';", platform);
-    const context = vm.createContext({ crypto: globalThis.crypto, TextEncoder, TextDecoder, require: createRequire(import.meta.url), __filename: folder });
+    const context = vm.createContext({ crypto: globalThis.crypto, TextEncoder, TextDecoder });
     equal(vm.runInContext(`${code}; api.provider().issue().token_type`, context), 'Bearer', `vetassist/testing for ${platform}`);
   }
 } finally {

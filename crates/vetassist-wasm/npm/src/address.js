@@ -63,6 +63,6 @@ export function addressOf(value, options) {
     ? forwarded(text)
     : text.split(',').map((part) => part.trim()).filter((part) => part !== '');
   // Each proxy appends the address of its caller. The client can forge everything before these addresses.
-  const node = trustedHops === 0 ? undefined : nodes?.at(-trustedHops);
+  const node = nodes?.[nodes.length - trustedHops];
   return typeof node === 'string' ? host(node) : null;
 }

@@ -1,6 +1,7 @@
 // A database in the process: PGlite with the plain file installed.
 
 import { fromPglite } from '#client';
+import { plainFile } from '#plain_file';
 import { optional } from './optional.js';
 
 /** Returns a Db of a new PGlite, or of the given one, and runs the plain file in it. */
@@ -12,6 +13,6 @@ export async function pglite(options) {
   const quoted = `"${schema.replaceAll('"', '""')}"`;
   await made.exec(`CREATE SCHEMA IF NOT EXISTS ${quoted}`);
   await made.query("SELECT set_config('vetassist_plain.schema', $1, false)", [schema]);
-  await made.exec(await readFile(new URL('./vetassist.sql', import.meta.url), 'utf8'));
+  await made.exec(await readFile(plainFile(), 'utf8'));
   return { ...fromPglite(made), database: made, close: () => made.close() };
 }
