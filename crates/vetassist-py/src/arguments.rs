@@ -201,6 +201,15 @@ pub(crate) fn plain_hash(value: &Bound<'_, PyAny>) -> PyResult<IpHash> {
     hash(text.as_any())
 }
 
+/// Returns true for text such as `192.0.2.1:443` and `[2001:db8::1]:443`. An IPv6 address may end in an IPv4 address, but not in a
+/// colon and a port after it.
+fn has_port(text: &str) -> bool {
+    text.rsplit_once(':').is_some_and(|(before, port)| {
+        port.bytes().all(|byte| byte.is_ascii_digit())
+            && (before.ends_with(']') || before.contains('.'))
+    })
+}
+
 /// Returns the likely mistake in an address. No message contains the address, because it is personal data.
 fn mistake(text: &str) -> Option<&'static str> {
     Some(if text.is_empty() {
@@ -209,12 +218,16 @@ fn mistake(text: &str) -> Option<&'static str> {
         "this is a list or a whole header: address_of(value, trusted_hops) finds the one address in it"
     } else if text.contains(char::is_whitespace) {
         "leave out the blanks"
+    } else if text.contains("://") {
+        "this is a URL: pass only the address of its host"
     } else if text.contains('%') {
         "this one has a zone: leave out % and what follows"
     } else if text.contains('/') {
         "this is a range: leave out the prefix, / and what follows"
-    } else if text.starts_with('[') || (text.contains('.') && text.contains(':')) {
-        "this one has a port or brackets: address_of(value) leaves them out"
+    } else if has_port(text) {
+        "this one has a port: address_of(value) leaves it out"
+    } else if text.starts_with('[') {
+        "this one is in brackets: address_of(value) leaves them out"
     } else {
         return None;
     })
