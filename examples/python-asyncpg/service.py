@@ -125,15 +125,14 @@ class Service:
         renewed: set[uuid.UUID] = set()
 
         async def once(refresh_token: str) -> Tokens:
-            if user in renewed:
+            if lease["user_id"] in renewed:
                 raise ValueError("VA.gov gives tokens that expire at once")
             return await refresh(refresh_token)
 
-        while leases := await self._pool.fetch("SELECT * FROM vetassist_claim_refreshes()"):
-            for lease in leases:
-                user = lease["user_id"]
-                if await self._exchange(user, lease, once) == "stored":
-                    renewed.add(user)
+        # An exchange begins as soon as its lease is taken: after the lease, another worker would present the same token.
+        while lease := await self._pool.fetchrow("SELECT * FROM vetassist_claim_refreshes(max_rows => 1)"):
+            if await self._exchange(lease["user_id"], lease, once) == "stored":
+                renewed.add(lease["user_id"])
         return len(renewed)
 
     async def _exchange(self, user_id: uuid.UUID, lease: asyncpg.Record, refresh: Refresh) -> str:
