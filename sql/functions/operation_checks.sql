@@ -8,6 +8,12 @@ CREATE OR REPLACE FUNCTION @extschema@.vetassist_keys_are_exposed(place text) RE
 LANGUAGE c STABLE STRICT PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'vetassist_keys_are_exposed_wrapper';
 
+-- Returns the settings of the log that this session overrides, with the values that the server's files have.
+CREATE OR REPLACE FUNCTION @extschema@.vetassist_overridden_settings() RETURNS TABLE (name text, value text)
+LANGUAGE c STABLE STRICT PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'vetassist_overridden_settings_wrapper';
+
+-- Returns rows in the form of vetassist_check().
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_operation_checks() RETURNS TABLE (severity text, subject text, message text, hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -67,10 +73,15 @@ BEGIN
 
     RETURN QUERY SELECT r.severity, r.subject, r.message, r.hint FROM @extschema@.vetassist_refresh_checks() AS r;
 
-    -- These are the settings of this session, also of a library that only other sessions load, and those that a role or
-    -- this database sets for its sessions.
+    -- These are the settings of this session, also of a library that only other sessions load, those that a role or this
+    -- database sets for its sessions, and the server's where only this session overrides them.
     RETURN QUERY
-        WITH given (name, value, whose) AS (
+        WITH stored (name, value, role, database) AS (
+            SELECT lower(split_part(c.setting, '=', 1)), substr(c.setting, strpos(c.setting, '=') + 1), d.setrole, d.setdatabase
+            FROM pg_db_role_setting AS d
+            CROSS JOIN LATERAL unnest(d.setconfig) AS c (setting)
+            WHERE d.setdatabase IN (0, (SELECT b.oid FROM pg_database AS b WHERE b.datname = current_database()))
+        ), given (name, value, whose) AS (
             SELECT n.name, current_setting(n.name, true), NULL::text
             FROM unnest(ARRAY[
                 'log_statement', 'log_min_duration_statement', 'log_min_duration_sample', 'log_transaction_sample_rate',
@@ -78,13 +89,15 @@ BEGIN
                 'debug_print_rewritten', 'debug_print_plan', 'pgaudit.log_parameter', 'auto_explain.log_min_duration',
                 'auto_explain.log_parameter_max_length']) AS n (name)
             UNION ALL
-            SELECT lower(split_part(c.setting, '=', 1)), substr(c.setting, strpos(c.setting, '=') + 1),
-                   concat_ws(' in ', CASE WHEN d.setrole <> 0 THEN 'role ' || pg_get_userbyid(d.setrole)
-                                        WHEN d.setdatabase = 0 THEN 'all roles' END,
-                             CASE WHEN d.setdatabase <> 0 THEN 'database ' || current_database() END)
-            FROM pg_db_role_setting AS d
-            CROSS JOIN LATERAL unnest(d.setconfig) AS c (setting)
-            WHERE d.setdatabase IN (0, (SELECT b.oid FROM pg_database AS b WHERE b.datname = current_database()))
+            SELECT o.name, o.value, NULL
+            FROM @extschema@.vetassist_overridden_settings() AS o
+            WHERE NOT EXISTS (SELECT FROM stored AS d WHERE d.role = 0 AND d.name = o.name)
+            UNION ALL
+            SELECT d.name, d.value,
+                   concat_ws(' in ', CASE WHEN d.role <> 0 THEN 'role ' || pg_get_userbyid(d.role)
+                                          WHEN d.database = 0 THEN 'all roles' END,
+                             CASE WHEN d.database <> 0 THEN 'database ' || current_database() END)
+            FROM stored AS d
         ), valued AS (
             -- The catalog has values as they were written, such as 0kB. A length or a rate is off at zero, a duration below it.
             SELECT g.name, g.whose,

@@ -250,6 +250,35 @@ fn the_setting_that_logs_plans_is_shown() {
     assert_eq!(column_of(db, shown), ["setting auto_explain.log_min_duration"]);
 }
 
+/// The role that checks, or the options of its connection, may have other settings than all other sessions.
+#[test]
+fn settings_that_only_the_checking_session_overrides_are_shown() {
+    let mut server =
+        KeyedServer::start_with(&[("log_min_duration_statement", "0"), ("Debug_Print_Plan", "on")]);
+    server
+        .db
+        .batch_execute(
+            "CREATE ROLE monitor LOGIN; SELECT vetassist_grant('monitor', 'monitor');
+             ALTER ROLE monitor SET log_min_duration_statement = -1; ALTER ROLE monitor SET log_parameter_max_length_on_error = 0",
+        )
+        .unwrap();
+    let shown = "SELECT subject FROM vetassist_check() WHERE subject LIKE 'setting %' ORDER BY 1";
+    let both = ["setting debug_print_plan", "setting log_parameter_max_length"];
+    assert_eq!(column_of(&mut server.connect_as("monitor"), shown), both);
+    let options = "-c debug_print_plan=off";
+    assert_eq!(column_of(&mut server.connect_with_options("monitor", options), shown), both);
+    // The database overrides them for every role.
+    server
+        .db
+        .batch_execute("ALTER DATABASE postgres SET debug_print_plan = off; ALTER ROLE ALL SET log_parameter_max_length = 0")
+        .unwrap();
+    assert_eq!(column_of(&mut server.connect_with_options("monitor", options), shown), [""; 0]);
+    // No role but the owner of the tables may read the server's settings by this function.
+    let mut monitor = server.connect_as("monitor");
+    let error = monitor.batch_execute("SELECT vetassist_overridden_settings()").unwrap_err();
+    assert_eq!(vetassist_server_tests::sqlstate(&error), "42501");
+}
+
 /// Settings of a library that only some sessions load, here pgaudit, which need not be installed.
 #[test]
 fn settings_of_libraries_that_this_session_did_not_load_are_shown() {

@@ -55,7 +55,7 @@ fn the_runbook_adopts_the_tables_of_a_running_backend() {
     server
         .db
         .batch_execute(
-            "DROP EXTENSION vetassist; CREATE ROLE backend LOGIN; GRANT CREATE ON SCHEMA public TO backend",
+            "DROP EXTENSION vetassist; CREATE ROLE backend LOGIN; ALTER DATABASE postgres OWNER TO backend",
         )
         .unwrap();
     let mut backend = server.connect_as("backend");
@@ -113,10 +113,15 @@ fn the_runbook_adopts_the_tables_of_a_running_backend() {
     let error = backend.batch_execute("SELECT FROM vetassist_users").unwrap_err();
     assert_eq!(sqlstate(&error), "42501");
     backend.batch_execute("SELECT vetassist_find_user('ICN')").unwrap();
-    let kept = "SELECT message FROM vetassist_check() WHERE subject = 'role backend'";
+    let kept =
+        "SELECT message FROM vetassist_check() WHERE subject IN ('role backend', 'schema public')";
+    assert_eq!(column_of(&mut db, kept), ["role backend may create objects in it"]);
+    db.batch_execute("ALTER SCHEMA public OWNER TO postgres").unwrap();
     assert_eq!(column_of(&mut db, kept), [""; 0]);
 
     run(step("vetassist_detach"), &server, "postgres");
+    assert_eq!(sqlstate(&backend.batch_execute(REPEATED[0]).unwrap_err()), "42501");
+    db.batch_execute("ALTER SCHEMA public OWNER TO pg_database_owner").unwrap();
     for statement in REPEATED {
         backend.batch_execute(statement).unwrap();
     }
