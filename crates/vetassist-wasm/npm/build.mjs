@@ -18,7 +18,7 @@ const version = process.argv[process.argv.indexOf('--version') + 1];
 
 // 1 kB is 1000 bytes.
 const MAX_WASM_BROTLI = 20_000;
-const MAX_TARBALL = 710_000;
+const MAX_TARBALL = 690_000;
 
 // The features of WebAssembly that all supported runtimes have.
 const FEATURES = [
@@ -42,7 +42,7 @@ const dist = join(stage, 'dist');
 rmSync(stage, { recursive: true, force: true });
 mkdirSync(dist, { recursive: true });
 
-/** Optimises a module into the package, and returns its bytes. This takes seconds, so the result is kept. */
+/** Optimises a module, and returns its bytes and its file. This takes seconds, so the result is kept. */
 function optimised(name, level) {
   const from = join(out, 'modules', name);
   const flags = [
@@ -62,16 +62,31 @@ function optimised(name, level) {
     execFileSync(process.execPath, [join(here, 'node_modules/binaryen/bin/wasm-opt'), ...flags, from, '-o', `${kept}.part`]);
     renameSync(`${kept}.part`, kept);
   }
-  copyFileSync(kept, join(dist, name));
   const bytes = readFileSync(kept);
   if (!WebAssembly.validate(bytes)) throw new Error(`${name}, optimised, is not valid`);
+  return [bytes, kept];
+}
+
+/** Optimises a module into the package, and returns its bytes. */
+function included(name, level) {
+  const [bytes, kept] = optimised(name, level);
+  copyFileSync(kept, join(dist, name));
   return bytes;
 }
 
-const module = optimised('vetassist.wasm', '-O3');
-const schema = optimised('schema.wasm', '-Oz');
-const metadata = optimised('metadata.wasm', '-Oz');
-const audit = optimised('audit.wasm', '-Oz');
+const module = included('vetassist.wasm', '-O3');
+const schema = included('schema.wasm', '-Oz');
+const metadata = included('metadata.wasm', '-Oz');
+
+// Only the command reads this module, in Node. Under brotli it takes a sixth less room in the tarball, and half as much when
+// it is installed.
+const [audit, keptAudit] = optimised('audit.wasm', '-Oz');
+const compressed = `${keptAudit}.br`;
+if (!existsSync(compressed)) {
+  writeFileSync(`${compressed}.part`, brotliCompressSync(audit));
+  renameSync(`${compressed}.part`, compressed);
+}
+copyFileSync(compressed, join(dist, 'audit.wasm.br'));
 
 /** Writes a file of the package in both formats. */
 function written(name, ...parts) {

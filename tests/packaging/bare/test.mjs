@@ -99,6 +99,21 @@ try {
     equal(inside({ WebAssembly: undefined }, 'api.parseUser({})'), 'VetassistError ERR_INVALID_ROW vetassist_users.id must be a UUID, and is missing', `for ${platform}`);
   }
 
+  // The other entries too can be imported where the platform has nothing, and say what is missing.
+  for (const platform of ['neutral', 'browser', 'node']) {
+    for (const [entry, call, expected] of [
+      ['metadata', "api.checkEventData({ a: 'b' })", 'ERR_WASM_UNAVAILABLE'],
+      ['slim', "api.hashIp('::1')", 'ERR_NOT_INITIALIZED'],
+      ['client', 'api.createClient({})', 'ERR_INVALID_ARG_TYPE'],
+      ['testing', 'throw { name: typeof api.provider }', 'function'],
+    ]) {
+      const code = await bundle(`export * from 'vetassist/${entry}';`, platform);
+      const context = vm.createContext({ WebAssembly: undefined });
+      const said = vm.runInContext(`${code}; try { ${call} } catch (error) { [error.name, error.code].join(' ') }`, context);
+      equal(said.includes(expected), true, `vetassist/${entry} for ${platform}: ${said}`);
+    }
+  }
+
   // The fake provider needs neither Node nor PGlite, so its bundles do not need them either.
   for (const platform of ['neutral', 'browser', 'node']) {
     const code = await bundle("export * from 'vetassist/testing';", platform);

@@ -1,24 +1,28 @@
-// Tests the package in one file that Bun built, as a program and for Node, in a folder without other files.
+// Tests the package in one file that Bun built, as a program and for Node, after the package was removed from where it was built.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const bun = fileURLToPath(new URL('../node_modules/.bin/bun', import.meta.url));
-const entry = fileURLToPath(new URL('main.mjs', import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), 'vetassist-compile-'));
+const packaging = fileURLToPath(new URL('..', import.meta.url));
+const bun = join(packaging, 'node_modules/.bin/bun');
+const [folder, elsewhere] = ['compile', 'compiled'].map((name) => mkdtempSync(join(tmpdir(), `vetassist-${name}-`)));
 const run = (program, ...args) => execFileSync(program, args, { cwd: '/', encoding: 'utf8' }).trim();
 try {
-  run(bun, 'build', '--compile', entry, '--outfile', join(folder, 'built'));
-  run(bun, 'build', '--target', 'node', entry, '--outfile', join(folder, 'built.mjs'));
-  mkdirSync(join(folder, 'elsewhere'));
-  for (const name of ['built', 'built.mjs']) renameSync(join(folder, name), join(folder, 'elsewhere', name));
-  for (const said of [run(join(folder, 'elsewhere/built')), run(process.execPath, join(folder, 'elsewhere/built.mjs'))]) {
+  cpSync(join(packaging, 'node_modules/vetassist'), join(folder, 'node_modules/vetassist'), { recursive: true });
+  const entry = join(folder, 'main.mjs');
+  writeFileSync(entry, readFileSync(join(packaging, 'compile/main.mjs'), 'utf8').replace("'../run.mjs'", JSON.stringify(join(packaging, 'run.mjs'))));
+  const [program, file] = [join(elsewhere, 'built'), join(elsewhere, 'built.mjs')];
+  run(bun, 'build', '--compile', entry, '--outfile', program);
+  run(bun, 'build', '--target', 'node', entry, '--outfile', file);
+  rmSync(folder, { recursive: true });
+  for (const said of [run(program), run(process.execPath, file)]) {
     assert.match(said, /cases agree/);
     console.log(said);
   }
 } finally {
-  rmSync(folder, { recursive: true });
+  rmSync(folder, { recursive: true, force: true });
+  rmSync(elsewhere, { recursive: true });
 }

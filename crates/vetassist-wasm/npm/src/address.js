@@ -46,8 +46,8 @@ function host(node) {
   try {
     hashIp(address);
     return address;
-  } catch ({ code }) {
-    if (code !== 'ERR_INVALID_ADDRESS') throw error(code, 'the module could not check the address');
+  } catch (cause) {
+    if (cause.code !== 'ERR_INVALID_ADDRESS') throw cause;
     return null;
   }
 }

@@ -23,14 +23,14 @@ async function byRollup(entry, file, { format, ...options }) {
   const warnings = [];
   const bundle = await rollup({ input: entry, plugins: [nodeResolve(options), commonjs()], onwarn: ({ message }) => warnings.push(message) });
   await bundle.write({ file, format, name: 'bundle' });
-  assert.deepEqual(warnings.filter((message) => !message.includes('import.meta')), []);
+  assert.deepEqual(warnings.filter((message) => !/import\.meta|empty chunk/.test(message)), []);
 }
 
 const byWebpack = (bundler) => (entry, file, { format, ...options }) =>
   new Promise((resolve, reject) => {
     const isModule = format === 'esm';
     const filename = file.slice(file.lastIndexOf('/') + 1);
-    const output = { path: out, filename, ...(isModule && { module: true, chunkFormat: 'module', library: { type: 'module' } }) };
+    const output = { path: out, filename, publicPath: '/', ...(isModule && { module: true, chunkFormat: 'module', library: { type: 'module' } }) };
     bundler({ entry, output, experiments: isModule ? { outputModule: true } : {}, performance: false, ...options }, (error, stats) => {
       const { errors, warnings } = stats?.toJson({ all: false, errors: true, warnings: true }) ?? {};
       if (error ?? errors.concat(warnings).length > 0) reject(error ?? new Error(JSON.stringify({ errors, warnings })));
@@ -39,15 +39,17 @@ const byWebpack = (bundler) => (entry, file, { format, ...options }) =>
   });
 
 const crossed = (names, ...lists) => lists.reduce((all, list, at) => all.flatMap((given) => list.map((value) => ({ ...given, [names[at]]: value }))), [{}]);
+const PAGE = { format: 'esm', target: 'web', mode: 'production' };
 const TARGETS = ['node', 'web', 'webworker', 'electron-main'];
 const BUNDLERS = {
   esbuild: [
     byEsbuild,
-    crossed(['format', 'platform', 'conditions'], ['esm', 'cjs', 'iife'], ['browser', 'node', 'neutral'], [undefined, [], ['node'], ['browser'], ['worker'], ['require'], ['bun'], ['react-native']]),
+    { format: 'esm' },
+    crossed(['format', 'platform', 'conditions'], ['esm', 'cjs', 'iife'], ['browser', 'node', 'neutral'], [undefined, [], ['node'], ['worker'], ['require']]),
   ],
-  Rollup: [byRollup, crossed(['format', 'browser', 'exportConditions'], ['esm', 'cjs', 'iife', 'umd'], [true, false], [[], ['node'], ['worker']])],
-  webpack: [byWebpack(webpack), crossed(['format', 'target', 'mode'], ['esm', 'cjs'], TARGETS, ['production', 'development'])],
-  Rspack: [byWebpack(rspack), crossed(['format', 'target', 'mode'], ['esm', 'cjs'], TARGETS, ['production', 'development'])],
+  Rollup: [byRollup, { format: 'esm' }, crossed(['format', 'browser', 'exportConditions'], ['esm', 'cjs', 'iife', 'umd'], [true, false], [[], ['node']])],
+  webpack: [byWebpack(webpack), PAGE, crossed(['format', 'target', 'mode'], ['esm', 'cjs'], TARGETS, ['production', 'development'])],
+  Rspack: [byWebpack(rspack), PAGE, crossed(['format', 'target', 'mode'], ['esm', 'cjs'], TARGETS, ['production', 'development'])],
 };
 
 /** Returns the size of minified code that a bundler made of these lines. */
@@ -59,7 +61,7 @@ async function cost(bundle, code, options) {
 }
 
 try {
-  for (const [name, [bundle, all]] of Object.entries(BUNDLERS)) {
+  for (const [name, [bundle, page, all]] of Object.entries(BUNDLERS)) {
     for (const options of all) {
       for (const entry of ['imported.mjs', 'required.cjs']) {
         const what = `${name} of ${entry} ${JSON.stringify(options)}`;
@@ -69,7 +71,8 @@ try {
         } catch (cause) {
           throw new Error(what, { cause });
         }
-        const [agreed, ...others] = JSON.parse(await runs('/', process.execPath, [built]));
+        const asPage = options.target?.startsWith('web') ? ['--require', `${folder}/page.cjs`] : [];
+        const [agreed, ...others] = JSON.parse(await runs('/', process.execPath, [...asPage, built]));
         assert(agreed > 20, what);
         assert.deepEqual(others, ['function', 'function', 'Bearer'], what);
         cases += 1;
@@ -80,7 +83,7 @@ try {
       ["import { Key, hashIp, checkSchema } from 'vetassist'; import { createClient } from 'vetassist/client';", 50],
       ["import { parseUser } from 'vetassist'; console.log(parseUser(globalThis.row));", 5_000],
     ]) {
-      const size = await cost(bundle, code, { ...all[0], platform: undefined, target: undefined, mode: 'production', format: 'esm' });
+      const size = await cost(bundle, code, page);
       assert(size <= most, `${code} costs ${size} bytes by ${name}`);
       cases += 1;
     }

@@ -1,7 +1,8 @@
-// `vetassist audit` runs the module audit.wasm. This file gives it files, the database and the output.
+// `vetassist audit` runs the module audit.wasm, which the package has compressed. This file gives it files, the database and the output.
 
 import { randomFillSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { brotliDecompressSync } from 'node:zlib';
 
 import { connected } from './database.js';
 import * as files from './files.js';
@@ -42,7 +43,7 @@ export function audit(args) {
     take_rows: (place) => bytesAt(place, rows.length).set(rows),
     reason: (place, size) => new TextEncoder().encodeInto(failed, bytesAt(place, size)).written,
   };
-  const module = new WebAssembly.Module(readFileSync(new URL('./audit.wasm', import.meta.url)));
+  const module = new WebAssembly.Module(brotliDecompressSync(readFileSync(new URL('./audit.wasm.br', import.meta.url))));
   const { exports } = new WebAssembly.Instance(module, { host });
   ({ memory } = exports);
   const staged = new TextEncoder().encode([process.env.DATABASE_URL ?? '', ...args].map((arg) => `${arg}\0`).join(''));
