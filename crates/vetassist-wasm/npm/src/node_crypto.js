@@ -104,7 +104,7 @@ export function isFastest(size = Infinity) {
 /** Returns whether the runtime has node:crypto, and it is faster for a task with so many bytes of plaintext and AAD. */
 export function isFaster(task, size, aadSize) {
   if (from === undefined) look();
-  // A byte of AAD is hashed in half of that time, in long runs.
+  // AAD is only hashed, and longer AAD in less time for each byte.
   return effort(size) + (aadSize === 0 ? 0 : aadSize / 2 - from.aad) >= from[task];
 }
 
