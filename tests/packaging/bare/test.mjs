@@ -124,6 +124,7 @@ try {
       globalName: 'api',
       platform,
       conditions: [],
+      logLevel: 'error',
       mainFields: platform === 'neutral' ? ['main'] : undefined,
       write: false,
     });
@@ -145,6 +146,13 @@ try {
     equal(noRandomness.startsWith('VetassistError ERR_NO_RANDOMNESS'), true, noRandomness);
     // A function without a module works without WebAssembly.
     equal(inside({ WebAssembly: undefined }, 'api.parseUser({})'), 'VetassistError ERR_INVALID_ROW vetassist_users.id must be a UUID, and is missing', `for ${platform}`);
+  }
+
+  // The fake provider needs neither Node nor PGlite, so its bundles do not need them either.
+  for (const platform of ['neutral', 'browser', 'node']) {
+    const code = await bundle("export * from 'vetassist/testing';", platform);
+    const context = vm.createContext({ crypto: globalThis.crypto, TextEncoder, TextDecoder });
+    equal(vm.runInContext(`${code}; api.provider().issue().token_type`, context), 'Bearer', `vetassist/testing for ${platform}`);
   }
 } finally {
   rmSync(folder, { recursive: true });

@@ -112,6 +112,10 @@ for (const uncaught of ["require('vetassist').hashIp('x')", "require('vetassist/
   check(stderr.length < 2_000, `${uncaught} prints ${stderr.length} characters`);
 }
 for (const name of ['LICENSE-APACHE', 'LICENSE-MIT', 'README.md']) check(statSync(packaged(name)).size > 500, name);
+// GitHub's workflows, which build the releases, name the repository.
+const { repository } = JSON.parse(readFileSync(packaged('package.json'), 'utf8'));
+const { GITHUB_REPOSITORY, GITHUB_SERVER_URL } = process.env;
+check(repository?.url === (GITHUB_REPOSITORY ? `git+${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}.git` : undefined), `the repository is ${repository?.url}`);
 const module = brotliCompressSync(readFileSync(packaged('dist/vetassist.wasm'))).length;
 check(module <= 20_000, `the module is ${module} bytes under brotli`);
 console.log(`sizes: ${cases} cases agree`);

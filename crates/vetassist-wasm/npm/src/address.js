@@ -69,6 +69,6 @@ export function addressOf(value, options) {
   // string. An address has neither.
   const nodes = /[="]/.test(list.at(-1)) ? forwarded(text) : list;
   // Each proxy appends the address of its caller. The client can forge everything before these addresses.
-  const node = trustedHops === 0 ? undefined : nodes?.at(-trustedHops);
+  const node = nodes?.[nodes.length - trustedHops];
   return typeof node === 'string' ? host(node) : null;
 }
