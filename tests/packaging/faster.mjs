@@ -3,7 +3,7 @@
 const { createCipheriv, createDecipheriv, createSecretKey } = globalThis.process?.getBuiltinModule?.('node:crypto') ?? {};
 
 /** Throws at the first failure; returns the number of cases. `expected` has sizes that the module seals and opens, sizes for which
- * node:crypto does, `odd` among them, and the size up to which it fulfils promises. */
+ * node:crypto does, `odd` among them, the limits above which it always does, and the size up to which it fulfils promises. */
 export async function usesTheFasterImplementation(api, expected) {
   const crypto = globalThis.process.getBuiltinModule('node:crypto');
   let cases = 0;
@@ -93,6 +93,18 @@ export async function usesTheFasterImplementation(api, expected) {
     seen.length = 0;
     key.open(key.seal('x', new Uint8Array(9000)), new Uint8Array(9000));
     equal(seen.length, 2, 'node:crypto for long AAD');
+    // The limits that the documentation states.
+    for (const [limit, seal] of [
+      [expected.limits.bytes, (size) => key.open(key.seal(new Uint8Array(size)))],
+      [expected.limits.text, (size) => key.openText(key.seal('x'.repeat(size)))],
+      [expected.limits.tokens, (size) => ring.decryptToken(ring.encryptToken('x'.repeat(size), user), user)],
+    ]) {
+      for (let size = limit + 1; size <= limit + 130; size++) {
+        seen.length = 0;
+        seal(size);
+        equal(seen.length, 2, `node:crypto for ${size} bytes: ${seal}`);
+      }
+    }
     // Promises of large values are fulfilled by WebCrypto where it is faster than node:crypto.
     let calls = 0;
     const counted = (call) =>
@@ -141,7 +153,7 @@ export async function usesTheFasterImplementation(api, expected) {
     equal(isWiped(seen.at(-1)), true, 'bytes are wiped once they are text');
     // Only a failed authentication causes ERR_OPEN_FAILED.
     for (const spoil of ['update', 'final']) {
-      for (const [error, expectedCode] of [[new Error('out of luck'), 'ERR_INTERNAL'], [new RangeError('out of memory'), 'ERR_TOO_LARGE']]) {
+      for (const [error, expectedCode] of [[new Error('out of luck'), 'ERR_INTERNAL'], [new RangeError('out of memory'), 'ERR_TOO_LARGE'], [new RangeError('cannot authenticate'), 'ERR_TOO_LARGE']]) {
         crypto.createDecipheriv = watch(createDecipheriv, {
           [spoil](call) {
             call();

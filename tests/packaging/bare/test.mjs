@@ -31,6 +31,55 @@ try {
     }
   }
 
+  // Where node:crypto cannot be found or does not work, the module seals. In Node without Buffer node:crypto works.
+  const broken = "{ const { default: crypto } = await import('node:crypto'); const { createCipheriv } = crypto;";
+  for (const before of [
+    '',
+    'process.getBuiltinModule = undefined;',
+    'process.getBuiltinModule = 5;',
+    "process.getBuiltinModule = () => { throw new Error('none'); };",
+    'process.getBuiltinModule = () => undefined;',
+    'process.getBuiltinModule = () => ({});',
+    'process.getBuiltinModule = () => ({ createCipheriv: () => ({}), createDecipheriv: () => ({}) });',
+    `${broken} process.getBuiltinModule = () => ({ createCipheriv }); }`,
+    `${broken} crypto.createCipheriv = () => { throw new Error('Unknown cipher'); }; }`,
+    'globalThis.process = undefined;',
+    'globalThis.process = { env: {} };',
+    "const { getBuiltinModule } = process; globalThis.process = { getBuiltinModule };",
+    "Object.defineProperty(globalThis, 'process', { get() { throw new Error('none'); } });",
+    "Object.defineProperty(globalThis, 'navigator', { get() { throw new Error('none'); } });",
+    'delete globalThis.Buffer;',
+  ]) {
+    writeFileSync(
+      join(folder, 'builtin.mjs'),
+      `${before}
+      const { Key } = await import('vetassist');
+      const key = new Key(new Uint8Array(32));
+      const sealed = key.seal('x'.repeat(5000));
+      console.log(key.openText(sealed).length, (await key.openAsync(await key.sealAsync(new Uint8Array(5000)))).length);
+      sealed[77] ^= 1;
+      try {
+        key.open(sealed);
+      } catch ({ code }) {
+        console.log(code);
+      }`,
+    );
+    equal(execFileSync(process.execPath, [join(folder, 'builtin.mjs')], { encoding: 'utf8' }), '5000 5000\nERR_OPEN_FAILED\n', before);
+  }
+
+  // A failure of WebCrypto is an error of the package.
+  for (const method of ['importKey', 'encrypt']) {
+    writeFileSync(
+      join(folder, 'webcrypto.mjs'),
+      `process.getBuiltinModule = undefined;
+      SubtleCrypto.prototype.${method} = async () => { throw new DOMException('not now', 'OperationError'); };
+      const { Key, VetassistError } = await import('vetassist');
+      const key = new Key(new Uint8Array(32));
+      await key.sealAsync(new Uint8Array(5000)).catch((error) => console.log(error instanceof VetassistError, error.code));`,
+    );
+    equal(execFileSync(process.execPath, [join(folder, 'webcrypto.mjs')], { encoding: 'utf8' }), 'true ERR_INTERNAL\n', method);
+  }
+
   // A call that a stack overflow interrupts does not make later calls wait for ever: they work, or they fail.
   writeFileSync(
     join(folder, 'overflow.mjs'),

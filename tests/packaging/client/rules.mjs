@@ -261,6 +261,19 @@ export async function rules({ options, rows }) {
     total(1);
     assert.throws(() => createClient(wrong), { code: 'ERR_INVALID_ARG_TYPE' });
   }
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  const throwing = new Proxy({}, { get: () => { throw new RangeError('no'); } });
+  for (const wrong of [proxy, throwing, { ...options, db: proxy }, { ...options, db: throwing }, { ...options, ring: proxy }]) {
+    assert.throws(() => createClient(wrong), { code: 'ERR_INVALID_ARG_TYPE' });
+  }
+  for (const wrong of [null, proxy]) {
+    assert.throws(() => client.with(wrong), { code: 'ERR_INVALID_ARG_TYPE' });
+    for (const name of Object.keys(client).filter((each) => each !== 'with')) {
+      await rejects('ERR_INVALID_ARG_TYPE', () => client[name](wrong));
+      await rejects('ERR_INVALID_ARG_TYPE', () => client[name](third.userId, wrong));
+    }
+  }
   await rejects('ERR_INVALID_ARG_TYPE', () => createClient(options).accessToken(third.userId));
   await rejects('ERR_INVALID_ARG_TYPE', () => signIn(client, { tokens: { access_token: '' } }));
   await rejects('ERR_INVALID_ARG_TYPE', () => signIn(client, { tokens: { ...va.issue(), expires_in: 'soon' } }));

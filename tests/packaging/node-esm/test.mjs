@@ -40,4 +40,12 @@ for (const length of [0, 1, 16, 1000, 70_000]) {
   assert.deepEqual(Buffer.from(theirs), plaintext, 'the package opens bytes that node:crypto sealed');
 }
 console.log(said);
-await usesTheFasterImplementation(api, { byModule: [0, 1, 32, 64, 80], byNodeCrypto: [300, 511, 5000, 50_000], promises: Infinity, odd: Number.parseInt(process.versions.node) < 24 ? 127 : 255 });
+// Newer versions are slower to accept a key.
+const isSlow = Number.parseInt(process.versions.node) >= 24;
+await usesTheFasterImplementation(api, {
+  byModule: [0, 1, 32, 64, 80],
+  byNodeCrypto: [300, 511, 5000, 50_000],
+  odd: isSlow ? 255 : 127,
+  limits: isSlow ? { bytes: 256, text: 256, tokens: 320 } : { bytes: 144, text: 144, tokens: 320 },
+  promises: Infinity,
+});

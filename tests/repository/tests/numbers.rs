@@ -83,6 +83,20 @@ const NUMBERS: &[(Place, &[Place])] = &[
         ],
     ),
     (
+        // These limits are efforts. Above 144 bytes the effort is always higher than 290.
+        ("crates/vetassist-wasm/npm/src/node_crypto.js", "node20: { seal: 290,"),
+        &[("docs/javascript.md", "in Node and Deno above 144 bytes")],
+    ),
+    (
+        ("crates/vetassist-wasm/npm/src/node_crypto.js", "deno: { seal: 290,"),
+        &[("docs/javascript.md", "in Node and Deno above 144 bytes")],
+    ),
+    (
+        // Above 256 bytes the effort is always higher than 460.
+        ("crates/vetassist-wasm/npm/src/node_crypto.js", "WITH_KEY_OBJECTS = { seal: 460,"),
+        &[("docs/javascript.md", "above 256 bytes.")],
+    ),
+    (
         ("crates/vetassist-wasm/npm/src/node_crypto.js", "deno: 16 * 1024,"),
         &[
             ("docs/javascript.md", "in Deno for more than 16 KiB"),

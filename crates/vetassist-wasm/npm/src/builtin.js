@@ -8,3 +8,12 @@ export function builtin(name) {
     return undefined;
   }
 }
+
+/** Returns the name of the runtime that `navigator` states, or nothing. */
+export function userAgent() {
+  try {
+    return globalThis.navigator?.userAgent ?? '';
+  } catch {
+    return '';
+  }
+}

@@ -69,6 +69,8 @@ export function importDataKey(value) {
   return importBytes(value, 'key', () => wasm.key_new());
 }
 
+const webCryptoFailed = (cause) => error('ERR_INTERNAL', 'the WebCrypto of the runtime failed', { cause });
+
 const dataOr = (value, what) => (value === undefined ? '' : asData(value, what));
 
 export const Key = /* @__PURE__ */ define(
@@ -140,7 +142,12 @@ export const Key = /* @__PURE__ */ define(
         const pending = subtle.encrypt(parameters(nonce, extra), this.#cryptoKey, unshared(data));
         // WebCrypto copied the bytes before it returned.
         forget(data, plaintext);
-        const body = await pending;
+        let body;
+        try {
+          body = await pending;
+        } catch (cause) {
+          throw webCryptoFailed(cause);
+        }
         const sealed = new Uint8Array(NONCE_BYTES + body.byteLength);
         sealed.set(nonce);
         sealed.set(new Uint8Array(body), NONCE_BYTES);
@@ -170,14 +177,21 @@ export const Key = /* @__PURE__ */ define(
           return new Uint8Array(await subtle.decrypt(algorithm, this.#cryptoKey, body));
         } catch (cause) {
           if (cause?.name === 'OperationError') throw failure(REFUSED);
-          throw error('ERR_INTERNAL', 'the WebCrypto of the runtime failed', { cause });
+          throw webCryptoFailed(cause);
         }
       }
 
       /** Imports the key into WebCrypto, where no script can read it. */
       async #import(subtle, held) {
         this.#importing ??= imported(subtle, held);
-        const cryptoKey = await this.#importing;
+        let cryptoKey;
+        try {
+          cryptoKey = await this.#importing;
+        } catch (cause) {
+          // The next call tries again.
+          this.#importing = undefined;
+          throw webCryptoFailed(cause);
+        }
         live(held, 'Key');
         this.#cryptoKey = cryptoKey;
       }

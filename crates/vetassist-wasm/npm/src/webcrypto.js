@@ -1,6 +1,7 @@
 // The AES-GCM of WebCrypto, which returns promises, for large values in runtimes without node:crypto.
 
 import { bufferOf, isShared, offsetOf, sizeOf } from './arguments.js';
+import { userAgent } from './builtin.js';
 
 // The number of bytes from which on WebCrypto is faster than the module, for one call after another with a key that is
 // used more than once. `npm run thresholds` in `tests/packaging` measured it. In workerd WebCrypto runs on the same
@@ -8,7 +9,7 @@ import { bufferOf, isShared, offsetOf, sizeOf } from './arguments.js';
 const FASTER_FROM = { workerd: 192, firefox: 5632, other: 1024 };
 
 function runtime() {
-  const agent = globalThis.navigator?.userAgent ?? '';
+  const agent = userAgent();
   if (agent === 'Cloudflare-Workers') return 'workerd';
   return agent.includes('Firefox/') ? 'firefox' : 'other';
 }

@@ -15,6 +15,16 @@ import { users } from './users.js';
 
 /** Returns the options with their defaults, and refuses invalid ones. */
 function checked(options) {
+  try {
+    return read(options);
+  } catch (cause) {
+    if (cause?.code === 'ERR_INVALID_ARG_TYPE') throw cause;
+    // A getter or a Proxy has thrown.
+    throw badArgument('the options cannot be read');
+  }
+}
+
+function read(options) {
   if (typeof options !== 'object' || options === null) throw badArgument('options must be an object');
   const { db, ring, refresh, schema = 'public', ipHash = 'keyed', onBadAddress = 'drop', refreshTimeoutMs = 10_000 } = options;
   const { defaultLifetimeSeconds, waitUntil, onEvent } = options;
@@ -33,17 +43,35 @@ function checked(options) {
   return { db, ring, refresh, schema, ipHash, onBadAddress, refreshTimeoutMs, waitUntil, onEvent, defaultLifetime: defaultLifetimeSeconds };
 }
 
+/** Returns whether an argument can be read: it is not null and no revoked Proxy. */
+function isReadable(value) {
+  try {
+    return value !== null && (typeof value !== 'object' || Object.getPrototypeOf(value) !== undefined);
+  } catch {
+    return false;
+  }
+}
+
+/** Returns the same operations, which reject arguments that cannot be read. */
+function refusing(made) {
+  const refuse = (name, operation) => async (...given) => {
+    if (!given.every(isReadable)) throw badArgument(`an argument of ${name} is null or cannot be read: leave it out, or pass an object`);
+    return operation(...given);
+  };
+  return Object.fromEntries(Object.entries(made).map(([name, operation]) => [name, refuse(name, operation)]));
+}
+
 /** Returns the operations that do not exchange tokens. */
 function operations(context) {
   const { logEvent } = events(context);
   const logRefusal = (userId, ip) => logEvent('login_refused', { userId, ip });
-  return {
+  return refusing({
     ...signingIn({ ...context, logRefusal }),
     ...sessions(context),
     ...users(context),
     ...tokens(context),
     logEvent,
-  };
+  });
 }
 
 /** Returns the context that the operations of one client share. */
@@ -68,9 +96,11 @@ export function createClient(options) {
   const context = contextOf(given, false);
   return {
     ...operations(context),
-    ...checking(context),
-    ...refreshing(context),
-    ...(given.ring === undefined ? serverRotation(context) : rotation(context)),
+    ...refusing({
+      ...checking(context),
+      ...refreshing(context),
+      ...(given.ring === undefined ? serverRotation(context) : rotation(context)),
+    }),
     /** Returns the operations for a transaction of the caller, without exchanges, because a rollback would lose the response. */
     with(tx) {
       return operations(contextOf(checked({ ...options, db: tx }), true));
