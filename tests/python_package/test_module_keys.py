@@ -91,6 +91,8 @@ def test_keys_have_no_settable_attributes_and_no_subclasses(make):
     for name in ("new", "held", "seal", "free", "__class__", "__dict__"):
         with pytest.raises((AttributeError, TypeError)):
             setattr(key, name, 1)
+        with pytest.raises((AttributeError, TypeError)):
+            delattr(key, name)
     assert not hasattr(key, "__dict__")
     with pytest.raises(TypeError):
         type("Sub", (type(key),), {})

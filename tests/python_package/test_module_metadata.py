@@ -144,6 +144,21 @@ def test_only_valid_event_types_are_accepted():
         ('for="' + "\\x" * 50_000 + '"', 1, None),
         ("a=b;" + "c=d," * 50_000 + f"for={ADDRESS}", 1, ADDRESS),
         (None, 1, None),
+        # A client cannot hide its address behind elements that the proxy did not write.
+        (f"for=192.0.2.1, {ADDRESS}", 1, ADDRESS),
+        (f'a=b, x="y, 192.0.2.60, {ADDRESS}', 2, "192.0.2.60"),
+        (f"192.0.2.1, for={ADDRESS}", 1, None),
+        (f'for=", for={ADDRESS}', 1, None),
+        (f'for={ADDRESS};secret="a,b;for=192.0.2.1"', 1, ADDRESS),
+        (f"FOR={ADDRESS};For=192.0.2.1", 1, None),
+        ('for="[::1]:_port"', 1, "::1"),
+        ('for="_a:_b"', 1, None),
+        (f"for={ADDRESS}:80", 1, None),
+        (f";for={ADDRESS};;", 1, ADDRESS),
+        (f"{ADDRESS}\r\n192.0.2.1", 1, None),
+        (f"192.0.2.1, {ADDRESS}\n", 1, None),
+        (f"192.0.2.1, {ADDRESS}\x85", 1, None),
+        (f'"{ADDRESS}"', 1, None),
     ],
     ids=lambda value: repr(value)[:60],
 )
@@ -163,7 +178,10 @@ def test_the_address_is_read_from_a_header(value, hops, expected):
         ("fe80::1%eth0", "zone"),
         (f"{ADDRESS}/24", "range"),
         (f"{ADDRESS}:443", "port.*address_of"),
+        ("[2001:db8::1]:443", "port.*address_of"),
+        (f"::ffff:{ADDRESS}:443", "port.*address_of"),
         ("[::1]", "brackets.*address_of"),
+        (f"https://{ADDRESS}", "URL"),
     ],
 )
 def test_the_message_names_the_mistake_in_an_address(address, says):

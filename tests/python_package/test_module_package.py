@@ -10,6 +10,7 @@ import sys
 import tarfile
 import zipfile
 
+import packaging.metadata
 import pytest
 from module_support import TOP
 
@@ -50,6 +51,18 @@ def test_the_metadata_states_version_license_and_python():
     assert metadata["Requires-Python"] == ">=3.9"
     assert "Requires-Dist" not in metadata
     assert "ERR_OPEN_FAILED" in (metadata["Description"] or metadata.get_payload())
+
+
+def test_the_metadata_is_valid_and_names_this_python():
+    with zipfile.ZipFile(WHEEL) as wheel:
+        (name,) = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
+        metadata = packaging.metadata.Metadata.from_email(wheel.read(name), validate=True)
+    assert metadata.description.strip() == README.read_text(encoding="utf-8").strip()
+    assert metadata.description_content_type.startswith("text/markdown")
+    # The description is shown outside of the repository, where relative links lead nowhere.
+    assert not re.findall(r"\]\((?!https:)", metadata.description)
+    assert "Programming Language :: Python :: {}.{}".format(*sys.version_info) in metadata.classifiers
+    assert metadata.license_files == ["LICENSE-APACHE", "LICENSE-MIT"]
 
 
 def test_the_wheel_has_the_required_files_and_no_others():

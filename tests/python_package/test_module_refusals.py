@@ -45,6 +45,28 @@ class Nameless(metaclass=LyingType):
     pass
 
 
+class LyingAddress:
+    """Claims to be an address."""
+
+    __class__ = ipaddress.IPv4Address
+
+    def __str__(self):
+        return "203.0.113.7"
+
+
+class LyingId:
+    """Claims to be a UUID."""
+
+    __class__ = uuid.UUID
+    int = 5
+
+
+class Unclassed:
+    """Raises an error when its class is asked for."""
+
+    __class__ = property(lambda self: 1 / 0)
+
+
 class OwnBytes(bytes):
     """Bytes whose methods return other bytes."""
 
@@ -60,6 +82,9 @@ class OwnBytearray(bytearray):
 
     def __bytes__(self):
         return b"other"
+
+    def __buffer__(self, flags):
+        return memoryview(b"other")
 
 
 class OwnText(str):
@@ -91,6 +116,9 @@ WRONG = [
     decimal.Decimal(1),
     datetime.datetime(2026, 1, 1),
     Lying(),
+    LyingAddress(),
+    LyingId(),
+    Unclassed(),
     Nameless(),
     Nameless,
     Ellipsis,
@@ -102,7 +130,7 @@ NO_TEXT = ("\ud800", "ERR_INVALID_TEXT")
 
 def values(*more, without=()):
     """Returns the values of WRONG that are not of the types `without`, each with its code, and `more`."""
-    return [(value, TYPE) for value in WRONG if not isinstance(value, without)] + list(more)
+    return [(value, TYPE) for value in WRONG if not issubclass(type(value), without)] + list(more)
 
 
 DATA = values((None, TYPE), NO_TEXT)
@@ -140,6 +168,7 @@ CALLS = [
     (TEXT, lambda value: MASTER.derive_user_key(value)),
     (TEXT, lambda value: RING.encrypt_token(value, USER)),
     (TEXT, lambda value: RING.encrypt_token("x", value)),
+    (values((None, TYPE), without=bool), lambda value: RING.decrypt_token(TOKEN, USER, with_position=value)),
     (BYTES, lambda value: RING.decrypt_token(value, USER)),
     (TEXT, lambda value: RING.decrypt_token(TOKEN, value)),
     (TEXT, lambda value: vetassist.hash_ip(value)),

@@ -16,7 +16,7 @@ use pyo3::{
 use vetassist_core::{parse_address, IpHash, Uuid};
 use zeroize::Zeroize;
 
-use crate::errors::{error, not_encodable, of_buffer, wrong_type};
+use crate::errors::{error, instead_of, not_encodable, of_buffer, wrong_type};
 
 const BYTES: &str = "bytes, a bytearray or a memoryview";
 const DATA: &str = "a str, bytes, a bytearray or a memoryview";
@@ -67,23 +67,13 @@ impl<'py> Data<'py> {
         if let Ok(bytes) = value.cast::<PyBytes>() {
             return Ok(Some(Self::Bytes(bytes.clone())));
         }
-        let is_bytearray = value.is_instance_of::<PyByteArray>();
-        if !is_bytearray && !value.is_instance_of::<PyMemoryView>() {
-            return Ok(None);
+        if let Ok(bytes) = value.cast::<PyByteArray>() {
+            return Copy::of_bytearray(bytes).map(Self::Copy).map(Some);
         }
-        let py = value.py();
-        let refused = |failure| of_buffer(py, what, failure);
-        // A memoryview is also used for a bytearray: a subclass of it may convert to a number, which would then be taken as
-        // the length.
-        let view = PyMemoryView::from(value).map_err(refused)?;
-        let item: usize = view.getattr(intern!(py, "itemsize")).map_err(refused)?.extract()?;
-        if item != 1 {
-            let message =
-                format!("{what} must be of items of one byte: cast the memoryview to 'B'");
-            return Err(error(py, "ERR_INVALID_ARG_TYPE", &message));
+        if let Ok(view) = value.cast::<PyMemoryView>() {
+            return Copy::of_view(view, what).map(Self::Copy).map(Some);
         }
-        let copy = PyByteArray::from(&view).map_err(refused)?;
-        Ok(Some(Self::Copy(Copy(copy))))
+        Ok(None)
     }
 
     /// Returns the bytes.
@@ -95,6 +85,34 @@ impl<'py> Data<'py> {
             // borrowed here, even if the GIL is released.
             Self::Copy(Copy(bytes)) => unsafe { bytes.as_bytes() },
         }
+    }
+}
+
+impl<'py> Copy<'py> {
+    /// Copies a bytearray. It reads the bytes directly, because a subclass may have a buffer of its own (`__buffer__`) or
+    /// convert to a number.
+    #[allow(unsafe_code)]
+    fn of_bytearray(from: &Bound<'py, PyByteArray>) -> PyResult<Self> {
+        let copy = PyByteArray::new_with(from.py(), from.len(), |to| {
+            // SAFETY: this thread holds the GIL and calls no code of Python while the bytes are borrowed, so nothing writes
+            // to the bytearray or resizes it. `to` is another object's memory.
+            to.copy_from_slice(unsafe { from.as_bytes() });
+            Ok(())
+        })?;
+        Ok(Self(copy))
+    }
+
+    /// Copies the bytes of a memoryview of items of one byte.
+    fn of_view(view: &Bound<'py, PyMemoryView>, what: &str) -> PyResult<Self> {
+        let py = view.py();
+        let refused = |failure| of_buffer(py, what, failure);
+        let item: usize = view.getattr(intern!(py, "itemsize")).map_err(refused)?.extract()?;
+        if item != 1 {
+            let message =
+                format!("{what} must be of items of one byte: cast the memoryview to 'B'");
+            return Err(error(py, "ERR_INVALID_ARG_TYPE", &message));
+        }
+        PyByteArray::from(view).map(Self).map_err(refused)
     }
 }
 
@@ -123,6 +141,11 @@ pub(crate) fn with_text<T>(
     call(text)
 }
 
+/// Returns true if the value is of this class, whatever its attribute `__class__` claims.
+fn is_a(value: &Bound<'_, PyAny>, class: &Bound<'_, PyType>) -> PyResult<bool> {
+    value.get_type().is_subclass(class)
+}
+
 /// Reads a user's id: a `UUID`, or a `str` of its hyphenated form of 36 characters.
 pub(crate) fn user_id(value: &Bound<'_, PyAny>) -> PyResult<Uuid> {
     let py = value.py();
@@ -140,10 +163,10 @@ pub(crate) fn user_id(value: &Bound<'_, PyAny>) -> PyResult<Uuid> {
         });
     }
     static UUID: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    if !value.is_instance(UUID.import(py, "uuid", "UUID")?)? {
+    if !is_a(value, UUID.import(py, "uuid", "UUID")?)? {
         return Err(wrong_type("user_id", "a str or a UUID", value));
     }
-    value.extract().map_err(|_| refused())
+    value.extract().map_err(|failure| instead_of(py, failure, refused))
 }
 
 /// Reads an address, a `str`, or an `IPv4Address` or `IPv6Address` of `ipaddress`, and returns its plain hash.
@@ -165,13 +188,26 @@ pub(crate) fn plain_hash(value: &Bound<'_, PyAny>) -> PyResult<IpHash> {
         return hash(value);
     }
     let module = "ipaddress";
-    if !value.is_instance(V4.import(py, module, "IPv4Address")?)?
-        && !value.is_instance(V6.import(py, module, "IPv6Address")?)?
+    if !is_a(value, V4.import(py, module, "IPv4Address")?)?
+        && !is_a(value, V6.import(py, module, "IPv6Address")?)?
     {
         return Err(wrong_type("address", "a str, an IPv4Address or an IPv6Address", value));
     }
     // The text of an interface has a prefix, and the text of a scoped address has a zone. Both are refused.
-    hash(value.str()?.as_any())
+    let text = value.str().map_err(|failure| {
+        let message = "the address cannot be read: its class does not convert it to text";
+        instead_of(py, failure, || error(py, "ERR_INVALID_ADDRESS", message))
+    })?;
+    hash(text.as_any())
+}
+
+/// Returns true for text such as `192.0.2.1:443` and `[2001:db8::1]:443`. An IPv6 address may end in an IPv4 address, but not in a
+/// colon and a port after it.
+fn has_port(text: &str) -> bool {
+    text.rsplit_once(':').is_some_and(|(before, port)| {
+        port.bytes().all(|byte| byte.is_ascii_digit())
+            && (before.ends_with(']') || before.contains('.'))
+    })
 }
 
 /// Returns the likely mistake in an address. No message contains the address, because it is personal data.
@@ -182,12 +218,16 @@ fn mistake(text: &str) -> Option<&'static str> {
         "this is a list or a whole header: address_of(value, trusted_hops) finds the one address in it"
     } else if text.contains(char::is_whitespace) {
         "leave out the blanks"
+    } else if text.contains("://") {
+        "this is a URL: pass only the address of its host"
     } else if text.contains('%') {
         "this one has a zone: leave out % and what follows"
     } else if text.contains('/') {
         "this is a range: leave out the prefix, / and what follows"
-    } else if text.starts_with('[') || (text.contains('.') && text.contains(':')) {
-        "this one has a port or brackets: address_of(value) leaves them out"
+    } else if has_port(text) {
+        "this one has a port: address_of(value) leaves it out"
+    } else if text.starts_with('[') {
+        "this one is in brackets: address_of(value) leaves them out"
     } else {
         return None;
     })

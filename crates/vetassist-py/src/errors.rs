@@ -3,10 +3,11 @@
 use core::fmt::Display;
 
 use pyo3::{
-    exceptions::PyValueError,
+    call::PyCallArgs,
+    exceptions::{PyException, PyMemoryError, PyValueError},
     prelude::*,
     sync::PyOnceLock,
-    types::{PyString, PyType},
+    types::PyString,
 };
 use vetassist_core::{
     event_data::Refusal, IpHashError, JsonError, KeyError, OpenError, RandomError, RingError,
@@ -15,27 +16,43 @@ use vetassist_core::{
 
 /// Returns the exception with this code. The package's Python part creates it.
 pub(crate) fn error(py: Python<'_>, code: &str, message: &str) -> PyErr {
-    static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let made = MAKE
-        .get_or_try_init(py, || Ok(py.import("vetassist._errors")?.getattr("error")?.unbind()))
-        .and_then(|make| make.bind(py).call1((code, message)));
+    static ERROR: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    made(py, &ERROR, "error", (code, message))
+}
+
+/// Returns the error for an argument of a wrong type. It names the type and never shows the value.
+pub(crate) fn wrong_type(what: &str, expected: &str, value: &Bound<'_, PyAny>) -> PyErr {
+    static WRONG_TYPE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    made(value.py(), &WRONG_TYPE, "wrong_type", (what, expected, value))
+}
+
+/// Returns the exception that a function of `vetassist._errors` creates.
+fn made<'py>(
+    py: Python<'py>,
+    function: &'static PyOnceLock<Py<PyAny>>,
+    name: &str,
+    arguments: impl PyCallArgs<'py>,
+) -> PyErr {
+    let made = function
+        .get_or_try_init(py, || Ok(py.import("vetassist._errors")?.getattr(name)?.unbind()))
+        .and_then(|function| function.bind(py).call1(arguments));
     match made {
         Ok(exception) => PyErr::from_value(exception),
         Err(error) => error,
     }
 }
 
-/// Returns the error for an argument of a wrong type. It names the type and never shows the value.
-pub(crate) fn wrong_type(what: &str, expected: &str, value: &Bound<'_, PyAny>) -> PyErr {
-    let py = value.py();
-    let found = if value.is_none() { "None".into() } else { type_name(&value.get_type()) };
-    error(py, "ERR_INVALID_ARG_TYPE", &format!("{what} must be {expected}, not {found}"))
-}
-
-/// Returns a type's name, without calling code of a metaclass.
-fn type_name(of: &Bound<'_, PyType>) -> String {
-    let name = of.name().ok().and_then(|name| Some(name.to_cow().ok()?.into_owned()));
-    name.unwrap_or_else(|| "another type".into())
+/// Returns an error of ours in place of one that code of the caller raised, which may quote a secret.
+///
+/// A lack of memory stays as it is, and so does what ends the program, such as `KeyboardInterrupt`.
+pub(crate) fn instead_of(py: Python<'_>, found: PyErr, ours: impl FnOnce() -> PyErr) -> PyErr {
+    let stays =
+        !found.is_instance_of::<PyException>(py) || found.is_instance_of::<PyMemoryError>(py);
+    if stays {
+        found
+    } else {
+        ours()
+    }
 }
 
 /// Returns the error for text that UTF-8 cannot represent. Python's own error would contain the whole text.

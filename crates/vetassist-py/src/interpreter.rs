@@ -1,24 +1,23 @@
-//! Allows the module in only one interpreter of the process.
-
-use std::sync::atomic::{AtomicI64, Ordering};
+//! Allows the module only in the main interpreter of the process.
 
 use pyo3::{exceptions::PyImportError, ffi, prelude::*};
 
-/// The id before an interpreter has imported the module. No interpreter has this id.
-const NONE: i64 = -1;
+/// The id of the main interpreter, which CPython creates first.
+const MAIN: i64 = 0;
 
-static SERVED: AtomicI64 = AtomicI64::new(NONE);
-
-/// Refuses every interpreter except the first one. The module keeps classes and functions of Python, and interpreters must
-/// not share objects.
+/// Refuses subinterpreters. The module keeps classes and functions of Python, and interpreters must not share objects.
+///
+/// This is called before the module creates its first object: otherwise a refused import would leave classes of the
+/// subinterpreter to the main interpreter.
 #[allow(unsafe_code)]
-pub(crate) fn claim(_: Python<'_>) -> PyResult<()> {
+pub(crate) fn refuse_subinterpreters(_: Python<'_>) -> PyResult<()> {
     // SAFETY: the token `Python` proves that the caller is attached to an interpreter, so there is a current one.
     let id = unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) };
-    match SERVED.compare_exchange(NONE, id, Ordering::SeqCst, Ordering::SeqCst) {
-        Err(served) if served != id => Err(PyImportError::new_err(
-            "vetassist does not run in subinterpreters: another interpreter of this process has imported it",
-        )),
-        _ => Ok(()),
+    if id == MAIN {
+        return Ok(());
     }
+    Err(PyImportError::new_err(
+        "vetassist does not run in subinterpreters: import it in the main interpreter (with mod_wsgi: \
+         WSGIApplicationGroup %{GLOBAL})",
+    ))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pyo3::{
     prelude::*,
-    types::{PyBytes, PyList, PyString, PyTuple},
+    types::{PyBool, PyBytes, PyList, PyString, PyTuple},
     IntoPyObjectExt,
 };
 use vetassist_core::{Nonce, RingError, MAX_KEYS};
@@ -29,6 +29,20 @@ impl KeyRing {
     /// Returns the secret for one call.
     pub(crate) fn live(&self, py: Python<'_>) -> PyResult<Arc<vetassist_core::KeyRing>> {
         self.held.live(py, "KeyRing")
+    }
+}
+
+/// The argument `with_position`, a `bool`.
+#[derive(Clone, Copy)]
+struct WithPosition(bool);
+
+impl<'py> FromPyObject<'_, 'py> for WithPosition {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let truth = value.cast::<PyBool>();
+        let truth = truth.map_err(|_| wrong_type("with_position", "a bool", &value))?;
+        Ok(Self(truth.is_true()))
     }
 }
 
@@ -90,12 +104,15 @@ impl KeyRing {
     /// Opens a user's token with the key of the ring that sealed it, as SQL's `vetassist_decrypt_token` does.
     ///
     /// With `with_position` the result is a tuple of the token and the position of that key in the ring, from 0.
-    #[pyo3(signature = (sealed, user_id, *, with_position=false))]
+    #[pyo3(
+        signature = (sealed, user_id, *, with_position=WithPosition(false)),
+        text_signature = "($self, sealed, user_id, *, with_position=False)"
+    )]
     fn decrypt_token<'py>(
         &self,
         sealed: &Bound<'py, PyAny>,
         user_id: &Bound<'py, PyAny>,
-        with_position: bool,
+        with_position: WithPosition,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = sealed.py();
         let ring = self.live(py)?;
@@ -103,7 +120,7 @@ impl KeyRing {
         let sealed = data.as_bytes();
         let (token, position) =
             opened_text(py, sealed, |out| ring.user(id).open_token_into(sealed, out))?;
-        if with_position {
+        if with_position.0 {
             (token, position).into_bound_py_any(py)
         } else {
             Ok(token.into_any())

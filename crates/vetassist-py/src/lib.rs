@@ -18,33 +18,37 @@ mod metadata;
 mod schema;
 mod seal;
 
+use pyo3::prelude::*;
+
 /// The module `vetassist._native`.
 // The classes are frozen and lock their secrets, but the module was not tested without the GIL.
 #[pyo3::pymodule(gil_used = true)]
-mod _native {
-    use pyo3::prelude::*;
-
-    #[pymodule_export]
-    use crate::{
-        checkpoint::opened_checkpoint,
-        ip_hash::{hash_ip, hash_ip_keyed, upgrade_ip_hash},
-        key::{decrypt, decrypt_text, encrypt, generate_key, Key},
-        key_ring::KeyRing,
-        master_key::{fingerprint, MasterKey},
-        metadata::{check_event_data, check_event_type, hash_device},
-        schema::{column_kinds, schema_differences, table_columns},
-    };
-
-    #[pymodule_init]
-    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        crate::interpreter::claim(module.py())
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    interpreter::refuse_subinterpreters(module.py())?;
+    module.add_class::<key::Key>()?;
+    module.add_class::<key_ring::KeyRing>()?;
+    module.add_class::<master_key::MasterKey>()?;
+    let functions = [
+        wrap_pyfunction!(checkpoint::opened_checkpoint, module)?,
+        wrap_pyfunction!(ip_hash::hash_ip, module)?,
+        wrap_pyfunction!(ip_hash::hash_ip_keyed, module)?,
+        wrap_pyfunction!(ip_hash::upgrade_ip_hash, module)?,
+        wrap_pyfunction!(key::decrypt, module)?,
+        wrap_pyfunction!(key::decrypt_text, module)?,
+        wrap_pyfunction!(key::encrypt, module)?,
+        wrap_pyfunction!(key::generate_key, module)?,
+        wrap_pyfunction!(master_key::fingerprint, module)?,
+        wrap_pyfunction!(metadata::check_event_data, module)?,
+        wrap_pyfunction!(metadata::check_event_type, module)?,
+        wrap_pyfunction!(metadata::hash_device, module)?,
+        wrap_pyfunction!(schema::column_kinds, module)?,
+        wrap_pyfunction!(schema::schema_differences, module)?,
+        wrap_pyfunction!(schema::table_columns, module)?,
+    ];
+    for function in functions {
+        module.add_function(function)?;
     }
-
-    /// The version of the package.
-    #[pymodule_export]
-    const VERSION: &str = env!("CARGO_PKG_VERSION");
-
-    /// The query whose rows `schema_differences` compares.
-    #[pymodule_export]
-    const SCHEMA_QUERY: &str = vetassist_core::schema::CATALOG_QUERY;
+    // The version of the package, and the query whose rows `schema_differences` compares.
+    module.add("VERSION", env!("CARGO_PKG_VERSION"))?;
+    module.add("SCHEMA_QUERY", vetassist_core::schema::CATALOG_QUERY)
 }

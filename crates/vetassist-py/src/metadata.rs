@@ -35,7 +35,7 @@ pub(crate) fn hash_device<'py>(
     to_python(device.py(), hashed)
 }
 
-/// Refuses metadata that contains something that looks like a secret, by the rules of SQL's `vetassist_log_event`.
+/// Refuses metadata that contains something that looks like a secret, by the rules of `vetassist_log_event`.
 #[pyfunction]
 #[pyo3(signature = (event_data, /))]
 pub(crate) fn check_event_data(event_data: &Bound<'_, PyAny>) -> PyResult<()> {

@@ -1,6 +1,7 @@
 //! Compares a database with the tables, and describes the kinds of their columns.
 
 use pyo3::{
+    exceptions::PyTypeError,
     intern,
     prelude::*,
     types::{PyDict, PyList, PyString, PyTuple},
@@ -12,13 +13,13 @@ use vetassist_core::{
 
 use crate::{
     arguments::with_text,
-    errors::{error, wrong_type},
+    errors::{error, instead_of, wrong_type},
 };
 
 /// A difference of a database: object, problem, expected, found.
 type Difference = (String, String, Option<String>, Option<String>);
 
-/// Compares a database with the tables. A row is a tuple or a list of three texts, or a mapping with the three texts.
+/// Compares a database with the tables. A row is a sequence of three texts, or a mapping with the three texts.
 #[pyfunction]
 #[pyo3(signature = (rows, /))]
 pub(crate) fn schema_differences(rows: &Bound<'_, PyAny>) -> PyResult<Vec<Difference>> {
@@ -34,15 +35,26 @@ pub(crate) fn schema_differences(rows: &Bound<'_, PyAny>) -> PyResult<Vec<Differ
     for (at, row) in rows.iter().enumerate() {
         let field = |position: usize, name: &Bound<'_, PyString>| {
             let by_position = row.is_instance_of::<PyTuple>() || row.is_instance_of::<PyList>();
-            let value = if by_position { row.get_item(position) } else { row.get_item(name) };
+            let value = if by_position {
+                row.get_item(position)
+            } else {
+                row.get_item(name).or_else(|failure| {
+                    // SQLAlchemy's rows take numbers only, and are no tuples.
+                    let is_text = row.is_instance_of::<PyString>();
+                    if failure.is_instance_of::<PyTypeError>(row.py()) && !is_text {
+                        row.get_item(position)
+                    } else {
+                        Err(failure)
+                    }
+                })
+            };
+            let text = value.and_then(|value| with_text(&value, "", |text| Ok(text.to_owned())));
             // An error of the row's class is not passed on, because it may quote a value of the database.
-            let text =
-                value.ok().and_then(|value| with_text(&value, "", |text| Ok(text.to_owned())).ok());
-            text.ok_or_else(|| {
+            text.map_err(|failure| {
                 let message = format!(
                     "rows[{at}] has no text {name}: pass the rows that SCHEMA_QUERY returned"
                 );
-                error(row.py(), "ERR_INVALID_ROW", &message)
+                instead_of(row.py(), failure, || error(row.py(), "ERR_INVALID_ROW", &message))
             })
         };
         let py = row.py();

@@ -3,7 +3,7 @@
 use std::{env, path::PathBuf};
 
 use anyhow::Result;
-use pg_scratch::Postgres;
+use pg_scratch::{install_missing, Postgres};
 use xshell::cmd;
 
 use crate::{
@@ -38,9 +38,14 @@ pub(crate) fn build(tools: &Tools) -> Result<PathBuf> {
 
 /// Tests the wheel in each installed Python, or in one. Returns the number of tests, which is one.
 pub(crate) fn test(tools: &Tools, all: bool) -> Result<u64> {
-    let (sh, python, wheel) = (&tools.sh, python()?, build(tools)?);
+    let (python, wheel) = (python()?, build(tools)?);
     let everywhere: &[&str] = if all { &["--all"] } else { &[] };
-    cmd!(sh, "{python} tests/python_package/run.py {wheel}").args(everywhere).run()?;
+    if all {
+        install_missing(&["patchelf"])?;
+    }
+    // The tests also build the package from its source archive, in the toolchain of this repository.
+    let tests = tools.run(&python).arg("tests/python_package/run.py").arg(wheel);
+    tests.args(everywhere).run()?;
     Ok(1)
 }
 

@@ -7,6 +7,7 @@ import typing as _t
 
 from ._errors import VetassistError as _VetassistError, error as _error, wrong_type as _wrong_type
 from ._native import hash_ip as _hash_ip
+from ._types import is_a as _is_a
 
 __all__ = ["address_of"]
 
@@ -77,19 +78,23 @@ def address_of(value: _t.Optional[str], trusted_hops: int = 1) -> _t.Optional[st
     caller, so the address is that many entries from the end. The client can forge everything before it. With 0 no proxy is
     trusted, and the result is None.
     """
-    if not isinstance(trusted_hops, int) or isinstance(trusted_hops, bool) or trusted_hops < 0:
+    # Subclasses may have methods of their own, so their values are taken first.
+    hops = int.__int__(trusted_hops) if _is_a(trusted_hops, int) and not _is_a(trusted_hops, bool) else -1
+    if hops < 0:
         raise _error("ERR_INVALID_ARG_TYPE", "trusted_hops must be a whole number, 0 or more")
     if value is None:
         return None
-    if not isinstance(value, str):
+    if not _is_a(value, str):
         raise _wrong_type("the header", "a str", value)
-    # Each element of a Forwarded header has an equals sign, and no address has one.
-    if "=" in value:
+    value = str.__str__(value)
+    parts = [part for part in (part.strip("\t ") for part in value.split(",")) if part]
+    nodes: _t.Optional[_t.Sequence[_t.Optional[str]]] = parts
+    # The last element decides, because a proxy wrote it. In a Forwarded header it has an equals sign, or is the end of a
+    # quoted string. An address has neither.
+    if parts and _re.search('[="]', parts[-1]):
         nodes = _forwarded(value)
-    else:
-        nodes = [part for part in (part.strip() for part in value.split(",")) if part]
     # Each proxy appends the address of its caller. The client can forge everything before these addresses.
-    if not nodes or not 0 < trusted_hops <= len(nodes):
+    if not nodes or not 0 < hops <= len(nodes):
         return None
-    node = nodes[-trusted_hops]
+    node = nodes[-hops]
     return None if node is None else _host(node)

@@ -10,7 +10,7 @@ import uuid as _uuid
 
 from ._errors import error as _error, wrong_type as _wrong_type
 from ._native import column_kinds as _column_kinds, table_columns as _table_columns
-from ._types import JsonValue as _JsonValue
+from ._types import JsonValue as _JsonValue, is_a as _is_a
 
 __all__ = [
     "AuthAudit",
@@ -123,11 +123,11 @@ _MISSING = object()
 
 def _matching(value: object, kind: str) -> _t.Optional[str]:
     pattern = _KINDS[kind][1]
-    return value if isinstance(value, str) and pattern and pattern.fullmatch(value) else None
+    return value if _is_a(value, str) and pattern and pattern.fullmatch(value) else None
 
 
 def _as_uuid(value: object) -> _t.Optional[_uuid.UUID]:
-    if isinstance(value, _uuid.UUID):
+    if _is_a(value, _uuid.UUID):
         # Some drivers have UUID classes of their own, which are slower to compare.
         return value if type(value) is _uuid.UUID else _uuid.UUID(int=value.int)
     text = _matching(value, "uuid")
@@ -135,10 +135,10 @@ def _as_uuid(value: object) -> _t.Optional[_uuid.UUID]:
 
 
 def _as_time(value: object) -> _t.Optional[_datetime.datetime]:
-    if isinstance(value, _datetime.datetime):
+    if _is_a(value, _datetime.datetime):
         # Drivers return the first or the last possible datetime for an infinity.
         is_finite = _datetime.datetime.min < value.replace(tzinfo=None) < _datetime.datetime.max
-        return value if value.tzinfo is not None and is_finite else None
+        return value if value.utcoffset() is not None and is_finite else None
     text = _matching(value, "time")
     if text is None:
         return None
@@ -148,57 +148,65 @@ def _as_time(value: object) -> _t.Optional[_datetime.datetime]:
         return None
     date, clock, fraction, zone = found.groups()
     zone = {1: "+00:00", 3: f"{zone}:00"}.get(len(zone), zone)
-    try:
-        return _datetime.datetime.fromisoformat(f"{date}T{clock}.{(fraction or '').ljust(6, '0')[:6]}{zone}")
-    except ValueError:
-        return None
+    return _datetime.datetime.fromisoformat(f"{date}T{clock}.{(fraction or '').ljust(6, '0')[:6]}{zone}")
 
 
 def _as_sealed(value: object) -> _t.Optional[bytes]:
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        taken = bytes(value)
-    else:
-        text = _matching(value, "sealed")
-        if text is None:
-            return None
+    text = _matching(value, "sealed")
+    if text is not None:
         taken = bytes.fromhex(text[2:])
+    elif _is_a(value, memoryview):
+        taken = value.tobytes()
+    elif _is_a(value, bytes):
+        # A subclass may have a method `__bytes__` of its own, here and below.
+        taken = bytes.__getitem__(value, slice(None))
+    elif _is_a(value, bytearray):
+        taken = bytes(bytearray.__getitem__(value, slice(None)))
+    else:
+        return None
     return taken if len(taken) >= _OVERHEAD else None
 
 
 def _as_digits(value: object) -> _t.Optional[int]:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    text = _matching(value, "digits")
+    is_whole = _is_a(value, int) and not _is_a(value, bool)
+    text = _matching(str(int.__int__(value)) if is_whole else value, "digits")  # type: ignore[arg-type]
     return None if text is None else int(text)
 
 
 _CONVERT: _t.Dict[str, _t.Callable[[object], object]] = {
     "uuid": _as_uuid,
-    "text": lambda value: value if isinstance(value, str) else None,
+    "text": lambda value: value if _is_a(value, str) else None,
     "hash": lambda value: _matching(value, "hash"),
-    "bool": lambda value: value if isinstance(value, bool) else None,
+    "bool": lambda value: value if _is_a(value, bool) else None,
     "digits": _as_digits,
     "time": _as_time,
     "sealed": _as_sealed,
-    "json": lambda value: value if isinstance(value, (dict, list, str, int, float)) else None,
+    "json": lambda value: value if any(_is_a(value, of) for of in (dict, list, str, int, float)) else None,
 }
+
+
+def _or(fallback: object, call: _t.Callable[..., object], *arguments: object) -> object:
+    """Returns what a call returns, or the fallback if it fails. Classes of drivers raise errors that quote their values."""
+    try:
+        return call(*arguments)
+    except MemoryError:
+        raise
+    except Exception:
+        return fallback
 
 
 def _parse(table: str, row: object) -> _t.Dict[str, object]:
     # Mappings have these methods, and so do asyncpg's records, which are not mappings. A tuple would be read by position.
-    if not hasattr(row, "keys") or not hasattr(row, "__getitem__"):
-        raise _wrong_type("the row", "a mapping of columns (with psycopg: row_factory=dict_row)", row)
+    if not _or(False, lambda: hasattr(row, "keys") and hasattr(row, "__getitem__")):
+        raise _wrong_type("the row", "a mapping of columns (psycopg: row_factory=dict_row; SQLAlchemy: row._mapping)", row)
     parsed: _t.Dict[str, object] = {}
     for name, kind, is_nullable in _COLUMNS[table]:
-        try:
-            value = row[name]
-        except (LookupError, TypeError):
-            value = _MISSING
-        converted = None if value is None or value is _MISSING else _CONVERT[kind](value)
+        value = _or(_MISSING, lambda: row[name])  # type: ignore[index]
+        converted = None if value is None or value is _MISSING else _or(None, _CONVERT[kind], value)
         if value is _MISSING or (converted is None and not (value is None and is_nullable)):
             # The message does not contain the value, because it may be personal data.
             found = ", and is missing" if value is _MISSING else ", and is NULL" if value is None else ""
-            raise _error("ERR_INVALID_ROW", f"{table}.{name} must be {_KINDS[kind][0]}{found}") from None
+            raise _error("ERR_INVALID_ROW", f"{table}.{name} must be {_KINDS[kind][0]}{found}")
         parsed[name] = converted
     return parsed
 
@@ -206,7 +214,7 @@ def _parse(table: str, row: object) -> _t.Dict[str, object]:
 def parse_user(row: object) -> User:
     """Reads a row of ``vetassist_users`` that any driver returned for ``SELECT *``.
 
-    The row must give its columns by name, as asyncpg's records and dicts do. Times are datetimes with their zone or text,
+    The row must give its columns by name, as asyncpg's records, dicts, and ``row._mapping`` of SQLAlchemy do. Times are datetimes with their zone or text,
     ``bytea`` is bytes or ``\\x…``. Other columns are left out. Raises ``ERR_INVALID_ROW``, which names the column and never
     quotes it. ``infinity`` is malformed, because no datetime can represent it.
     """

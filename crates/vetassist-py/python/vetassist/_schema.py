@@ -29,5 +29,9 @@ def check_schema(rows: _t.Sequence[object]) -> _t.List[SchemaDifference]:
 
     The database need not have the extension. ``rows`` is the list of the rows of :data:`SCHEMA_QUERY`: tuples, or rows that
     have ``object``, ``attribute`` and ``value`` by name. Returns an empty list if they agree.
+
+    ``$1`` of the query is the schema of the tables: ``await connection.fetch(SCHEMA_QUERY, "public")`` with asyncpg, a
+    ``RawCursor`` with psycopg. For the placeholders of psycopg and psycopg2:
+    ``SCHEMA_QUERY.replace("%", "%%").replace("$1", "%(schema)s")``.
     """
     return [SchemaDifference(*difference) for difference in _differences(rows)]

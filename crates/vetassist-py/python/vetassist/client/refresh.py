@@ -257,13 +257,20 @@ def refresh_expiring(
         "max_rows": integer(max_rows, "max_rows"),
         "lease": seconds(lease_seconds(context)),
     }
+    # An exchange that begins later could outlast its lease. Then another caller would present the same token.
+    latest = time.monotonic() + lease_seconds(context) - context.refresh_timeout_seconds
     rows = yield from call(context, operation, f"vetassist_claim_refreshes{context.end.twin}", arguments)
+    left: list[UUID] = []
     stored: list[UUID] = []
     rejected: list[UUID] = []
     failed: list[FailedRefresh] = []
 
     def one(row: dict[str, Any]) -> Step[None]:
         user_id = UUID(row["user_id"])
+        if time.monotonic() > latest:
+            # The token is free again when its lease expires.
+            left.append(user_id)
+            return
         try:
             token = context.end.open(row["refresh_token"], user_id)
             if token is None:
@@ -280,4 +287,4 @@ def refresh_expiring(
                 stored.append(user_id)
 
     yield Several([partial(one, row.result) for row in rows], concurrency)
-    return Refreshed(len(stored), tuple(rejected), tuple(failed), len(rows) >= max_rows)
+    return Refreshed(len(stored), tuple(rejected), tuple(failed), len(rows) >= max_rows or bool(left))
