@@ -161,6 +161,40 @@ def test_a_connection_without_a_transaction_is_refused_where_one_is_needed(drive
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("driver", [psycopg, psycopg2])
+def test_text_that_the_connections_encoding_lacks_is_refused(driver: Any, fresh: Database) -> None:
+    connection = driver.connect(host=SOCKET, user=SERVICE, dbname=fresh.name, client_encoding="latin1")
+    try:
+        client = vetassist.Client(connection, ring=RING)
+        one = client.sign_in(icn(), Provider().issue(), session_seconds=60, first_name="\u00e9")
+        account = client.user(one.user_id)
+        assert account is not None and account.first_name == "\u00e9"
+        with pytest.raises(vetassist.VetassistError) as refused:
+            client.update_user(one.user_id, first_name="\U0001f985")
+        assert (refused.value.code, refused.value.__context__) == ("ERR_REFUSED", None)
+    finally:
+        connection.close()
+
+
+def test_a_block_that_is_a_transaction_is_refused(fresh: Database) -> None:
+    """psycopg2 begins the transaction of `with connection` with its first statement."""
+    about: dict[str, Any] = {"host": SOCKET, "user": SERVICE, "dbname": fresh.name}
+    va, gone = Provider(), icn()
+    old = psycopg2.connect(**about)
+    client = vetassist.Client(old, ring=RING)
+    with pytest.raises(ZeroDivisionError), old:
+        with pytest.raises(vetassist.InvalidTypeError, match="transaction"):
+            client.user(uuid.uuid4())
+        client.within(old).sign_in(gone, va.issue(), session_seconds=60)
+        raise ZeroDivisionError
+    assert fresh.rows("SELECT 1 FROM {users} WHERE va_icn = %s", [gone]) == []
+    assert client.user(uuid.uuid4()) is None
+    old.close()
+    with psycopg.connect(**about) as connection:
+        with connection.pipeline(), pytest.raises(vetassist.InvalidTypeError, match="transaction"):
+            vetassist.Client(connection, ring=RING).user(uuid.uuid4())
+
+
 def test_a_client_needs_no_cursor_of_the_connections_own_kind(fresh: Database) -> None:
     """A cursor of this kind cannot execute a statement before its connection has a logger."""
     connection = psycopg2.connect(

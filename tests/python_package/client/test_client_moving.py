@@ -136,7 +136,7 @@ def test_the_steps_of_the_examples_readme_move_a_backend_that_owns_its_tables(ke
             old = loaded("before", "service", token_crypto=before).Service(pool, refresh)
             with_new_module = loaded("before", "service", token_crypto=after).Service(pool, refresh)
             new = loaded("after", "service", token_crypto=after).Service(pool, refresh)
-            signed_in = []
+            signed_in: list[tuple[uuid.UUID, str]] = []
 
             async def works(service: Any) -> None:
                 """Signs in, and uses what all services stored so far."""

@@ -9,6 +9,7 @@ import pathlib
 import re
 import subprocess
 import sys
+from typing import Callable
 
 import pytest
 import use_operations
@@ -58,10 +59,11 @@ def test_type_checkers_accept_a_use_of_every_operation(checker: str, cache: path
 
 
 def test_the_example_uses_every_operation_with_every_parameter() -> None:
-    for client, functions in [
+    uses: list[tuple[type, tuple[Callable[..., object], ...]]] = [
         (vetassist.Client, (use_operations.in_blocking_transaction, use_operations.blocking)),
         (vetassist.aio.Client, (use_operations.in_asynchronous_transaction, use_operations.asynchronous)),
-    ]:
+    ]
+    for client, functions in uses:
         text = "".join(inspect.getsource(each) for each in functions)
         calls = [each for each in ast.walk(ast.parse(text)) if isinstance(each, ast.Call)]
         used: dict[str, set[object]] = {}

@@ -208,6 +208,31 @@ def test_an_asynchronous_refresh_in_a_blocking_client_is_an_error(database: Data
     asyncio.run(run())
 
 
+def test_a_blocking_refresh_in_an_asynchronous_client_loses_no_token(database: Database) -> None:
+    """A type checker reports it. It blocks the loop, but the provider has exchanged the token."""
+    va = Provider()
+    blocking: Any = va.refresh
+
+    async def listen(_: object) -> None:
+        raise AssertionError("an async listener was called")
+
+    async def run() -> None:
+        async with asyncpg.create_pool(host=SOCKET, user=SERVICE, database=database.name) as pool:
+            client = vetassist.aio.Client(pool, ring=RING, refresh=blocking)
+            one = await sign_in(client, va)
+            database.expire(one.user_id)
+            assert (await client.access_token(one.user_id)).token
+            assert (await client.token_status(one.user_id)).state == "ready"
+            assert await client.with_token(one.user_id, lambda token: asyncio.sleep(0, token))
+            with pytest.raises(vetassist.InvalidTypeError):
+                await client.rotate_tokens(progress=listen)
+            with pytest.raises(vetassist.InvalidTypeError):
+                vetassist.aio.Client(pool, on_event=listen)
+        assert (va.exchanges, va.reuse) == (1, 0)
+
+    asyncio.run(run())
+
+
 def test_a_refresh_that_cancels_itself_is_a_failed_refresh(database: Database) -> None:
     """The timeouts of some HTTP clients do this. It does not cancel the caller."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from typing import TYPE_CHECKING, Any, Awaitable, Callable, Coroutine, Hashable, Optional, TypeVar, Union
 
 from . import KeyRing, VetassistError
@@ -105,7 +106,7 @@ class Transaction:
         if isinstance(effect, Pause):
             return await asyncio.sleep(effect.seconds)
         if isinstance(effect, Call):
-            return await effect.function(*effect.args)
+            return await _answer(effect.function(*effect.args))
         if isinstance(effect, Ask):
             return await self._ask(effect)
         if isinstance(effect, Detached):
@@ -140,7 +141,7 @@ class Transaction:
 
     async def _ask(self, ask: Ask) -> Any:
         async def asked() -> Any:
-            return ask.read(await ask.function(*ask.args))
+            return ask.read(await _answer(ask.function(*ask.args)))
 
         task = self._begin(asked())
         done, _ = await asyncio.wait({task}, timeout=ask.timeout_seconds)
@@ -187,6 +188,11 @@ class Transaction:
             # When the caller stops, claimed leases whose exchange has not begun expire, and others can claim them again.
             for each in workers:
                 each.cancel()
+
+
+async def _answer(returned: Any) -> Any:
+    """Returns the result of a function of the service. That of a blocking function is there already, and must not be lost."""
+    return (await returned) if inspect.isawaitable(returned) else returned
 
 
 class Client(Transaction):

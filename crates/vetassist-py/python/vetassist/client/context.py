@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from .. import KeyRing
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 def is_duration(value: object) -> bool:
     """Returns whether a value is a number of seconds above 0 and of at most a hundred years."""
     return is_number(value) and 0 < value <= LONGEST_SECONDS  # type: ignore[operator]
+
+
+def is_listener(value: object) -> bool:
+    """Returns whether a value can be called with news, or is None. Nobody would await an async function."""
+    return value is None or (callable(value) and not iscoroutinefunction(value))
 
 
 def duration(value: float, name: str) -> float:
@@ -50,7 +56,7 @@ class Context:
             "ring must be a KeyRing; without one the server seals",
         )
         demand(self.refresh is None or callable(self.refresh), "refresh must be a function")
-        demand(self.on_event is None or callable(self.on_event), "on_event must be a function")
+        demand(is_listener(self.on_event), "on_event must be a function, and not an async one")
         demand(
             isinstance(self.schema, str) and self.schema != "" and "\0" not in self.schema,
             "schema must be the name of a schema",

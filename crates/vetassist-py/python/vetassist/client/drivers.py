@@ -29,6 +29,15 @@ def rows_of(found: Iterable[Any]) -> list[Row]:
     return rows
 
 
+def is_between_statements(connection: Any) -> bool:
+    """Returns whether an open connection of psycopg or psycopg2 is outside a transaction and a pipeline.
+
+    In libpq, 0 is the status IDLE of a transaction, and OFF of a pipeline.
+    """
+    pipeline = getattr(getattr(connection, "pgconn", None), "pipeline_status", 0)
+    return bool(connection.info.transaction_status == 0 and pipeline == 0)
+
+
 def in_transaction() -> Exception:
     return bad_argument(
         "the connection is in a transaction: give the client a pool, or call within(connection) for this one"

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from importlib import import_module
 from typing import Any, AsyncContextManager, AsyncIterator, Awaitable, Callable, Coroutine, Optional, Protocol, TypeVar
 
-from .drivers import Params, Row, for_psycopg, in_transaction, no_transaction, rows_of, unknown
+from .drivers import Params, Row, for_psycopg, in_transaction, is_between_statements, no_transaction, rows_of, unknown
 from .failure import NotAsked
 
 _TAKES = "a pool or a connection of asyncpg, or one of psycopg's asynchronous ones"
@@ -219,7 +219,7 @@ def _of_psycopg(connection: Any) -> Take:
         async def give_back() -> None:
             held.release()
 
-        if not connection.closed and not _is_idle(connection):
+        if not connection.closed and not is_between_statements(connection):
             held.release()
             raise in_transaction()
         async with _outside_transaction(connection, give_back):
@@ -236,11 +236,6 @@ def _in_transaction(connection: Any, is_outside: Callable[[Any], bool]) -> Take:
         yield connection
 
     return borrowed
-
-
-def _is_idle(connection: Any) -> bool:
-    """Returns whether a connection of psycopg is outside a transaction: 0 is IDLE in libpq."""
-    return bool(connection.info.transaction_status == 0)
 
 
 def _is_asyncpg(connection: Any) -> bool:
@@ -275,5 +270,5 @@ def transaction_of(connection: Any) -> Database:
     if _is_asyncpg(connection) and not hasattr(connection, "acquire"):
         return _Asyncpg(_in_transaction(connection, lambda it: not it.is_in_transaction()))
     if _is_psycopg(connection):
-        return _Psycopg(_in_transaction(connection, lambda it: it.autocommit and not it.closed and _is_idle(it)))
+        return _Psycopg(_in_transaction(connection, lambda it: it.autocommit and not it.closed and is_between_statements(it)))
     raise unknown("connection", "a connection of asyncpg or psycopg, not a pool")

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, Callable, ContextManager, Iterator, Protocol
 
-from .drivers import Params, Row, for_psycopg, in_transaction, no_transaction, rows_of, unknown
+from .drivers import Params, Row, for_psycopg, in_transaction, is_between_statements, no_transaction, rows_of, unknown
 from .failure import NotAsked
 
 _TAKES = "a pool or a connection of psycopg or psycopg2, or an engine of SQLAlchemy"
@@ -107,7 +107,8 @@ class _Within:
         self.writes_parameters = writes_parameters
 
     def query(self, text: str, params: Params) -> list[Row]:
-        if self._connection.autocommit and not self._connection.closed and _is_idle(self._connection):
+        connection = self._connection
+        if connection.autocommit and not connection.closed and is_between_statements(connection):
             raise no_transaction()
         return self._execute(self._connection, text, params)
 
@@ -187,8 +188,21 @@ def _is_psycopg2(connection: Any) -> bool:
 
 
 def _is_idle(connection: Any) -> bool:
-    """Returns whether a connection is outside a transaction: 0 is IDLE in libpq."""
-    return bool(connection.closed or connection.info.transaction_status == 0)
+    return bool(connection.closed or is_between_statements(connection))
+
+
+def _is_entered(connection: Any) -> bool:
+    """Returns whether the caller is inside `with connection` of psycopg2.
+
+    There each statement begins a transaction, and autocommit cannot be restored. The block cannot be entered twice.
+    """
+    if connection.closed:
+        return False
+    try:
+        with connection:
+            return False
+    except import_module("psycopg2").ProgrammingError:
+        return True
 
 
 def database_of(db: Any) -> Database:
@@ -209,7 +223,7 @@ def database_of(db: Any) -> Database:
     if _is_psycopg(db):
         return _Psycopg(_of_one(db, _is_idle))
     if _is_psycopg2(db):
-        return _Psycopg2(_of_one(db, _is_idle))
+        return _Psycopg2(_of_one(db, lambda it: _is_idle(it) and not _is_entered(it)))
     raise unknown("db", _TAKES)
 
 

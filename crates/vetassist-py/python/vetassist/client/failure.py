@@ -103,6 +103,7 @@ _CODES: dict[str, tuple[str, str, bool]] = {
     "22004": ("ERR_REFUSED", "a required argument is missing", False),
     "22023": ("ERR_REFUSED", "the database refused an argument", False),
     "22P02": ("ERR_REFUSED", "an argument is malformed, such as an id that is not a UUID", False),
+    "22P05": ("ERR_REFUSED", "a text has a character that an encoding of the connection or database lacks", False),
     "54000": ("ERR_TOO_LARGE", "metadata is longer than 64 kB, or nested more than 64 levels deep", False),
     "25006": ("ERR_DATABASE", "the database is read-only: a standby, or a transaction", True),
     "55P03": ("ERR_DATABASE", "a row is locked by another transaction", True),
@@ -142,6 +143,9 @@ class DriverFailure:
         sqlstate = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
         if not isinstance(sqlstate, str) or _SQLSTATE.fullmatch(sqlstate) is None:
             sqlstate = None
+        if isinstance(error, UnicodeEncodeError):
+            # psycopg and psycopg2 encode parameters, so that the server cannot refuse them.
+            sqlstate = "22P05"
         said = getattr(error, "diag", None)
         message = getattr(said, "message_primary", None) or getattr(error, "message", None)
         detail = getattr(said, "message_detail", None) or getattr(error, "detail", None)

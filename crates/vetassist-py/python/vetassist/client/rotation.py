@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 from uuid import UUID
 
 from .. import KeyRing, OpenError
+from .context import is_listener
 from .effects import Begin, Join, Pause, Statement
 from .failure import ClientError, DriverFailure, bad_argument, of_driver
 from .models import OnProgress, RotationEvent, RotationProgress, RotationStep, SealedBy
@@ -317,8 +318,8 @@ def rotate_tokens(
         max_seconds is not None and not (is_number(max_seconds) and max_seconds >= 0)
     ):
         raise bad_argument("max_rows must be an int above 0, and max_seconds a number, 0 or above")
-    if progress is not None and not callable(progress):
-        raise bad_argument("progress must be a function")
+    if not is_listener(progress):
+        raise bad_argument("progress must be a function, and not an async one")
     if context.ring is None:
         return (yield from _rotate_at_server(context, after, progress))
     return (
