@@ -9,8 +9,10 @@ service has no cryptography, and its role needs no privilege on a table:
 The tokens that it stored before still open, because the bytes are the same. The ring must have the same master key.
 """
 
+import asyncio
 import json
 import logging
+import time
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -19,6 +21,8 @@ from datetime import datetime, timedelta, timezone
 import asyncpg
 
 SESSION_LIFETIME = timedelta(hours=8)
+# How long a caller waits for another one's refresh.
+PATIENCE_SECONDS = 10.0
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +44,10 @@ class Tokens:
     def from_response(cls, response: dict) -> "Tokens":
         expires_at = datetime.now(timezone.utc) + timedelta(seconds=response["expires_in"])
         return cls(response["access_token"], expires_at, response.get("refresh_token"), response.get("scope"))
+
+
+# Exchanges a refresh token at VA.gov. Its error may have the OAuth error code as `code`.
+Refresh = Callable[[str], Awaitable[Tokens]]
 
 
 @dataclass(frozen=True)
@@ -88,36 +96,61 @@ class Service:
         """Returns true if there was a session to end."""
         return await self._pool.fetchval("SELECT vetassist_revoke_session($1, $2)", jwt_id, user_id)
 
-    async def access_token(self, user_id: uuid.UUID) -> str | None:
-        """Returns the opened token for a call to VA.gov. Do not keep or log it."""
-        return await self._pool.fetchval("SELECT vetassist_access_token($1)", user_id)
+    async def access_token(self, user_id: uuid.UUID, refresh: Refresh) -> str | None:
+        """Returns an opened token for a call to VA.gov; do not keep or log it. Returns None if the veteran must sign in again.
 
-    async def refresh_due(self, refresh: Callable[[str], Awaitable[Tokens]]) -> int:
+        `refresh` exchanges a refresh token at VA.gov; only one caller at a time calls it, and the others wait.
+        """
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            found = await self._pool.fetchrow(
+                "SELECT *, extract(epoch FROM retry_at - clock_timestamp())::float8 AS wait FROM vetassist_use_token($1)",
+                user_id,
+            )
+            if found["state"] == "refresh":
+                await self._exchange(user_id, found, refresh)
+            elif found["access_token"] is not None or found["state"] != "wait":
+                return found["access_token"]
+            elif time.monotonic() + found["wait"] > deadline:
+                raise TimeoutError("VA.gov does not renew the token at present")
+            else:
+                await asyncio.sleep(max(found["wait"], 0.02))
+
+    async def refresh_due(self, refresh: Refresh) -> int:
         """Refreshes the tokens that expire within five minutes, and returns their number.
 
-        Each statement is a transaction of its own: a lease is committed before VA.gov is asked, and no lock is held
-        meanwhile. Any number of workers may run at once; they get different tokens. If a refresh fails, it is logged and
-        tried again later, or never after a final error.
+        Any number of workers may run at once; they get different tokens. If a refresh fails, it is logged and tried again
+        later, or never after a final error.
         """
         renewed: set[uuid.UUID] = set()
-        while leases := await self._pool.fetch("SELECT * FROM vetassist_claim_refreshes()"):
-            for lease in leases:
-                user = lease["user_id"]
-                try:
-                    if user in renewed:
-                        raise ValueError("VA.gov gives tokens that expire at once")
-                    tokens = await refresh(lease["refresh_token"])
-                except Exception as error:
-                    log.warning("the tokens of user %s were not renewed: %s", user, type(error).__name__)
-                    code = getattr(error, "code", "other")
-                    await self._pool.fetch(
-                        "SELECT * FROM vetassist_fail_refresh($1, $2, $3)", lease["lease_id"], code, code == "invalid_grant"
-                    )
-                    continue
-                outcome = await self._pool.fetchval(
-                    "SELECT vetassist_finish_refresh($1, $2, $3, $4, scope => $5)",
-                    lease["lease_id"], tokens.access_token, tokens.expires_at, tokens.refresh_token, tokens.scope,
-                )
-                if outcome == "stored":
-                    renewed.add(user)
+
+        async def once(refresh_token: str) -> Tokens:
+            if lease["user_id"] in renewed:
+                raise ValueError("VA.gov gives tokens that expire at once")
+            return await refresh(refresh_token)
+
+        # An exchange begins as soon as its lease is taken: after the lease, another worker would present the same token.
+        while lease := await self._pool.fetchrow("SELECT * FROM vetassist_claim_refreshes(max_rows => 1)"):
+            if await self._exchange(lease["user_id"], lease, once) == "stored":
+                renewed.add(lease["user_id"])
         return len(renewed)
+
+    async def _exchange(self, user_id: uuid.UUID, lease: asyncpg.Record, refresh: Refresh) -> str:
+        """Exchanges a leased refresh token.
+
+        Each statement is a transaction of its own: the lease is committed before VA.gov is asked, and no lock is held
+        meanwhile.
+        """
+        try:
+            tokens = await refresh(lease["refresh_token"])
+        except Exception as error:
+            log.warning("the tokens of user %s were not renewed: %s", user_id, type(error).__name__)
+            code = getattr(error, "code", "other")
+            await self._pool.fetch(
+                "SELECT * FROM vetassist_fail_refresh($1, $2, $3)", lease["lease_id"], code, code == "invalid_grant"
+            )
+            return "failed"
+        return await self._pool.fetchval(
+            "SELECT vetassist_finish_refresh($1, $2, $3, $4, scope => $5)",
+            lease["lease_id"], tokens.access_token, tokens.expires_at, tokens.refresh_token, tokens.scope,
+        )

@@ -1,10 +1,13 @@
 -- Leases: each lets one caller exchange a refresh token at VA.gov.
 --
--- requires: functions/sealed_tokens.sql functions/setting.sql tables/tokens_due.sql
+-- requires: functions/sealed_tokens.sql functions/setting.sql functions/intervals.sql tables/tokens_due.sql
 
 -- VA.gov answers each refresh with a new refresh token, and treats the old token as stolen if it is sent again. So only one
 -- caller at a time has a lease. The caller commits the lease before the exchange, and holds no lock during it. A lease, a
 -- back-off and the state reconnect are about the tokens of one digest: they are void as soon as other tokens are stored.
+--
+-- A lease is found by its user. The times are compared by their difference, so that the index of the times is not used: while
+-- the statistics are those of an empty table, PostgreSQL would choose it, and read every lease for each user.
 
 -- Returns whether a caller has a lease of these tokens that has not expired.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_is_leased(
@@ -14,7 +17,7 @@ AS $$
 BEGIN
     RETURN EXISTS (
         SELECT FROM @extschema@.vetassist_refresh_leases AS l
-        WHERE l.user_id = vetassist_is_leased.user_id AND l.expires_at > at AND l.stored_digest IS NULL
+        WHERE l.user_id = vetassist_is_leased.user_id AND l.expires_at - at > interval '0' AND l.stored_digest IS NULL
           AND l.tokens_digest = @extschema@.vetassist_tokens_digest(access_token::bytea, refresh_token::bytea));
 END
 $$;
@@ -52,11 +55,12 @@ BEGIN
     IF user_id IS NULL OR min_lifetime IS NULL OR lease IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'no argument may be NULL',
             HINT = 'Leave an argument out for its default.';
-    ELSIF lease <= interval '0' OR min_lifetime < interval '0' THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = 'lease must be positive, and min_lifetime must not be negative',
-            HINT = 'lease is the time that the exchange with VA.gov may take.';
+    ELSIF min_lifetime < interval '0' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'min_lifetime must not be negative',
+            HINT = 'It is the time for which the caller needs the access token.';
     END IF;
+    min_lifetime := @extschema@.vetassist_checked_interval(min_lifetime::interval, 'min_lifetime'::text);
+    lease := @extschema@.vetassist_checked_lease(lease::interval);
     SELECT t.access_token_encrypted AS access, t.refresh_token_encrypted AS refresh, t.expires_at, u.is_active
     INTO stored
     FROM @extschema@.vetassist_users AS u
@@ -153,7 +157,7 @@ BEGIN
     -- of taking a second one.
     UPDATE @extschema@.vetassist_va_tokens AS t SET token_type = t.token_type WHERE t.user_id = vetassist_take_lease.user_id;
     DELETE FROM @extschema@.vetassist_refresh_leases AS l
-    WHERE l.user_id = vetassist_take_lease.user_id AND l.expires_at < at - interval '1 hour';
+    WHERE l.user_id = vetassist_take_lease.user_id AND at - l.expires_at > interval '1 hour';
     INSERT INTO @extschema@.vetassist_refresh_leases (lease_id, user_id, taken_in, expires_at, tokens_digest)
     VALUES (new_id, vetassist_take_lease.user_id, pg_current_xact_id(), at + lease,
             @extschema@.vetassist_tokens_digest(stored.access::bytea, stored.refresh::bytea));
@@ -174,16 +178,19 @@ AS $$
 #variable_conflict use_column
 DECLARE
     at CONSTANT timestamptz := clock_timestamp();
-    due CONSTANT timestamptz := at + within;
+    due timestamptz;
     found uuid[];
 BEGIN
     IF within IS NULL OR max_rows IS NULL OR lease IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'no argument may be NULL',
             HINT = 'Leave an argument out for its default.';
-    ELSIF max_rows < 1 OR lease <= interval '0' THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'max_rows must be at least 1, and lease positive',
-            HINT = 'Leave an argument out for its default.';
-    ELSIF @extschema@.vetassist_setting('refresh_paused'::text)::boolean THEN
+    ELSIF max_rows < 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'max_rows must be at least 1',
+            HINT = 'Leave it out for its default, 10.';
+    END IF;
+    due := at + @extschema@.vetassist_checked_interval(within::interval, 'within'::text);
+    lease := @extschema@.vetassist_checked_lease(lease::interval);
+    IF @extschema@.vetassist_setting('refresh_paused'::text)::boolean THEN
         RETURN;
     END IF;
     found := ARRAY(
@@ -200,7 +207,7 @@ BEGIN
                 AND s.tokens_digest = @extschema@.vetassist_tokens_digest(t.access_token_encrypted, t.refresh_token_encrypted)), false)
           AND NOT coalesce((
               SELECT true FROM @extschema@.vetassist_refresh_leases AS l
-              WHERE l.user_id = t.user_id AND l.expires_at > at AND l.stored_digest IS NULL
+              WHERE l.user_id = t.user_id AND l.expires_at - at > interval '0' AND l.stored_digest IS NULL
                 AND l.tokens_digest = @extschema@.vetassist_tokens_digest(t.access_token_encrypted, t.refresh_token_encrypted)
               LIMIT 1), false)
         ORDER BY t.expires_at

@@ -37,6 +37,9 @@ BEGIN
             HINT = 'The first six arguments are required.';
     END IF;
     va_icn := @extschema@.vetassist_checked_icn(vetassist_login_sealed.va_icn::text);
+    PERFORM @extschema@.vetassist_check_lengths(
+        veteran_status::text, vetassist_login_sealed.email::text, vetassist_login_sealed.first_name::text,
+        vetassist_login_sealed.last_name::text, vetassist_login_sealed.token_type::text, vetassist_login_sealed.scope::text);
     PERFORM @extschema@.vetassist_refuse_addresses(vetassist_login_sealed.device_info::jsonb, 'device_info'::text);
     INSERT INTO @extschema@.vetassist_users AS u
         (id, va_icn, va_veteran_status, email, first_name, last_name, created_at, updated_at, last_login_at)

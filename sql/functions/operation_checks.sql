@@ -15,15 +15,35 @@ AS $$
 DECLARE
     most CONSTANT integer := 100;
     unopened integer;
+    -- Ids are random, so the users from a random id on are a sample.
+    beginning CONSTANT uuid := gen_random_uuid();
 BEGIN
-    -- This opens a sample of tokens, and keeps none of them.
+    -- This opens the tokens of some users, and keeps none of them: of those that the WARNING about a missing key tries, and of
+    -- others at random.
     BEGIN
         PERFORM FROM @extschema@.vetassist_keys();
         unopened := (
-            SELECT count(*) FROM (
-                SELECT @extschema@.vetassist_opened_token(t.access_token_encrypted, t.user_id) IS NULL AS is_closed
-                FROM @extschema@.vetassist_va_tokens AS t LIMIT most) AS s
-            WHERE s.is_closed);
+            WITH first AS MATERIALIZED (
+                SELECT t.user_id, t.access_token_encrypted, t.refresh_token_encrypted
+                FROM @extschema@.vetassist_va_tokens AS t LIMIT 16
+            )
+            SELECT count(*)
+            FROM (
+                SELECT * FROM first
+                UNION ALL
+                (SELECT t.user_id, t.access_token_encrypted, t.refresh_token_encrypted
+                 FROM @extschema@.vetassist_va_tokens AS t
+                 WHERE t.user_id >= beginning AND t.user_id <> ALL (ARRAY(SELECT f.user_id FROM first AS f))
+                 ORDER BY t.user_id LIMIT most / 2 - 16)
+                UNION ALL
+                (SELECT t.user_id, t.access_token_encrypted, t.refresh_token_encrypted
+                 FROM @extschema@.vetassist_va_tokens AS t
+                 WHERE t.user_id < beginning AND t.user_id <> ALL (ARRAY(SELECT f.user_id FROM first AS f))
+                 ORDER BY t.user_id LIMIT most / 2 - 16)
+                LIMIT most / 2
+            ) AS u
+            CROSS JOIN LATERAL (VALUES (u.access_token_encrypted), (u.refresh_token_encrypted)) AS k (sealed)
+            WHERE k.sealed IS NOT NULL AND @extschema@.vetassist_opened_token(k.sealed, u.user_id) IS NULL);
         IF unopened > 0 THEN
             RETURN QUERY SELECT 'error', 'key ring', format('no key of the ring opens %s of the stored tokens (at most %s were tried)', unopened, most),
                 'SELECT * FROM vetassist_rotation_status() counts them all. Put the key that sealed them back into the ring, behind the current one.';
@@ -47,39 +67,50 @@ BEGIN
 
     RETURN QUERY SELECT r.severity, r.subject, r.message, r.hint FROM @extschema@.vetassist_refresh_checks() AS r;
 
-    -- These are the settings of this session, and those that a role or this database sets for its sessions.
+    -- These are the settings of this session, also of a library that only other sessions load, and those that a role or
+    -- this database sets for its sessions.
     RETURN QUERY
         WITH given (name, value, whose) AS (
-            SELECT s.name, s.setting, NULL::text FROM pg_settings AS s
+            SELECT n.name, current_setting(n.name, true), NULL::text
+            FROM unnest(ARRAY[
+                'log_statement', 'log_min_duration_statement', 'log_min_duration_sample', 'log_transaction_sample_rate',
+                'log_parameter_max_length', 'log_parameter_max_length_on_error', 'debug_print_parse',
+                'debug_print_rewritten', 'debug_print_plan', 'pgaudit.log_parameter', 'auto_explain.log_min_duration',
+                'auto_explain.log_parameter_max_length']) AS n (name)
             UNION ALL
-            SELECT split_part(c.setting, '=', 1), substr(c.setting, strpos(c.setting, '=') + 1),
-                   concat_ws(' in ', nullif('role ' || pg_get_userbyid(nullif(d.setrole, 0)), ''),
+            SELECT lower(split_part(c.setting, '=', 1)), substr(c.setting, strpos(c.setting, '=') + 1),
+                   concat_ws(' in ', CASE WHEN d.setrole <> 0 THEN 'role ' || pg_get_userbyid(d.setrole)
+                                        WHEN d.setdatabase = 0 THEN 'all roles' END,
                              CASE WHEN d.setdatabase <> 0 THEN 'database ' || current_database() END)
             FROM pg_db_role_setting AS d
             CROSS JOIN LATERAL unnest(d.setconfig) AS c (setting)
             WHERE d.setdatabase IN (0, (SELECT b.oid FROM pg_database AS b WHERE b.datname = current_database()))
-        ), logs (statements, plans) AS (
-            SELECT bool_or(g.name = 'log_statement' AND g.value IN ('mod', 'all')
-                           OR g.name IN ('log_min_duration_statement', 'log_min_duration_sample') AND g.value <> '-1'
-                           OR g.name = 'log_transaction_sample_rate' AND g.value <> '0'),
-                   bool_or(g.name = 'auto_explain.log_min_duration' AND g.value <> '-1')
+        ), valued AS (
+            -- The catalog has values as they were written, such as 0kB. A length or a rate is off at zero, a duration below it.
+            SELECT g.name, g.whose,
+                   CASE WHEN g.name = 'log_statement' THEN lower(g.value) IN ('mod', 'all')
+                        WHEN g.name LIKE 'log_parameter_max_length%' OR g.name LIKE '%.log_parameter_max_length'
+                             OR g.name = 'log_transaction_sample_rate' THEN g.value !~* '^\s*[-+]?0*[.]?0*\s*(e.*|[a-z]*)\s*$'
+                        WHEN g.name ~ 'duration' THEN g.value !~ '^\s*-'
+                        ELSE lower(g.value) !~ '^(of|f|n|0)' END AS is_on
             FROM given AS g
+            WHERE g.value <> ''
+        ), logs (statements, plans) AS (
+            SELECT bool_or(v.name ~ '^log_(statement$|min_duration|transaction)' AND v.is_on),
+                   bool_or(v.name = 'auto_explain.log_min_duration' AND v.is_on)
+            FROM valued AS v
         )
-        SELECT 'warning', concat_ws(' of ', 'setting ' || g.name, nullif(g.whose, '')),
-               'lets the server write parameters of statements, including tokens, to its log',
+        SELECT 'warning', concat_ws(' of ', 'setting ' || v.name, nullif(v.whose, '')),
+               format('lets the server write %s to its log',
+                      CASE v.name WHEN 'auto_explain.log_min_duration' THEN 'plans, including values of parameters,'
+                           ELSE 'parameters of statements, including tokens,' END),
                'Turn it off, or call the functions whose names end in _sealed.'
-        FROM given AS g
+        FROM valued AS v
         CROSS JOIN logs AS l
-        WHERE g.name = 'log_parameter_max_length' AND g.value <> '0' AND l.statements
-           OR g.name = 'log_parameter_max_length_on_error' AND g.value <> '0'
-           OR g.name IN ('debug_print_parse', 'debug_print_rewritten', 'debug_print_plan', 'pgaudit.log_parameter')
-              AND lower(g.value) !~ '^(of|f|n|0)'
-           OR g.name = 'auto_explain.log_parameter_max_length' AND g.value <> '0' AND l.plans
-        UNION ALL
-        SELECT 'warning', concat_ws(' of ', 'setting ' || g.name, nullif(g.whose, '')),
-               'lets the server write plans, including values of parameters, to its log',
-               'Turn it off, or call the functions whose names end in _sealed.'
-        FROM given AS g
-        WHERE g.name = 'auto_explain.log_min_duration' AND g.value <> '-1';
+        WHERE v.is_on
+          AND CASE WHEN v.name = 'log_parameter_max_length' THEN l.statements
+                   WHEN v.name = 'auto_explain.log_parameter_max_length' THEN l.plans
+                   ELSE v.name IN ('log_parameter_max_length_on_error', 'debug_print_parse', 'debug_print_rewritten',
+                                   'debug_print_plan', 'pgaudit.log_parameter', 'auto_explain.log_min_duration') END;
 END
 $$;

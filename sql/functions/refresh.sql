@@ -22,7 +22,8 @@ BEGIN
             HINT = 'Pass the lease_id of the lease, and the tokens that VA.gov returned.';
     END IF;
     PERFORM @extschema@.vetassist_checked_sealed(access_token::bytea, 'access_token'::text),
-            @extschema@.vetassist_checked_sealed(refresh_token::bytea, 'refresh_token'::text);
+            @extschema@.vetassist_checked_sealed(refresh_token::bytea, 'refresh_token'::text),
+            @extschema@.vetassist_check_lengths(NULL::text, NULL::text, NULL::text, NULL::text, token_type::text, scope::text);
     SELECT h.* INTO held FROM @extschema@.vetassist_hold_lease(lease_id::uuid) AS h;
     IF held.is_current AND held.stored_digest IS NULL THEN
         PERFORM @extschema@.vetassist_put_tokens_sealed(held.user_id::uuid, access_token::bytea, expires_at::timestamptz,
@@ -175,7 +176,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
     at CONSTANT timestamptz := clock_timestamp();
-    due CONSTANT timestamptz := statement_timestamp() + within;
+    due timestamptz;
 BEGIN
     IF within IS NULL OR max_rows IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
@@ -184,6 +185,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'max_rows must be at least 1',
             HINT = 'Leave it out for its default, 100.';
     END IF;
+    due := statement_timestamp() + @extschema@.vetassist_checked_interval(within::interval, 'within'::text);
     RETURN QUERY
         SELECT t.user_id, t.expires_at
         FROM @extschema@.vetassist_va_tokens AS t

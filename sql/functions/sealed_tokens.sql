@@ -19,6 +19,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'neither access_token nor expires_at may be NULL',
             HINT = 'The first three arguments are required.';
     END IF;
+    PERFORM @extschema@.vetassist_check_lengths(NULL::text, NULL::text, NULL::text, NULL::text, token_type::text, scope::text);
     PERFORM @extschema@.vetassist_hold_active_user(user_id::uuid, 'Nothing was stored.'::text);
     PERFORM @extschema@.vetassist_put_tokens_sealed(user_id::uuid, access_token::bytea, expires_at::timestamptz,
                                                     refresh_token::bytea, token_type::text, scope::text);

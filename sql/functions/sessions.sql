@@ -1,6 +1,6 @@
 -- Sessions: look up, make, extend, list, end, purge.
 --
--- requires: tables/sessions.sql functions/users.sql functions/events.sql functions/sealed.sql
+-- requires: tables/sessions.sql functions/users.sql functions/events.sql functions/sealed.sql functions/intervals.sql
 
 -- Returns the session of a JWT, if it is active: not revoked, not expired, of an active user.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_session(jwt_id text)
@@ -184,14 +184,16 @@ RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    cutoff CONSTANT timestamptz := statement_timestamp() - older_than;
+    cutoff timestamptz;
     purged integer;
     more integer := 0;
 BEGIN
     IF older_than IS NULL OR max_rows IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'neither argument may be NULL',
             HINT = 'Nothing was purged.';
-    ELSIF cutoff > statement_timestamp() THEN
+    END IF;
+    cutoff := statement_timestamp() - @extschema@.vetassist_checked_interval(older_than::interval, 'older_than'::text);
+    IF cutoff > statement_timestamp() THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'older_than must not be negative',
             HINT = 'A session is deleted when it ended longer ago than this. Pass an interval such as 30 days.';
     ELSIF max_rows < 1 THEN

@@ -41,15 +41,17 @@ AS $$
     )
     SELECT t.tier, o.privilege, o.object
     FROM tiers AS t
-    JOIN (
-        SELECT c.relname, 'SELECT', 'TABLE ' || c.oid::regclass, 'pg_class'::regclass, c.oid
-        FROM pg_class AS c
-        UNION ALL
-        SELECT p.proname, 'EXECUTE', 'ROUTINE ' || p.oid::regprocedure, 'pg_proc'::regclass, p.oid
-        FROM pg_proc AS p
-    ) AS o (name, privilege, object, classid, objid)
+    -- Each name is looked up in an index, because a database may have thousands of functions.
+    CROSS JOIN LATERAL (
         -- A table may have the name of a function. Only the tier auditor reads tables.
-        ON o.name = t.name AND (o.classid = 'pg_proc'::regclass OR t.tier = 'auditor')
+        SELECT 'SELECT', 'TABLE ' || c.oid::regclass, 'pg_class'::regclass, c.oid
+        FROM pg_class AS c
+        WHERE c.relname = t.name AND t.tier = 'auditor'
+        UNION ALL
+        SELECT 'EXECUTE', 'ROUTINE ' || p.oid::regprocedure, 'pg_proc'::regclass, p.oid
+        FROM pg_proc AS p
+        WHERE p.proname = t.name
+    ) AS o (privilege, object, classid, objid)
     JOIN @extschema@.vetassist_objects() AS w ON w.classid = o.classid AND w.objid = o.objid
 $$;
 

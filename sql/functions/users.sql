@@ -1,8 +1,9 @@
 -- Accounts: make, find, read, change, deactivate.
 --
--- requires: tables/users.sql tables/sessions.sql functions/events.sql
+-- requires: tables/users.sql tables/sessions.sql functions/events.sql functions/lengths.sql
 
--- Returns an ICN, and refuses a placeholder such as "unknown", because two veterans would share an account.
+-- Returns an ICN, and refuses a placeholder such as "unknown", because two veterans would share an account. Invisible
+-- characters in it do not count, and neither do blanks and punctuation around it.
 CREATE OR REPLACE FUNCTION @extschema@.vetassist_checked_icn(va_icn text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -10,10 +11,11 @@ BEGIN
     IF va_icn IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'va_icn must not be NULL',
             HINT = 'Pass the ICN that VA.gov returns.';
-    ELSIF va_icn !~ '[^[:space:]]' THEN
+    ELSIF va_icn !~ '[A-Za-z0-9]' THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'va_icn must not be blank',
             HINT = 'Pass the ICN that VA.gov returns.';
-    ELSIF lower(btrim(va_icn, E' \t\r\n\f\v') COLLATE "C") IN ('unknown', 'none', 'null', 'undefined', 'n/a') THEN
+    ELSIF lower(regexp_replace(regexp_replace(va_icn, '[^ -~]', '', 'g'), '^[^A-Za-z0-9]+|[^A-Za-z0-9]+$', '', 'g') COLLATE "C")
+          IN ('unknown', 'none', 'null', 'undefined', 'n/a') THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'va_icn is a placeholder, not an ICN',
             HINT = 'Pass the ICN that VA.gov returns. Two veterans without one would share an account.';
     ELSIF length(va_icn) > 50 THEN
@@ -72,6 +74,9 @@ AS $$
 #variable_conflict use_column
 BEGIN
     va_icn := @extschema@.vetassist_checked_icn(va_icn::text);
+    PERFORM @extschema@.vetassist_check_lengths(veteran_status::text, vetassist_put_user.email::text,
+                                                vetassist_put_user.first_name::text, vetassist_put_user.last_name::text,
+                                                NULL::text, NULL::text);
     INSERT INTO @extschema@.vetassist_users AS u (va_icn, va_veteran_status, email, first_name, last_name)
     VALUES (vetassist_put_user.va_icn, veteran_status, vetassist_put_user.email, vetassist_put_user.first_name,
             vetassist_put_user.last_name)
@@ -123,6 +128,8 @@ CREATE OR REPLACE FUNCTION @extschema@.vetassist_update_user(
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM @extschema@.vetassist_check_lengths(veteran_status::text, email::text, first_name::text, last_name::text,
+                                                NULL::text, NULL::text);
     PERFORM @extschema@.vetassist_hold_active_user(user_id::uuid, 'Nothing was changed.'::text);
     UPDATE @extschema@.vetassist_users AS u
     SET va_veteran_status = coalesce(veteran_status, u.va_veteran_status),

@@ -2,6 +2,7 @@
 // vectors. Returns the number of cases; throws at the first failure.
 
 import { bytes, hex, noise, OVERHEAD, USER, utf8 } from './data.mjs';
+import { hostile } from './hostile.mjs';
 import { usage, worksTogether } from './usage.mjs';
 import { metadata } from './metadata.mjs';
 import { refusals } from './refusals.mjs';
@@ -90,6 +91,7 @@ export async function conformance(api, vectors) {
   drawsNonces(cases);
   await agreesWithWebCrypto(cases);
   await refusals(cases);
+  await hostile(cases);
   usage(cases);
   rowsAndSchemas(cases, vectors);
   metadata(cases);

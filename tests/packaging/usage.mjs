@@ -104,6 +104,23 @@ function findsAddresses(cases) {
     ['203.0.113.256', 1, null],
     [null, 1, null],
     [undefined, 1, null],
+    // A client cannot hide its address behind elements that the proxy did not write.
+    [`for=192.0.2.1, ${ADDRESS}`, 1, ADDRESS],
+    [`a=b, x="y, 192.0.2.60, ${ADDRESS}`, 2, '192.0.2.60'],
+    [`192.0.2.1, for=${ADDRESS}`, 1, null],
+    [`for=", for=${ADDRESS}`, 1, null],
+    [`for=${ADDRESS};secret="a,b;for=192.0.2.1"`, 1, ADDRESS],
+    [`constructor=x;__proto__=y;for=${ADDRESS}`, 1, ADDRESS],
+    [`FOR=${ADDRESS};For=192.0.2.1`, 1, null],
+    ['for="::1"', 1, null],
+    ['for="[::1]:_port"', 1, '::1'],
+    ['for="_a:_b"', 1, null],
+    [`for=${ADDRESS}:80`, 1, null],
+    [`;for=${ADDRESS};;`, 1, ADDRESS],
+    [`${ADDRESS}\r\n192.0.2.1`, 1, null],
+    [`192.0.2.1, ${ADDRESS}\n`, 1, null],
+    [`"${ADDRESS}"`, 1, null],
+    [list, Number.MAX_SAFE_INTEGER, null],
   ]) {
     const options = trustedHops === undefined ? undefined : { trustedHops };
     cases.equal(addressOf(value, options), expected, `${value} by ${trustedHops}`);
@@ -142,6 +159,8 @@ function explainsAddresses(cases) {
     [`${ADDRESS}/24`, /prefix/],
     [` ${ADDRESS}`, /blanks/],
     ['', /empty/],
+    ['::ffff:203.0.113.7:443', /port.*addressOf/],
+    [`https://${ADDRESS}`, /URL/],
     ['localhost', /IPv4 or IPv6/],
   ]) {
     for (const call of [() => api.hashIp(address), () => api.hashIpKeyed(address, new Uint8Array(32))]) {
@@ -206,7 +225,11 @@ function refusesClones(cases) {
       }
       cases.equal(found, 'DataCloneError', `a clone of a ${object.constructor.name}`);
     }
-    cases.equal(Object.keys(object).length, 0, 'no enumerable property');
+    cases.equal(Reflect.ownKeys(object).length, 0, 'no property');
+    cases.equal(JSON.stringify({ object }), '{"object":{}}', 'nothing as JSON');
+    cases.equal(`${object}`, `[object ${object.constructor.name}]`, 'only the name of the class as text');
+    const inspected = globalThis.process?.getBuiltinModule?.('node:util').inspect(object, { showHidden: true, depth: 9 }) ?? '';
+    cases.equal(/Uint8Array|\d/.test(inspected), false, `no byte in ${inspected}`);
   }
 }
 

@@ -3,8 +3,9 @@
 //     node serve.mjs USERS LIFETIME_SECONDS
 //
 // It prints `listens ORIGIN`, `user NUMBER REFRESH_TOKEN` for each user, and `ready`. After that it prints, with AT in milliseconds
-// since 1970: `asked AT USER` for each exchange, `gave AT USER OLD NEW FAULT` for new tokens, `reused AT USER` for a used token.
-// Of every twenty users, the first always gets status 500, and the second one's grant is revoked.
+// since 1970: `asked AT USER` for each exchange, `gave AT USER OLD NEW FAULT` for new tokens, `reused AT USER TOKEN` for a used
+// token, `signed AT USER CODE TOKEN` for the refresh token of a new sign-in. A sign-in names its user in the redirection. Of every
+// twenty users, the first always gets status 500, and the second one's grant is revoked.
 import { waited } from '../../crates/vetassist-wasm/npm/src/testing/faults.js';
 import { authority, oauthError } from '../../crates/vetassist-wasm/npm/src/testing/oauth.js';
 import { listening } from '../../crates/vetassist-wasm/npm/src/testing/server.js';
@@ -28,8 +29,20 @@ function exchange(token) {
     tell('gave', user, token, answer.refresh_token, fault);
     return answer;
   } finally {
-    if (endpoint.counts.reuse > reuse) tell('reused', user);
+    if (endpoint.counts.reuse > reuse) tell('reused', user, token);
   }
+}
+
+function authorize(request) {
+  return endpoint.authorize({ ...request, subject: new URL(request.redirectUri).searchParams.get('user') });
+}
+
+async function redeem(form) {
+  const answer = await endpoint.redeem(form);
+  const user = Number(endpoint.introspect(answer.access_token).sub);
+  owners.set(answer.refresh_token, user);
+  tell('signed', user, form.code, answer.refresh_token);
+  return answer;
 }
 
 /** Responds like a real endpoint: nearly always quickly. */
@@ -47,7 +60,7 @@ async function respond(answer, signal) {
   throw Object.assign(new Error('the connection was lost after the tokens were exchanged'), { isLost: true });
 }
 
-const { origin } = await listening({ ...endpoint, exchange }, respond);
+const { origin } = await listening({ ...endpoint, authorize, redeem, exchange }, respond);
 const lines = [`listens ${origin}`];
 for (let user = 0; user < users; user++) {
   const token = endpoint.issue(String(user)).refresh_token;

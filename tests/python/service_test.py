@@ -15,14 +15,18 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "examples/python-asyn
 from service import AccountInactive, Service, Tokens  # noqa: E402
 
 RESPONSE = {"access_token": "an access t\u00f6k\u00e9n", "refresh_token": "a refresh token", "scope": "openid",
-            "expires_in": 60}
+            "expires_in": 3600}
+
+
+async def never(refresh_token):
+    raise AssertionError("VA.gov was asked")
 
 
 async def signs_in_and_out(service, admin):
     signed_in = await service.sign_in(
         "1012667145V762142", Tokens.from_response(RESPONSE), "203.0.113.7", {"os": "iOS", "ip": "203.0.113.7"},
         email="tamara.ellis@example.com", first_name="Tamara")
-    assert await service.access_token(signed_in.user_id) == RESPONSE["access_token"]
+    assert await service.access_token(signed_in.user_id, never) == RESPONSE["access_token"]
     user = await admin.fetchrow("SELECT * FROM vetassist_users WHERE id = $1", signed_in.user_id)
     assert (user["email"], user["first_name"], user["last_name"]) == ("tamara.ellis@example.com", "Tamara", None)
     stored = await admin.fetchval("SELECT t::text || s::text || a::text FROM vetassist_va_tokens t, vetassist_sessions s,"
@@ -44,11 +48,18 @@ async def refreshes(service, admin, user_id):
         asked.append(refresh_token)
         return Tokens("renewed", datetime.now(timezone.utc) + timedelta(hours=1))
 
+    await admin.execute("UPDATE vetassist_va_tokens SET expires_at = now() + interval '1 minute'")
     # Two workers make one exchange for the user. The refresh token stays, because the response has no other.
     assert sorted(await asyncio.gather(service.refresh_due(va), service.refresh_due(va))) == [0, 1]
     assert asked == [RESPONSE["refresh_token"]]
-    assert await service.access_token(user_id) == "renewed"
+    assert await service.access_token(user_id, never) == "renewed"
     assert await service.refresh_due(va) == 0
+
+    # Two requests at once make one exchange, and both get the new token.
+    await admin.execute("UPDATE vetassist_va_tokens SET expires_at = now()")
+    asked.clear()
+    both = await asyncio.gather(service.access_token(user_id, va), service.access_token(user_id, va))
+    assert (both, len(asked)) == (["renewed", "renewed"], 1)
 
     async def short(refresh_token):
         return Tokens("short", datetime.now(timezone.utc) + timedelta(minutes=1))
@@ -71,6 +82,27 @@ async def refreshes(service, admin, user_id):
     assert await service.refresh_due(refuses_one) == 2
     opened = await admin.fetch("SELECT vetassist_access_token(id) FROM vetassist_users WHERE va_icn ~ '^ICN ' ORDER BY va_icn")
     assert [row[0] for row in opened] == ["access 0", "new for refresh 1", "new for refresh 2"]
+
+
+async def a_veteran_must_sign_in_again_after_a_final_error(service, admin):
+    class Refused(Exception):
+        code = "invalid_grant"
+
+    async def refuses(refresh_token):
+        raise Refused
+
+    async def sign_in():
+        expired = Tokens("old", datetime.now(timezone.utc), "refresh")
+        return (await service.sign_in("ICN ended", expired, "203.0.113.7")).user_id
+
+    user_id = await sign_in()
+    assert await service.access_token(user_id, refuses) is None
+    assert await service.access_token(user_id, never) is None
+    assert await service.refresh_due(never) == 0
+    state = "SELECT state FROM vetassist_token_status($1)"
+    assert await admin.fetchval(state, user_id) == "reconnect"
+    assert await sign_in() == user_id
+    assert await admin.fetchval(state, user_id) != "reconnect"
 
 
 async def an_inactive_account_is_refused(service, admin, user_id):
@@ -104,6 +136,7 @@ async def main(socket: str) -> None:
         service = Service(pool)
         user_id = await signs_in_and_out(service, admin)
         await refreshes(service, admin, user_id)
+        await a_veteran_must_sign_in_again_after_a_final_error(service, admin)
         await an_inactive_account_is_refused(service, admin, user_id)
         await needs_no_table(pool)
     await admin.close()

@@ -12,12 +12,14 @@ pub(crate) fn owner_of_tables(client: &SpiClient<'_>) -> Result<pg_sys::Oid> {
     )
 }
 
-/// Returns the caller if it is a superuser, otherwise the owner of the extension's tables.
+/// Returns the caller if it is a superuser, otherwise the owner of the extension's tables. If the table of users does not
+/// belong to the extension any more, it is the role that the installation created.
 pub(crate) fn owner_or_superuser(client: &SpiClient<'_>) -> Result<pg_sys::Oid> {
     found(
         client,
         "SELECT coalesce((SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user AND r.rolsuper),
-                         (SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) tables.users))",
+                         (SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) tables.users),
+                         (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) 'vetassist_owner'))",
     )
 }
 
@@ -26,7 +28,8 @@ pub(crate) fn owner_or_superuser(client: &SpiClient<'_>) -> Result<pg_sys::Oid> 
 fn found(client: &SpiClient<'_>, role: &str) -> Result<pg_sys::Oid> {
     let query = format!(
         "SELECT ({role})
-         FROM (SELECT c.oid
+         FROM (SELECT (
+               SELECT c.oid
                FROM pg_catalog.pg_extension e
                JOIN pg_catalog.pg_depend d
                  ON d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass
@@ -34,7 +37,7 @@ fn found(client: &SpiClient<'_>, role: &str) -> Result<pg_sys::Oid> {
                JOIN pg_catalog.pg_class c
                  ON d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
                 AND c.oid OPERATOR(pg_catalog.=) d.objid AND c.relname OPERATOR(pg_catalog.=) 'vetassist_users'
-               WHERE e.extname OPERATOR(pg_catalog.=) 'vetassist') AS tables (users)"
+               WHERE e.extname OPERATOR(pg_catalog.=) 'vetassist')) AS tables (users)"
     );
     one(client.select(&query, Some(1), &[]).and_then(|rows| rows.first().get_one()))
 }

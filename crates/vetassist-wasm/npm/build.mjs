@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, extname, join, resolve } from 'node:path';
+import { dirname, extname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync } from 'node:zlib';
 
@@ -18,7 +18,7 @@ const version = process.argv[process.argv.indexOf('--version') + 1];
 
 // 1 kB is 1000 bytes.
 const MAX_WASM_BROTLI = 20_000;
-const MAX_TARBALL = 700_000;
+const MAX_TARBALL = 710_000;
 
 // The features of WebAssembly that all supported runtimes have.
 const FEATURES = [
@@ -83,8 +83,6 @@ function written(name, ...parts) {
 
 const SHARED = ['arguments', 'base64url', 'builtin', 'columns', 'compiled', 'define', 'errors', 'node_crypto', 'rows', 'utf8', 'webcrypto'];
 
-const FILE_URL = "\nconst fileUrl = require('node:url').pathToFileURL(__filename).href;";
-
 /** Bundles sources into a file of the package, with the file that loads its modules. */
 async function bundled(entry, name, modules, siblings = {}) {
   const extension = extname(name);
@@ -93,7 +91,10 @@ async function bundled(entry, name, modules, siblings = {}) {
   await build({
     entryPoints: [join(here, 'src', entry)],
     outfile: join(dist, name),
-    alias: { '#modules': join(here, 'src/modules', modules) },
+    alias: {
+      '#modules': join(here, 'src/modules', modules),
+      '#plain_file': join(here, 'src/testing', isCommon ? 'plain_file_common.js' : 'plain_file.js'),
+    },
     plugins: [
       {
         // Several files of the package import these, so they stay files of their own.
@@ -108,14 +109,12 @@ async function bundled(entry, name, modules, siblings = {}) {
       },
     ],
     bundle: true,
-    external: ['node:*', '@electric-sql/pglite'],
+    external: ['node:*'],
     format: isCommon ? 'cjs' : 'esm',
     target: 'es2022',
-    // CommonJS has no import.meta.
-    ...(isCommon && { define: { 'import.meta.url': 'fileUrl' } }),
     // The code is not minified, so that names and lines are those of the sources. It keeps the comments.
     legalComments: 'none',
-    banner: { js: `// vetassist, MIT OR Apache-2.0${isCommon && entry.startsWith('testing') ? FILE_URL : ''}` },
+    banner: { js: '// vetassist, MIT OR Apache-2.0' },
   });
 }
 
@@ -229,7 +228,20 @@ chmodSync(join(dist, 'bin.js'), 0o755);
 // The plain file, for a database without the extension.
 copyFileSync(join(here, '../../../target/vetassist.sql'), join(dist, 'vetassist.sql'));
 
+// For Parcel and for TypeScript's resolution `node10`, which read no `exports`: a folder with the name of each entry.
+for (const entry of Object.keys(manifest.exports)) {
+  if (entry === '.' || extname(entry) !== '') continue;
+  const to = (file) => `../${relative('.', file)}`;
+  const { require } = manifest.exports[entry].node;
+  mkdirSync(join(stage, entry));
+  const fields = { main: to(require.default), module: to(manifest.exports[entry].default.default), types: to(require.types), sideEffects: false };
+  writeFileSync(join(stage, entry, 'package.json'), `${JSON.stringify(fields, undefined, 2)}\n`);
+}
+
 const { devDependencies, private: _, scripts, ...published } = manifest;
+// The address of the repository is known where a release is built: GitHub's workflows name it.
+const { GITHUB_REPOSITORY: repository, GITHUB_SERVER_URL: server } = process.env;
+if (repository) published.repository = { type: 'git', url: `git+${server}/${repository}.git`, directory: 'crates/vetassist-wasm/npm' };
 writeFileSync(join(stage, 'package.json'), `${JSON.stringify(published, undefined, 2)}\n`);
 copyFileSync(join(here, 'README.md'), join(stage, 'README.md'));
 for (const name of ['LICENSE-APACHE', 'LICENSE-MIT']) copyFileSync(join(here, '../../..', name), join(stage, name));

@@ -40,7 +40,8 @@ impl Entry {
     }
 }
 
-// JavaScript runs one call at a time, so no call ever waits for the lock.
+// JavaScript runs one call at a time, so the lock is always free, except after a call that did not end, because the stack of
+// JavaScript overflowed in it. Then the state may be inconsistent, and every later call fails. Waiting would never end.
 static ENGINE: Mutex<Engine> = Mutex::new(Engine {
     stage: Vec::new(),
     nonces: NoncePool::with_source(random),
@@ -49,7 +50,7 @@ static ENGINE: Mutex<Engine> = Mutex::new(Engine {
 
 /// Runs `work` on the engine, and returns its result as one number.
 pub(crate) fn run(work: impl FnOnce(&mut Engine) -> Result<usize, Status>) -> i32 {
-    code(work(&mut ENGINE.lock()))
+    code(ENGINE.try_lock().ok_or(Status::Interrupted).and_then(|mut engine| work(&mut engine)))
 }
 
 /// Makes the staging buffer at least `len` bytes long, and returns its address.
@@ -57,7 +58,7 @@ pub(crate) fn run(work: impl FnOnce(&mut Engine) -> Result<usize, Status>) -> i3
 /// Returns null if there is not enough memory; the buffer is then unchanged.
 #[no_mangle]
 pub extern "C" fn stage(len: usize) -> *mut u8 {
-    let mut engine = ENGINE.lock();
+    let Some(mut engine) = ENGINE.try_lock() else { return ptr::null_mut() };
     if engine.stage.len() < len {
         let mut larger = Vec::new();
         if larger.try_reserve_exact(len).is_err() {
@@ -73,7 +74,9 @@ pub extern "C" fn stage(len: usize) -> *mut u8 {
 /// Frees the staging buffer, after a call with large values.
 #[no_mangle]
 pub extern "C" fn unstage() {
-    ENGINE.lock().stage = Vec::new();
+    if let Some(mut engine) = ENGINE.try_lock() {
+        engine.stage = Vec::new();
+    }
 }
 
 /// Stages a nonce, for a seal with the runtime's own AES-GCM.
@@ -98,7 +101,7 @@ pub extern "C" fn generate_key() -> i32 {
 /// Wipes and removes the value that the handle names. The handle is used again for another value.
 #[no_mangle]
 pub extern "C" fn release(handle: usize) {
-    let mut engine = ENGINE.lock();
+    let Some(mut engine) = ENGINE.try_lock() else { return };
     if let Some(entry) = engine.entries.get_mut(handle.wrapping_sub(1)) {
         *entry = None;
     }

@@ -18,6 +18,8 @@ pub(crate) enum Status {
     Refused = -8,
     TooLarge = -9,
     Random = -10,
+    /// An earlier call did not end.
+    Interrupted = -11,
 }
 
 impl From<SealError> for Status {

@@ -204,10 +204,11 @@ async fn access_token(db: &Client, ring: &KeyRing, user_id: Uuid) -> Result<Stri
 }
 
 /// Refreshes the tokens that are due. Each statement is a transaction of its own: a lease is committed before VA.gov is asked,
-/// and other workers get other tokens.
+/// and other workers get other tokens. An exchange begins as soon as its lease is taken: after the lease, another worker would
+/// present the same token.
 async fn refresh_due(db: &Client, ring: &KeyRing, command: &str) -> Result<usize> {
     const CLAIM: &str =
-        "SELECT user_id, lease_id, refresh_token FROM vetassist_claim_refreshes_sealed()";
+        "SELECT user_id, lease_id, refresh_token FROM vetassist_claim_refreshes_sealed(max_rows => 1)";
     const FINISH: &str = "SELECT vetassist_finish_refresh_sealed($1, $2, $3, $4, scope => $5)";
     let mut renewed = 0;
     loop {

@@ -8,4 +8,4 @@ import { usesTheFasterImplementation } from '../faster.mjs';
 const required = createRequire(import.meta.url)('vetassist');
 if (required.Key !== api.Key) throw new Error('import and require give two classes');
 console.log(await run({ ...api, ...metadata }, `bun ${Bun.version}`));
-await usesTheFasterImplementation(api, { seal: 0, open: 0, promises: Infinity });
+await usesTheFasterImplementation(api, { byModule: [], byNodeCrypto: [0, 1, 32, 64, 300, 511, 5000, 50_000], promises: Infinity, odd: 127 });

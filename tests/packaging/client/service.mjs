@@ -256,6 +256,14 @@ export async function service({ options, rows, keyed, canSetActive = true }) {
   equal([ahead.failed[0].error.code, ahead.failed[0].error.retryable], ['ERR_REFRESH_FAILED', true]);
   equal(await client.refreshExpiring({ max: 4 }), { stored: 2, rejected: [], failed: [], more: false });
   equal(va.reuse, 0);
+  // No exchange begins so late that it could outlast its lease, which is three times the timeout.
+  for (const userId of due.slice(0, 5)) await client.storeTokens(userId, va.issue()), await expire(userId, 60);
+  const unhurried = createClient({ ...options, refreshTimeoutMs: 500, refresh: (token, about) => pause(350).then(() => va.refresh(token, about)) });
+  const part = await unhurried.refreshExpiring({ concurrency: 1 });
+  check(part.stored > 0 && part.stored < 5 && part.more, `${part.stored} exchanges during a lease`);
+  await pause(1000);
+  equal((await unhurried.refreshExpiring({ concurrency: 5 })).stored, 5 - part.stored);
+  equal(va.reuse, 0);
 
   // The service's own events are written, and secrets in them are refused.
   check(/^\d+$/.test(await client.logEvent('login_failed', { ip: '203.0.113.9', data: { reason: 'expired', from: '198.51.100.77' } })), 'the id of an event');

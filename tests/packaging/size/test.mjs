@@ -73,6 +73,30 @@ check((await bundled(key)) < 130_000, 'a Key does not need the module that compa
 const { outputFiles } = await build({ stdin: { contents: "export * from 'vetassist';", resolveDir: here }, bundle: true, format: 'esm', minify: true, write: false });
 const minified = await import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`);
 for (const name of ['Key', 'MasterKey', 'KeyRing', 'VetassistError']) check(minified[name].name === name, `${name} is called ${minified[name].name}`);
+// So do their stack traces, and the errors of structuredClone.
+const zeros = new Uint8Array(32);
+const thrown = (call) => {
+  try {
+    return call();
+  } catch (error) {
+    return error.stack;
+  }
+};
+for (const [names, { Key, KeyRing, MasterKey }] of [['minified', minified], ['packaged', await import('vetassist')]]) {
+  const [one, master, ring] = [new Key(zeros), new MasterKey(zeros), new KeyRing([zeros])];
+  for (const [call, expected] of [
+    [() => one.seal(5), 'at Key.seal'],
+    [() => master.deriveUserKey('x'), 'at MasterKey.deriveUserKey'],
+    [() => ring.encryptToken(5, 'x'), 'at KeyRing.encryptToken'],
+    [() => new KeyRing(5), 'at new KeyRing'],
+    [() => KeyRing.parse(5), 'at KeyRing.parse'],
+    [() => structuredClone(one), /(#<|\[object )Key[>\]] could not be cloned/],
+    [() => structuredClone(master), /(#<|\[object )MasterKey[>\]] could not be cloned/],
+    [() => structuredClone({ ring }), /(#<|\[object )KeyRing[>\]] could not be cloned/],
+  ]) {
+    check(thrown(call).match(expected) !== null, `${names}: ${thrown(call)} does not include ${expected}`);
+  }
+}
 const packaged = (name) => fileURLToPath(new URL(`../node_modules/vetassist/${name}`, import.meta.url));
 // All files except the modules as text, which throw no error.
 const code = readdirSync(packaged('dist')).filter((name) => /\.c?js$/.test(name) && !name.startsWith('inline'));
@@ -88,6 +112,10 @@ for (const uncaught of ["require('vetassist').hashIp('x')", "require('vetassist/
   check(stderr.length < 2_000, `${uncaught} prints ${stderr.length} characters`);
 }
 for (const name of ['LICENSE-APACHE', 'LICENSE-MIT', 'README.md']) check(statSync(packaged(name)).size > 500, name);
+// GitHub's workflows, which build the releases, name the repository.
+const { repository } = JSON.parse(readFileSync(packaged('package.json'), 'utf8'));
+const { GITHUB_REPOSITORY, GITHUB_SERVER_URL } = process.env;
+check(repository?.url === (GITHUB_REPOSITORY ? `git+${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}.git` : undefined), `the repository is ${repository?.url}`);
 const module = brotliCompressSync(readFileSync(packaged('dist/vetassist.wasm'))).length;
 check(module <= 20_000, `the module is ${module} bytes under brotli`);
 console.log(`sizes: ${cases} cases agree`);

@@ -90,6 +90,52 @@ for (const size of [20, 5_000, 400_000]) {
   key.seal('x', secret);
   check(holds(piece), false, 'AAD');
 }
+// The stack of the module is the beginning of its memory. After a call each byte of it is wiped, or was not used. Its last bytes
+// may hold a nonce or a fingerprint.
+const STACK_END = 128 * 1024;
+const PUBLIC = 32;
+const UNUSED = 0xab;
+function checkStack(what, call) {
+  new Uint8Array(memory.buffer).fill(UNUSED, 0, STACK_END);
+  try {
+    call();
+  } catch (error) {
+    if (!(error instanceof api.VetassistError)) throw error;
+  }
+  const left = new Uint8Array(memory.buffer, 0, STACK_END - PUBLIC).findIndex((byte) => byte !== UNUSED && byte !== 0);
+  check(left, -1, `${what}: the stack is not wiped`);
+}
+const sixteen = Array.from({ length: 16 }, (_, i) => new Uint8Array(32).fill(i + 1));
+const one = crypto.getRandomValues(new Uint8Array(32));
+const master = new api.MasterKey(one);
+const ring = new api.KeyRing([one, ...sixteen.slice(1)]);
+const file = [one, ...sixteen.slice(1)].map(hex).join('\n');
+for (const size of [0, 20, 63, 64, 300, 5_000]) {
+  const text = 'x'.repeat(size);
+  const [sealed, token] = [key.seal(text, 'AAD'), ring.encryptToken(text, USER)];
+  const old = new api.KeyRing([sixteen[15]]).encryptToken(text, USER);
+  checkStack('seal', () => key.seal(text, 'AAD'));
+  checkStack('the first seal of a key', () => new api.Key(one).seal(text));
+  checkStack('open', () => key.open(sealed, 'AAD'));
+  checkStack('open, refused', () => key.open(sealed));
+  checkStack('encryptToken', () => ring.encryptToken(text, USER));
+  checkStack('decryptToken', () => ring.decryptToken(token, USER));
+  checkStack('decryptToken of an old key', () => ring.decryptToken(old, USER));
+  checkStack('decryptToken, refused', () => ring.decryptToken(sealed, USER));
+}
+checkStack('a Key, freed', () => new api.Key(one).free());
+checkStack('a MasterKey, freed', () => new api.MasterKey(one).free());
+checkStack('a MasterKey of text, freed', () => new api.MasterKey(hex(one)).free());
+checkStack('a KeyRing', () => new api.KeyRing([one, ...sixteen.slice(1)]));
+checkStack('a KeyRing of text', () => api.KeyRing.parse(file));
+checkStack('a KeyRing of malformed text', () => api.KeyRing.parse(`${file}\n${hex(one).slice(1)}`));
+checkStack('a derived Key, freed', () => master.deriveUserKey(USER).free());
+checkStack('a key used once', () => api.encrypt('x', one));
+checkStack('a master key used once', () => api.hashIpKeyed('::1', one));
+checkStack('the hash of an address', () => api.hashIpKeyed('::1', master));
+checkStack('an upgraded hash', () => api.upgradeIpHash('a'.repeat(64), master));
+checkStack('a ring used once', () => api.fingerprint(ring));
+for (const object of [master, ring]) object.free();
 const raw = api.generateKey();
 check(holds(raw), false, 'a generated key');
 api.decrypt(api.encrypt('x', raw), raw);

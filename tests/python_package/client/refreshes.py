@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 from cases import raises
@@ -182,4 +183,19 @@ async def refreshes_ahead(service: Service) -> None:
     assert (first.failed[0].error.code, first.failed[0].error.retryable) == ("ERR_REFRESH_FAILED", True)
     second = await client.refresh_expiring(max_rows=4)
     assert (second.stored, second.rejected, second.failed, second.more) == (2, (), (), False)
+    assert va.reuse == 0
+    # No exchange begins so late that it could outlast its lease, which is three times the timeout.
+    for user_id in due[:5]:
+        await client.store_tokens(user_id, va.issue())
+        database.expire(user_id, 60)
+
+    def unhurried(token: str, about: Any) -> Any:
+        time.sleep(0.35)
+        return va.refresh(token, about)
+
+    slow = service.other(refresh=unhurried, refresh_timeout_seconds=0.5)
+    part = await slow.refresh_expiring(concurrency=1)
+    assert 0 < part.stored < 5 and part.more, "exchanges during a lease"
+    await asyncio.sleep(1)
+    assert part.stored + (await slow.refresh_expiring(concurrency=5)).stored == 5
     assert va.reuse == 0

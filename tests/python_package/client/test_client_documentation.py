@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import pathlib
 import re
+from typing import Any
 
 import databases
 import psycopg_pool
@@ -23,21 +25,20 @@ BLOCKS = [
 ]
 
 
-def exchange(refresh_token: str, context: vetassist.client.RefreshContext) -> dict[str, str]:
-    """Stands for the token endpoint, which no example calls because its tokens are not due."""
-    raise AssertionError("a token that was not due was exchanged")
-
-
 def test_the_pages_have_python_examples() -> None:
     assert len(BLOCKS) >= 4
 
 
 @pytest.mark.parametrize("code", BLOCKS)
-def test_each_python_example_of_the_pages_runs(code: str) -> None:
+def test_each_python_example_of_the_pages_runs(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with databases.made("page") as database:
-        about = {"host": databases.SOCKET, "user": databases.SERVICE, "dbname": database.name}
-        with psycopg_pool.ConnectionPool(kwargs=about, min_size=1, max_size=2, open=True) as pool:
-            exec(compile(code, "page", "exec"), {"pool": pool, "exchange": exchange})
+        # The front page connects as psql does. The other pages have a pool.
+        for name, value in [("HOST", databases.SOCKET), ("USER", databases.SERVICE), ("DATABASE", database.name)]:
+            monkeypatch.setenv(f"PG{name}", value)
+        with psycopg_pool.ConnectionPool(min_size=1, max_size=2, open=True) as pool:
+            names: dict[str, Any] = {"pool": pool}
+            exec(compile(code, "page", "exec"), names)
+            names["pool"].close()
 
 
 def first_column(heading: str, nth: int = 0) -> set[str]:
@@ -53,9 +54,41 @@ def test_the_page_lists_the_options_of_the_client() -> None:
     assert first_column("The client", 0) == options
 
 
-def test_the_page_lists_the_operations_of_the_client() -> None:
+def test_the_page_lists_the_defaults_of_the_options() -> None:
+    for name, option in inspect.signature(vetassist.Client).parameters.items():
+        if name != "db":
+            assert f"`{name}={_written(option.default)}`" in PAGE, name
+
+
+def test_the_page_lists_the_operations_of_the_client_with_their_parameters() -> None:
     operations = {name for name in dir(vetassist.Client) if not name.startswith("_")}
     assert first_column("The client", 1) == operations
+    for name in operations:
+        parts: list[str] = []
+        for parameter in list(inspect.signature(getattr(vetassist.Client, name)).parameters.values())[1:]:
+            if parameter.kind is parameter.KEYWORD_ONLY and "*" not in parts:
+                parts.append("*")
+            has_default = parameter.default is not parameter.empty
+            parts.append(f"{parameter.name}={_written(parameter.default)}" if has_default else parameter.name)
+        assert f"| `{name}({', '.join(parts)})` |" in PAGE, name
+
+
+def _written(default: object) -> str:
+    return repr(default).replace("'", '"')
+
+
+def test_the_page_lists_the_fields_of_the_results() -> None:
+    for result in ("SignedIn", "StartedSession", "ActiveSession", "AccessToken", "TokenStatus", "GivenUp", "Erased", "Refreshed", "RotationStep"):
+        row = next(line for line in PAGE.splitlines() if f"`{result}`" in line)
+        for field in dataclasses.fields(getattr(vetassist.client, result)):
+            assert f"`{field.name}`" in row, (result, field.name)
+
+
+def test_every_code_of_the_clients_operations_is_on_a_page() -> None:
+    folder = pathlib.Path(vetassist.client.__file__).parent
+    codes = {code for file in folder.glob("*.py") for code in re.findall(r'"(ERR_\w+)"', file.read_text(encoding="utf-8"))}
+    pages = PAGE + (TOP / "docs/javascript.md").read_text(encoding="utf-8")
+    assert len(codes) > 15 and [code for code in codes if f"`{code}`" not in pages] == []
 
 
 def test_the_page_lists_the_functions_of_the_package() -> None:

@@ -37,6 +37,12 @@ def database() -> Iterator[Database]:
         yield database
 
 
+@pytest.fixture
+def fresh() -> Iterator[Database]:
+    with databases.made("fresh") as database:
+        yield database
+
+
 @pytest.mark.parametrize("driver", ["asyncpg", "psycopg-async", "psycopg", "psycopg2"])
 def test_a_client_works_in_the_callers_transaction_and_does_not_end_it(driver: str, database: Database) -> None:
     gone, va = icn(), Provider()
@@ -117,10 +123,72 @@ def _statements(database: Database) -> str:
     )
 
 
-@pytest.fixture
-def fresh() -> Iterator[Database]:
-    with databases.made("fresh") as database:
-        yield database
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg-async", "psycopg", "psycopg2"])
+def test_a_connection_without_a_transaction_is_refused_where_one_is_needed(driver: str, fresh: Database) -> None:
+    """Otherwise each statement would be committed, and the caller's rollback would undo nothing."""
+    about: dict[str, Any] = {"host": SOCKET, "user": SERVICE}
+
+    async def run() -> None:
+        connection: Any
+        async with opened(driver, fresh.name) as kind:
+            client, va, made = kind.client(ring=RING), Provider(), icn()
+            if driver == "asyncpg":
+                connection = await asyncpg.connect(**about, database=fresh.name)
+            elif driver == "psycopg-async":
+                connection = await psycopg.AsyncConnection.connect(**about, dbname=fresh.name, autocommit=True)
+            elif driver == "psycopg":
+                connection = psycopg.connect(**about, dbname=fresh.name, autocommit=True)
+            else:
+                connection = psycopg2.connect(**about, dbname=fresh.name)
+                connection.autocommit = True
+            within = client.within(connection)
+            refused = await raises("ERR_INVALID_ARG_TYPE", sign_in(within, va, va_icn=made))
+            assert "transaction" in str(refused)
+            run = connection.cursor().execute if driver == "psycopg2" else connection.execute
+            for statement in ("BEGIN", None, "ROLLBACK"):
+                if statement is None:
+                    assert (await sign_in(within, va, va_icn=made)).session_id
+                elif driver in ("asyncpg", "psycopg-async"):
+                    await run(statement)
+                else:
+                    run(statement)
+            if driver in ("asyncpg", "psycopg-async"):
+                await connection.close()
+            else:
+                connection.close()
+            assert fresh.rows("SELECT 1 FROM {users} WHERE va_icn = %s", [made]) == []
+
+    asyncio.run(run())
+
+
+def test_a_client_needs_no_cursor_of_the_connections_own_kind(fresh: Database) -> None:
+    """A cursor of this kind cannot execute a statement before its connection has a logger."""
+    connection = psycopg2.connect(
+        host=SOCKET, user=SERVICE, dbname=fresh.name, cursor_factory=psycopg2.extras.LoggingCursor
+    )
+    try:
+        assert vetassist.Client(connection, ring=RING).user(uuid.uuid4()) is None
+    finally:
+        connection.close()
+
+
+def test_the_codecs_of_a_connection_have_no_effect(fresh: Database) -> None:
+    """Services register their own types for json and uuid."""
+
+    async def run() -> None:
+        connection = await asyncpg.connect(host=SOCKET, user=SERVICE, database=fresh.name)
+        for of_json in ("json", "jsonb"):
+            await connection.set_type_codec(
+                of_json, schema="pg_catalog", encoder=lambda _: "7", decoder=lambda _: object()
+            )
+        await connection.set_type_codec("uuid", schema="pg_catalog", encoder=str, decoder=lambda _: "no UUID")
+        client = vetassist.aio.Client(connection, ring=RING)
+        one = await sign_in(client, Provider(), device_info={"agent": "x"})
+        session = await client.session(one.jwt_id)
+        assert session is not None and session.device_info == {"agent": "x"}
+        await connection.close()
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])

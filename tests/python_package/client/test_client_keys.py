@@ -11,6 +11,7 @@ from typing import Any, Awaitable, Callable
 import databases
 import pytest
 import vetassist
+import vetassist.client.rotation
 from cases import raises
 from databases import Database
 from kinds import Kind, opened
@@ -169,6 +170,52 @@ def test_a_rotation_returns_to_a_row_that_was_locked(carry_out: Callable[[Test],
     carry_out(run)
 
 
+def test_a_page_is_stored_while_the_next_one_is_read_and_sealed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So a rotation by the asynchronous client takes no more time than one by the server."""
+    monkeypatch.setattr(vetassist.client.rotation, "_PAGE", 5)
+
+    async def run() -> None:
+        with databases.made("overlap") as database:
+            async with opened("asyncpg", database.name) as kind:
+                va, client = Provider(), kind.client(ring=RING)
+                for _ in range(20):
+                    await sign_in(client, va)
+                running: list[str] = []
+                most: list[int] = []
+
+                def begin(text: str, _: Any) -> None:
+                    running.append(text)
+                    most.append(len(running))
+
+                spied = between(kind, before=begin, after=lambda text, _: running.remove(text))
+                step = await kind.client(db=spied, ring=NEW_RING).rotate_tokens()
+                assert (step.resealed, step.after) == (20, None)
+                assert max(most) == 3, "one page is read and two are stored"
+
+    asyncio.run(asyncio.wait_for(run(), 60))
+
+
+def test_a_rotation_ends_with_an_exception_of_progress_and_can_be_resumed(carry_out: Callable[[Test], None]) -> None:
+    async def run(kind: Kind, database: Database) -> None:
+        va, client = Provider(), kind.client(ring=RING)
+        for _ in range(6):
+            await sign_in(client, va)
+        rotating = kind.client(ring=NEW_RING)
+        first = await rotating.rotate_tokens(max_rows=2)
+
+        def stop(_: RotationProgress) -> None:
+            raise InterruptedError
+
+        with pytest.raises(InterruptedError):
+            await rotating.rotate_tokens(after=first.after, max_rows=2, progress=stop)
+        # Another process continues from the last place that was kept. Rows that were stored already are only read.
+        last = await kind.client(ring=NEW_RING).rotate_tokens(after=first.after)
+        assert (last.after, last.seen, last.resealed, last.held) == (None, 4, 2, 0)
+        assert [each.sealed_values for each in await rotating.rotation_status()] == [12, 0, 0]
+
+    carry_out(run)
+
+
 def test_a_rotation_without_a_ring_is_done_by_the_server(carry_out: Callable[[Test], None]) -> None:
     async def run(kind: Kind, database: Database) -> None:
         va, client = Provider(), kind.client()
@@ -176,8 +223,10 @@ def test_a_rotation_without_a_ring_is_done_by_the_server(carry_out: Callable[[Te
         one = await sign_in(client, va)
         await behind.store_tokens(one.user_id, va.issue())
         assert [each.sealed_values for each in await client.rotation_status()] == [0, 2, 0]
-        step = await client.rotate_tokens()
+        progress: list[RotationProgress] = []
+        step = await client.rotate_tokens(progress=progress.append)
         assert (step.after, step.held, step.resealed, step.seen, step.unopened) == (None, 0, 2, 2, ())
+        assert progress == [RotationProgress(2, 2, 0)]
         status = await client.rotation_status()
         assert status[0].fingerprint == vetassist.fingerprint(databases.SERVER_KEYS[0]) and status[0].sealed_values == 2
         await raises("ERR_INVALID_ARG_TYPE", client.rotate_tokens(after=str(uuid.uuid4())))

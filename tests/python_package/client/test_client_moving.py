@@ -6,6 +6,7 @@ import asyncio
 import importlib.util
 import os
 import pathlib
+import re
 import sys
 import uuid
 from types import ModuleType
@@ -50,7 +51,9 @@ def test_old_and_new_code_open_each_others_tokens(key: str) -> None:
         for writer, reader in [(before, after), (after, before), (after, after)]:
             sealed = writer.encrypt_token(token, user_id)
             assert len(sealed) == len(token.encode()) + 28
-            assert reader.decrypt_token(sealed, user_id) == token
+            # psycopg2 returns a memoryview.
+            for given in (sealed, memoryview(sealed), bytearray(sealed)):
+                assert reader.decrypt_token(given, user_id) == token
             for wrong in [sealed[:-1] + bytes([sealed[-1] ^ 1]), sealed[:20]]:
                 with pytest.raises(after.TokenCryptoError if reader is after else Exception):
                     reader.decrypt_token(wrong, user_id)
@@ -113,3 +116,57 @@ def test_the_service_moves_in_two_steps_and_back(key: str) -> None:
                 assert hashes == [(after.hash_ip("203.0.113.7"),)]
 
     asyncio.run(run())
+
+
+OLD_TABLES = ("users", "va_tokens", "sessions", "auth_audit")
+
+
+def test_the_steps_of_the_examples_readme_move_a_backend_that_owns_its_tables(key: str) -> None:
+    readme = (MOVING / "README.md").read_text(encoding="utf-8")
+    installing, revoking = re.findall(r"^```sql\n(.*?)^```$", readme, re.M | re.S)
+    before, after = loaded("before", "token_crypto"), loaded("after", "token_crypto")
+    role = f"backend_{uuid.uuid4().hex[:8]}"
+    va = Provider()
+
+    async def refresh(token: str) -> Any:
+        return va.refresh(token)
+
+    async def run(database: databases.Database) -> None:
+        async with asyncpg.create_pool(host=SOCKET, user=role, database=database.name, min_size=1) as pool:
+            old = loaded("before", "service", token_crypto=before).Service(pool, refresh)
+            with_new_module = loaded("before", "service", token_crypto=after).Service(pool, refresh)
+            new = loaded("after", "service", token_crypto=after).Service(pool, refresh)
+            signed_in = []
+
+            async def works(service: Any) -> None:
+                """Signs in, and uses what all services stored so far."""
+                signed_in.append(await service.sign_in(f"ICN {len(signed_in)}", va.issue(), "203.0.113.7"))
+                for user_id, jwt_id in signed_in:
+                    assert await service.is_signed_in(jwt_id)
+                    assert (await service.access_token(user_id)).startswith("access-")
+                    database.expire(user_id)
+                    assert (await service.access_token(user_id)).startswith("access-")
+
+            for service in (old, with_new_module, old):
+                await works(service)
+            database.admin.execute(installing.replace("'backend'", f"'{role}'").encode())
+            for service in (old, with_new_module, new, old, new):
+                await works(service)
+            database.admin.execute(revoking.replace("'backend'", f"'{role}'").encode())
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await works(old)
+            await works(new)
+            assert va.reuse == 0
+            hashes = database.rows("SELECT DISTINCT ip_hash FROM {auth_audit} WHERE event_type = 'login'")
+            assert hashes == [(before.hash_ip("203.0.113.7"),)]
+
+    with databases.connect("postgres") as first:
+        first.execute(f"CREATE ROLE {role} LOGIN")
+        name = f"moving_{uuid.uuid4().hex[:8]}"
+        first.execute(f"CREATE DATABASE {name} OWNER {role}")
+    with databases.connect(name, role) as owner:
+        for table in OLD_TABLES:
+            text = (MOVING.parents[1] / f"sql/tables/{table}.sql").read_text(encoding="utf-8")
+            owner.execute(text.replace("@extschema@", "public").encode())
+    with databases.connect(name) as admin:
+        asyncio.run(run(databases.Database(name, admin, "public")))

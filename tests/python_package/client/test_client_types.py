@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import os
 import pathlib
 import re
@@ -9,6 +11,9 @@ import subprocess
 import sys
 
 import pytest
+import use_operations
+import vetassist
+import vetassist.aio
 
 HERE = pathlib.Path(__file__).parent
 EXAMPLES = HERE.parents[2] / "examples"
@@ -43,3 +48,28 @@ def test_type_checkers_find_exactly_the_marked_mistakes(checker: str, cache: pat
 def test_the_examples_pass_mypy(cache: pathlib.Path) -> None:
     assert said("mypy", cache, EXAMPLES / "python-fastapi", "service.py") == ""
     assert said("mypy", cache, EXAMPLES / "python-moving" / "after", "service.py", "token_crypto.py") == ""
+
+
+@pytest.mark.parametrize("checker", list(CHECKERS))
+def test_type_checkers_accept_a_use_of_every_operation(checker: str, cache: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    text = (HERE / "use_operations.py").read_text(encoding="utf-8")
+    (tmp_path / "use_operations.py").write_text(text, encoding="utf-8")
+    assert said(checker, cache, tmp_path, "use_operations.py") == ""
+
+
+def test_the_example_uses_every_operation_with_every_parameter() -> None:
+    for client, functions in [
+        (vetassist.Client, (use_operations.in_blocking_transaction, use_operations.blocking)),
+        (vetassist.aio.Client, (use_operations.in_asynchronous_transaction, use_operations.asynchronous)),
+    ]:
+        text = "".join(inspect.getsource(each) for each in functions)
+        calls = [each for each in ast.walk(ast.parse(text)) if isinstance(each, ast.Call)]
+        used: dict[str, set[object]] = {}
+        for call in calls:
+            if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name) and call.func.value.id == "client":
+                signature = inspect.signature(getattr(client, call.func.attr))
+                names = [*list(signature.parameters)[1 : len(call.args) + 1], *(each.arg for each in call.keywords)]
+                used.setdefault(call.func.attr, set()).update(names)
+        for name in dir(client):
+            if not name.startswith("_"):
+                assert used[name] == set(inspect.signature(getattr(client, name)).parameters) - {"self"}, name

@@ -103,6 +103,57 @@ def test_the_example_works_from_sign_in_to_erasure(has_ring: bool, workers: int)
             assert secret not in said, "the service's log contains a secret"
 
 
+def _workers() -> set[int]:
+    """Returns the process ids of uvicorn's workers, which are grandchildren of this process."""
+    parents: dict[int, int] = {}
+    programs: dict[int, str] = {}
+    for folder in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            programs[int(folder.name)] = (folder / "cmdline").read_text()
+            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+        except (OSError, ValueError):
+            pass
+    ours = {process for process, parent in parents.items() if parent == os.getpid() and "uvicorn" in programs[process]}
+    return {process for process, parent in parents.items() if parent in ours and "spawn_main" in programs[process]}
+
+
+def test_a_killed_worker_is_replaced_and_holds_nobody_up() -> None:
+    va = Provider(answer_seconds=0.002)
+    with databases.made("killed") as database, va.listening() as origin, httpx.Client() as http:
+        with serving(database, origin, vetassist.generate_key().hex(), 8) as (socket, log):
+            browsers = [Browser(socket, http) for _ in range(VETERANS)]
+            for at, browser in enumerate(browsers):
+                browser.sign_in(f"ICN-{at}")
+            lost: list[str] = []
+
+            def ask(browser: Browser) -> int:
+                for _ in range(5):
+                    try:
+                        return browser.go("/records").status_code
+                    except httpx.TransportError as error:
+                        # This request was in the killed worker. A proxy or a browser repeats it.
+                        lost.append(type(error).__name__)
+                return 0
+
+            with ThreadPoolExecutor(REQUESTS) as threads:
+                asks = [browser for browser in browsers for _ in range(40)]
+                running = [threads.submit(ask, browser) for browser in asks]
+                workers = _workers()
+                assert len(workers) == 8
+                for worker in list(workers)[:3]:
+                    os.kill(worker, signal.SIGKILL)
+                    time.sleep(0.05)
+                assert {each.result(60) for each in running} == {200}, lost
+                deadline = time.monotonic() + 60
+                while log.read_text().count("Application startup complete") < 11:
+                    assert time.monotonic() < deadline, log.read_text()
+                    time.sleep(0.1)
+                # The new workers and the old ones exchange each token once.
+                database.rows("UPDATE {va_tokens} SET expires_at = now()")
+                assert set(threads.map(ask, asks)) == {200}
+            assert (va.exchanges, va.reuse) == (VETERANS, 0)
+
+
 def _goes_through(database: Database, va: Provider, browsers: list[Browser], threads: ThreadPoolExecutor) -> None:
     assert browsers[0].go("/records").status_code == 401
     list(threads.map(lambda at: browsers[at].sign_in(f"ICN-{at}"), range(VETERANS)))

@@ -83,14 +83,6 @@ const NUMBERS: &[(Place, &[Place])] = &[
         ],
     ),
     (
-        ("crates/vetassist-wasm/npm/src/node_crypto.js", "node: { seal: 256, open: 176 },"),
-        &[("docs/javascript.md", "in Node from 256 bytes for sealing and 176 for opening")],
-    ),
-    (
-        ("crates/vetassist-wasm/npm/src/node_crypto.js", "deno: { seal: 512, open: 400 },"),
-        &[("docs/javascript.md", "in Deno from 512 and 400")],
-    ),
-    (
         ("crates/vetassist-wasm/npm/src/node_crypto.js", "deno: 16 * 1024,"),
         &[
             ("docs/javascript.md", "in Deno for more than 16 KiB"),

@@ -18,7 +18,7 @@ mod wait;
 
 pub use self::{
     databases::{database, database_with, empty_database},
-    debian::debian_file,
+    debian::{debian_file, install_debian_extension},
     golden::{compare_with_golden, compare_with_golden_at},
     installation::{plain_sql, scratch},
     key::hex_key,

@@ -1,4 +1,5 @@
-//! The upgrade of plain address hashes to keyed ones, in the audit trail and in the `device_info` of sessions.
+//! The upgrade of plain address hashes to keyed ones, in the audit trail and in the `device_info` of sessions. Another
+//! backend may have stored addresses themselves in `device_info`; they become keyed hashes, too.
 //!
 //! A hash is keyed if and only if `vetassist_keyed_ip_hashes` has it. The transaction that stores a keyed hash also
 //! writes it there. So each hash is upgraded exactly once, even if the procedure is interrupted.
@@ -17,7 +18,7 @@ use super::{
     ip_hash::keyed,
 };
 use crate::{
-    errors::{warn, Result, SqlResult},
+    errors::{warn, Error, Result, SqlResult},
     keyring::with_ring,
     settings::{self, IpHashKind},
     statements::{connected, failed, internal, is_current, one, own_schema},
@@ -203,7 +204,7 @@ fn mark(
 struct SessionPage {
     last: Option<Uuid>,
     seen: i32,
-    /// The sessions whose `device_info` may hold a hash.
+    /// The sessions whose `device_info` may hold a hash or an address.
     suspects: Vec<Uuid>,
 }
 
@@ -216,7 +217,7 @@ fn page_of_sessions(
     let statement = format!(
         "SELECT (array_agg(p.id ORDER BY p.id DESC))[1], count(*)::int,
                 coalesce(array_agg(p.id ORDER BY p.id) FILTER (WHERE p.is_suspect), '{{}}')
-         FROM (SELECT s.id, s.device_info::text ~ '[0-9a-f]{{64}}' AS is_suspect
+         FROM (SELECT s.id, s.device_info::text ~ '[0-9a-f]{{64}}|[0-9]+[.][0-9]+[.][0-9]+[.][0-9]|:[0-9a-fA-F:.]' AS is_suspect
                FROM {schema}.vetassist_sessions AS s
                WHERE s.device_info IS NOT NULL AND ($1 IS NULL OR s.id > $1) ORDER BY s.id LIMIT $2) AS p"
     );
@@ -238,7 +239,7 @@ struct Upgraded {
     unread: usize,
 }
 
-/// Upgrades the hashes of these sessions. It looks up the keyed hashes after it has locked the rows, because another session
+/// Upgrades the hashes of these sessions, and hashes their addresses. It looks up the keyed hashes after it has locked the rows, because another session
 /// may just have upgraded them.
 fn upgrade_sessions(
     client: &mut SpiClient<'_>,
@@ -262,18 +263,30 @@ fn upgrade_sessions(
     let hashes: Vec<Vec<IpHash>> =
         devices.iter().map(|(_, device)| device_info::ip_hashes(device)).collect();
     let keyed_of = keyed_of(client, schema, hashes.iter().flatten())?;
-    mark(client, schema, keyed_of.values().copied())?;
+    let mut of_addresses = BTreeSet::new();
     let (mut ids, mut infos) = (Vec::new(), Vec::new());
     for ((id, mut device), hashes) in devices.into_iter().zip(hashes) {
         check_for_interrupts!();
-        let plain = hashes.iter().filter(|hash| keyed_of.contains_key(*hash)).count();
-        if plain > 0 {
-            device_info::replace_ip_hashes(&mut device, &mut |hash| keyed_of.get(hash).copied());
+        let mut changed = hashes.iter().filter(|hash| keyed_of.contains_key(*hash)).count();
+        device_info::replace_ip_hashes(&mut device, &mut |hash| keyed_of.get(hash).copied());
+        let mut addresses = 0;
+        let redacted = device_info::hash_addresses(device.clone(), &mut |address| {
+            addresses += 1;
+            let hash = keyed(&IpHash::of(address))?;
+            of_addresses.insert(hash);
+            Ok::<_, Error>(hash)
+        })?;
+        if addresses > 0 {
+            changed += addresses;
+            device = redacted;
+        }
+        if changed > 0 {
             ids.push(id);
             infos.push(Jsonb::from_value(&device)?);
-            upgraded.hashes += i32::try_from(plain).unwrap_or(i32::MAX);
+            upgraded.hashes += i32::try_from(changed).unwrap_or(i32::MAX);
         }
     }
+    mark(client, schema, keyed_of.values().copied().chain(of_addresses))?;
     let update = format!(
         "UPDATE {schema}.vetassist_sessions AS s SET device_info = u.device_info
          FROM unnest($1, $2) AS u (id, device_info) WHERE s.id = u.id"

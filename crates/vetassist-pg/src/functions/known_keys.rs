@@ -5,10 +5,14 @@
 
 use core::cell::Cell;
 
-use pgrx::{register_xact_callback, spi::SpiClient, PgSqlErrorCode, PgXactCallbackEvent};
+use pgrx::{
+    register_subxact_callback, register_xact_callback, spi::SpiClient, PgSqlErrorCode,
+    PgSubXactCallbackEvent, PgXactCallbackEvent,
+};
 
 use super::tokens::open;
 use crate::{
+    backend::is_in_subtransaction,
     errors::{warn, Error, Result},
     keyring::{self, with_ring},
     owner::{as_role, owner_of_tables},
@@ -24,6 +28,10 @@ thread_local! {
     static KNOWN: Cell<u64> = const { Cell::new(0) };
     /// The number of the reading of the ring whose current key a committed transaction has noted.
     static NOTED: Cell<u64> = const { Cell::new(0) };
+    /// The number of the reading of the ring whose current key is noted when the transaction commits.
+    static NOTING: Cell<u64> = const { Cell::new(0) };
+    /// True once this backend has warned of a missing key.
+    static WARNED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Refuses a ring that the database does not know, before a token is sealed under it.
@@ -39,6 +47,11 @@ pub(super) fn check() -> Result<()> {
             let (schema, owner) = (own_schema(client)?, owner_of_tables(client)?);
             as_role(owner, || judge(client, &schema))?;
             KNOWN.set(keyring::reading());
+            // The transaction may undo what the ring was judged by, such as vetassist_accept_ring().
+            let forget = || KNOWN.set(0);
+            register_xact_callback(PgXactCallbackEvent::Abort, forget);
+            register_xact_callback(PgXactCallbackEvent::Prepare, forget);
+            register_subxact_callback(PgSubXactCallbackEvent::AbortSub, move |_, _| forget());
         }
         Ok(())
     })
@@ -70,7 +83,7 @@ fn judge(client: &SpiClient<'_>, schema: &str) -> Result<()> {
         )
         .with_detail(format!("fingerprints of known keys: {known}; of the ring: {}", own.join(", "))));
     }
-    if !is_whole && opened < tried {
+    if !is_whole && opened < tried && !WARNED.replace(true) {
         warn(
             "the key ring lacks a key that still seals stored tokens",
             "Put the key back behind the current one, then CALL vetassist_rotate_tokens().",
@@ -109,6 +122,12 @@ pub(super) fn note(client: &mut SpiClient<'_>) -> Result<()> {
     let key = current()?;
     let note = format!("SELECT {schema}.vetassist_note_key($1)");
     client.select(&note, None, &[key.into()]).map_err(failed)?;
-    register_xact_callback(PgXactCallbackEvent::Commit, move || NOTED.set(reading));
+    // A subtransaction may be rolled back although the transaction commits.
+    if !is_in_subtransaction() {
+        NOTING.set(reading);
+        register_xact_callback(PgXactCallbackEvent::Commit, || NOTED.set(NOTING.get()));
+        // A prepared transaction may be rolled back. pgrx calls its callback for Commit at the next commit.
+        register_xact_callback(PgXactCallbackEvent::Prepare, || NOTING.set(0));
+    }
     Ok(())
 }

@@ -57,7 +57,7 @@ fn vetassist_login(
             return Err(blank(name, HINT).into());
         }
     }
-    if icn.as_ascii().is_some_and(stands_for_none) {
+    if stands_for_none(icn.as_bytes()) {
         return Err(Error::new(
             PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
             "va_icn is a placeholder, not an ICN",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 from typing import TYPE_CHECKING, Any, Awaitable, Callable, Coroutine, Hashable, Optional, TypeVar, Union
 
 from . import KeyRing, VetassistError
@@ -25,9 +24,10 @@ from .client.drivers_async import (
     database_of,
     transaction_of,
 )
-from .client.effects import LATE, Ask, Call, Detached, Pause, Several, Statement
+from .client.effects import Ask, Begin, Call, Detached, Join, Pause, Several, Statement, Unanswered
 from .client.failure import DriverFailure, TokenEndpointError
 from .client.models import AccessToken, OnEvent, RefreshContext, Refreshed, TokenResponse
+from .client.operation import described
 from .client.refresh import MIN_VALID_SECONDS, WAIT_SECONDS
 from .client.statement import UserId
 
@@ -53,7 +53,7 @@ def _operation(
     async def method(self: Transaction, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._run(step(self._context, *args, **kwargs))
 
-    return functools.update_wrapper(method, step)
+    return described(method, step)
 
 
 class Transaction:
@@ -110,6 +110,10 @@ class Transaction:
             return await self._ask(effect)
         if isinstance(effect, Detached):
             return await self._detached(effect)
+        if isinstance(effect, Begin):
+            return self._begin(self._run(effect.make()))
+        if isinstance(effect, Join):
+            return await asyncio.shield(effect.begun)
         return await self._several(effect)
 
     async def _query(self, statement: Statement) -> Any:
@@ -136,24 +140,27 @@ class Transaction:
 
     async def _ask(self, ask: Ask) -> Any:
         async def asked() -> Any:
-            return await ask.function(*ask.args)
+            return ask.read(await ask.function(*ask.args))
 
         task = self._begin(asked())
         done, _ = await asyncio.wait({task}, timeout=ask.timeout_seconds)
-        if done:
-            if task.cancelled():
-                # The function cancelled itself. The caller was not cancelled, so it gets an error.
-                raise TokenEndpointError("cancelled")
-            return task.result()
-        self._begin(self._late(task, ask))
-        return LATE
+        if not done:
+            self._begin(self._late(task, ask))
+            return Unanswered()
+        if task.cancelled():
+            # The function cancelled itself. The caller was not cancelled, so it gets an error.
+            return Unanswered(TokenEndpointError("cancelled"))
+        error = task.exception()
+        if isinstance(error, Exception):
+            return Unanswered(error)
+        return await self._run(ask.then(task.result()))
 
     async def _late(self, task: asyncio.Task[Any], ask: Ask) -> None:
         done, _ = await asyncio.wait({task}, timeout=ask.patience_seconds)
         if not done:
             task.cancel()
         elif not task.cancelled() and task.exception() is None:
-            await self._run(ask.late(task.result()))
+            await self._run(ask.then(task.result()))
 
     async def _detached(self, detached: Detached) -> Any:
         # A client may be used in one loop after another.

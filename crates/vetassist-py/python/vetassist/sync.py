@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextvars
-import functools
+import os
 import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeout
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any, Callable, Hashable, Optional, TypeVar, Union
 
 from . import KeyRing, VetassistError
@@ -21,9 +20,10 @@ from .client import tokens as of_tokens
 from .client import users as of_users
 from .client.context import Context
 from .client.drivers_blocking import Connection, Database, Engine, Pool, database_of, transaction_of
-from .client.effects import LATE, Ask, Call, Detached, Pause, Several, Statement
+from .client.effects import Ask, Begin, Call, Detached, Join, Pause, Several, Statement, Unanswered
 from .client.failure import DriverFailure, bad_argument
 from .client.models import AccessToken, OnEvent, RefreshContext, Refreshed, TokenResponse
+from .client.operation import described
 from .client.refresh import MIN_VALID_SECONDS, WAIT_SECONDS
 from .client.statement import UserId
 
@@ -47,7 +47,7 @@ def _operation(step: Callable[Concatenate[Context, P], Step[T]]) -> Callable[Con
     def method(self: Transaction, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return self._run(step(self._context, *args, **kwargs))
 
-    return functools.update_wrapper(method, step)
+    return described(method, step)
 
 
 class Transaction:
@@ -56,7 +56,6 @@ class Transaction:
     def __init__(self, database: Database, context: Context) -> None:
         self._database = database
         self._context = context
-        self._lock = threading.Lock()
         self._shared: dict[Hashable, Future[Any]] = {}
         self._threads: set[threading.Thread] = set()
 
@@ -104,6 +103,10 @@ class Transaction:
             return self._ask(effect)
         if isinstance(effect, Detached):
             return self._detached(effect)
+        if isinstance(effect, Begin):
+            return self._begin(effect)
+        if isinstance(effect, Join):
+            return effect.begun.result()
         return self._several(effect)
 
     def _query(self, statement: Statement) -> Any:
@@ -115,63 +118,75 @@ class Transaction:
             return DriverFailure.of(error)
 
     def _ask(self, ask: Ask) -> Any:
-        """Calls a function in a thread of its own, so that waiting can end before the call ends."""
-        answered: Future[Any] = Future()
+        """Calls a function in a thread of its own, which also runs the operation after it.
+
+        So waiting can end before the call ends, and an interrupt of the caller, such as Ctrl-C, loses no response.
+        """
+        answered: Future[None] = Future()
+        finished: Future[Any] = Future()
 
         def work() -> None:
             try:
-                run()
+                read()
             finally:
                 self._threads.discard(threading.current_thread())
 
-        def run() -> None:
+        def read() -> None:
             try:
-                answer = _not_awaitable(ask.function(*ask.args))
+                answer = ask.read(_not_awaitable(ask.function(*ask.args)))
             except BaseException as error:
-                if answered.set_running_or_notify_cancel():
-                    answered.set_exception(error)
+                answered.set_exception(error)
                 return
-            if answered.set_running_or_notify_cancel():
-                answered.set_result(answer)
-                return
-            # No caller waits any more. The next caller learns the result from the database.
+            answered.set_result(None)
             try:
-                self._run(ask.late(answer))
-            except Exception:
-                pass
+                finished.set_result(self._run(ask.then(answer)))
+            except BaseException as error:
+                finished.set_exception(error)
 
         thread = threading.Thread(target=contextvars.copy_context().run, args=(work,), name="vetassist-refresh")
         self._threads.add(thread)
         thread.start()
-        try:
-            return answered.result(ask.timeout_seconds)
-        except FutureTimeout:
-            if answered.cancel():
-                return LATE
-        except BaseException:
-            # The waiting was interrupted, as by Ctrl-C. A response that comes later is still stored.
-            answered.cancel()
-            raise
-        # The response came at the last moment, or the function itself raised this error.
-        return answered.result()
+        if not wait([answered], ask.timeout_seconds).done:
+            return Unanswered()
+        error = answered.exception()
+        if isinstance(error, Exception):
+            return Unanswered(error)
+        answered.result()
+        return finished.result()
 
     def _detached(self, detached: Detached) -> Any:
         if detached.key is None:
             return self._run(detached.make())
-        with self._lock:
-            shared = self._shared.get(detached.key)
-            is_ours = shared is None
-            if shared is None:
-                shared = self._shared[detached.key] = Future()
-        if is_ours:
+        # A fork copies the entries, but not the threads that would complete them.
+        key = (os.getpid(), detached.key)
+        ours: Future[Any] = Future()
+        while (shared := self._shared.setdefault(key, ours)) is not ours:
             try:
-                shared.set_result(self._run(detached.make()))
-            except BaseException as error:
-                shared.set_exception(error)
-            finally:
-                with self._lock:
-                    del self._shared[detached.key]
-        return shared.result()
+                return shared.result()
+            except CancelledError:
+                # Another caller was interrupted.
+                pass
+        try:
+            result = self._run(detached.make())
+        except Exception as error:
+            del self._shared[key]
+            ours.set_exception(error)
+            raise
+        except BaseException:
+            del self._shared[key]
+            ours.cancel()
+            raise
+        del self._shared[key]
+        ours.set_result(result)
+        return result
+
+    def _begin(self, begin: Begin) -> Future[Any]:
+        begun: Future[Any] = Future()
+        try:
+            begun.set_result(self._run(begin.make()))
+        except Exception as error:
+            begun.set_exception(error)
+        return begun
 
     def _several(self, several: Several) -> None:
         if several.concurrency == 1 or len(several.steps) < 2:
@@ -179,8 +194,14 @@ class Transaction:
                 self._run(make())
             return
         with ThreadPoolExecutor(min(several.concurrency, len(several.steps)), "vetassist-refresh") as threads:
-            for done in [threads.submit(self._run, make()) for make in several.steps]:
-                done.result()
+            running = [threads.submit(contextvars.copy_context().run, self._run, make()) for make in several.steps]
+            try:
+                for done in running:
+                    done.result()
+            except BaseException:
+                # When the caller is interrupted, no further exchange begins. The claimed leases expire.
+                threads.shutdown(wait=False, cancel_futures=True)
+                raise
 
 
 def _not_awaitable(answer: T) -> T:

@@ -1,6 +1,6 @@
 // The address of a request's client, from the headers that proxies write.
 
-import { asString, typeError } from './arguments.js';
+import { asString, isArray, member, typeError } from './arguments.js';
 import { error } from './errors.js';
 import { hashIp } from './ip_hash.js';
 
@@ -10,7 +10,8 @@ const PAIR = /[\t ]*(?:([!#$%&'*+.^_`|~\w-]+)=([!#$%&'*+.^_`|~\w-]+|"(?:[^"\\]|\
 /** Returns the `for` of each element of a Forwarded header: null if it has none, undefined if the header is malformed. */
 function forwarded(value) {
   const found = [];
-  let element = {};
+  // Without a prototype, because a parameter may be called `constructor`.
+  let element = Object.create(null);
   for (let at = 0; at <= value.length; at++) {
     PAIR.lastIndex = at;
     const [whole, name, given] = PAIR.exec(value);
@@ -23,7 +24,7 @@ function forwarded(value) {
     at += whole.length;
     if (at === value.length || value[at] === ',') {
       if (Object.keys(element).length > 0) found.push(nodeOf(element));
-      element = {};
+      element = Object.create(null);
     } else if (value[at] !== ';') {
       return undefined;
     }
@@ -32,7 +33,10 @@ function forwarded(value) {
 }
 
 /** Returns the node that an element of a Forwarded header names. An IPv6 address must be in brackets there. */
-const nodeOf = ({ for: node }) => (node === undefined || /^[^[].*:.*:/.test(node) ? null : node);
+const nodeOf = ({ for: node }) => (node === undefined || /^[^[]*:[^[]*:/.test(node) ? null : node);
+
+/** Returns the elements of a list without the blanks of HTTP around them. */
+const listOf = (text) => text.split(',').map((part) => part.replaceAll(/^[\t ]+|[\t ]+$/g, '')).filter((part) => part !== '');
 
 /** Returns the address of a node, without its port: null for an unknown or hidden one. */
 function host(node) {
@@ -52,17 +56,19 @@ export function addressOf(value, options) {
   if (options !== undefined && (typeof options !== 'object' || options === null)) {
     throw typeError('options', 'an object', options);
   }
-  const { trustedHops = 1 } = options ?? {};
+  const given = options && member(options, 'trustedHops', 'options');
+  const trustedHops = given === undefined ? 1 : given;
   if (!Number.isSafeInteger(trustedHops) || trustedHops < 0) {
     throw error('ERR_INVALID_ARG_TYPE', 'trustedHops must be a whole number, 0 or more');
   }
   if (value === null || value === undefined) return null;
+  if (isArray(value)) throw error('ERR_INVALID_ARG_TYPE', 'the header must be a string: join its lines with a comma');
   const text = asString(value, 'the header');
-  // Each element of a Forwarded header has an equals sign, and no address has one.
-  const nodes = text.includes('=')
-    ? forwarded(text)
-    : text.split(',').map((part) => part.trim()).filter((part) => part !== '');
+  const list = listOf(text);
+  // The last element decides, because a proxy wrote it. In a Forwarded header it has an equals sign, or is the end of a quoted
+  // string. An address has neither.
+  const nodes = /[="]/.test(list.at(-1)) ? forwarded(text) : list;
   // Each proxy appends the address of its caller. The client can forge everything before these addresses.
-  const node = trustedHops === 0 ? undefined : nodes?.at(-trustedHops);
+  const node = nodes?.[nodes.length - trustedHops];
   return typeof node === 'string' ? host(node) : null;
 }

@@ -22,10 +22,19 @@ const MAX_STAGED_TEXT = 2 ** 16;
 
 const loneSurrogate = /\p{Surrogate}/u;
 
+/** Returns whether a value is an array. A revoked Proxy is not one. */
+export function isArray(value) {
+  try {
+    return Array.isArray(value);
+  } catch {
+    return false;
+  }
+}
+
 export function typeError(what, expected, value) {
   let found = value === null ? 'null' : typeof value;
   if (found === 'object') {
-    found = Array.isArray(value) ? 'an array' : 'another object';
+    found = isArray(value) ? 'an array' : 'another object';
   } else if (found !== 'undefined' && found !== 'null') {
     found = `a ${found}`;
   }
@@ -48,11 +57,20 @@ export function isShared(buffer) {
 const detached = (what) =>
   error('ERR_DETACHED_BUFFER', `${what} is in a buffer that was detached or has shrunk`);
 
+/** Returns whether a value has the prototype of ordinary byte arrays. A Proxy may throw. */
+function isPlain(value) {
+  try {
+    return Object.getPrototypeOf(value) === Uint8Array.prototype;
+  } catch {
+    return false;
+  }
+}
+
 /** Returns a genuine Uint8Array (Node's Buffer is one), or the bytes of an ArrayBuffer; undefined for anything else. */
 function bytesOf(value, what) {
   if (typeof value !== 'object' || value === null) return undefined;
   // The usual case comes first, because reading the name of an array takes as long as all other checks.
-  if (Object.getPrototypeOf(value) === Uint8Array.prototype || nameOf.call(value) === 'Uint8Array') {
+  if (isPlain(value) || nameOf.call(value) === 'Uint8Array') {
     let length;
     try {
       length = lengthOf.call(value);
@@ -92,7 +110,7 @@ export function asBytes(value, what) {
 }
 
 /** Refuses text with lone surrogates, which UTF-8 cannot represent. */
-function checkText(text, what) {
+export function checkText(text, what) {
   const wellFormed =
     text.isWellFormed === undefined ? !loneSurrogate.test(text) : text.isWellFormed();
   if (!wellFormed) {
@@ -138,4 +156,13 @@ export const toBytes = (data) => (typeof data === 'string' ? encode(data) : data
 export function asString(value, what) {
   if (typeof value !== 'string') throw typeError(what, 'a string', value);
   return value;
+}
+
+/** Returns a member of an object of the caller, whose getter or Proxy may throw. */
+export function member(object, name, what) {
+  try {
+    return object[name];
+  } catch (cause) {
+    throw error('ERR_INVALID_ARG_TYPE', `${what} cannot be read`, { cause });
+  }
 }

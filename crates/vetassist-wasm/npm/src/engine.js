@@ -3,18 +3,17 @@
 import { module as source } from '#modules';
 import { MAX_BYTES, sizeOf } from './arguments.js';
 import { compiled } from './compiled.js';
-import { error, failure, RING, tooLarge, unavailable } from './errors.js';
+import { error, failure, INTERRUPTED, RING, tooLarge, unavailable } from './errors.js';
 import { decode, decodeAscii, encodeInto } from './utf8.js';
 
 // Values up to this size are staged without a call; a larger staging buffer is freed after the call.
 const FIRST_ROOM = 8 * 1024;
 const KEPT_ROOM = 256 * 1024;
 // The module's stack is the beginning of its memory, grows downwards, and is empty between calls. Ciphers
-// leave keys and text there: those of a call near its end, those of a new key deeper, and those of a new ring
-// deepest.
+// leave keys and text there: calls near its end, and the creation of a ring deeper. `tests/packaging/wipe` checks how deep.
 const STACK_END = 128 * 1024;
-const STACK_OF_A_CALL = 2 * 1024;
-const STACK_OF_A_KEY = 16 * 1024;
+const STACK_OF_A_CALL = 2560;
+const STACK_OF_A_RING = 32 * 1024;
 
 /** The module's exports, after it was started. */
 export let wasm;
@@ -102,7 +101,7 @@ export function reserve(size) {
     if (size > MAX_BYTES) throw tooLarge();
     const wanted = Math.max(size, FIRST_ROOM);
     const found = wasm.stage(wanted) >>> 0;
-    if (found === 0) throw tooLarge();
+    if (found === 0) throw wasm.master_count(0) === INTERRUPTED ? failure(INTERRUPTED) : tooLarge();
     place = found;
     room = wanted;
   }
@@ -111,7 +110,7 @@ export function reserve(size) {
 }
 
 /** Returns all of the module's memory, after a call that may have made it grow. */
-function current() {
+export function current() {
   if (memory.length === 0) memory = new Uint8Array(wasm.memory.buffer);
   return memory;
 }
@@ -119,7 +118,8 @@ function current() {
 /** Wipes the beginning of the staging buffer, and frees the buffer if it is large. Wipes the stack of the
  * call. */
 export function clear(size) {
-  current().fill(0, place, place + size);
+  // A buffer that was freed before is not written to, because it belongs to the allocator.
+  current().fill(0, place, place + Math.min(size, room));
   memory.fill(0, STACK_END - STACK_OF_A_CALL, STACK_END);
   if (room > KEPT_ROOM) {
     wasm.unstage();
@@ -189,11 +189,11 @@ export function finish(status, staged, offset, read) {
 
 /** Wipes the part of the stack that the creation of a ring uses. */
 export function clearStack() {
-  current().fill(0, 0, STACK_END);
+  current().fill(0, STACK_END - STACK_OF_A_RING, STACK_END);
 }
 
 /** Wipes the value that the handle names, and the part of the stack that its creation used. */
 export function release(handle) {
   wasm.release(handle);
-  current().fill(0, STACK_END - STACK_OF_A_KEY, STACK_END);
+  current().fill(0, STACK_END - STACK_OF_A_CALL, STACK_END);
 }

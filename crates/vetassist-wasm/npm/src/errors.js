@@ -52,6 +52,7 @@ export const IP_HASH = -5;
 export const RING = -6;
 export const TOO_SHORT = -7;
 export const REFUSED = -8;
+export const INTERRUPTED = -11;
 const TOO_LARGE = -9;
 
 const FAILURES = {
@@ -68,6 +69,10 @@ const FAILURES = {
   '-10': [
     'ERR_NO_RANDOMNESS',
     'the runtime returned no random bytes (Cloudflare Workers return none at module scope)',
+  ],
+  '-11': [
+    'ERR_INTERNAL',
+    'a stack overflow has interrupted a call of the module, which cannot be used any more: start the process again',
   ],
 };
 

@@ -18,14 +18,25 @@ function hashed(text, most, exact, refused, call) {
   return takeAscii(checked(status));
 }
 
+/** Does the same with a key, and wipes what the call left on the stack. */
+function hashedWithKey(...given) {
+  try {
+    return hashed(...given);
+  } finally {
+    clear(HEX_LENGTH);
+  }
+}
+
 // Likely mistakes in addresses. No message contains the address, because it is personal data.
 const MISTAKES = [
   [/^$/, 'it is empty'],
   [/,|;|=/, 'this is a list or a whole header: addressOf(value, { trustedHops }) finds the one address in it'],
   [/\s/, 'leave out the blanks'],
+  [/:\/\//, 'this is a URL: pass only the address of its host'],
   [/%/, 'this one has a zone: leave out % and what follows'],
   [/\//, 'this is a range: leave out the prefix, / and what follows'],
-  [/^\[|^[\d.]+:\d*$/, 'this one has a port or brackets: addressOf(value) leaves them out'],
+  [/^\[.*\]:|^[\d.]+:\d*$|\.\d+:\d*$/, 'this one has a port: addressOf(value) leaves it out'],
+  [/^\[/, 'this one is in brackets: addressOf(value) leaves them out'],
 ];
 
 /** Calls a function, and adds the likely mistake to the error for a refused address. */
@@ -48,7 +59,7 @@ export function hashIpKeyed(address, masterKey) {
   const text = asString(address, 'address');
   return withReason(text, () =>
     withMaster(masterKey, 'master key', (handle) =>
-      hashed(text, ADDRESS_LENGTH, false, ADDRESS, (size) => wasm.hash_ip_keyed(handle, size)),
+      hashedWithKey(text, ADDRESS_LENGTH, false, ADDRESS, (size) => wasm.hash_ip_keyed(handle, size)),
     ),
   );
 }
@@ -56,6 +67,6 @@ export function hashIpKeyed(address, masterKey) {
 export function upgradeIpHash(plainHash, masterKey) {
   const text = asString(plainHash, 'plain hash');
   return withMaster(masterKey, 'master key', (handle) =>
-    hashed(text, HEX_LENGTH, true, IP_HASH, (size) => wasm.upgrade_ip_hash(handle, size)),
+    hashedWithKey(text, HEX_LENGTH, true, IP_HASH, (size) => wasm.upgrade_ip_hash(handle, size)),
   );
 }

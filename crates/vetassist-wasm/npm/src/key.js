@@ -1,9 +1,9 @@
 // Data keys.
 
-import { asBytes, asData, asString, MAX_BYTES, sizeOf, toBytes } from './arguments.js';
+import { asBytes, asData, asString, checkText, MAX_BYTES, sizeOf, toBytes } from './arguments.js';
 import { decodeText, encodeText } from './base64url.js';
-import { define, Uncloneable } from './define.js';
-import { checked, clear, engine, finish, memory, mostBytes, place, put, reserve, take, takeText, wasm } from './engine.js';
+import { define, uncloneable } from './define.js';
+import { checked, clear, current, engine, finish, mostBytes, place, put, reserve, take, takeText, wasm } from './engine.js';
 import { error, failure, REFUSED, tooLarge, TOO_SHORT, wrongThis } from './errors.js';
 import { freeHeld, hold, live } from './held.js';
 import * as nodeCrypto from './node_crypto.js';
@@ -14,11 +14,20 @@ export const KEY_BYTES = 32;
 export const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 export const OVERHEAD = NONCE_BYTES + TAG_BYTES;
+// AAD of so many bytes is not staged with short text, because node:crypto may be faster.
+const LONG_AAD = 4096;
 
 /** A handle of the module, as an argument of a constructor. */
 export class Handle {
+  #isHandle = true;
+
   constructor(value) {
     this.value = value;
+  }
+
+  /** Returns whether a value is one. Unlike `instanceof`, this runs no code of the caller. */
+  static is(value) {
+    return typeof value === 'object' && value !== null && #isHandle in value;
   }
 }
 
@@ -34,6 +43,15 @@ export function importBytes(value, what, take) {
   return checked(take());
 }
 
+function isCryptoKey(value) {
+  try {
+    return Object.prototype.toString.call(value) === '[object CryptoKey]';
+  } catch {
+    // The value is a Proxy that throws.
+    return false;
+  }
+}
+
 /** Returns a handle to a new data key. */
 export function importDataKey(value) {
   if (typeof value === 'string') {
@@ -42,7 +60,7 @@ export function importDataKey(value) {
       'key must be a Uint8Array or an ArrayBuffer of 32 bytes, not a string; a MasterKey takes hexadecimal text',
     );
   }
-  if (Object.prototype.toString.call(value) === '[object CryptoKey]') {
+  if (isCryptoKey(value)) {
     throw error(
       'ERR_INVALID_ARG_TYPE',
       "key must be a Uint8Array or an ArrayBuffer of 32 bytes, not a CryptoKey: pass the result of crypto.subtle.exportKey('raw', key), or seal with WebCrypto, which makes the same bytes",
@@ -59,7 +77,7 @@ export const Key = /* @__PURE__ */ define(
     let heldBy;
     const working = (self) => live(heldBy(self), 'Key');
 
-    return class Key extends Uncloneable {
+    return class Key extends uncloneable({ *Key() {} }.Key) {
       #held;
       #cryptoKey;
       #importing;
@@ -76,7 +94,7 @@ export const Key = /* @__PURE__ */ define(
 
       constructor(bytes) {
         super();
-        this.#held = hold(this, bytes instanceof Handle ? bytes.value : importDataKey(bytes));
+        this.#held = hold(this, Handle.is(bytes) ? bytes.value : importDataKey(bytes));
       }
 
       seal(plaintext, aad) {
@@ -119,7 +137,10 @@ export const Key = /* @__PURE__ */ define(
         }
         const nonce = new Uint8Array(NONCE_BYTES);
         draw(nonce);
-        const body = await subtle.encrypt(parameters(nonce, extra), this.#cryptoKey, unshared(data));
+        const pending = subtle.encrypt(parameters(nonce, extra), this.#cryptoKey, unshared(data));
+        // WebCrypto copied the bytes before it returned.
+        forget(data, plaintext);
+        const body = await pending;
         const sealed = new Uint8Array(NONCE_BYTES + body.byteLength);
         sealed.set(nonce);
         sealed.set(new Uint8Array(body), NONCE_BYTES);
@@ -174,7 +195,7 @@ export const Key = /* @__PURE__ */ define(
 export function takeKey(offset) {
   // The garbage collector may copy a small array, but not one with a buffer that was created first.
   const bytes = new Uint8Array(new ArrayBuffer(KEY_BYTES));
-  bytes.set(memory.subarray(place + offset, place + offset + KEY_BYTES));
+  bytes.set(current().subarray(place + offset, place + offset + KEY_BYTES));
   clear(offset + KEY_BYTES);
   return bytes;
 }
@@ -197,28 +218,58 @@ function imported(subtle, held) {
 export function draw(nonce) {
   reserve(NONCE_BYTES);
   checked(wasm.draw_nonce());
-  nonce.set(memory.subarray(place, place + NONCE_BYTES));
+  nonce.set(current().subarray(place, place + NONCE_BYTES));
 }
 
 /** Wipes bytes that this package made from text, because the caller cannot reach them. */
 export function forget(bytes, given) {
-  if (typeof given === 'string') bytes.fill(0);
+  if (typeof given === 'string' && typeof bytes !== 'string') bytes.fill(0);
 }
+
+/** Returns the number of bytes of AAD, or of its code units. */
+const aadSize = (aad) => (typeof aad === 'string' ? aad.length : sizeOf(aad));
 
 /** Seals with `node:crypto` or with the module, whichever is faster. */
 export function seal(held, plaintext, aad) {
+  if (typeof plaintext === 'string' && nodeCrypto.isFasterForText('sealText', plaintext.length)) {
+    checkText(plaintext, 'plaintext');
+    const extra = dataOr(aad, 'aad');
+    if (mostBytes(plaintext) + mostBytes(extra) + OVERHEAD > MAX_BYTES) throw tooLarge();
+    return nodeCrypto.sealText((held.bytes ??= exposed(held)), plaintext, extra, draw);
+  }
   const data = asData(plaintext, 'plaintext');
   const extra = dataOr(aad, 'aad');
-  const aadMost = mostBytes(extra);
-  if (!nodeCrypto.sealsFaster(mostBytes(data) + aadMost)) return sealByModule(held, data, extra);
+  if (typeof data === 'string' && mostBytes(extra) < LONG_AAD) return sealText(held, data, extra);
   const bytes = toBytes(data);
   try {
     const size = sizeOf(bytes);
-    if (size + aadMost + OVERHEAD > MAX_BYTES) throw tooLarge();
-    if (!nodeCrypto.sealsFaster(size + aadMost)) return sealByModule(held, bytes, extra);
-    return nodeCrypto.seal((held.bytes ??= exposed(held)), bytes, size, extra === '' ? '' : toBytes(extra), draw);
+    if (!nodeCrypto.isFaster('seal', size, aadSize(extra))) return sealByModule(held, bytes, extra);
+    if (size + mostBytes(extra) + OVERHEAD > MAX_BYTES) throw tooLarge();
+    return nodeCrypto.seal((held.bytes ??= exposed(held)), size, extra, draw, () => bytes);
   } finally {
     forget(bytes, plaintext);
+  }
+}
+
+/** Seals text. The module encodes it, and then its number of bytes decides. */
+function sealText(held, text, aad) {
+  const most = mostBytes(aad) + mostBytes(text) + OVERHEAD;
+  reserve(most);
+  const aadBytes = put(aad, 0);
+  const size = put(text, aadBytes + NONCE_BYTES);
+  if (!nodeCrypto.isFaster('sealText', size, aadBytes)) {
+    return finish(wasm.key_seal(held.handle, aadBytes, size), most, aadBytes, take);
+  }
+  try {
+    if (held.bytes === undefined) {
+      held.bytes = exposed(held);
+      put(text, aadBytes + NONCE_BYTES);
+    }
+    // The nonce is staged where the AAD was, or in the room for it.
+    const read = () => current().subarray(place + aadBytes + NONCE_BYTES, place + aadBytes + NONCE_BYTES + size);
+    return nodeCrypto.seal(held.bytes, size, aad, draw, read);
+  } finally {
+    clear(most);
   }
 }
 
@@ -228,10 +279,9 @@ function openAs(held, sealed, aad, readStaged, read) {
   const size = sizeOf(data);
   if (size < OVERHEAD) throw failure(TOO_SHORT);
   const extra = dataOr(aad, 'aad');
-  const aadMost = mostBytes(extra);
-  if (!nodeCrypto.opensFaster(size + aadMost)) return openByModule(held, data, extra, readStaged);
-  if (size + aadMost > MAX_BYTES) throw tooLarge();
-  return read(nodeCrypto.open((held.bytes ??= exposed(held)), data, size, extra === '' ? '' : toBytes(extra)));
+  if (!nodeCrypto.isFaster('open', size - OVERHEAD, aadSize(extra))) return openByModule(held, data, extra, readStaged);
+  if (size + mostBytes(extra) > MAX_BYTES) throw tooLarge();
+  return read(nodeCrypto.open((held.bytes ??= exposed(held)), data, size, extra));
 }
 
 const asIs = (bytes) => bytes;

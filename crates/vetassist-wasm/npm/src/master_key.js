@@ -1,7 +1,7 @@
 // Master keys.
 
-import { asString } from './arguments.js';
-import { define, isBranded, Uncloneable } from './define.js';
+import { asString, member, typeError } from './arguments.js';
+import { define, isBranded, uncloneable } from './define.js';
 import { checked, clear, engine, putAscii, release, reserve, take, takeAscii, wasm } from './engine.js';
 import { error, KEY, USER_ID, wrongThis } from './errors.js';
 import { freeHeld, hold, live } from './held.js';
@@ -10,8 +10,10 @@ import { Handle, importBytes, Key, KEY_BYTES } from './key.js';
 const UUID_LENGTH = 36;
 export const HEX_LENGTH = 64;
 
-/** The handle of a key or ring of this copy of the package. */
+/** The method that returns the handle of a key or ring of this copy of the package. */
 export const HANDLE = /* @__PURE__ */ Symbol('handle');
+/** Those methods. A forged object may have another. */
+export const handleMethods = /* @__PURE__ */ new Set();
 /** The method for another copy of the package. It passes the bytes of each master key to a function, and wipes them. */
 export const EACH_KEY = /* @__PURE__ */ Symbol.for('vetassist.eachKey');
 
@@ -31,21 +33,44 @@ export function importMaster(value, what) {
   }
 }
 
+/**
+ * Returns the handle of the first master key of a branded object: that of this copy of the package, or a new one, which is added to
+ * `made`. An object with a forged brand gets nothing: it is only asked for bytes of keys.
+ */
+export function handleOf(object, what, made) {
+  const method = member(object, HANDLE, what);
+  if (handleMethods.has(method)) return method.call(object);
+  let first;
+  try {
+    object[EACH_KEY]((bytes) => {
+      first ??= importMaster(bytes, what);
+    });
+  } catch (cause) {
+    if (isBranded(cause, 'VetassistError')) throw cause;
+    throw error('ERR_INVALID_ARG_TYPE', `${what} is not a key or ring of this package`, { cause });
+  } finally {
+    if (first !== undefined) made.push(first);
+  }
+  if (first === undefined) throw error('ERR_INVALID_ARG_TYPE', `${what} is not a key or ring of this package`);
+  return first;
+}
+
 /** Calls a function with the handle of a master key in any form. A handle that was made for this call is wiped after it. */
 export function withMaster(value, what, call) {
-  const isObject = isBranded(value, 'MasterKey') || isBranded(value, 'KeyRing');
-  if (isObject && value[HANDLE] !== undefined) return call(value[HANDLE]());
-  // A ring may be given instead of a key. Its current key, the first, is used.
-  const made = isObject ? value[EACH_KEY]((bytes) => importMaster(bytes, what))[0] : importMaster(value, what);
+  const made = [];
   try {
-    return call(made);
+    // A ring may be given instead of a key. Its current key, the first, is used.
+    if (isBranded(value, 'MasterKey') || isBranded(value, 'KeyRing')) return call(handleOf(value, what, made));
+    made.push(importMaster(value, what));
+    return call(made[0]);
   } finally {
-    release(made);
+    made.forEach(release);
   }
 }
 
 /** Passes the bytes of each master key of a handle to a function, and wipes them. Returns the function's results. */
 export function eachKey(handle, receive) {
+  if (typeof receive !== 'function') throw typeError('the argument', 'a function', receive);
   engine();
   const count = checked(wasm.master_count(handle));
   return Array.from({ length: count }, (_, position) => {
@@ -80,7 +105,7 @@ export const MasterKey = /* @__PURE__ */ define(
     let heldBy;
     const working = (self) => live(heldBy(self), 'MasterKey');
 
-    return class MasterKey extends Uncloneable {
+    return class MasterKey extends uncloneable({ *MasterKey() {} }.MasterKey) {
       #held;
 
       static {
@@ -91,6 +116,7 @@ export const MasterKey = /* @__PURE__ */ define(
             throw wrongThis('MasterKey');
           }
         };
+        handleMethods.add(this.prototype[HANDLE]);
       }
 
       constructor(key) {
@@ -103,7 +129,7 @@ export const MasterKey = /* @__PURE__ */ define(
       }
 
       [EACH_KEY](receive) {
-        return eachKey(MasterKey.prototype[HANDLE].call(this), receive);
+        return eachKey(working(this).handle, receive);
       }
 
       deriveUserKey(userId) {

@@ -1,15 +1,18 @@
 // Key rings.
 
-import { asBytes, asData, asString, asTextData, sizeOf, toBytes, typeError } from './arguments.js';
-import { define, isBranded, Uncloneable } from './define.js';
-import { checked, clearStack, engine, finish, mostBytes, put, release, reserve, take, takeText, wasm } from './engine.js';
+import { asBytes, asData, asString, asTextData, checkText, isArray, member, sizeOf, typeError } from './arguments.js';
+import { define, isBranded, uncloneable } from './define.js';
+import { checked, clear, clearStack, current, engine, finish, mostBytes, place, put, release, reserve, take, takeText, wasm } from './engine.js';
 import { error, wrongThis } from './errors.js';
 import { freeHeld, hold, live } from './held.js';
-import { asText, draw, Handle, KEY_BYTES, NONCE_BYTES, OVERHEAD, takeKey } from './key.js';
-import { EACH_KEY, eachKey, fingerprintAt, HANDLE, HEX_LENGTH, importMaster, stageUserId } from './master_key.js';
+import { asText, draw, forget, Handle, KEY_BYTES, NONCE_BYTES, OVERHEAD, takeKey } from './key.js';
+import { EACH_KEY, eachKey, fingerprintAt, HANDLE, handleMethods, handleOf, HEX_LENGTH, importMaster, stageUserId } from './master_key.js';
 import * as nodeCrypto from './node_crypto.js';
 
 const MAX_KEYS = 16;
+
+// Inside of the class its name must not be used, because esbuild would then rename it.
+const ringOf = (handle) => new KeyRing(new Handle(handle));
 
 export const KeyRing = /* @__PURE__ */ define(
   'KeyRing',
@@ -17,7 +20,7 @@ export const KeyRing = /* @__PURE__ */ define(
     let heldBy;
     const working = (self) => live(heldBy(self), 'KeyRing');
 
-    return class KeyRing extends Uncloneable {
+    return class KeyRing extends uncloneable({ *KeyRing() {} }.KeyRing) {
       #held;
 
       static {
@@ -28,11 +31,12 @@ export const KeyRing = /* @__PURE__ */ define(
             throw wrongThis('KeyRing');
           }
         };
+        handleMethods.add(this.prototype[HANDLE]);
       }
 
       constructor(keys) {
         super();
-        this.#held = hold(this, keys instanceof Handle ? keys.value : importRing(keys));
+        this.#held = hold(this, Handle.is(keys) ? keys.value : importRing(keys));
       }
 
       static parse(text) {
@@ -42,7 +46,7 @@ export const KeyRing = /* @__PURE__ */ define(
         reserve(Math.max(most, HEX_LENGTH));
         const status = wasm.ring_parse(put(data, 0));
         clearStack();
-        return new KeyRing(new Handle(finish(status, most, 0, (_, handle) => handle)));
+        return ringOf(finish(status, most, 0, (_, handle) => handle));
       }
 
       [HANDLE]() {
@@ -55,27 +59,45 @@ export const KeyRing = /* @__PURE__ */ define(
 
       encryptToken(token, userId) {
         const { handle } = working(this);
-        const data = asTextData(token, 'token');
+        const isFaster = typeof token === 'string' && nodeCrypto.isFasterForText('sealToken', token.length);
+        if (isFaster) checkText(token, 'token');
+        const data = isFaster ? token : asTextData(token, 'token');
         const id = asString(userId, 'userId');
-        const most = mostBytes(data) + OVERHEAD;
-        if (nodeCrypto.sealsFaster(data.length)) return sealByNodeCrypto(handle, data, id);
-        const start = stageUserId(id, most);
-        const status = wasm.encrypt_token(handle, put(data, start + NONCE_BYTES));
-        return finish(status, start + most, start, take);
+        const sealText = () => withUserKey(handle, 0, id, (key) => nodeCrypto.sealText(key, token, '', draw));
+        if (isFaster) return sealText();
+        try {
+          if (typeof data !== 'string' && nodeCrypto.isFaster('sealToken', sizeOf(data), 0)) {
+            return withUserKey(handle, 0, id, (key) => nodeCrypto.seal(key, sizeOf(data), '', draw, () => data));
+          }
+          const most = mostBytes(data) + OVERHEAD;
+          const start = stageUserId(id, most);
+          const size = put(data, start + NONCE_BYTES);
+          if (nodeCrypto.isFaster('sealToken', size, 0)) {
+            clear(start + most);
+            return sealText();
+          }
+          return finish(wasm.encrypt_token(handle, size), start + most, start, take);
+        } finally {
+          forget(data, token);
+        }
       }
 
       decryptToken(sealed, userId, options) {
         const { handle } = working(this);
-        const answer = options?.withPosition === true ? (token, position) => ({ token, position }) : (token) => token;
+        // Reading the options may run code of the caller, so it comes first.
+        const answer = isWithPosition(options) ? (token, position) => ({ token, position }) : (token) => token;
         const bytes = asBytes(sealed, 'sealed');
-        const size = sizeOf(bytes);
         const id = asString(userId, 'userId');
-        if (size >= OVERHEAD && nodeCrypto.opensFaster(size)) return answer(...openByNodeCrypto(working(this), bytes, size, id));
+        const held = working(this);
+        const size = sizeOf(bytes);
+        if (size >= OVERHEAD && nodeCrypto.isFaster('openToken', size - OVERHEAD, 0)) {
+          return answer(...openByNodeCrypto(held, bytes, size, id));
+        }
         const start = stageUserId(id, size);
         put(bytes, start);
-        const status = wasm.decrypt_token(handle, size);
+        const status = wasm.decrypt_token(held.handle, size);
         return finish(status, start + size, start + NONCE_BYTES, (offset, length) => {
-          const [position] = take(0, 1);
+          const position = current()[place];
           return answer(takeText(offset, length), position);
         });
       }
@@ -105,16 +127,6 @@ function withUserKey(handle, position, userId, call) {
   }
 }
 
-function sealByNodeCrypto(handle, data, userId) {
-  const bytes = toBytes(data);
-  try {
-    const size = sizeOf(bytes);
-    return withUserKey(handle, 0, userId, (key) => nodeCrypto.seal(key, bytes, size, '', draw));
-  } finally {
-    bytes.fill(0);
-  }
-}
-
 /** Opens a token. Tries the key that opened last first, because a rotation opens many values of one old key, and a key that
  * does not open costs more time than one that does. */
 function openByNodeCrypto(held, bytes, size, userId) {
@@ -133,25 +145,26 @@ function openByNodeCrypto(held, bytes, size, userId) {
   }
 }
 
+const isWithPosition = (options) =>
+  options !== undefined && options !== null && member(options, 'withPosition', 'options') === true;
+
 function importRing(keys) {
   if (typeof keys === 'string') {
     throw error('ERR_INVALID_ARG_TYPE', 'keys must be an array of master keys, not a string: KeyRing.parse reads text');
   }
-  if (!Array.isArray(keys)) throw typeError('keys', 'an array of master keys', keys);
+  if (!isArray(keys)) throw typeError('keys', 'an array of master keys', keys);
   const refuse = (detail) =>
     error('ERR_INVALID_KEY_RING', `the key ring was refused: ${detail}`);
-  const count = keys.length;
+  const count = member(keys, 'length', 'keys');
   if (count > MAX_KEYS) throw refuse(`it holds more than ${MAX_KEYS} keys`);
   // Reading an array may run code of the caller, which may free keys. So all entries are read first.
-  const entries = Array.from({ length: count }, (_, i) => keys[i]);
+  const entries = Array.from({ length: count }, (_, i) => member(keys, i, `keys[${i}]`));
   const made = [];
   try {
     const handles = entries.map((key, i) => {
-      const isMaster = isBranded(key, 'MasterKey');
-      if (isMaster && key[HANDLE] !== undefined) return key[HANDLE]();
-      const add = (given) => made.push(importMaster(given, `keys[${i}]`));
-      if (isMaster) key[EACH_KEY](add);
-      else add(key);
+      const what = `keys[${i}]`;
+      if (isBranded(key, 'MasterKey')) return handleOf(key, what, made);
+      made.push(importMaster(key, what));
       return made.at(-1);
     });
     engine();

@@ -1,6 +1,6 @@
 // Rows of the four tables, from the rows of drivers.
 
-import { asBytes, typeError } from './arguments.js';
+import { asBytes, member, typeError } from './arguments.js';
 import { columns, kinds } from './columns.js';
 import { error } from './errors.js';
 
@@ -60,7 +60,7 @@ const CONVERT = {
 function parse(table, row) {
   if (typeof row !== 'object' || row === null) throw typeError('the row', 'an object', row);
   const parsed = Object.entries(columns[table]).map(([name, kind]) => {
-    const value = row[name];
+    const value = member(row, name, `${table}.${name}`);
     const known = kind.replace('?', '');
     const [expected, pattern] = kinds[known];
     const converted = value === null ? null : CONVERT[known](value, pattern);

@@ -3,7 +3,7 @@
 
 import { schema as source } from '#modules';
 import { schemaQuery } from '#schema_query';
-import { typeError } from './arguments.js';
+import { isArray, member, typeError } from './arguments.js';
 import { compiled } from './compiled.js';
 import { error, unavailable } from './errors.js';
 import { decode, encode as encodeText } from './utf8.js';
@@ -29,7 +29,7 @@ function encode(rows) {
   let text = '';
   rows.forEach((row, at) => {
     for (const field of FIELDS) {
-      const value = row?.[field];
+      const value = row === undefined || row === null ? undefined : member(row, field, `rows[${at}].${field}`);
       if (typeof value !== 'string' || value.includes('\0')) {
         throw error('ERR_INVALID_ROW', `rows[${at}].${field} is not text: pass the rows that schemaQuery returned`);
       }
@@ -39,10 +39,18 @@ function encode(rows) {
   return encodeText(text);
 }
 
+function listed(rows) {
+  try {
+    return [...rows];
+  } catch (cause) {
+    throw error('ERR_INVALID_ARG_TYPE', 'rows cannot be read', { cause });
+  }
+}
+
 export function checkSchema(rows) {
-  if (!Array.isArray(rows)) throw typeError('rows', 'the array of rows that schemaQuery returned', rows);
+  if (!isArray(rows)) throw typeError('rows', 'the array of rows that schemaQuery returned', rows);
   // A hole is no row, and is passed over by forEach.
-  const bytes = encode([...rows]);
+  const bytes = encode(listed(rows));
   if (running === undefined) {
     const found = source?.();
     if (found === undefined) {

@@ -1,6 +1,7 @@
 // The exports of vetassist/slim: those of the package, and the functions that start the modules.
 
 import { init as initEngine, initSync as initEngineSync } from './engine.js';
+import { unavailable } from './errors.js';
 import { startMetadata } from './metadata.js';
 import { startSchema } from './schema.js';
 
@@ -19,7 +20,14 @@ export async function init(module, schema, metadata) {
     [schema, startSchema],
     [metadata, startMetadata],
   ]) {
-    const found = await given;
-    if (found !== undefined) start(typeof found.arrayBuffer === 'function' ? await found.arrayBuffer() : found);
+    if (given === undefined) continue;
+    let found;
+    try {
+      found = await given;
+      if (typeof found?.arrayBuffer === 'function') found = await found.arrayBuffer();
+    } catch (cause) {
+      throw unavailable(cause);
+    }
+    if (found !== undefined) start(found);
   }
 }

@@ -20,25 +20,34 @@ let knownAsciiDecoder;
 
 const encoder = () => (knownEncoder ??= new (found('TextEncoder'))());
 
+/** Writes short ASCII to memory, and returns whether the text is that. */
+function writeAscii(text, memory, start) {
+  const { length } = text;
+  if (length > SHORT) return false;
+  for (let i = 0; i < length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit > 0x7f) return false;
+    memory[start + i] = unit;
+  }
+  return true;
+}
+
 /** Returns the UTF-8 of well-formed text. */
-export const encode = (text) => {
+export function encode(text) {
+  if (text.length <= SHORT) {
+    const short = new Uint8Array(text.length);
+    if (writeAscii(text, short, 0)) return short;
+    short.fill(0);
+  }
   const bytes = encoder().encode(text);
   // An encoder of another realm, as under Jest, returns arrays of that realm.
   return bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes);
-};
+}
 
 /** Writes the UTF-8 of text to memory, which must have room, and returns its length. */
 export function encodeInto(text, memory, start) {
   const { length } = text;
-  if (length <= SHORT) {
-    let i = 0;
-    for (; i < length; i++) {
-      const unit = text.charCodeAt(i);
-      if (unit > 0x7f) break;
-      memory[start + i] = unit;
-    }
-    if (i === length) return length;
-  }
+  if (writeAscii(text, memory, start)) return length;
   return encoder().encodeInto(text, memory.subarray(start, start + 3 * length)).written;
 }
 

@@ -3,25 +3,6 @@
 use postgres::Client;
 use vetassist_server_tests::{column_of, plain_sql, sqlstate, KeyedServer};
 
-const NOTHING: [&str; 16] = [
-    "",
-    " ",
-    "\t\n",
-    "unknown",
-    "UNKNOWN",
-    " Unknown ",
-    "none",
-    "None",
-    "null",
-    "NULL",
-    "undefined",
-    "Undefined\n",
-    "n/a",
-    "N/A",
-    " n/A",
-    "nUlL",
-];
-
 fn server() -> KeyedServer {
     let mut server = KeyedServer::start();
     server
@@ -44,25 +25,6 @@ fn events(db: &mut Client) -> Vec<String> {
 
 fn code(db: &mut Client, statement: &str) -> String {
     sqlstate(&db.batch_execute(statement).expect_err(statement)).to_owned()
-}
-
-#[test]
-fn an_icn_that_is_a_placeholder_makes_no_account() {
-    let server = server();
-    let mut app = server.connect_as("app");
-    for icn in NOTHING {
-        for call in [
-            "SELECT vetassist_put_user($1)",
-            "SELECT vetassist_login($1, 'a', now(), 'jti', now())",
-            "SELECT vetassist_login_sealed(gen_random_uuid(), $1, decode(repeat('ff', 40), 'hex'), now(), 'jti', now())",
-        ] {
-            let error = app.query(call, &[&icn]).unwrap_err();
-            assert_eq!(sqlstate(&error), "22023", "{call} {icn:?}: {error:?}");
-        }
-    }
-    for icn in ["1012667145V762142", "nobody", "none1"] {
-        app.query("SELECT vetassist_put_user($1)", &[&icn]).unwrap();
-    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Tests the installation in a database where a backend's own migration made the tables.
 
 mod former_owner;
+mod runbook;
 
 use postgres::Client;
 use vetassist_server_tests::{column_of, empty_database, sqlstate, KeyedServer};

@@ -127,6 +127,16 @@ fn settings_that_write_tokens_to_the_log_are_shown() {
             "ALTER ROLE app SET auto_explain.log_min_duration = 0",
             &["setting auto_explain.log_min_duration of role app"],
         ),
+        ("ALTER ROLE app SET log_statement = 'ALL'", &["setting log_parameter_max_length"]),
+        (
+            "ALTER ROLE ALL SET log_parameter_max_length_on_error = '1kB'",
+            &["setting log_parameter_max_length_on_error of all roles"],
+        ),
+        (
+            "ALTER DATABASE postgres SET \"Debug_Print_Plan\" = 'TRUE'",
+            &["setting debug_print_plan of database postgres"],
+        ),
+        ("SET \"log_transaction_sample_rate\" = 0.5", &["setting log_parameter_max_length"]),
     ] {
         db.batch_execute("SET log_statement = 'none'; SET log_min_duration_statement = -1")
             .unwrap();
@@ -136,7 +146,7 @@ fn settings_that_write_tokens_to_the_log_are_shown() {
             assert!(lines.iter().any(|line| line == subject), "{given}: {lines:?}");
         }
         assert!(!found.is_empty() || lines.is_empty(), "{given}: {lines:?}");
-        db.batch_execute("RESET ALL; ALTER ROLE app RESET ALL; ALTER ROLE app IN DATABASE postgres RESET ALL; ALTER DATABASE postgres RESET ALL")
+        db.batch_execute("RESET ALL; ALTER ROLE app RESET ALL; ALTER ROLE ALL RESET ALL; ALTER ROLE app IN DATABASE postgres RESET ALL; ALTER DATABASE postgres RESET ALL")
             .unwrap();
     }
 }
@@ -159,6 +169,56 @@ fn tokens_that_no_key_opens_and_late_refreshes_are_shown() {
     assert_eq!(column_of(&mut without.db, shown), ["error key ring"]);
 }
 
+/// The metrics look at fewer tokens, and do not see it.
+#[test]
+fn a_late_refresh_among_many_that_ended_is_shown() {
+    let mut server = KeyedServer::start();
+    let db = &mut server.db;
+    db.batch_execute(
+        "SELECT vetassist_login('ICN ' || n, 'a', now() - interval '25 min' - n * interval '3 s', 'jti ' || n, now() + interval '1 h', 'r') FROM generate_series(1, 200) AS n;
+         INSERT INTO vetassist_refresh_states
+         SELECT user_id, vetassist_tokens_digest(access_token_encrypted, refresh_token_encrypted), 1, now(), NULL, 'invalid_grant' FROM vetassist_va_tokens",
+    )
+    .unwrap();
+    let shown = "SELECT message FROM vetassist_check() WHERE subject = 'refreshes'";
+    assert_eq!(column_of(db, shown), [""; 0]);
+    db.batch_execute(
+        "DELETE FROM vetassist_refresh_states WHERE user_id = vetassist_find_user('ICN 100')",
+    )
+    .unwrap();
+    let found = column_of(db, shown);
+    assert!(found.len() == 1 && found[0].starts_with("are up to 18"), "{found:?}");
+}
+
+/// The check tries tokens of both kinds, and not always those of the same users.
+#[test]
+fn refresh_tokens_and_later_tokens_that_no_key_opens_are_shown() {
+    let mut server = KeyedServer::start();
+    let db = &mut server.db;
+    db.batch_execute(
+        "SELECT vetassist_login('ICN ' || n, 'a', now() + interval '1 h', 'jti ' || n, now() + interval '1 h', 'r') FROM generate_series(1, 300) AS n",
+    )
+    .unwrap();
+    let shown = "SELECT message FROM vetassist_check() WHERE subject = 'key ring'";
+    assert_eq!(column_of(db, shown), [""; 0]);
+    // The later half: no refresh token of these opens.
+    db.batch_execute(
+        "BEGIN; UPDATE vetassist_va_tokens SET refresh_token_encrypted = set_byte(refresh_token_encrypted, 20, (get_byte(refresh_token_encrypted, 20) + 1) % 256)
+         WHERE user_id IN (SELECT id FROM vetassist_users WHERE substr(va_icn, 5)::int > 150)",
+    )
+    .unwrap();
+    let found = column_of(db, shown);
+    assert!(found.len() == 1 && found[0].starts_with("no key of the ring opens "), "{found:?}");
+    assert!(found[0].ends_with(" of the stored tokens (at most 100 were tried)"), "{found:?}");
+    // Of all tokens, at most 100 are tried.
+    db.batch_execute("UPDATE vetassist_va_tokens SET access_token_encrypted = decode(repeat('00', 40), 'hex'), refresh_token_encrypted = decode(repeat('00', 41), 'hex')").unwrap();
+    let found = column_of(db, shown);
+    assert_eq!(
+        found,
+        ["no key of the ring opens 100 of the stored tokens (at most 100 were tried)"]
+    );
+}
+
 #[test]
 fn harmless_settings_and_settings_of_other_databases_are_not_shown() {
     let mut server = KeyedServer::start();
@@ -167,7 +227,8 @@ fn harmless_settings_and_settings_of_other_databases_are_not_shown() {
     db.batch_execute(
         "CREATE ROLE app; ALTER DATABASE other SET debug_print_plan = on;
          ALTER ROLE app SET pgaudit.log_parameter = off; ALTER ROLE app SET auto_explain.log_min_duration = -1;
-         ALTER ROLE app SET log_parameter_max_length_on_error = 0",
+         ALTER ROLE app SET log_parameter_max_length_on_error = 0; ALTER ROLE ALL SET log_parameter_max_length_on_error = '0kB';
+         ALTER DATABASE postgres SET auto_explain.log_min_duration = '-1ms'; ALTER ROLE app SET log_transaction_sample_rate = '0.0'",
     )
     .unwrap();
     assert_eq!(
@@ -189,15 +250,51 @@ fn the_setting_that_logs_plans_is_shown() {
     assert_eq!(column_of(db, shown), ["setting auto_explain.log_min_duration"]);
 }
 
+/// Settings of a library that only some sessions load, here pgaudit, which need not be installed.
+#[test]
+fn settings_of_libraries_that_this_session_did_not_load_are_shown() {
+    let mut server = KeyedServer::start_with(&[
+        ("pgaudit.log_parameter", "on"),
+        ("auto_explain.log_min_duration", "250"),
+    ]);
+    server
+        .db
+        .batch_execute("CREATE ROLE monitor LOGIN; SELECT vetassist_grant('monitor', 'monitor')")
+        .unwrap();
+    let shown = "SELECT subject FROM vetassist_check() WHERE subject LIKE 'setting %' ORDER BY 1";
+    assert_eq!(
+        column_of(&mut server.connect_as("monitor"), shown),
+        ["setting auto_explain.log_min_duration", "setting pgaudit.log_parameter"]
+    );
+}
+
+#[test]
+fn a_table_that_left_the_extension_is_shown() {
+    let mut server = KeyedServer::start();
+    let db = &mut server.db;
+    db.batch_execute("CREATE ROLE monitor; SELECT vetassist_grant('monitor', 'monitor')").unwrap();
+    for table in ["vetassist_users", "vetassist_refresh_states"] {
+        db.batch_execute(&format!("BEGIN; ALTER EXTENSION vetassist DROP TABLE {table}")).unwrap();
+        let shown = format!("SELECT message FROM vetassist_check() WHERE subject = '{table}' AND severity = 'error'");
+        for role in ["NONE", "monitor"] {
+            db.batch_execute(&format!("SET ROLE {role}")).unwrap();
+            let found = column_of(db, &shown);
+            assert_eq!(found, ["does not belong to the extension any more"], "{table} {role}");
+        }
+        db.batch_execute("ROLLBACK").unwrap();
+    }
+}
+
 #[test]
 fn a_key_file_inside_the_data_directory_is_shown() {
     let mut server = KeyedServer::start();
     let shown = "SELECT message FROM vetassist_check() WHERE subject = 'vetassist.master_key_file'";
     assert_eq!(column_of(&mut server.db, shown), [""; 0]);
     let inside = server.data_dir().join("ring");
-    let (from, to) = (server.key_file().display(), inside.display());
-    server.run_as_server_user(&format!("cp -p {from} {to}"));
-    for path in [&*inside.to_string_lossy(), "ring"] {
+    let link = server.key_dir().join("link");
+    let (from, to, name) = (server.key_file().display(), inside.display(), link.display());
+    server.run_as_server_user(&format!("cp -p {from} {to} && ln -s {to} {name}"));
+    for path in [&*inside.to_string_lossy(), "ring", "./base/../ring", &*link.to_string_lossy()] {
         let set = format!("SET vetassist.master_key_file = '{path}'");
         server.db.batch_execute(&set).unwrap();
         let found = column_of(&mut server.db, shown);

@@ -8,7 +8,7 @@ use vetassist_repository_tests::{documentation, Page};
 use vetassist_server_tests::{plain_sql, scratch, KeyedServer};
 
 /// The runbooks. `runbooks.rs` runs their blocks, because they need more than one server.
-const RUNBOOKS: [&str; 2] = ["docs/restoring.md", "docs/rotating-keys.md"];
+const RUNBOOKS: [&str; 3] = ["docs/adopting.md", "docs/restoring.md", "docs/rotating-keys.md"];
 
 /// Runs each page's SQL blocks in a database where those of the front page have run.
 #[test]

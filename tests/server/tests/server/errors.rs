@@ -197,3 +197,70 @@ fn without_a_ring_only_functions_that_need_it_fail() {
         ))
         .unwrap();
 }
+
+/// The server's own errors would name neither the argument nor a remedy.
+#[test]
+fn texts_and_intervals_out_of_bounds_are_refused_by_name() {
+    let mut db = database();
+    db.batch_execute("SELECT vetassist_login('ICN', 'a', now(), 'jti', now(), 'r')").unwrap();
+    let sealed = "decode(repeat('ff', 40), 'hex')";
+    let sign_in =
+        format!("vetassist_login_sealed(gen_random_uuid(), 'X', {sealed}, now(), 'x', now(), ");
+    let store =
+        format!("vetassist_store_tokens_sealed(vetassist_find_user('ICN'), {sealed}, now(), ");
+    let finish = format!("vetassist_finish_refresh_sealed(gen_random_uuid(), {sealed}, now(), ");
+    for (name, most) in [
+        ("veteran_status", 20),
+        ("email", 255),
+        ("first_name", 100),
+        ("last_name", 100),
+        ("token_type", 20),
+        ("scope", 500),
+    ] {
+        let calls: &[&str] = if ["token_type", "scope"].contains(&name) {
+            &[&sign_in, &store, &finish]
+        } else {
+            &[
+                &sign_in,
+                "vetassist_put_user('X', ",
+                "vetassist_put_user('ICN', ",
+                "vetassist_update_user(vetassist_find_user('ICN'), ",
+            ]
+        };
+        for call in calls {
+            let with = |length| format!("SELECT {call}{name} => repeat('\u{e9}', {length}))");
+            assert_refused(&mut db, &with(most + 1), "22001");
+            let error = db.simple_query(&with(most + 1)).unwrap_err();
+            assert!(error.as_db_error().unwrap().message().starts_with(name), "{error:?}");
+            db.batch_execute(&format!("BEGIN; {}; ROLLBACK", with(most))).unwrap();
+        }
+    }
+    let user = "vetassist_find_user('ICN')";
+    for (call, name) in [
+        (format!("vetassist_use_token({user}, "), "min_lifetime"),
+        (format!("vetassist_use_token_sealed({user}, "), "min_lifetime"),
+        (format!("vetassist_use_token({user}, "), "lease"),
+        (format!("vetassist_use_token_sealed({user}, "), "lease"),
+        ("vetassist_claim_refreshes(".into(), "within"),
+        ("vetassist_claim_refreshes_sealed(".into(), "within"),
+        ("vetassist_claim_refreshes(".into(), "lease"),
+        ("vetassist_claim_refreshes_sealed(".into(), "lease"),
+        ("vetassist_tokens_expiring(".into(), "within"),
+        ("vetassist_purge_sessions(".into(), "older_than"),
+        ("vetassist_purge_audit(".into(), "older_than"),
+    ] {
+        for span in ["300000 years", "-300000 years", "170000000 years", "1001 years"] {
+            assert_refused(&mut db, &format!("SELECT {call}{name} => '{span}')"), "22023");
+        }
+        if name == "lease" {
+            for span in ["0", "-1 s", "1 day 1 us", "1 month -30 days"] {
+                assert_refused(&mut db, &format!("SELECT {call}lease => '{span}')"), "22023");
+            }
+        }
+    }
+    // PostgreSQL counts it as a day, but in February it would end before it began.
+    db.batch_execute("SELECT vetassist_claim_refreshes(lease => '1 month -29 days')").unwrap();
+    let lasts =
+        "SELECT (expires_at > now() + '23 h'::interval)::text FROM vetassist_refresh_leases";
+    assert_eq!(vetassist_server_tests::column_of(&mut db, lasts), ["true"]);
+}

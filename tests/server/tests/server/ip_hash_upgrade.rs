@@ -66,6 +66,55 @@ fn only_address_hashes_in_device_info_are_replaced() {
     assert_eq!(known, [keyed]);
 }
 
+/// Another backend stored these addresses, as a database that is adopted has them.
+#[test]
+fn addresses_in_device_info_become_keyed_hashes() {
+    let mut server = KeyedServer::start();
+    let plain = hash(&mut server, "vetassist_hash_ip");
+    let devices = [
+        r#"{"ip": "203.0.113.7", "os": "x"}"#,
+        r#"{"nested": {"client_ip": ["2001:DB8:0:0::1", "::ffff:203.0.113.7"]}, "x": [{"remote_addr": "203.0.113.7:443"}]}"#,
+        r#"{"forwarded_for": "203.0.113.7, 2001:db8::1", "seen": "2001:db8::1"}"#,
+        r#"{"ip": "203.0.113.7", "ip_hash": "@"}"#,
+        // Without an address, nothing is changed: no version, no time, no name of a missing address.
+        r#"{"ip": "unknown", "user_agent": "x/1.2.3.4 (build 5)", "version": "10.0.19045.2", "at": "12:30:45"}"#,
+        r#"{"ip": "unknown", "client_ip_hash": "@"}"#,
+    ];
+    let stored: Vec<String> = devices.iter().map(|device| device.replace('@', &plain)).collect();
+    sessions(&mut server, &stored.iter().map(String::as_str).collect::<Vec<_>>());
+    let of = |address: &str| format!("SELECT vetassist_hash_ip_keyed('{address}')");
+    let keyed = column_of(&mut server.db, &of("203.0.113.7")).remove(0);
+    let other = column_of(&mut server.db, &of("2001:db8::1")).remove(0);
+    let expected = [
+        r#"{"ip_hash": "K", "os": "x"}"#,
+        r#"{"nested": {"ip_hash": ["L", "K"]}, "x": [{"ip_hash": "K"}]}"#,
+        r#"{"ip_hash": ["K", "L"], "seen_ip_hash": "L"}"#,
+        r#"{"ip_hash": "K", "ip_ip_hash": "K"}"#,
+        devices[4],
+        r#"{"ip": "unknown", "client_ip_hash": "K"}"#,
+    ];
+    let devices = "SELECT device_info::text FROM vetassist_sessions ORDER BY jwt_id::int";
+    for call in 0..2 {
+        // The setting is only about new hashes.
+        let kind = ["sha256", "keyed"][call];
+        server.db.batch_execute(&format!("SET vetassist.ip_hash = {kind}")).unwrap();
+        server.db.batch_execute("CALL vetassist_upgrade_ip_hashes(4)").unwrap();
+        for (found, expected) in column_of(&mut server.db, devices).iter().zip(expected) {
+            let expected = expected.replace('K', &keyed).replace('L', &other);
+            let same = "SELECT ($1::text::jsonb = $2::text::jsonb)::text";
+            let same: String = server.db.query_one(same, &[found, &expected]).unwrap().get(0);
+            assert_eq!(same, "true", "call {call}: {found}\n{expected}");
+        }
+    }
+    let mut known = column_of(&mut server.db, "SELECT ip_hash FROM vetassist_keyed_ip_hashes");
+    known.sort();
+    let mut made = [keyed, other];
+    made.sort();
+    assert_eq!(known, made);
+    let counts = "SELECT event_data ->> 'count' FROM vetassist_auth_audit WHERE event_type = 'ip_hashes_upgraded' ORDER BY id";
+    assert_eq!(column_of(&mut server.db, counts), ["10", "0"]);
+}
+
 /// Another backend may have written it. The core does not read device_info that is so large or so deep.
 #[test]
 fn device_info_that_is_too_large_is_reported_and_unchanged() {

@@ -53,6 +53,59 @@ fn an_unknown_ring_seals_nothing_until_it_is_accepted() {
     );
 }
 
+/// The key must be recorded once a transaction that sealed under it is committed, no matter what was rolled back before.
+#[test]
+fn a_key_that_was_rolled_back_is_recorded_by_the_next_sign_in() {
+    let mut server = KeyedServer::start_with(&[("max_prepared_transactions", "5")]);
+    let caught = format!("DO $$BEGIN PERFORM FROM ({SIGN_IN}) AS s; RAISE 'x'; EXCEPTION WHEN raise_exception THEN END$$");
+    for rolled_back in [
+        format!("BEGIN; SAVEPOINT s; {SIGN_IN}; ROLLBACK TO s; COMMIT"),
+        format!("BEGIN; SAVEPOINT s; SAVEPOINT t; {SIGN_IN}; RELEASE t; ROLLBACK TO s; COMMIT"),
+        caught,
+        format!("BEGIN; {SIGN_IN}; PREPARE TRANSACTION 'p'; BEGIN; SELECT 1; COMMIT; ROLLBACK PREPARED 'p'"),
+    ] {
+        let mut db = server.connect();
+        for statement in rolled_back.split_inclusive("; ").filter(|_| !rolled_back.starts_with("DO")) {
+            db.batch_execute(statement).unwrap();
+        }
+        if rolled_back.starts_with("DO") {
+            db.batch_execute(&rolled_back).unwrap();
+        }
+        assert_eq!(known(&mut server), [""; 0], "{rolled_back}");
+        db.batch_execute(SIGN_IN).unwrap();
+        assert_eq!(known(&mut server).len(), 1, "{rolled_back}");
+        server.db.batch_execute("DELETE FROM vetassist_key_fingerprints").unwrap();
+    }
+    // A sign-in in a savepoint that is kept is recorded too.
+    let kept = format!("BEGIN; SAVEPOINT s; {SIGN_IN}; RELEASE s; COMMIT");
+    server.connect().batch_execute(&kept).unwrap();
+    assert_eq!(known(&mut server).len(), 1);
+}
+
+/// A backend judges a ring by rows that its own transaction may roll back.
+#[test]
+fn a_ring_that_was_accepted_in_a_rolled_back_transaction_seals_nothing() {
+    let mut server = KeyedServer::start_with(&[("max_prepared_transactions", "5")]);
+    server.db.batch_execute(SIGN_IN).unwrap();
+    server.set_ring(&hex_key(0x77));
+    for accepted in ["SELECT vetassist_accept_ring()", "DELETE FROM vetassist_va_tokens"] {
+        for (begin, end) in [
+            ("BEGIN", "ROLLBACK"),
+            ("BEGIN; SAVEPOINT s", "ROLLBACK TO s"),
+            ("BEGIN", "PREPARE TRANSACTION 'p'"),
+        ] {
+            let mut db = server.connect();
+            let sign_in = SIGN_IN.replace("'ICN'", "gen_random_uuid()::text");
+            for statement in [begin, accepted, &sign_in, end] {
+                db.batch_execute(statement).unwrap();
+            }
+            let error = db.batch_execute(&sign_in).unwrap_err();
+            assert_eq!(sqlstate(&error), "F0000", "{accepted} {begin} {end}: {error:?}");
+            let _ = server.db.batch_execute("ROLLBACK PREPARED 'p'");
+        }
+    }
+}
+
 /// No fingerprint is recorded after an update or an adoption, or if a client wrote the tokens.
 #[test]
 fn a_ring_that_opens_the_stored_tokens_is_accepted_by_itself() {
@@ -74,7 +127,15 @@ fn a_missing_key_that_still_seals_tokens_causes_a_warning() {
     server.set_ring(&hex_key(0x77));
     server.reconnect();
     // A backend warns once.
-    let twice = [SIGN_IN.replace("ICN", "third"), SIGN_IN.replace("ICN", "fourth")].join("; ");
+    let twice = [
+        &SIGN_IN.replace("ICN", "third"),
+        "BEGIN",
+        &SIGN_IN.replace("ICN", "fourth"),
+        "ROLLBACK",
+        "SELECT vetassist_reload_keys()",
+        &SIGN_IN.replace("ICN", "fifth"),
+    ]
+    .join("; ");
     let warnings = server.warnings_of(&twice);
     assert_eq!(warnings, ["the key ring lacks a key that still seals stored tokens"]);
 }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod failures;
+mod rows;
 
 use postgres::{Client, Row};
 use vetassist_server_tests::{column_of, sqlstate, KeyedServer};

@@ -89,6 +89,20 @@ fn the_exporter_shows_every_metric_to_the_tier_monitor() {
         // A delay grows during the test.
         assert!((found - value).abs() < 60.0, "{name} {label}: {found}, not {value}");
     }
+    // Prometheus's rules for names find nothing wrong.
+    let own: Vec<_> = shown.lines().filter(|line| line.contains("vetassist_")).collect();
+    assert!(own.iter().any(|line| line.starts_with("# TYPE vetassist_check_findings gauge")));
+    let mut lint = Command::new(debian_file("prometheus", "usr/bin/promtool"))
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let page = own.join("\n") + "\n";
+    lint.stdin.take().unwrap().write_all(page.as_bytes()).unwrap();
+    let lint = lint.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&lint.stderr);
+    assert!(lint.status.success() && said.is_empty(), "{said}");
     let findings = |severity: &str| {
         let name = format!("severity=\"{severity}\"");
         let line = shown

@@ -1,4 +1,9 @@
-//! Tests statements of `docs/beside-other-tools.md` about tools that the tests can run.
+//! Tests the statements of `docs/beside-other-tools.md`, with the tools themselves.
+
+mod libraries;
+mod migration_tools;
+mod poolers;
+mod replication;
 
 use vetassist_server_tests::{column_of, repository, sqlstate, KeyedServer};
 
@@ -65,9 +70,13 @@ fn pg_read_all_data_is_enough_for_a_dump() {
     assert!(!dump.output().unwrap().status.success());
 }
 
+fn page() -> String {
+    std::fs::read_to_string(repository().join("docs/beside-other-tools.md")).unwrap()
+}
+
 #[test]
 fn the_page_states_the_number_of_tables() {
-    let page = std::fs::read_to_string(repository().join("docs/beside-other-tools.md")).unwrap();
+    let page = page();
     let tables = vetassist_server_tests::contents::TABLES.len();
     assert!(page.contains(&format!("each of the {tables} tables")));
 }

@@ -285,3 +285,23 @@ fn different_tables_are_left_alone_and_reported() {
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0].object, "vetassist_users.email");
 }
+
+/// The owner of the schema could create functions there that an application calls by mistake.
+#[test]
+fn another_owner_of_the_schema_is_shown() {
+    let mut db = empty_database();
+    let name = column_of(&mut db, "SELECT current_database()::text").remove(0);
+    db.batch_execute(&format!(
+        "CREATE ROLE {name}_dba; CREATE ROLE {name}_app; CREATE SCHEMA own AUTHORIZATION {name}_dba;
+         GRANT ALL ON SCHEMA own TO {name}_app; SET ROLE {name}_app; SET search_path = own"
+    ))
+    .unwrap();
+    db.batch_execute(script()).unwrap();
+    let shown = "SELECT subject || ': ' || message FROM own.vetassist_check()";
+    assert_eq!(
+        column_of(&mut db, shown),
+        [format!("schema own: role {name}_dba may create objects in it")]
+    );
+    db.batch_execute(&format!("RESET ROLE; ALTER SCHEMA own OWNER TO {name}_app")).unwrap();
+    assert_eq!(column_of(&mut db, shown), [""; 0]);
+}

@@ -85,6 +85,55 @@ fn due_tokens_are_found_without_reading_the_others() {
     assert!(blocks < 6000, "behind 500: {blocks} blocks");
 }
 
+/// The statistics are those of empty tables, so that PostgreSQL does not know how many rows an index has for a user or a time.
+#[test]
+fn a_held_token_costs_a_few_blocks() {
+    let (mut db, users) = database_of_many();
+    let due = users / 10;
+    make_expire(&mut db, due, "now() - random() * interval '4 min'");
+    let held = |columns: &str, where_: &str| {
+        format!(
+            "INSERT INTO vetassist_refresh_{columns}
+             FROM (SELECT *, vetassist_tokens_digest(access_token_encrypted, refresh_token_encrypted) AS digest
+                   FROM vetassist_va_tokens WHERE {where_} ORDER BY expires_at LIMIT {}) AS t",
+            due - 10
+        )
+    };
+    let claim = "SELECT * FROM vetassist_claim_refreshes_sealed('0')";
+    let last = column_of(
+        &mut db,
+        "SELECT user_id::text FROM vetassist_va_tokens ORDER BY expires_at DESC LIMIT 1",
+    );
+    let use_token = format!("SELECT * FROM vetassist_use_token_sealed('{}', '1 day')", last[0]);
+    for (what, columns) in [
+        ("failed", "states SELECT user_id, digest, 1, now(), now() + '1 h', 'x'"),
+        ("leased", "leases SELECT gen_random_uuid(), user_id, '3', now() + '1 h', digest"),
+    ] {
+        db.batch_execute("TRUNCATE vetassist_refresh_states, vetassist_refresh_leases").unwrap();
+        // Each user also has a lease that ended.
+        db.batch_execute(&held(
+            "leases SELECT gen_random_uuid(), user_id, '3', now() - '10 min'::interval, digest",
+            "true",
+        ))
+        .unwrap();
+        db.batch_execute(&held(columns, "expires_at < now()")).unwrap();
+        let (rows, blocks) = cost(&mut db, claim);
+        assert_eq!(rows, 0, "the first call of cost() takes the ten that are left");
+        assert!(blocks < 15 * due, "{what}: {blocks} blocks for {due} tokens");
+        let (_, blocks) = cost(&mut db, &use_token);
+        assert!(blocks < 200, "{what}: {blocks} blocks for one user");
+        // The index of the times would return every lease for each user.
+        let read = format!("BEGIN; {claim}; {use_token}; SELECT pg_stat_get_xact_tuples_returned('idx_vetassist_refresh_leases_expires'::regclass)");
+        let read = db.simple_query(&read).unwrap();
+        db.batch_execute("ROLLBACK").unwrap();
+        let read = read.iter().rev().find_map(|row| match row {
+            postgres::SimpleQueryMessage::Row(row) => row.get(0),
+            _ => None,
+        });
+        assert_eq!(read, Some("0"), "{what}");
+    }
+}
+
 #[test]
 fn metrics_read_a_bounded_number_of_blocks() {
     let (mut db, users) = database_of_many();
@@ -160,4 +209,23 @@ fn a_check_opens_at_most_a_hundred_tokens() {
     );
     let (_, blocks) = cost(&mut db, "SELECT * FROM vetassist_check()");
     assert!(blocks < 30_000, "{blocks} blocks");
+}
+
+/// The check compares privileges with those of the tiers, in a database that may have thousands of other functions.
+#[test]
+fn the_functions_of_tiers_are_found_by_name() {
+    let mut db = database();
+    let call = "SELECT * FROM vetassist_tier_privileges()";
+    let (rows, before) = cost(&mut db, call);
+    db.batch_execute(
+        "CREATE SCHEMA others; ANALYZE pg_proc;
+         DO $$ BEGIN FOR i IN 1..3000 LOOP
+             EXECUTE format('CREATE FUNCTION others.f%s() RETURNS integer LANGUAGE sql RETURN 1', i);
+         END LOOP; END $$;
+         ANALYZE pg_proc",
+    )
+    .unwrap();
+    let (again, after) = cost(&mut db, call);
+    assert_eq!(rows, again);
+    assert!(after <= before + 20, "{before} blocks, then {after}");
 }

@@ -1,5 +1,5 @@
 //! Tests refreshing as in production. The provider rotates refresh tokens and treats a used one as stolen. Workers, web
-//! processes and the server are killed, and keys are rotated.
+//! processes and the server are killed, keys are rotated, and users sign in while a refresh is under way.
 //!
 //! `VETASSIST_TEST_REFRESHES` sets other numbers of seconds and users; `300 2000` is the long run.
 
@@ -209,7 +209,9 @@ fn a_grant_is_lost_only_if_a_process_is_killed_before_storing_it() {
     let ended = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     let stored = server.db.query(
         "SELECT u.va_icn, vetassist_refresh_token(u.id), (SELECT count(*) FROM vetassist_auth_audit AS a
-                                                          WHERE a.user_id = u.id AND a.event_type = 'token_refreshed')
+                                                          WHERE a.user_id = u.id AND a.event_type = 'token_refreshed'
+                                                            AND a.id > (SELECT max(l.id) FROM vetassist_auth_audit AS l
+                                                                        WHERE l.user_id = u.id AND l.event_type = 'login'))
          FROM vetassist_users AS u",
         &[],
     );

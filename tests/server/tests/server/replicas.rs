@@ -9,6 +9,10 @@ use vetassist_server_tests::{
 #[ignore = "takes seconds"]
 fn a_standby_serves_reads_and_every_call_when_promoted() {
     let mut server = KeyedServer::filled(&[]);
+    server
+        .db
+        .batch_execute("CREATE ROLE monitor LOGIN; SELECT vetassist_grant('monitor', 'monitor')")
+        .unwrap();
     let mut standby = server.standby();
     // This row comes after the base backup.
     server
@@ -54,6 +58,14 @@ fn a_standby_serves_reads_and_every_call_when_promoted() {
     let row = replica.query_one(due, &[]).unwrap();
     assert_eq!((row.get(0), row.get(1)), ("wait", "access later"));
     assert_eq!(row.get::<_, Option<String>>(2), None);
+    // Checks and metrics need no write, in the tier `monitor`.
+    let mut monitor = standby.connect_as("monitor");
+    monitor.batch_execute("SET default_transaction_read_only = on").unwrap();
+    let found = monitor.query("SELECT subject FROM vetassist_check()", &[]).unwrap();
+    let found: Vec<&str> = found.iter().map(|row| row.get(0)).collect();
+    assert_eq!(found, ["shared_preload_libraries"]);
+    assert!(monitor.query("SELECT * FROM vetassist_metrics()", &[]).unwrap().len() > 5);
+    assert_eq!(monitor.query("SELECT * FROM vetassist_keys()", &[]).unwrap().len(), 1);
     // PostgreSQL itself refuses calls that write.
     for writes in [
         "SELECT vetassist_login('ICN1', 'a', now(), 'j', now())",

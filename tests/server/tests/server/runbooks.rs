@@ -11,15 +11,15 @@ use postgres::Client;
 use vetassist_server_tests::{column_of, repository, wait, KeyedServer, Server};
 
 /// A block of code of a page.
-struct Block {
+pub(crate) struct Block {
     /// `sh` or `sql`.
     language: String,
     /// The paragraph before the block, which states where it runs.
     before: String,
-    text: String,
+    pub(crate) text: String,
 }
 
-fn blocks(page: &str) -> Vec<Block> {
+pub(crate) fn blocks(page: &str) -> Vec<Block> {
     let page = fs::read_to_string(repository().join("docs").join(page)).unwrap();
     let mut found: Vec<Block> = Vec::new();
     let (mut before, mut paragraph) = (String::new(), String::new());
@@ -45,7 +45,7 @@ fn blocks(page: &str) -> Vec<Block> {
 }
 
 /// Runs a block against a server, and returns its output. A block that ends with `-- nothing` must print no row.
-fn run(block: &Block, server: &Server, database: &str) -> String {
+pub(crate) fn run(block: &Block, server: &Server, database: &str) -> String {
     let mut psql = server.client("psql");
     let keys = server.key_dir().display().to_string();
     let output = if block.language == "sql" {
@@ -115,7 +115,8 @@ fn the_runbook_rotates_a_key_under_load_and_with_a_standby() {
     // Each server has its own file, as on two machines.
     let ring = fs::read_to_string(server.key_file()).unwrap();
     for each in [&*server, &standby] {
-        let path = each.write_key_file("keys", &format!("{}\n", ring.trim_end()), 0o600);
+        // An editor may not write a newline at the end.
+        let path = each.write_key_file("keys", ring.trim_end(), 0o600);
         let mut db = each.connect_as("postgres");
         db.batch_execute(&format!(
             "ALTER SYSTEM SET vetassist.master_key_file = '{}'",
@@ -154,7 +155,7 @@ fn the_runbook_rotates_a_key_under_load_and_with_a_standby() {
             if block.text.contains("rand") {
                 // The runbook leaves open how the file reaches the standby.
                 let key = fs::read_to_string(primary.key_dir().join("new-key")).unwrap();
-                let _ = standby.write_key_file("new-key", &key, 0o600);
+                let _ = standby.write_key_file("new-key", key.trim_end(), 0o600);
             }
             if everywhere {
                 run(&block, &standby, "postgres");

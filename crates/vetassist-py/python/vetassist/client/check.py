@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Iterable
 
 from .. import SCHEMA_QUERY, SchemaDifference, check_schema
-from .failure import failure
+from .failure import bad_argument, failure
 from .statement import quoted, run
 
 if TYPE_CHECKING:
@@ -94,10 +94,12 @@ def check(context: Context, *, allow_roles: Iterable[str] = ()) -> Step[None]:
     The tables may differ from their description, this role may lack a right, or a role that is not in `allow_roles` may have
     rights.
     """
+    if isinstance(allow_roles, (str, bytes)) or not isinstance(allow_roles, Iterable):
+        raise bad_argument("allow_roles must be a list of names")
+    allowed = list(allow_roles)
     names = [f"vetassist_{name}{context.end.twin}" for name in _SEALED] + [f"vetassist_{name}" for name in _CALLED]
     statement = _statement(", ".join(f"'{name}'" for name in names))
     rows = [row.result for row in (yield from run(context, "check", statement, [context.schema], is_read=True))]
-    allowed = set(allow_roles)
     found = check_schema([row for row in rows if row["attribute"] is not None])
     found += [_difference(row) for row in rows if row["attribute"] is None and row.get("role") not in allowed]
     if not found:

@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 from .. import KeyRing
 from .ends import End, ClientEnd, ServerEnd
 from .failure import bad_argument
-from .statement import is_number
+from .statement import LONGEST_SECONDS, is_number
 
 if TYPE_CHECKING:
     from .models import ClientEvent, OnEvent
-
-# A hundred years. No token and no session is valid for so long.
-LONGEST_SECONDS = 3_155_760_000
 
 
 def is_duration(value: object) -> bool:

@@ -35,5 +35,9 @@ def in_transaction() -> Exception:
     )
 
 
+def no_transaction() -> Exception:
+    return bad_argument("the connection is in no transaction, so each statement would be committed: begin one first")
+
+
 def unknown(what: str, takes: str) -> Exception:
     return bad_argument(f"{what} must be {takes}, or an object with a query function")

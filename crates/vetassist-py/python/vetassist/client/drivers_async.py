@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from importlib import import_module
-from typing import Any, AsyncContextManager, AsyncIterator, Awaitable, Callable, Optional, Protocol
+from typing import Any, AsyncContextManager, AsyncIterator, Awaitable, Callable, Coroutine, Optional, Protocol, TypeVar
 
-from .drivers import Params, Row, for_psycopg, in_transaction, rows_of, unknown
+from .drivers import Params, Row, for_psycopg, in_transaction, no_transaction, rows_of, unknown
 from .failure import NotAsked
 
 _TAKES = "a pool or a connection of asyncpg, or one of psycopg's asynchronous ones"
 
+T = TypeVar("T")
 Take = Callable[[], AsyncContextManager[Any]]
 
 
@@ -95,34 +96,64 @@ class _Psycopg:
                 return rows_of(await cursor.fetchall()) if cursor.description is not None else []
 
 
-@asynccontextmanager
-async def _outside_transaction(connection: Any) -> AsyncIterator[Any]:
-    """Lets a connection of psycopg run statements outside a transaction."""
-    if connection.autocommit:
-        yield connection
-        return
-    await connection.set_autocommit(True)
-    try:
-        yield connection
-    finally:
-        if not connection.closed:
-            await connection.set_autocommit(False)
-
-
-async def _had(taken: Awaitable[Any]) -> Any:
-    """Returns a connection of a pool. If the pool gives none, no statement was sent."""
+async def _before_asking(prepared: Awaitable[Any]) -> Any:
+    """Takes or prepares a connection. If that fails, no statement was sent."""
     failed: Exception
     try:
-        return await taken
+        return await prepared
     except Exception as error:
         failed = error
     raise NotAsked(failed)
 
 
+# The event loop has only weak references to tasks.
+_underway: set[asyncio.Task[Any]] = set()
+
+
+def _kept(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """Starts work that ends even if the caller is cancelled, once or again and again."""
+    task = asyncio.ensure_future(work)
+    _underway.add(task)
+
+    def end(task: asyncio.Task[T]) -> None:
+        _underway.discard(task)
+        # If no caller waits any more, the error is read here, so that the loop does not report it.
+        if not task.cancelled():
+            task.exception()
+
+    task.add_done_callback(end)
+    return task
+
+
+@asynccontextmanager
+async def _outside_transaction(
+    connection: Any, give_back: Callable[[], Coroutine[Any, Any, None]]
+) -> AsyncIterator[Any]:
+    """Lets a connection of psycopg run statements outside a transaction, and gives it back as it was."""
+    was_autocommit = connection.autocommit
+
+    async def end() -> None:
+        try:
+            if not was_autocommit and not connection.closed:
+                await connection.set_autocommit(False)
+        except Exception:
+            # A cancelled statement is still running. The pool closes such a connection.
+            pass
+        finally:
+            await give_back()
+
+    try:
+        if not was_autocommit:
+            await _before_asking(connection.set_autocommit(True))
+        yield connection
+    finally:
+        await asyncio.shield(_kept(end()))
+
+
 def _from_asyncpg(pool: Any) -> Take:
     @asynccontextmanager
     async def borrowed() -> AsyncIterator[Any]:
-        connection = await _had(pool.acquire())
+        connection = await _before_asking(pool.acquire())
         try:
             yield connection
         finally:
@@ -132,14 +163,20 @@ def _from_asyncpg(pool: Any) -> Take:
 
 
 def _from_psycopg(pool: Any) -> Take:
+    async def give_back(taking: asyncio.Task[Any]) -> None:
+        await pool.putconn(await taking)
+
     @asynccontextmanager
     async def borrowed() -> AsyncIterator[Any]:
-        connection = await _had(pool.getconn())
+        # The pool loses a connection if the task that waits for it is cancelled at the wrong moment.
+        taking = _kept(pool.getconn())
         try:
-            async with _outside_transaction(connection):
-                yield connection
-        finally:
-            await pool.putconn(connection)
+            connection = await _before_asking(asyncio.shield(taking))
+        except asyncio.CancelledError:
+            _kept(give_back(taking))
+            raise
+        async with _outside_transaction(connection, lambda: pool.putconn(connection)):
+            yield connection
 
     return borrowed
 
@@ -176,22 +213,34 @@ def _of_psycopg(connection: Any) -> Take:
 
     @asynccontextmanager
     async def borrowed() -> AsyncIterator[Any]:
-        async with lock():
-            # 0 is IDLE in libpq.
-            if not connection.closed and connection.info.transaction_status != 0:
-                raise in_transaction()
-            async with _outside_transaction(connection):
-                yield connection
+        held = lock()
+        await held.acquire()
+
+        async def give_back() -> None:
+            held.release()
+
+        if not connection.closed and not _is_idle(connection):
+            held.release()
+            raise in_transaction()
+        async with _outside_transaction(connection, give_back):
+            yield connection
 
     return borrowed
 
 
-def _as_it_is(connection: Any) -> Take:
+def _in_transaction(connection: Any, is_outside: Callable[[Any], bool]) -> Take:
     @asynccontextmanager
     async def borrowed() -> AsyncIterator[Any]:
+        if is_outside(connection):
+            raise no_transaction()
         yield connection
 
     return borrowed
+
+
+def _is_idle(connection: Any) -> bool:
+    """Returns whether a connection of psycopg is outside a transaction: 0 is IDLE in libpq."""
+    return bool(connection.info.transaction_status == 0)
 
 
 def _is_asyncpg(connection: Any) -> bool:
@@ -224,7 +273,7 @@ def transaction_of(connection: Any) -> Database:
         found: Database = connection
         return found
     if _is_asyncpg(connection) and not hasattr(connection, "acquire"):
-        return _Asyncpg(_as_it_is(connection))
+        return _Asyncpg(_in_transaction(connection, lambda it: not it.is_in_transaction()))
     if _is_psycopg(connection):
-        return _Psycopg(_as_it_is(connection))
+        return _Psycopg(_in_transaction(connection, lambda it: it.autocommit and not it.closed and _is_idle(it)))
     raise unknown("connection", "a connection of asyncpg or psycopg, not a pool")

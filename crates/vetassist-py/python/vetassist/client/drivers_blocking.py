@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, Callable, ContextManager, Iterator, Protocol
 
-from .drivers import Params, Row, for_psycopg, in_transaction, rows_of, unknown
+from .drivers import Params, Row, for_psycopg, in_transaction, no_transaction, rows_of, unknown
 from .failure import NotAsked
 
 _TAKES = "a pool or a connection of psycopg or psycopg2, or an engine of SQLAlchemy"
@@ -91,7 +91,7 @@ class _Psycopg2:
 
 
 def _execute2(connection: Any, text: str, params: Params) -> list[Row]:
-    with connection.cursor() as cursor:
+    with connection.cursor(cursor_factory=import_module("psycopg2.extensions").cursor) as cursor:
         cursor.execute(*for_psycopg(text, params))
         return rows_of(cursor.fetchall()) if cursor.description is not None else []
 
@@ -107,6 +107,8 @@ class _Within:
         self.writes_parameters = writes_parameters
 
     def query(self, text: str, params: Params) -> list[Row]:
+        if self._connection.autocommit and not self._connection.closed and _is_idle(self._connection):
+            raise no_transaction()
         return self._execute(self._connection, text, params)
 
 
@@ -116,7 +118,7 @@ def _outside_transaction(connection: Any) -> Iterator[Any]:
     if connection.autocommit:
         yield connection
         return
-    connection.autocommit = True
+    _before_asking(lambda: setattr(connection, "autocommit", True))
     try:
         yield connection
     finally:
@@ -124,11 +126,11 @@ def _outside_transaction(connection: Any) -> Iterator[Any]:
             connection.autocommit = False
 
 
-def _had(take: Callable[[], Any]) -> Any:
-    """Returns a connection of a pool. If the pool gives none, no statement was sent."""
+def _before_asking(prepare: Callable[[], Any]) -> Any:
+    """Takes or prepares a connection. If that fails, no statement was sent."""
     failed: Exception
     try:
-        return take()
+        return prepare()
     except Exception as error:
         failed = error
     raise NotAsked(failed)
@@ -137,7 +139,7 @@ def _had(take: Callable[[], Any]) -> Any:
 def _from_pool(pool: Any) -> Callable[[], ContextManager[Any]]:
     @contextmanager
     def borrowed() -> Iterator[Any]:
-        connection = _had(pool.getconn)
+        connection = _before_asking(pool.getconn)
         try:
             with _outside_transaction(connection):
                 yield connection
@@ -150,12 +152,14 @@ def _from_pool(pool: Any) -> Callable[[], ContextManager[Any]]:
 def _from_engine(engine: Any) -> Callable[[], ContextManager[Any]]:
     @contextmanager
     def borrowed() -> Iterator[Any]:
-        pooled = _had(engine.raw_connection)
+        pooled = _before_asking(engine.raw_connection)
+        driven = pooled.driver_connection
         try:
-            with _outside_transaction(pooled.driver_connection) as connection:
+            with _outside_transaction(driven) as connection:
                 yield connection
         finally:
-            pooled.close()
+            # The engine would report that it cannot roll back a broken connection.
+            (pooled.invalidate if driven.closed else pooled.close)()
 
     return borrowed
 

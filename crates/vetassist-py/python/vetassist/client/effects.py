@@ -38,9 +38,10 @@ class Call:
 
 @dataclass(frozen=True)
 class Ask:
-    """Calls a function of the service, and waits at most so many seconds. After that the result is `LATE`.
+    """Calls a function of the service, and runs the operation that `then` makes of its response.
 
-    A later response is not lost: it is passed to `late`.
+    The result is that of the operation, or `Unanswered`. No response is lost: the operation runs to its end even if the caller
+    is interrupted, or if the response comes after the timeout.
     """
 
     function: Callable[..., Any]
@@ -48,7 +49,16 @@ class Ask:
     timeout_seconds: float
     # A response that comes after so many more seconds is ignored.
     patience_seconds: float
-    late: Callable[[Any], Step[object]]
+    # Checks the response. Its exceptions count as the function's.
+    read: Callable[[Any], Any]
+    then: Callable[[Any], Step[Any]]
+
+
+@dataclass(frozen=True)
+class Unanswered:
+    """The function of an `Ask` raised this error; without an error, it did not return in time."""
+
+    error: Optional[Exception] = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +73,20 @@ class Detached:
 
 
 @dataclass(frozen=True)
+class Begin:
+    """Begins another operation, and results in a handle for `Join`. The blocking client runs it to its end at once."""
+
+    make: Callable[[], Step[Any]]
+
+
+@dataclass(frozen=True)
+class Join:
+    """Waits for an operation that was begun, and results in its result or its error."""
+
+    begun: Any
+
+
+@dataclass(frozen=True)
 class Several:
     """Runs several operations, so many at a time."""
 
@@ -70,8 +94,6 @@ class Several:
     concurrency: int
 
 
-LATE = object()
-
 if TYPE_CHECKING:
-    Effect = Union[Statement, Pause, Call, Ask, Detached, Several]
+    Effect = Union[Statement, Pause, Call, Ask, Detached, Begin, Join, Several]
     Step = Generator[Effect, Any, T]

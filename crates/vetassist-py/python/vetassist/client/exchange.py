@@ -1,7 +1,7 @@
 """Exchanges a leased refresh token: asks the provider once, and stores the response.
 
 The provider treats a refresh token that is presented twice as stolen, so an exchange is never repeated. Only the storing is
-repeated, on a fresh connection.
+repeated, each time on another connection.
 """
 
 from __future__ import annotations
@@ -9,20 +9,23 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 from uuid import UUID
 
-from .effects import LATE, Ask, Detached, Pause
+from .effects import Ask, Detached, Pause, Unanswered
 from .failure import ClientError, failure
 from .models import RefreshContext, RefreshEvent
 from .statement import Parameters, boolean, call, from_now, maybe_time_of, quoted, run, select, text, time_of, uuid
-from .tokens_given import Given, read_tokens
+from .tokens_given import Given, read_refreshed_tokens
 
 if TYPE_CHECKING:
     from .context import Context
     from .effects import Step
 
-_STORING_ATTEMPTS = 5
+# The pauses between attempts to store a response grow with the time spent. After a restart of the server each connection of a
+# pool is broken, and each attempt removes only one of them.
+_SHORTEST_PAUSE_SECONDS = 0.02
+_LONGEST_PAUSE_SECONDS = 1.0
 # The lifetime that is stored if none is known, so that the new refresh token is not lost.
 _UNKNOWN_LIFETIME = 0.0
 _LEASE_TIMEOUTS = 3
@@ -68,19 +71,19 @@ def _store(context: Context, operation: str, lease: Lease, answer: Given) -> Ste
     name = f"{quoted(context.schema)}.{quoted(f'vetassist_finish_refresh{context.end.twin}')}"
     source = f"{name}({params.named(arguments)}) AS r"
     statement = select(f"pg_catalog.jsonb_build_object('outcome', r, 'ends', {params.add(from_now(lifetime))})", source)
-    attempt = 0
+    started = time.monotonic()
     while True:
-        attempt += 1
+        spent = time.monotonic() - started
         try:
             rows = yield from run(context, operation, statement, params.values)
         except ClientError as error:
             may_pass = error.retryable or (error.code == "ERR_DATABASE" and (error.sqlstate or "08").startswith("08"))
-            if not may_pass or attempt == _STORING_ATTEMPTS:
+            if not may_pass or spent > lease_seconds(context):
                 raise
         else:
             found: dict[str, Any] = rows[0].result
             return found
-        yield Pause(0.05 * 2**attempt)
+        yield Pause(min(max(_SHORTEST_PAUSE_SECONDS, spent / 10), _LONGEST_PAUSE_SECONDS))
 
 
 def fail(
@@ -99,13 +102,12 @@ def fail(
     return retry_at, (retry_at - time_of(rows[0].asked_at)).total_seconds()
 
 
-def _finish(context: Context, operation: str, lease: Lease, tokens: Any, started: float) -> Step[Optional[Exchanged]]:
+def _finish(context: Context, operation: str, lease: Lease, answer: Given, started: float) -> Step[Optional[Exchanged]]:
     """Stores a response, and returns the new token; None if other tokens were stored meanwhile."""
 
     def report(outcome: str) -> None:
         context.emit(RefreshEvent(lease.user_id, outcome, time.monotonic() - started))
 
-    answer = read_tokens(tokens, context.default_lifetime_seconds)
     try:
         stored = yield from _store(context, operation, lease, answer)
     except Exception:
@@ -119,7 +121,7 @@ def _finish(context: Context, operation: str, lease: Lease, tokens: Any, started
     if answer.lifetime_seconds is None:
         raise failure(
             "ERR_NO_LIFETIME",
-            "the refreshed tokens have no expires_in, and there is no default_lifetime_seconds: they were stored as expired, "
+            "the refreshed tokens have no valid expires_in, and there is no default_lifetime_seconds: they were stored as expired, "
             "so that the refresh token is not lost",
             user_id=lease.user_id,
         )
@@ -132,31 +134,19 @@ def _oauth_code(cause: BaseException) -> str:
     return code if isinstance(code, str) and code.isascii() and code.isprintable() else "other"
 
 
-def _ask(context: Context, operation: str, lease: Lease, refresh: Callable[..., Any], started: float) -> Step[Any]:
-    """Asks the provider, and waits no longer than the timeout. A late response is still stored, unless it was superseded."""
-    timeout = context.refresh_timeout_seconds
-    answer = yield Ask(
-        refresh,
-        (lease.refresh_token, RefreshContext(lease.user_id, timeout)),
-        timeout,
-        _PATIENCE_SECONDS,
-        lambda late: _finish(context, operation, lease, late, started),
-    )
-    if answer is not LATE:
-        read_tokens(answer, context.default_lifetime_seconds)
-    return answer
-
-
 def _exchange(context: Context, operation: str, lease: Lease, refresh: Callable[..., Any]) -> Step[Optional[Exchanged]]:
     started = time.monotonic()
-    cause: Optional[Exception] = None
-    answer: Any = LATE
-    try:
-        answer = yield from _ask(context, operation, lease, refresh, started)
-    except Exception as error:
-        cause = error
-    if cause is None and answer is not LATE:
-        return (yield from _finish(context, operation, lease, answer, started))
+    found: Union[Unanswered, Exchanged, None] = yield Ask(
+        refresh,
+        (lease.refresh_token, RefreshContext(lease.user_id, context.refresh_timeout_seconds)),
+        context.refresh_timeout_seconds,
+        _PATIENCE_SECONDS,
+        lambda answer: read_refreshed_tokens(answer, context.default_lifetime_seconds),
+        lambda answer: _finish(context, operation, lease, answer, started),
+    )
+    if not isinstance(found, Unanswered):
+        return found
+    cause = found.error
     code = "timeout" if cause is None else _oauth_code(cause)
     is_final = code == "invalid_grant"
     retry_at, _ = yield from fail(context, operation, lease.lease_id, code, is_final=is_final)

@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 from uuid import UUID
 
 from .. import VetassistError
-from .context import LONGEST_SECONDS
 from .effects import Call, Detached, Pause, Several
 from .exchange import Lease, exchange, fail, lease_seconds
 from .failure import SignInAgainError, bad_argument, failure
 from .models import AccessToken, FailedRefresh, Refreshed
 from .statement import (
+    LONGEST_SECONDS,
     Argument,
     Parameters,
     UserId,
     call,
     id_of,
     integer,
+    is_int,
     is_number,
     maybe_time_of,
     quoted,
@@ -145,7 +146,7 @@ def _obtain(
     exchanges = _refresh_of(context, refresh)
     if not is_number(wait_seconds) or wait_seconds < 0:
         raise bad_argument("wait_seconds must be a number, 0 or above")
-    deadline = time.monotonic() + wait_seconds
+    deadline = time.monotonic() + min(wait_seconds, LONGEST_SECONDS)
     while True:
         found = yield from _shared(context, operation, user_id, minimum, exchanges)
         if found.state in ("ready", "wait") and found.token is not None and found.token != rejected:
@@ -247,20 +248,29 @@ def refresh_expiring(
 ) -> Step[Refreshed]:
     operation = "refresh_expiring"
     exchanges = _refresh_of(context, refresh)
-    if not isinstance(concurrency, int) or concurrency < 1:
+    if not is_int(concurrency) or concurrency < 1:
         raise bad_argument("concurrency must be an int above 0")
+    if not is_int(max_rows) or not is_number(within_seconds):
+        raise bad_argument("max_rows must be an int, and within_seconds a number")
     arguments = {
         "within": seconds(within_seconds, "within_seconds"),
         "max_rows": integer(max_rows, "max_rows"),
         "lease": seconds(lease_seconds(context)),
     }
+    # An exchange that begins later could outlast its lease. Then another caller would present the same token.
+    latest = time.monotonic() + lease_seconds(context) - context.refresh_timeout_seconds
     rows = yield from call(context, operation, f"vetassist_claim_refreshes{context.end.twin}", arguments)
+    left: list[UUID] = []
     stored: list[UUID] = []
     rejected: list[UUID] = []
     failed: list[FailedRefresh] = []
 
     def one(row: dict[str, Any]) -> Step[None]:
         user_id = UUID(row["user_id"])
+        if time.monotonic() > latest:
+            # The token is free again when its lease expires.
+            left.append(user_id)
+            return
         try:
             token = context.end.open(row["refresh_token"], user_id)
             if token is None:
@@ -277,4 +287,4 @@ def refresh_expiring(
                 stored.append(user_id)
 
     yield Several([partial(one, row.result) for row in rows], concurrency)
-    return Refreshed(len(stored), tuple(rejected), tuple(failed), len(rows) >= max_rows)
+    return Refreshed(len(stored), tuple(rejected), tuple(failed), len(rows) >= max_rows or bool(left))

@@ -15,6 +15,7 @@ from .statement import (
     call,
     from_now,
     integer,
+    is_number,
     maybe_time_of,
     one,
     quoted,
@@ -135,8 +136,8 @@ def purge_sessions(
     context: Context, *, older_than_days: Optional[float] = None, max_rows: Optional[int] = None
 ) -> Step[int]:
     """Deletes sessions that ended so many days ago, and returns their number. Without arguments SQL's defaults apply."""
-    older_than = seconds(older_than_days, "older_than_days")
-    if older_than_days is not None:
-        older_than = seconds(older_than_days * _DAY_SECONDS)
-    arguments = {"older_than": older_than, "max_rows": integer(max_rows, "max_rows")}
+    if older_than_days is not None and not is_number(older_than_days):
+        raise bad_argument("older_than_days must be a number")
+    older_than = None if older_than_days is None else older_than_days * _DAY_SECONDS
+    arguments = {"older_than": seconds(older_than, "older_than_days"), "max_rows": integer(max_rows, "max_rows")}
     return int((yield from one(context, "purge_sessions", "vetassist_purge_sessions", arguments)))

@@ -7,6 +7,7 @@ text.
 from __future__ import annotations
 
 import json
+import math
 import random
 import re
 import time
@@ -16,7 +17,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Any, Optional, Union
 from uuid import UUID
 
-from .._errors import error
+from .._errors import VetassistError, error
 from .effects import Pause, Statement
 from .failure import DriverFailure, bad_argument, of_driver
 from .models import StatementEvent
@@ -24,6 +25,9 @@ from .models import StatementEvent
 if TYPE_CHECKING:
     from .context import Context
     from .effects import Step
+
+# A hundred years. No token and no session is valid for so long.
+LONGEST_SECONDS = 3_155_760_000
 
 UserId = Union[UUID, str]
 Address = Union[str, IPv4Address, IPv6Address]
@@ -49,11 +53,12 @@ def text(value: Optional[str], name: str = "a text") -> Argument:
         else:
             is_text = "\0" not in value
         if not is_text:
-            raise error(
-                "ERR_INVALID_TEXT",
-                f"{name} has a NUL or a lone surrogate, which PostgreSQL cannot store",
-            )
+            raise _not_text(name)
     return Argument("{}::text", value)
+
+
+def _not_text(name: str) -> VetassistError:
+    return error("ERR_INVALID_TEXT", f"{name} has a NUL or a lone surrogate, which PostgreSQL cannot store")
 
 
 def id_of(value: UserId, name: str = "user_id") -> UUID:
@@ -76,8 +81,8 @@ def uuid(value: Optional[UserId], name: str = "user_id") -> Argument:
 
 
 def integer(value: Optional[int], name: str) -> Argument:
-    if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
-        raise bad_argument(f"{name} must be an int")
+    if value is not None and not (is_int(value) and -(2**31) <= value < 2**31):
+        raise bad_argument(f"{name} must be an int of PostgreSQL's type integer")
     return Argument("{}::text::integer", None if value is None else str(value))
 
 
@@ -92,14 +97,18 @@ def inet(value: Optional[str]) -> Argument:
 
 
 def seconds(value: Optional[float], name: str = "a time") -> Argument:
-    if value is not None and not is_number(value):
-        raise bad_argument(f"{name} must be a number")
+    if value is not None and not (is_number(value) and abs(value) <= LONGEST_SECONDS):
+        raise bad_argument(f"{name} must be a number of at most a hundred years")
     return Argument("{}::text::double precision * interval '1 second'", None if value is None else repr(float(value)))
 
 
 def from_now(value: Optional[float]) -> Argument:
     """Returns a parameter for a time so many seconds from now, by the database's clock."""
     return Argument(f"now() + {seconds(value).sql}", seconds(value).value)
+
+
+# A NUL as JSON writes it. Before it there is an even number of backslashes, which are characters of their own.
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
 def jsonb(value: Any, name: str) -> Argument:
@@ -113,6 +122,11 @@ def jsonb(value: Any, name: str) -> Argument:
         written = None
     if written is None:
         raise bad_argument(f"{name} must be a value that JSON can hold")
+    if _NUL.search(written) is not None:
+        raise _not_text(name)
+    if "\\ud" in written:
+        # Two surrogates are a character; a lone one is refused.
+        text(json.dumps(value, ensure_ascii=False), name)
     return Argument("{}::text::jsonb", written)
 
 
@@ -121,8 +135,13 @@ def bytea(value: Optional[bytes]) -> Argument:
     return Argument("{}::text::bytea", None if value is None else f"\\x{value.hex()}")
 
 
+def is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    """Returns whether a value is a number. NaN is none, though it is a float."""
+    return is_int(value) or (isinstance(value, float) and not math.isnan(value))
 
 
 def bytes_of(hex_text: Optional[str]) -> Optional[bytes]:

@@ -6,9 +6,13 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Mapping, Optional
 
+from .._errors import VetassistError
 from .context import is_duration
 from .failure import bad_argument, failure
 
+_MEMBERS = ("access_token", "refresh_token", "token_type", "scope", "expires_in")
+# The lengths of the columns.
+_LONGEST = {"token_type": 20, "scope": 500}
 _NUMBER = re.compile(r"\d+(\.\d+)?", re.ASCII)
 
 
@@ -44,6 +48,30 @@ def read_tokens(tokens: Any, default_lifetime_seconds: Optional[float]) -> Given
         optional("scope"),
         default_lifetime_seconds if lifetime is None else lifetime,
     )
+
+
+def read_refreshed_tokens(tokens: Any, default_lifetime_seconds: Optional[float]) -> Given:
+    """Returns the tokens of an exchange's response.
+
+    Members that cannot be stored count as missing, because an error would lose the new refresh token.
+    """
+    if isinstance(tokens, Mapping):
+        tokens = {name: tokens.get(name) for name in _MEMBERS}
+        for name, longest in _LONGEST.items():
+            if not _is_text(tokens[name], longest):
+                tokens[name] = None
+        try:
+            _lifetime(tokens["expires_in"])
+        except VetassistError:
+            tokens["expires_in"] = None
+    return read_tokens(tokens, default_lifetime_seconds)
+
+
+def _is_text(value: object, longest: int) -> bool:
+    try:
+        return isinstance(value, str) and "\0" not in value and len(value.encode()) > 0 and len(value) <= longest
+    except UnicodeEncodeError:
+        return False
 
 
 def read_lasting_tokens(tokens: Any, default_lifetime_seconds: Optional[float]) -> tuple[Given, float]:

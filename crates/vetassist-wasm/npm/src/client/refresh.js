@@ -134,6 +134,8 @@ export function refreshing(context) {
     asFunction(refresh);
     refuseAborted(signal);
     const args = { within: seconds(withinMs / 1000), max_rows: integer(max), lease: seconds(lease) };
+    // An exchange that begins later could outlast its lease. Then another caller would present the same token.
+    const latest = Date.now() + 1000 * lease - refreshTimeoutMs;
     const rows = await call('refreshExpiring', `vetassist_claim_refreshes${end.twin}`, args);
     const outcome = { stored: 0, rejected: [], failed: [], more: rows.length >= max };
     const left = rows.map(({ result }) => result);
@@ -152,10 +154,12 @@ export function refreshing(context) {
       }
     };
     const worker = async () => {
-      // After the signal, claimed tokens whose exchange has not begun are free again when their leases expire.
-      for (let row = left.shift(); row !== undefined && !signal?.aborted; row = left.shift()) await one(row);
+      // After the signal, and when it is too late, claimed tokens whose exchange has not begun are free again when their leases
+      // expire.
+      while (left.length > 0 && !signal?.aborted && Date.now() <= latest) await one(left.shift());
     };
     await Promise.all(Array.from({ length: Math.max(1, Math.min(concurrency, rows.length)) }, worker));
+    outcome.more ||= left.length > 0;
     return outcome;
   }
 

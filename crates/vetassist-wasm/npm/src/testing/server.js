@@ -1,5 +1,6 @@
 // The fake provider over HTTP, with endpoints for authorization, tokens, revocation and introspection.
 
+import { optional } from './optional.js';
 import { oauthError } from './oauth.js';
 
 /** Returns the form of a request. */
@@ -43,7 +44,7 @@ async function token(endpoint, form) {
 }
 
 export async function listening(endpoint, carriedOut, { port = 0, subject = 'somebody' } = {}) {
-  const { createServer } = await import('node:http');
+  const { createServer } = await optional('node:http');
 
   async function answered(request, response, signal) {
     const url = new URL(request.url, 'http://localhost');
