@@ -209,13 +209,25 @@ fn mistake(text: &str) -> Option<&'static str> {
         "this is a list or a whole header: address_of(value, trusted_hops) finds the one address in it"
     } else if text.contains(char::is_whitespace) {
         "leave out the blanks"
+    } else if text.contains("://") {
+        "this is a URL: pass only the address of its host"
     } else if text.contains('%') {
         "this one has a zone: leave out % and what follows"
     } else if text.contains('/') {
         "this is a range: leave out the prefix, / and what follows"
-    } else if text.starts_with('[') || (text.contains('.') && text.contains(':')) {
-        "this one has a port or brackets: address_of(value) leaves them out"
+    } else if has_port(text) {
+        "this one has a port: address_of(value) leaves it out"
+    } else if text.starts_with('[') {
+        "this one is in brackets: address_of(value) leaves them out"
     } else {
         return None;
     })
+}
+
+/// Returns true if a port follows an address in brackets, or the digits at the end of an IPv4 address.
+fn has_port(text: &str) -> bool {
+    let (host, port) = text.rsplit_once(':').unwrap_or_default();
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_v4 = host.rsplit_once('.').is_some_and(|(_, last)| !last.is_empty() && is_number(last));
+    (text.starts_with('[') && text.contains("]:")) || (is_v4 && is_number(port))
 }
