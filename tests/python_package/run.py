@@ -89,7 +89,7 @@ def test_refusal(version, program, wheel):
 def test_source(program, wheel):
     """Installs the package from its source archive into a new environment, as pip does where no wheel fits."""
     started = time.monotonic()
-    python = environment((*version_of(program)[:2], "source"), program, [])
+    python = environment((*version_of(program)[:2], ".source"), program, [])
     (archive,) = wheel.parent.glob("*.tar.gz")
     pip(python, "install", "--quiet", "--force-reinstall", archive)
     code = "import vetassist; key = vetassist.Key(bytes(32)); print(key.open_text(key.seal('built from source')))"
@@ -99,7 +99,7 @@ def test_source(program, wheel):
 
 def named(version):
     """Returns a version as text."""
-    return ".".join(map(str, version)).rstrip(".")
+    return "{}.{}{}".format(*version)
 
 
 def test(version, program, wheel, with_types, with_all):
@@ -118,7 +118,7 @@ def test(version, program, wheel, with_types, with_all):
 
 def test_clients(version, program, wheel):
     """Installs the wheel and the database drivers, and runs the tests of the clients."""
-    python = environment((*version[:2], "clients"), program, ["client/requirements.txt"])
+    python = environment((*version[:2], ".clients"), program, ["client/requirements.txt"])
     pip(python, "install", "--quiet", "--no-deps", "--force-reinstall", wheel)
     environ = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     subprocess.run([python, *PYTEST, "--durations=5", "-W", "error", CLIENTS], check=True, cwd=TOP, env=environ)

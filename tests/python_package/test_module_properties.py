@@ -5,6 +5,8 @@ import hmac
 import ipaddress
 import json
 import os
+import pathlib
+import sys
 import uuid
 
 from cryptography.hazmat.primitives import hashes
@@ -12,10 +14,13 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.configuration import set_hypothesis_home_dir
 from module_support import refused
 
 import vetassist
 
+# Otherwise Hypothesis would write its tables of characters into the current folder.
+set_hypothesis_home_dir(pathlib.Path(sys.prefix) / "hypothesis")
 settings.register_profile("module", max_examples=300, deadline=None, derandomize=True, database=None)
 settings.load_profile("module")
 

@@ -201,15 +201,6 @@ pub(crate) fn plain_hash(value: &Bound<'_, PyAny>) -> PyResult<IpHash> {
     hash(text.as_any())
 }
 
-/// Returns true for text such as `192.0.2.1:443` and `[2001:db8::1]:443`. An IPv6 address may end in an IPv4 address, but not in a
-/// colon and a port after it.
-fn has_port(text: &str) -> bool {
-    text.rsplit_once(':').is_some_and(|(before, port)| {
-        port.bytes().all(|byte| byte.is_ascii_digit())
-            && (before.ends_with(']') || before.contains('.'))
-    })
-}
-
 /// Returns the likely mistake in an address. No message contains the address, because it is personal data.
 fn mistake(text: &str) -> Option<&'static str> {
     Some(if text.is_empty() {
@@ -231,4 +222,12 @@ fn mistake(text: &str) -> Option<&'static str> {
     } else {
         return None;
     })
+}
+
+/// Returns true if a port follows an address in brackets, or the digits at the end of an IPv4 address.
+fn has_port(text: &str) -> bool {
+    let (host, port) = text.rsplit_once(':').unwrap_or_default();
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_v4 = host.rsplit_once('.').is_some_and(|(_, last)| !last.is_empty() && is_number(last));
+    (text.starts_with('[') && text.contains("]:")) || (is_v4 && is_number(port))
 }

@@ -87,12 +87,11 @@ def address_of(value: _t.Optional[str], trusted_hops: int = 1) -> _t.Optional[st
     if not _is_a(value, str):
         raise _wrong_type("the header", "a str", value)
     value = str.__str__(value)
-    parts = [part for part in (part.strip("\t ") for part in value.split(",")) if part]
-    nodes: _t.Optional[_t.Sequence[_t.Optional[str]]] = parts
-    # The last element decides, because a proxy wrote it. In a Forwarded header it has an equals sign, or is the end of a
-    # quoted string. An address has neither.
-    if parts and _re.search('[="]', parts[-1]):
-        nodes = _forwarded(value)
+    # HTTP has only these blanks.
+    parts: _t.List[_t.Optional[str]] = [part for part in (part.strip("\t ") for part in value.split(",")) if part]
+    # The last element decides, because a proxy wrote it. In a Forwarded header it has an equals sign, or is the end of a quoted
+    # string. An address has neither.
+    nodes = _forwarded(value) if parts and _re.search('[="]', parts[-1] or "") else parts
     # Each proxy appends the address of its caller. The client can forge everything before these addresses.
     if not nodes or not 0 < hops <= len(nodes):
         return None
