@@ -213,10 +213,11 @@ export async function service({ options, rows, keyed, canSetActive = true }) {
   equal((await client.tokenStatus(late.userId)).state, 'ready', 'the late response was stored');
   equal(va.reuse, 0);
 
-  // If the result of vetassist_finish_refresh is lost, the client calls it again and does not repeat the exchange.
+  // If the result of vetassist_finish_refresh is lost, the client calls it again and does not repeat the exchange. After a restart of
+  // the server each connection of a pool is broken.
   const lost = await signIn();
   await expire(lost.userId);
-  let drops = 2;
+  let drops = 12;
   const losing = {
     query: async (text, params, given) => {
       const found = await options.db.query(text, params, given);
@@ -227,6 +228,17 @@ export async function service({ options, rows, keyed, canSetActive = true }) {
   const exchanged = va.exchanges;
   const kept = await createClient({ ...options, db: losing, refresh: va.refresh }).accessToken(lost.userId);
   equal([va.exchanges - exchanged, (await client.accessToken(lost.userId)).token], [1, kept.token]);
+
+  // Malformed members of a response do not lose its tokens.
+  for (const odd of [{ expires_in: 'soon' }, { expires_in: -1 }, { expires_in: 1e300 }, { scope: 'x'.repeat(501) }, { scope: ['a'] }, { token_type: 'a\0' }, { token_type: 7 }]) {
+    const { userId } = await signIn();
+    await expire(userId);
+    const answering = createClient({ ...options, refresh: async (token, about) => ({ ...(await va.refresh(token, about)), ...odd }) });
+    if ('expires_in' in odd) await rejects('ERR_NO_LIFETIME', () => answering.accessToken(userId));
+    check((await client.accessToken(userId)).token, `stored with ${JSON.stringify(odd).slice(0, 30)}`);
+    equal((await client.tokenStatus(userId)).attempts, 0);
+  }
+  equal(va.reuse, 0);
 
   // New tokens that are stored during an exchange stay.
   const overtaken = await signIn();

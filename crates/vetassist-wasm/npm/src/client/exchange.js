@@ -3,10 +3,14 @@
 
 import { failure } from './failure.js';
 import { boolean, dateOf, fromNow, parameters, quoted, select, text, uuid } from './statement.js';
-import { readTokens } from './tokens_given.js';
+import { readRefreshedTokens } from './tokens_given.js';
 import { pause } from './waiting.js';
 
-const STORING_ATTEMPTS = 5;
+const LEASE_TIMEOUTS = 3;
+// The pauses between attempts to store a response grow with the time spent. After a restart of the server each connection of a
+// pool is broken, and each attempt removes only one of them.
+const SHORTEST_PAUSE_MS = 20;
+const LONGEST_PAUSE_MS = 1000;
 /** The lifetime that is stored if none is known, so that the new refresh token is not lost. */
 const UNKNOWN_LIFETIME = 0;
 
@@ -14,6 +18,8 @@ const UNKNOWN_LIFETIME = 0;
 const oauthCode = (cause) => (typeof cause?.error === 'string' ? cause.error : 'other');
 
 export function exchanging({ schema, run, call, end, emit, defaultLifetime, refreshTimeoutMs, waitUntil }) {
+  const leaseMs = LEASE_TIMEOUTS * refreshTimeoutMs;
+  const read = (answer) => readRefreshedTokens(answer, defaultLifetime);
   const carry = (work) => {
     const carried = work.catch(() => {});
     waitUntil?.(carried);
@@ -36,14 +42,16 @@ export function exchanging({ schema, run, call, end, emit, defaultLifetime, refr
     params.push(answer.lifetime ?? UNKNOWN_LIFETIME);
     const ends = `now() + $${params.length}::double precision * interval '1 second'`;
     const statement = select(`pg_catalog.jsonb_build_object('outcome', r, 'ends', ${ends})`, source);
-    for (let attempt = 1; ; attempt++) {
+    const started = Date.now();
+    for (;;) {
+      const spent = Date.now() - started;
       try {
         const [{ result }] = await run(operation, statement, params);
         return result;
       } catch (error) {
         const mayPass = error.retryable || (error.code === 'ERR_DATABASE' && (error.sqlstate ?? '08').startsWith('08'));
-        if (!mayPass || attempt === STORING_ATTEMPTS) throw error;
-        await pause(50 * 2 ** attempt);
+        if (!mayPass || spent > leaseMs) throw error;
+        await pause(Math.min(Math.max(SHORTEST_PAUSE_MS, spent / 10), LONGEST_PAUSE_MS));
       }
     }
   }
@@ -61,9 +69,8 @@ export function exchanging({ schema, run, call, end, emit, defaultLifetime, refr
   }
 
   /** Stores a response, and returns the new token; undefined if other tokens were stored meanwhile. */
-  async function finish(operation, lease, tokens, started) {
+  async function finish(operation, lease, answer, started) {
     const about = { type: 'refresh', userId: lease.userId };
-    const answer = readTokens(tokens, defaultLifetime);
     let stored;
     try {
       stored = await store(operation, lease, answer);
@@ -75,7 +82,7 @@ export function exchanging({ schema, run, call, end, emit, defaultLifetime, refr
     if (stored.outcome !== 'stored') return undefined;
     await end.keys.note(operation);
     if (answer.lifetime === undefined) {
-      throw failure('ERR_NO_LIFETIME', 'the refreshed tokens have no expires_in, and there is no defaultLifetimeSeconds: they were stored as expired, so that the refresh token is not lost', { userId: lease.userId });
+      throw failure('ERR_NO_LIFETIME', 'the refreshed tokens have no valid expires_in, and there is no defaultLifetimeSeconds: they were stored as expired, so that the refresh token is not lost', { userId: lease.userId });
     }
     return { token: answer.access, expiresAt: dateOf(stored.ends), expiresText: stored.ends, scope: answer.scope };
   }
@@ -95,7 +102,7 @@ export function exchanging({ schema, run, call, end, emit, defaultLifetime, refr
     try {
       return await Promise.race([asked, timeout]);
     } catch (cause) {
-      if (cause === late) carry(asked.then((answer) => finish(operation, lease, answer, started)));
+      if (cause === late) carry(asked.then((answer) => finish(operation, lease, read(answer), started)));
       throw cause;
     } finally {
       clearTimeout(timer);
@@ -107,8 +114,7 @@ export function exchanging({ schema, run, call, end, emit, defaultLifetime, refr
     const about = { type: 'refresh', userId: lease.userId };
     let answer;
     try {
-      answer = await ask(operation, lease, refresh, started);
-      readTokens(answer, defaultLifetime);
+      answer = read(await ask(operation, lease, refresh, started));
     } catch (cause) {
       const isTimeout = cause?.code === 'ERR_REFRESH_TIMEOUT';
       const isFinal = cause?.error === 'invalid_grant';
@@ -129,6 +135,8 @@ export function exchanging({ schema, run, call, end, emit, defaultLifetime, refr
   }
 
   return {
+    /** The time of a lease, in seconds. */
+    leaseSeconds: leaseMs / 1000,
     /** Exchanges a token and stores the response. Returns the new token; undefined if other tokens were stored meanwhile. */
     exchange: (operation, lease, refresh) => carry(exchange(operation, lease, refresh)),
     /** Records that a refresh token does not open. */

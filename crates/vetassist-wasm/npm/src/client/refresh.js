@@ -15,8 +15,7 @@ const SHORTEST_PAUSE_MS = 20;
 
 export function refreshing(context) {
   const { schema, run, call, end, refresh: usual, refreshTimeoutMs } = context;
-  const { exchange, unopenable } = exchanging(context);
-  const lease = (3 * refreshTimeoutMs) / 1000;
+  const { exchange, unopenable, leaseSeconds: lease } = exchanging(context);
   // Running steps of this client. Calls that need the same step share it.
   const underway = new Map();
 

@@ -22,6 +22,27 @@ export function readTokens(tokens, defaultLifetime) {
   };
 }
 
+// The lengths of the columns.
+const LONGEST = { token_type: 20, scope: 500 };
+
+/** Returns whether a value is text that can be stored in so many characters. */
+const isStorable = (value, longest) =>
+  typeof value === 'string' && value !== '' && !/[\0\p{Surrogate}]/u.test(value) && [...value].length <= longest;
+
+/**
+ * Returns the tokens of an exchange's response. Members that cannot be stored count as missing, because an error would lose the
+ * new refresh token.
+ */
+export function readRefreshedTokens(tokens, defaultLifetime) {
+  const { access_token, refresh_token, expires_in, ...rest } = tokens ?? {};
+  const given = { access_token, refresh_token };
+  for (const [name, longest] of Object.entries(LONGEST)) {
+    if (isStorable(rest[name], longest)) given[name] = rest[name];
+  }
+  if (isDuration(asNumber(expires_in))) given.expires_in = expires_in;
+  return readTokens(given, defaultLifetime);
+}
+
 /** Returns the same, and refuses tokens without a lifetime, before anything is stored. */
 export function readLastingTokens(tokens, defaultLifetime) {
   const found = readTokens(tokens, defaultLifetime);
@@ -31,10 +52,13 @@ export function readLastingTokens(tokens, defaultLifetime) {
   return found;
 }
 
-/** Returns the lifetime as a number, because some endpoints write it as text. */
+/** Returns a number that may be written as text, as some endpoints do. */
+const asNumber = (value) => (typeof value === 'string' && /^\d+(\.\d+)?$/.test(value) ? Number(value) : value);
+
+/** Returns the lifetime as a number. */
 function lifetime(value) {
   if (value === undefined || value === null) return undefined;
-  const number = typeof value === 'string' && /^\d+(\.\d+)?$/.test(value) ? Number(value) : value;
+  const number = asNumber(value);
   if (!isDuration(number)) throw badArgument('tokens.expires_in must be a number of seconds above 0');
   return number;
 }
