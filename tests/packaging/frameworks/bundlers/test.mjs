@@ -40,7 +40,7 @@ const byWebpack = (bundler) => (entry, file, { format, ...options }) =>
 
 const crossed = (names, ...lists) => lists.reduce((all, list, at) => all.flatMap((given) => list.map((value) => ({ ...given, [names[at]]: value }))), [{}]);
 const PAGE = { format: 'esm', target: 'web', mode: 'production' };
-const TARGETS = ['node', 'web', 'webworker', 'electron-main'];
+const TARGETS = ['node', 'web', 'webworker'];
 const BUNDLERS = {
   esbuild: [
     byEsbuild,
