@@ -83,12 +83,12 @@ const NUMBERS: &[(Place, &[Place])] = &[
         ],
     ),
     (
-        // These limits are efforts. Above 144 bytes the effort is always higher than 290.
-        ("crates/vetassist-wasm/npm/src/node_crypto.js", "node20: { seal: 290,"),
+        // These limits are efforts. Above 144 bytes the effort is always higher than 336.
+        ("crates/vetassist-wasm/npm/src/node_crypto.js", "node20: { seal: 330,"),
         &[("docs/javascript.md", "in Node and Deno above 144 bytes")],
     ),
     (
-        ("crates/vetassist-wasm/npm/src/node_crypto.js", "deno: { seal: 290,"),
+        ("crates/vetassist-wasm/npm/src/node_crypto.js", "deno: { seal: 330,"),
         &[("docs/javascript.md", "in Node and Deno above 144 bytes")],
     ),
     (

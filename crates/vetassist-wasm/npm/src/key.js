@@ -31,12 +31,18 @@ export class Handle {
   }
 }
 
-/** Stages 32 bytes of a key, for the call `take`. */
-export function importBytes(value, what, take) {
+/** Returns bytes of the length of a key, or throws. */
+function keyBytes(value, what) {
   const bytes = asBytes(value, what);
   if (sizeOf(bytes) !== KEY_BYTES) {
     throw error('ERR_INVALID_KEY', `${what} must be 32 bytes, not ${sizeOf(bytes)}`);
   }
+  return bytes;
+}
+
+/** Stages 32 bytes of a key, for the call `take`. */
+export function importBytes(value, what, take) {
+  const bytes = keyBytes(value, what);
   engine();
   reserve(KEY_BYTES);
   put(bytes, 0);
@@ -52,8 +58,8 @@ function isCryptoKey(value) {
   }
 }
 
-/** Returns a handle to a new data key. */
-export function importDataKey(value) {
+/** Returns the bytes of a data key, or throws. */
+export function dataKeyBytes(value) {
   if (typeof value === 'string') {
     throw error(
       'ERR_INVALID_ARG_TYPE',
@@ -66,8 +72,11 @@ export function importDataKey(value) {
       "key must be a Uint8Array or an ArrayBuffer of 32 bytes, not a CryptoKey: pass the result of crypto.subtle.exportKey('raw', key), or seal with WebCrypto, which makes the same bytes",
     );
   }
-  return importBytes(value, 'key', () => wasm.key_new());
+  return keyBytes(value, 'key');
 }
+
+/** Returns a handle to a new data key. */
+export const importDataKey = (value) => importBytes(dataKeyBytes(value), 'key', () => wasm.key_new());
 
 const webCryptoFailed = (cause) => error('ERR_INTERNAL', 'the WebCrypto of the runtime failed', { cause });
 
@@ -272,7 +281,13 @@ function sealText(held, text, aad) {
   const aadBytes = put(aad, 0);
   const size = put(text, aadBytes + NONCE_BYTES);
   if (!nodeCrypto.isFaster('sealText', size, aadBytes)) {
-    return finish(wasm.key_seal(held.handle, aadBytes, size), most, aadBytes, take);
+    const { handle } = held;
+    if (held.isUsedOnce) {
+      // Its handle was created now, and its bytes were staged in the same place.
+      reserve(most);
+      put(text, put(aad, 0) + NONCE_BYTES);
+    }
+    return finish(wasm.key_seal(handle, aadBytes, size), most, aadBytes, take);
   }
   try {
     if (held.bytes === undefined) {

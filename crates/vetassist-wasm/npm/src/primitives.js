@@ -2,10 +2,9 @@
 
 import { member, typeError } from './arguments.js';
 import { isBranded } from './define.js';
-import { checked, clear, engine, reserve, take, wasm } from './engine.js';
+import { checked, clear, engine, release, reserve, take, wasm } from './engine.js';
 import { error } from './errors.js';
-import { wipe } from './held.js';
-import { importDataKey, KEY_BYTES, open, openText, seal } from './key.js';
+import { dataKeyBytes, importDataKey, KEY_BYTES, open, openText, seal } from './key.js';
 
 export function generateKey() {
   engine();
@@ -16,13 +15,37 @@ export function generateKey() {
   return key;
 }
 
-/** Calls a function with the secrets of a key that is created for this call, and wipes them. */
+/** The secrets of a key that is used once. It has a handle of the module only if the module is asked. */
+class UsedOnce {
+  #handle = 0;
+  isUsedOnce = true;
+
+  constructor(given) {
+    // The garbage collector may copy a small array, but not one with a buffer that was created first.
+    this.bytes = new Uint8Array(new ArrayBuffer(KEY_BYTES));
+    this.bytes.set(given);
+  }
+
+  get handle() {
+    if (this.#handle === 0) this.#handle = importDataKey(this.bytes);
+    return this.#handle;
+  }
+
+  wipe() {
+    this.bytes.fill(0);
+    if (this.#handle !== 0) release(this.#handle);
+  }
+}
+
+/** Calls a function with the secrets of a key that is used for this call, and wipes them. */
 function withKey(bytes, call) {
-  const held = { handle: importDataKey(bytes), bytes: undefined };
+  const given = dataKeyBytes(bytes);
+  engine();
+  const key = new UsedOnce(given);
   try {
-    return call(held);
+    return call(key);
   } finally {
-    wipe(held);
+    key.wipe();
   }
 }
 
