@@ -33,7 +33,6 @@ BEGIN
             SELECT @extschema@.vetassist_tokens_digest(t.access_token_encrypted, t.refresh_token_encrypted)
             FROM @extschema@.vetassist_va_tokens AS t WHERE t.user_id = held.user_id)
         WHERE l.lease_id = vetassist_finish_refresh_sealed.lease_id;
-        DELETE FROM @extschema@.vetassist_refresh_states AS s WHERE s.user_id = held.user_id;
         PERFORM @extschema@.vetassist_write_event('token_refreshed'::text, held.user_id::uuid, '{}'::jsonb, NULL::text);
         RETURN 'stored';
     ELSIF held.is_current AND held.access = access_token AND (refresh_token IS NULL OR held.refresh = refresh_token) THEN

@@ -23,8 +23,6 @@ BEGIN
     PERFORM @extschema@.vetassist_hold_active_user(user_id::uuid, 'Nothing was stored.'::text);
     PERFORM @extschema@.vetassist_put_tokens_sealed(user_id::uuid, access_token::bytea, expires_at::timestamptz,
                                                     refresh_token::bytea, token_type::text, scope::text);
-    -- A stored failure is about the old tokens.
-    DELETE FROM @extschema@.vetassist_refresh_states AS s WHERE s.user_id = vetassist_store_tokens_sealed.user_id;
     PERFORM @extschema@.vetassist_write_event('tokens_stored'::text, user_id::uuid, '{}'::jsonb, NULL::text);
 END
 $$;
@@ -50,6 +48,8 @@ BEGIN
         scope = coalesce(excluded.scope, t.scope),
         expires_at = excluded.expires_at,
         refreshed_at = now();
+    -- A stored failure is about the old tokens.
+    DELETE FROM @extschema@.vetassist_refresh_states AS s WHERE s.user_id = vetassist_put_tokens_sealed.user_id;
 END
 $$;
 

@@ -25,13 +25,19 @@ macro_rules! statements {
         /// The statements, for tables that are in one schema.
         pub(crate) struct Statements {
             schema: CString,
+            /// Deletes the stored failure of a user's earlier tokens: `user_id`. An older version has no such table.
+            pub(crate) forget_failure: Option<OwnedPreparedStatement>,
             $($(#[$comment])* pub(crate) $name: OwnedPreparedStatement,)*
         }
 
         impl Statements {
             fn prepare(client: &SpiClient<'_>, schema: &CStr) -> Result<Self> {
                 let quoted = identifier(schema)?;
+                let forget = format!("DELETE FROM {quoted}.vetassist_refresh_states AS s WHERE s.user_id = $1");
                 Ok(Self {
+                    forget_failure: is_current(client)?
+                        .then(|| keep(client, &forget, &[pg_sys::UUIDOID]))
+                        .transpose()?,
                     $($name: keep(client, &$sql.replace('@', &quoted), &[$(pg_sys::$type),*])?,)*
                     schema: schema.to_owned(),
                 })

@@ -274,6 +274,8 @@ impl Tokens<'_> {
         let replaced = run(client, &statements.replace_tokens, &row[1..])?;
         if replaced.is_empty() {
             run(client, &statements.put_tokens, &row)?;
+        } else if let Some(forget_failure) = &statements.forget_failure {
+            run(client, forget_failure, &row[1..2])?;
         }
         Ok(())
     }

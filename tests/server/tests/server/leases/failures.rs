@@ -37,7 +37,28 @@ fn a_failure_backs_off_and_a_final_failure_needs_a_new_sign_in() {
     assert_eq!(claim(&mut app, 10), []);
     assert!(column_of(&mut app, "SELECT user_id::text FROM vetassist_tokens_expiring()").is_empty());
     sign_in(&mut server.db, "due", 20);
+    assert_eq!(
+        column_of(&mut server.db, "SELECT user_id::text FROM vetassist_refresh_states"),
+        [""; 0]
+    );
     assert_eq!(state_of(&use_token(&mut app, "due")), "refresh");
+}
+
+#[test]
+fn new_tokens_delete_the_stored_failure_of_the_earlier_ones() {
+    let mut server = server_with(&[("due", -20)]);
+    let mut app = server.connect_as("app");
+    for new_tokens in [
+        "SELECT vetassist_login('due', 'a', now() - interval '1 s', gen_random_uuid()::text, now() + '1 h', 'r')",
+        "SELECT vetassist_login_sealed(u, 'due', vetassist_encrypt_token('a', u), now() - interval '1 s', gen_random_uuid()::text,
+                                       now() + '1 h', vetassist_encrypt_token('r', u)) FROM vetassist_find_user('due') AS u",
+        "SELECT vetassist_store_tokens(vetassist_find_user('due'), 'a', now() - interval '1 s', 'r')",
+    ] {
+        let lease = claim(&mut app, 1).remove(0).1;
+        fail(&mut app, &lease, "invalid_grant", true);
+        server.db.batch_execute(new_tokens).unwrap();
+        assert_eq!(column_of(&mut server.db, "SELECT user_id::text FROM vetassist_refresh_states"), [""; 0], "{new_tokens}");
+    }
 }
 
 #[test]
@@ -78,7 +99,7 @@ fn dead_tokens_do_not_delay_the_others() {
             "SELECT count(*) FROM generate_series(1, 100) AS i,
                 LATERAL vetassist_login('dead' || i, 'a', now() - '1 day'::interval, 'd' || i, now() + '1 h', 'dead') AS l;
              SELECT count(*) FROM generate_series(1, 300) AS i,
-                LATERAL vetassist_login('live' || i, 'a', now() - '1 s'::interval, 'l' || i, now() + '1 h', 'live') AS l;
+                LATERAL vetassist_login('live' || i, 'a', now() - interval '1 s'::interval, 'l' || i, now() + '1 h', 'live') AS l;
              -- No key opens these.
              UPDATE vetassist_va_tokens SET refresh_token_encrypted = set_byte(refresh_token_encrypted, 20, (get_byte(refresh_token_encrypted, 20) + 1) % 256)
              WHERE user_id IN (SELECT id FROM vetassist_users WHERE va_icn LIKE 'dead_')",
