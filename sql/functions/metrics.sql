@@ -29,7 +29,7 @@ BEGIN
                 WHERE t.refresh_token_encrypted IS NOT NULL AND t.expires_at <= at + interval '5 minutes' LIMIT most) AS f)
         UNION ALL
         -- This is the delay of the oldest due tokens that are not held. There may be many held tokens, so the query looks at
-        -- 30 due tokens from each of these times on. The real delay is at least the returned value.
+        -- 10 due tokens from each of these times on. The real delay is at least the returned value.
         SELECT 'vetassist_refresh_delay_seconds', '{}', coalesce((
             SELECT extract(epoch FROM at - min(greatest(l.expires_at, timestamptz 'epoch')))
             FROM unnest(ARRAY[timestamptz '-infinity', at - interval '7 days', at - interval '1 day', at - interval '1 hour',
@@ -41,7 +41,7 @@ BEGIN
                     FROM @extschema@.vetassist_va_tokens AS t
                     WHERE t.refresh_token_encrypted IS NOT NULL AND t.expires_at <= at AND t.expires_at >= a.beginning
                     ORDER BY t.expires_at
-                    LIMIT 30
+                    LIMIT 10
                 ) AS d
                 JOIN @extschema@.vetassist_users AS u ON u.id = d.user_id
                 WHERE u.is_active
