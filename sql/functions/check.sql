@@ -32,29 +32,6 @@ BEGIN
         UNION ALL
         SELECT g.severity, g.subject, g.message, g.hint FROM @extschema@.vetassist_rights_checks() AS g
         UNION ALL
-        -- Applications may call another role's function in the schema by mistake: if a driver sends varchar, PostgreSQL
-        -- prefers a function that takes varchar to the one of vetassist, which takes text.
-        SELECT 'warning', 'schema ' || n.nspname, format('%s may create objects in it', c.who),
-               'Applications could call a function that this role creates there instead of one of vetassist. REVOKE CREATE, or install into a schema that a superuser owns.'
-        FROM pg_namespace AS n
-        CROSS JOIN LATERAL (
-            SELECT DISTINCT CASE w.role WHEN 0 THEN 'PUBLIC' ELSE 'role ' || r.rolname END
-            FROM (
-                SELECT n.nspowner
-                UNION
-                SELECT a.grantee FROM aclexplode(n.nspacl) AS a WHERE a.privilege_type = 'CREATE'
-            ) AS g (role)
-            -- The role pg_database_owner stands for the database's owner.
-            CROSS JOIN LATERAL (
-                SELECT CASE WHEN pg_get_userbyid(g.role) = 'pg_database_owner'
-                       THEN (SELECT b.datdba FROM pg_database AS b WHERE b.datname = current_database())
-                       ELSE g.role END
-            ) AS w (role)
-            LEFT JOIN pg_roles AS r ON r.oid = w.role
-            WHERE w.role = 0 OR NOT r.rolsuper AND r.rolname <> 'vetassist_owner'
-        ) AS c (who)
-        WHERE n.oid = own_schema
-        UNION ALL
         SELECT 'warning', pg_describe_object('pg_proc'::regclass, f.oid, 0),
                format('has the name of a function of vetassist, and belongs to %s', pg_get_userbyid(f.proowner)),
                'An application may call it by mistake. Drop it.'

@@ -10,26 +10,6 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET q
 AS $$
     SELECT g.severity, g.subject, g.message, g.hint FROM @extschema@.vetassist_rights_checks() AS g
     UNION ALL
-    -- Applications may call another role's function in the schema by mistake.
-    SELECT DISTINCT 'warning', format('schema %s', n.nspname), format('%s may create objects in it',
-               CASE w.role WHEN 0 THEN 'PUBLIC' ELSE 'role ' || pg_get_userbyid(w.role) END),
-           'Applications could call a function that this role creates there instead of one of vetassist. REVOKE CREATE, or install into another schema.'
-    FROM pg_class AS c
-    JOIN pg_namespace AS n ON n.oid = c.relnamespace
-    CROSS JOIN LATERAL (
-        SELECT n.nspowner
-        UNION
-        SELECT a.grantee FROM aclexplode(n.nspacl) AS a WHERE a.privilege_type = 'CREATE'
-    ) AS g (role)
-    -- The role pg_database_owner stands for the database's owner.
-    CROSS JOIN LATERAL (
-        SELECT CASE WHEN pg_get_userbyid(g.role) = 'pg_database_owner'
-               THEN (SELECT b.datdba FROM pg_database AS b WHERE b.datname = current_database())
-               ELSE g.role END
-    ) AS w (role)
-    LEFT JOIN pg_roles AS r ON r.oid = w.role
-    WHERE c.oid = to_regclass('@extschema@' || '.vetassist_users') AND w.role <> c.relowner AND r.rolsuper IS NOT TRUE
-    UNION ALL
     SELECT 'error', 'vetassist_auth_audit', format('lacks its trigger %s, or it does not always fire', t.name),
            'Run the plain SQL file again. vetassist_verify_audit() shows rows that were changed in the meantime.'
     FROM (VALUES ('vetassist_auth_audit_append_only'), ('vetassist_auth_audit_append_only_rows')) AS t (name)

@@ -64,6 +64,18 @@ impl KeyedServer {
         Self { server, key_file, db }
     }
 
+    /// Starts a server with a ring of one key and a role for each of these tiers, which has its name and may log in.
+    #[must_use]
+    pub fn start_with_tiers(tiers: &[&str]) -> Self {
+        let mut server = Self::start();
+        for tier in tiers {
+            let role =
+                format!("CREATE ROLE {tier} LOGIN; SELECT vetassist_grant('{tier}', '{tier}')");
+            server.db.batch_execute(&role).unwrap();
+        }
+        server
+    }
+
     /// Starts a server without a ring.
     #[must_use]
     pub fn start_without_key() -> Self {

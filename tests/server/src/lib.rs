@@ -11,6 +11,7 @@ mod installation;
 mod key;
 mod keyed_server;
 mod number;
+mod python;
 mod queries;
 mod server;
 mod vectors;
@@ -23,6 +24,7 @@ pub use self::{
     installation::{plain_sql, scratch},
     key::hex_key,
     keyed_server::{Connection, KeyedServer},
+    python::python_succeeds,
     queries::{catalog_rows, column_of, differences, inventory, sqlstate},
     server::Server,
     vectors::{repository, vectors, vectors_of},

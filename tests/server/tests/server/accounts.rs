@@ -4,15 +4,7 @@ use postgres::Client;
 use vetassist_server_tests::{column_of, plain_sql, sqlstate, KeyedServer};
 
 fn server() -> KeyedServer {
-    let mut server = KeyedServer::start();
-    server
-        .db
-        .batch_execute(
-            "CREATE ROLE app LOGIN; CREATE ROLE admin LOGIN;
-             SELECT vetassist_grant('app', 'app'), vetassist_grant('admin', 'admin')",
-        )
-        .unwrap();
-    server
+    KeyedServer::start_with_tiers(&["app", "admin"])
 }
 
 fn events(db: &mut Client) -> Vec<String> {

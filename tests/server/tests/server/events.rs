@@ -41,8 +41,7 @@ fn events(db: &mut Client) -> Vec<String> {
 
 #[test]
 fn vetassist_log_event_refuses_the_reserved_events() {
-    let mut server = KeyedServer::start();
-    server.db.batch_execute("CREATE ROLE app LOGIN; SELECT vetassist_grant('app', 'app')").unwrap();
+    let mut server = KeyedServer::start_with_tiers(&["app"]);
     let mut app = server.connect_as("app");
     for name in RESERVED {
         // A reader of the trail would take each of these spellings for the reserved name.

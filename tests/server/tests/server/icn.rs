@@ -44,8 +44,7 @@ fn an_icn_that_is_a_placeholder_makes_no_account() {
         "SELECT vetassist_login_sealed(gen_random_uuid(), $1, decode(repeat('ff', 40), 'hex'), now(), gen_random_uuid()::text, now())",
         "SELECT vetassist_login($1, 'a', now(), gen_random_uuid()::text, now())",
     ];
-    let mut server = KeyedServer::start();
-    server.db.batch_execute("CREATE ROLE app LOGIN; SELECT vetassist_grant('app', 'app')").unwrap();
+    let mut server = KeyedServer::start_with_tiers(&["app"]);
     let mut app = server.connect_as("app");
     server.db.batch_execute("CREATE DATABASE plain").unwrap();
     let mut plain = server.connect_to("plain");

@@ -9,8 +9,7 @@ use vetassist_server_tests::{column_of, sqlstate, KeyedServer};
 
 /// Starts a server with the role `app`, and veterans whose tokens expire in this number of seconds.
 fn server_with(icns: &[(&str, i32)]) -> KeyedServer {
-    let mut server = KeyedServer::start();
-    server.db.batch_execute("CREATE ROLE app LOGIN; SELECT vetassist_grant('app', 'app')").unwrap();
+    let mut server = KeyedServer::start_with_tiers(&["app"]);
     for (icn, seconds) in icns {
         sign_in(&mut server.db, icn, *seconds);
     }

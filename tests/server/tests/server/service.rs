@@ -34,14 +34,7 @@ fn lease(app: &mut Client) -> String {
 
 #[test]
 fn each_endpoint_works_through_its_tier_alone() {
-    let mut server = KeyedServer::start();
-    server
-        .db
-        .batch_execute(
-            "CREATE ROLE app LOGIN; CREATE ROLE admin LOGIN;
-             SELECT vetassist_grant('app', 'app'), vetassist_grant('admin', 'admin')",
-        )
-        .unwrap();
+    let mut server = KeyedServer::start_with_tiers(&["app", "admin"]);
     let (mut app, mut admin) = (server.connect_as("app"), server.connect_as("admin"));
     let sign_in = |jti: &str| {
         format!("SELECT vetassist_login('ICN', 'a', now() + '1 h', '{jti}', now() + '8 h', 'r', email => 'a@example.com', ip => '203.0.113.7')")

@@ -1,14 +1,16 @@
 //! Tests migration tools, as a role that does not own the tables, without and with the filter that the page has.
 
 use std::{
-    env, fs,
+    fs,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
 
 use pg_scratch::{cache, run};
 use postgres::Client;
-use vetassist_server_tests::{column_of, contents::TABLES, repository, KeyedServer};
+use vetassist_server_tests::{
+    column_of, contents::TABLES, python_succeeds, repository, KeyedServer,
+};
 
 use super::{page, SHOWN};
 
@@ -42,19 +44,6 @@ fn assert_only_own_tables_changed(db: &mut Client) {
     assert_eq!(column_of(db, own).len(), 1);
 }
 
-fn run_python(server: &KeyedServer, script: &str, arguments: &[&str], says: &str) {
-    let python = env::var_os("VETASSIST_TEST_PYTHON")
-        .expect("VETASSIST_TEST_PYTHON is set by cargo xtask test server");
-    let output = Command::new(python)
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .arg(repository().join("tests/python").join(script))
-        .arg(server.socket_dir())
-        .args(arguments)
-        .output()
-        .unwrap();
-    assert!(output.status.success() && said(&output).contains(says), "{}", said(&output));
-}
-
 fn said(output: &Output) -> String {
     (String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr)).into_owned()
 }
@@ -65,7 +54,7 @@ fn alembic_leaves_the_tables_alone() {
     let mut server = server();
     let filter = filter("include_object=");
     let tables = TABLES.len().to_string();
-    run_python(&server, "alembic_test.py", &[&tables, &filter], "only its own tables");
+    python_succeeds("alembic_test.py", &server, &[&tables, &filter], "only its own tables");
     assert_only_own_tables_changed(&mut server.db);
 }
 
@@ -74,7 +63,7 @@ fn alembic_leaves_the_tables_alone() {
 fn django_leaves_the_tables_alone() {
     let mut server = server();
     let meta = filter("class Meta");
-    run_python(&server, "django_test.py", &[&meta], "only its own tables");
+    python_succeeds("django_test.py", &server, &[&meta], "only its own tables");
     assert_only_own_tables_changed(&mut server.db);
 }
 

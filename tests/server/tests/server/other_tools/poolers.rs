@@ -88,15 +88,7 @@ fn row(db: &mut Client, statement: &str) -> Vec<String> {
 }
 
 fn server() -> KeyedServer {
-    let mut server = KeyedServer::start();
-    server
-        .db
-        .batch_execute(
-            "CREATE ROLE app LOGIN; CREATE ROLE admin LOGIN;
-             SELECT vetassist_grant('app', 'app'), vetassist_grant('admin', 'admin')",
-        )
-        .unwrap();
-    server
+    KeyedServer::start_with_tiers(&["app", "admin"])
 }
 
 #[test]
