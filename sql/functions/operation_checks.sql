@@ -103,8 +103,8 @@ BEGIN
             SELECT g.name, g.whose,
                    CASE WHEN g.name = 'log_statement' THEN lower(g.value) IN ('mod', 'all')
                         WHEN g.name LIKE 'log_parameter_max_length%' OR g.name LIKE '%.log_parameter_max_length'
-                             OR g.name = 'log_transaction_sample_rate' THEN g.value !~* '^\s*[-+]?0*[.]?0*\s*(e.*|[a-z]*)\s*$'
-                        WHEN g.name ~ 'duration' THEN g.value !~ '^\s*-'
+                             OR g.name = 'log_transaction_sample_rate' THEN g.value !~* '^[[:space:]]*[-+]?0*[.]?0*[[:space:]]*(e.*|[a-z]*)[[:space:]]*$'
+                        WHEN g.name ~ 'duration' THEN g.value !~ '^[[:space:]]*-'
                         ELSE lower(g.value) !~ '^(of|f|n|0)' END AS is_on
             FROM given AS g
             WHERE g.value <> ''
