@@ -154,7 +154,7 @@ fn metrics_read_a_bounded_number_of_blocks() {
     )
     .unwrap();
     vacuum(&mut db);
-    // Only the delay reads tokens, at most a hundred of each age.
+    // Only the delay reads tokens, at most ten of each age.
     let (_, blocks) = cost(&mut db, metrics);
     assert!(blocks < 12_000, "{blocks} blocks");
 }
