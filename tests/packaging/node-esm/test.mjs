@@ -46,6 +46,6 @@ await usesTheFasterImplementation(api, {
   byModule: [0, 1, 32, 64, 80],
   byNodeCrypto: [300, 511, 5000, 50_000],
   odd: isSlow ? 255 : 127,
-  limits: isSlow ? { bytes: 256, text: 256, tokens: 320 } : { bytes: 144, text: 144, tokens: 320 },
+  limits: isSlow ? { bytes: 256, text: 256, tokens: 320 } : { bytes: 192, text: 192, tokens: 320 },
   promises: Infinity,
 });
